@@ -1,0 +1,159 @@
+//! D1: the methods of a database's type, and the module of its rows.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{Site, module_ident, query};
+use crate::manifest::D1;
+use crate::model::{Bound, Database, Method};
+use crate::sql::Cardinality;
+
+/// `impl Db { ... }`: one method a query.
+pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
+    let ty = bound.name.ty_ident();
+    let module = module_ident(&bound.name);
+    let methods = database.methods.iter().map(|method| one(method, &module, site));
+    let refused = database.refused.iter().map(|(name, count)| {
+        // Stands where the refused query would: its mistake is told once, not at every call.
+        let name = name.field_ident();
+        let generics: Vec<Ident> = (0..*count).map(|index| format_ident!("P{index}")).collect();
+        let krate = &site.krate;
+        quote!(#[doc(hidden)] pub fn #name<#(#generics),*>(&self, #(_: #generics),*) -> #krate::__private::Refused { #krate::__private::Refused })
+    });
+    quote! {
+        impl #ty {
+            #(#methods)*
+            #(#refused)*
+        }
+    }
+}
+
+fn one(method: &Method, module: &Ident, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let ident = method.name.field_ident();
+    let row = method.name.ty_ident();
+    let shape = match method.cardinality {
+        Cardinality::One => quote!(#krate::d1::One<#module::#row>),
+        Cardinality::Optional => quote!(#krate::d1::Optional<#module::#row>),
+        Cardinality::Many => quote!(#krate::d1::Many<#module::#row>),
+        Cardinality::Exec => quote!(#krate::d1::Exec),
+    };
+    let lifetime = quote!('a);
+    let arguments = method.query.parameters.iter().map(|parameter| {
+        let name = query::argument_ident(parameter);
+        let ty = query::argument_type(krate, parameter, &lifetime);
+        quote!(#name: #ty)
+    });
+    let encoded = method.query.parameters.iter().map(|parameter| {
+        let name = query::argument_ident(parameter);
+        query::encode(krate, parameter, &quote!(#name))
+    });
+    let statement = query::statement(krate, &method.name.source, &method.query);
+    let docs = docs(method);
+    quote! {
+        #[doc = #docs]
+        pub fn #ident<'a>(&'a self, #(#arguments),*) -> #krate::d1::Query<'a, #shape> {
+            static STATEMENT: #krate::d1::Statement = #statement;
+            #krate::__private::query(&self.0, &STATEMENT, [#(#encoded),*])
+        }
+    }
+}
+
+/// What the method does, its SQL, what it gives, takes and touches.
+fn docs(method: &Method) -> String {
+    let mut docs = Vec::new();
+    if method.docs.is_empty() {
+        docs.push(format!("The query `{}` of `{}`.", method.name.source, method.file));
+    } else {
+        docs.extend(method.docs.iter().cloned());
+        docs.push(String::new());
+        docs.push(format!("From `{}`.", method.file));
+    }
+    docs.push(format!("\n```sql\n{}\n```\n", method.written.trim()));
+    docs.push(
+        match method.cardinality {
+            Cardinality::One => "Gives one row; none is an error of the kind `NotFound`.",
+            Cardinality::Optional => "Gives one row, or `None`.",
+            Cardinality::Many => "Gives every row.",
+            Cardinality::Exec => "Gives what was changed.",
+        }
+        .to_owned(),
+    );
+    if !method.query.tables.is_empty() {
+        let tables: Vec<String> = method.query.tables.iter().map(|table| format!("`{table}`")).collect();
+        let verb = if method.query.reads_only { "Reads" } else { "Writes or reads" };
+        docs.push(format!("{verb} {}.", tables.join(", ")));
+    }
+    let nullable: Vec<String> = method
+        .query
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.nullable)
+        .map(|parameter| format!("`{}` may be NULL", parameter.name))
+        .collect();
+    if !nullable.is_empty() {
+        docs.push(format!("\n{}.", nullable.join(", ")));
+    }
+    docs.join("\n")
+}
+
+/// `mod db { ... }`: the row types, and `query!`.
+pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let module = module_ident(&bound.name);
+    let source = &bound.name.source;
+    let rows = database.methods.iter().filter(|method| !method.query.columns.is_empty()).map(|method| {
+        let docs = format!("A row of [`{}`](super::{}::{}).", method.name.source, bound.name.ty, method.name.field);
+        query::row(krate, &method.name.ty_ident(), &docs, &method.query)
+    });
+    let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");
+    // A macro by example has textual scope; the alias gives it a path.
+    let hidden = Ident::new(&format!("__bindery_query_{}", bound.name.field), Span::call_site());
+    quote! {
+        #[doc = #docs]
+        pub mod #module {
+            // Types that a query names itself are looked up where the environment is declared.
+            #[allow(unused_imports)]
+            use super::super::*;
+
+            #(#rows)*
+
+            #[doc(hidden)]
+            #[allow(unused_macros)]
+            macro_rules! #hidden {
+                ($($tokens:tt)*) => { #krate::__query!(#source, #krate; $($tokens)*) };
+            }
+
+            /// A query that is checked where it is written.
+            ///
+            /// `query!(env.db, "SELECT id FROM files WHERE user_id = :user", user)` takes the database,
+            /// the SQL, and a value for each parameter: `name = value`, or a variable of its name.
+            /// Gives a `Query`.
+            #[allow(unused_imports)]
+            pub(crate) use #hidden as query;
+        }
+    }
+}
+
+/// What the native backend needs to make the database.
+pub(super) fn resource(bound: &Bound, d1: &D1, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let name = d1.database_name.as_ref().unwrap_or(&bound.name.source);
+    let ledger = &d1.migrations_table;
+    let migrations = bound.database.iter().flat_map(|database| &database.catalog.migrations).map(|migration| {
+        let name = &migration.name;
+        let path = site.path(&format!("{}{}/{}", site.base, d1.migrations_dir.value.trim_end_matches('/'), migration.name));
+        quote!((#name, ::core::include_str!(#path)))
+    });
+    quote! {
+        #krate::__private::Resource::D1 {
+            database: #name,
+            ledger: #ledger,
+            // Wasm never migrates: wrangler does.
+            #[cfg(not(target_arch = "wasm32"))]
+            migrations: &[#(#migrations),*],
+            #[cfg(target_arch = "wasm32")]
+            migrations: &[],
+        }
+    }
+}

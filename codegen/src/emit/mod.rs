@@ -1,0 +1,311 @@
+//! [`Project`] in, tokens out; cannot fail. One file a kind of binding.
+//!
+//! What is emitted is types and one call into the runtime's hidden module an operation: the weight
+//! is in the runtime. Paths are absolute, so the user's prelude and imports do not matter.
+
+mod d1;
+pub mod query;
+mod vars;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::manifest::Kind;
+use crate::model::{Bound, Project};
+use crate::names::Name;
+
+/// What a door knows and the project does not.
+#[derive(Debug)]
+pub struct Site {
+    /// The path of the runtime crate.
+    pub krate: TokenStream,
+    /// The visibility of the struct.
+    pub visibility: TokenStream,
+    /// The struct.
+    pub ident: proc_macro2::Ident,
+    /// Its attributes, docs included.
+    pub attributes: TokenStream,
+    /// The path from the crate's folder to the manifest's, `""` or with a `/` at its end.
+    pub base: String,
+    /// The paths of all files that were read, from the crate's folder.
+    pub tracked: Vec<String>,
+    /// The manifest's name as docs show it.
+    pub manifest_name: String,
+}
+
+impl Site {
+    /// The expression of an included file's path.
+    fn path(&self, relative: &str) -> TokenStream {
+        let path = format!("/{relative}");
+        quote!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #path))
+    }
+}
+
+/// `Env`, the module `bindings`, and what connects them.
+#[must_use]
+pub fn environment(project: &Project, site: &Site) -> TokenStream {
+    let Site { krate, visibility, ident, attributes, .. } = site;
+    let fields = project.bindings.iter().map(|bound| {
+        let (field, ty) = (bound.name.field_ident(), bound.name.ty_ident());
+        let docs = docs(bound);
+        quote!(#[doc = #docs] pub #field: bindings::#ty,)
+    });
+    let connect = project.bindings.iter().map(|bound| {
+        let (field, source) = (bound.name.field_ident(), &bound.name.source);
+        let method = proc_macro2::Ident::new(connector(&bound.kind), proc_macro2::Span::call_site());
+        quote!(let #field = connector.#method(#source);)
+    });
+    let build = project.bindings.iter().map(|bound| {
+        let (field, ty) = (bound.name.field_ident(), bound.name.ty_ident());
+        quote!(#field: bindings::#ty(#field?),)
+    });
+    let types = project.bindings.iter().map(|bound| binding(bound, site));
+    let databases = project.bindings.iter().filter_map(|bound| bound.database.as_ref().map(|database| d1::module(bound, database, site)));
+    let blueprint = blueprint(project, site);
+    let (vars, secrets) = (vars::vars(project, site), vars::secrets(project, site));
+    let tracked = site.tracked.iter().map(|path| {
+        let path = site.path(path);
+        quote!(const _: &[u8] = ::core::include_bytes!(#path);)
+    });
+    let summary = summary(project, site);
+    let module_docs = format!("The types of what `{}` binds: one a binding, one module a database.", site.manifest_name);
+    quote! {
+        #attributes
+        #[doc = #summary]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #[non_exhaustive]
+        #visibility struct #ident {
+            #(#fields)*
+            /// The variables.
+            pub vars: bindings::Vars,
+            /// The secrets. None of them prints.
+            pub secrets: bindings::Secrets,
+            #[doc(hidden)]
+            pub __world: #krate::__private::World,
+        }
+
+        impl #ident {
+            /// Tells `observer` of every call that a binding makes from now on.
+            pub fn observe(&self, observer: impl #krate::observe::Observer + 'static) {
+                self.__world.observe(observer);
+            }
+        }
+
+        impl #krate::__private::Environment for #ident {
+            const BLUEPRINT: #krate::__private::Blueprint = #blueprint;
+
+            fn connect(world: &#krate::__private::World) -> #krate::Result<Self> {
+                let mut connector = #krate::__private::Connector::new(world, &Self::BLUEPRINT);
+                #(#connect)*
+                let vars = bindings::Vars::read(&mut connector);
+                let secrets = bindings::Secrets::read(&mut connector);
+                connector.finish()?;
+                ::core::result::Result::Ok(Self { #(#build)* vars: vars?, secrets: secrets?, __world: ::core::clone::Clone::clone(world) })
+            }
+
+            fn world(&self) -> &#krate::__private::World {
+                &self.__world
+            }
+        }
+
+        #[doc = #module_docs]
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, missing_docs, unused_qualifications, unreachable_pub, non_snake_case, non_camel_case_types, dead_code)]
+        #visibility mod bindings {
+            #(#types)*
+            #(#databases)*
+            #vars
+            #secrets
+            // Each file that was read: an edit builds anew.
+            #(#tracked)*
+        }
+    }
+}
+
+/// The method of the connector that opens a kind.
+fn connector(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Kv(_) => "kv",
+        Kind::D1(_) => "d1",
+        Kind::R2(_) => "r2",
+        Kind::Queue(_) => "queue",
+        Kind::Raw(_) => "raw",
+    }
+}
+
+/// The type of a binding: its own, over the runtime's.
+fn binding(bound: &Bound, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let ty = bound.name.ty_ident();
+    let source = &bound.name.source;
+    let docs = docs(bound);
+    let inner = match &bound.kind {
+        Kind::Kv(_) => quote!(#krate::kv::Kv<#ty>),
+        Kind::D1(_) => quote!(#krate::d1::D1),
+        Kind::R2(_) => quote!(#krate::r2::R2),
+        Kind::Queue(_) => quote!(#krate::queue::Queue),
+        Kind::Raw(_) => quote!(#krate::raw::Raw),
+    };
+    let methods = bound.database.as_ref().map(|database| d1::methods(bound, database, site));
+    quote! {
+        #[doc = #docs]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        pub struct #ty(pub(super) #inner);
+
+        impl #krate::__private::Binding for #ty {
+            const NAME: &'static str = #source;
+        }
+
+        impl ::core::ops::Deref for #ty {
+            type Target = #inner;
+
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        #methods
+    }
+}
+
+/// One sentence on what a binding is bound to, and what follows from it.
+fn docs(bound: &Bound) -> String {
+    let source = &bound.name.source;
+    match &bound.kind {
+        Kind::Kv(kv) => {
+            let id = kv.id.as_ref().map(|id| format!(" with the id `{id}`")).unwrap_or_default();
+            format!("The KV namespace `{source}`{id}.")
+        }
+        Kind::D1(d1) => {
+            let name = d1.database_name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
+            let count = bound.database.as_ref().map_or(0, |database| database.catalog.migrations.len());
+            let folder = &d1.migrations_dir.value;
+            let tables = bound.database.as_ref().map(|database| tables(database)).unwrap_or_default();
+            format!("The D1 database `{source}`{name}, as {count} migrations in `{folder}` make it.{tables}")
+        }
+        Kind::R2(r2) => {
+            let name = r2.bucket_name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
+            format!("The R2 bucket `{source}`{name}.")
+        }
+        Kind::Queue(queue) => format!("Sends to the queue `{}` as `{source}`.", queue.queue),
+        Kind::Raw(raw) => {
+            let bound_to: Vec<String> = raw.bound_to.iter().map(|(key, value)| format!("`{key}` is `{value}`")).collect();
+            let bound_to = if bound_to.is_empty() { String::new() } else { format!(" ({})", bound_to.join(", ")) };
+            format!("The {} `{source}`{bound_to}.\n\nA raw handle: bindery has no operations for this kind yet.", raw.kind.title)
+        }
+    }
+}
+
+fn tables(database: &crate::model::Database) -> String {
+    let mut docs = String::new();
+    for table in database.catalog.tables.iter().filter(|table| table.name != "sqlite_schema") {
+        let columns: Vec<String> = table
+            .columns
+            .iter()
+            .filter(|column| !column.hidden)
+            .map(|column| {
+                let declared = if column.declared.is_empty() { String::new() } else { format!(" {}", column.declared) };
+                let not_null = if column.not_null { " NOT NULL" } else { "" };
+                format!("`{}`{declared}{not_null}", column.name)
+            })
+            .collect();
+        docs.push_str(&format!("\n- `{}`: {}", table.name, columns.join(", ")));
+    }
+    if docs.is_empty() { docs } else { format!("\n\n# Tables\n{docs}") }
+}
+
+/// What stands above `Env` in its docs.
+fn summary(project: &Project, site: &Site) -> String {
+    let worker = project.manifest.name.as_ref().map(|name| format!(" of the worker `{name}`")).unwrap_or_default();
+    let mut lines = vec![format!("\nGenerated from `{}`{worker}.", site.manifest_name), String::new()];
+    if !project.manifest.consumers.is_empty() || !project.manifest.crons.is_empty() {
+        lines.push("# Handlers".to_owned());
+        lines.push(String::new());
+        for consumer in &project.manifest.consumers {
+            lines.push(format!(
+                "- consumes the queue `{}`: batches of at most {}, {} retries",
+                consumer.queue.value, consumer.max_batch_size, consumer.max_retries
+            ));
+        }
+        for cron in &project.manifest.crons {
+            lines.push(format!("- runs at `{}`", cron.value));
+        }
+    }
+    lines.join("\n")
+}
+
+/// What the native backend needs to stand in for the platform. On Workers only the names are read.
+fn blueprint(project: &Project, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let resources = project.bindings.iter().map(|bound| {
+        let binding = &bound.name.source;
+        let resource = match &bound.kind {
+            Kind::Kv(_) => quote!(#krate::__private::Resource::Kv),
+            Kind::D1(d1) => d1::resource(bound, d1, site),
+            Kind::R2(r2) => {
+                let bucket = r2.bucket_name.as_ref().unwrap_or(binding);
+                quote!(#krate::__private::Resource::R2 { bucket: #bucket })
+            }
+            Kind::Queue(queue) => {
+                let queue = &queue.queue;
+                quote!(#krate::__private::Resource::Queue { queue: #queue })
+            }
+            Kind::Raw(raw) => {
+                let title = raw.kind.title;
+                quote!(#krate::__private::Resource::Raw { title: #title })
+            }
+        };
+        quote!((#binding, #resource))
+    });
+    let consumers = project.manifest.consumers.iter().map(|consumer| {
+        let queue = &consumer.queue.value;
+        let (size, timeout) = (consumer.max_batch_size, consumer.max_batch_timeout);
+        let (retries, delay) = (consumer.max_retries, consumer.retry_delay);
+        let dead_letters = option(consumer.dead_letter_queue.as_deref());
+        quote! {
+            #krate::__private::Consumer {
+                queue: #queue,
+                max_batch_size: #size,
+                max_batch_timeout: #timeout,
+                max_retries: #retries,
+                retry_delay: #delay,
+                dead_letter_queue: #dead_letters,
+            }
+        }
+    });
+    let vars = project.vars.iter().map(|(name, var)| {
+        let (source, json) = (&name.source, &var.json);
+        quote!((#source, #json))
+    });
+    let worker = project.manifest.name.as_deref().unwrap_or("worker");
+    quote! {
+        #krate::__private::Blueprint {
+            worker: #worker,
+            resources: &[#(#resources),*],
+            consumers: &[#(#consumers),*],
+            vars: &[#(#vars),*],
+        }
+    }
+}
+
+fn option(value: Option<&str>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+/// The module of a database: its field's name.
+fn module_ident(name: &Name) -> proc_macro2::Ident {
+    name.field_ident()
+}
+
+/// The struct alone, for a manifest that is not understood at all: its mistake is told once.
+#[must_use]
+pub fn nothing(site: &Site) -> TokenStream {
+    let Site { visibility, ident, attributes, .. } = site;
+    quote! {
+        #attributes
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #visibility struct #ident;
+    }
+}

@@ -1,0 +1,31 @@
+//! The compiler of bindery: text in, tokens out.
+//!
+//! Every door (the macros, a build script, the command line) calls [`compile`] and differs only in
+//! how it prints [`Errors`]. The stages, in order, are the modules below; none names a later one.
+
+pub mod source;
+pub mod report;
+pub mod names;
+pub mod manifest;
+pub mod schema;
+pub mod sql;
+pub mod model;
+pub mod emit;
+
+use std::path::Path;
+
+pub use report::{Diagnostic, Errors};
+pub use source::Sources;
+
+use model::Project;
+
+/// Reads the manifest at `path`, its migrations and its queries, and understands them.
+///
+/// `None` when there is no manifest to go on from; every mistake is in `errors`.
+pub fn compile(errors: &mut Errors, sources: &mut Sources, path: &Path) -> Option<Project> {
+    let file = model::load_manifest(errors, sources, path)?;
+    let manifest = manifest::parse(errors, sources, file)?;
+    let inputs = model::load_databases(errors, sources, path, &manifest);
+    let databases = model::analyse(errors, sources, &manifest, inputs);
+    Some(model::lower(errors, manifest, databases))
+}

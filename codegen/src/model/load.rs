@@ -1,0 +1,89 @@
+//! Which files a project is made of.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::manifest::{Kind, Manifest};
+use crate::names::Name;
+use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::source::{FileId, Span, Sources, Spanned, folders, sql_files};
+
+/// The folder of annotated queries, one folder a database in it.
+pub(crate) const QUERIES: &str = "queries";
+
+/// The files of one database.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The migrations: name in the ledger, and the whole file.
+    pub migrations: Vec<Spanned<String>>,
+    /// The files of queries.
+    pub queries: Vec<FileId>,
+}
+
+/// Reads the manifest.
+pub fn load_manifest(errors: &mut Errors, sources: &mut Sources, path: &Path) -> Option<FileId> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("wrangler.toml").to_owned();
+    sources.read(errors, name, path, None)
+}
+
+/// Reads the migrations and queries of every database of the manifest.
+pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, manifest: &Manifest) -> BTreeMap<String, Inputs> {
+    let root = path.parent().unwrap_or(Path::new("."));
+    let mut databases = BTreeMap::new();
+    let mut folder_names = Vec::new();
+    for binding in &manifest.bindings {
+        let Kind::D1(d1) = &binding.kind else { continue };
+        let mut inputs = Inputs::default();
+        let folder = d1.migrations_dir.value.trim_end_matches('/');
+        let found = sql_files(&root.join(folder));
+        if found.is_empty() && d1.migrations_dir_is_explicit {
+            errors.push(
+                Diagnostic::new(code::NO_MIGRATIONS, format!("`{folder}` has no migration"), d1.migrations_dir.span)
+                    .label("no `.sql` file in this folder")
+                    .help("create one with `wrangler d1 migrations create`, or correct the folder"),
+            );
+        }
+        for name in found {
+            let shown = format!("{folder}/{name}");
+            if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
+                inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
+            }
+        }
+        let queries = Name::new(&binding.name.value).field;
+        for name in sql_files(&root.join(QUERIES).join(&queries)) {
+            let shown = format!("{QUERIES}/{queries}/{name}");
+            inputs.queries.extend(sources.read(errors, shown.clone(), &root.join(&shown), None));
+        }
+        folder_names.push(queries);
+        databases.insert(binding.name.value.clone(), inputs);
+    }
+    stray_queries(errors, sources, root, manifest, &folder_names);
+    databases
+}
+
+/// Queries where no database looks for them would be dropped in silence.
+fn stray_queries(errors: &mut Errors, sources: &mut Sources, root: &Path, manifest: &Manifest, known: &[String]) {
+    let folder = root.join(QUERIES);
+    let at = Some(Span { file: manifest.file, start: 0, end: 0 });
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    for name in folders(&folder) {
+        if !known.contains(&name) && !sql_files(&folder.join(&name)).is_empty() {
+            errors.push(
+                Diagnostic::new(code::STRAY_QUERIES, format!("`{QUERIES}/{name}` belongs to no database"), at)
+                    .label("this manifest binds no database of that name")
+                    .help(suggestion(&name, "databases' folders", &names)),
+            );
+        }
+    }
+    for name in sql_files(&folder).into_iter().filter(|name| !name.contains('/')) {
+        let shown = format!("{QUERIES}/{name}");
+        if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
+            let target = known.first().map_or("<binding>", String::as_str);
+            errors.push(
+                Diagnostic::new(code::STRAY_QUERIES, format!("`{shown}` belongs to no database"), Span { file, start: 0, end: 0 })
+                    .label("a file of queries stands in the folder of its database")
+                    .help(format!("move it to `{QUERIES}/{target}/{name}`")),
+            );
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The project as it will be emitted: every name resolved, nothing left to refuse.
+//!
+//! Lowering is the last stage that reports; what it lets through can be emitted without a check.
+
+mod load;
+
+use std::collections::BTreeMap;
+
+use crate::manifest::{Binding, Consumer, Kind, Manifest, Var};
+use crate::names::Name;
+use crate::report::{Diagnostic, Errors, code};
+use crate::schema::{self, Catalog};
+use crate::source::{Sources, Span, Spanned};
+use crate::sql::annotation::{self, Annotated};
+use crate::sql::{self, Cardinality, Query};
+
+pub use load::{Inputs, load_databases, load_manifest};
+
+/// A project that is understood.
+#[derive(Debug)]
+pub struct Project {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bindings, in the order of the manifest.
+    pub bindings: Vec<Bound>,
+    /// The variables.
+    pub vars: Vec<(Name, Var)>,
+    /// The secrets.
+    pub secrets: Vec<Name>,
+}
+
+/// A binding with its Rust names.
+#[derive(Debug)]
+pub struct Bound {
+    /// Its name, in each spelling.
+    pub name: Name,
+    /// What it is bound to.
+    pub kind: Kind,
+    /// For a D1 database, what is in it.
+    pub database: Option<Database>,
+}
+
+/// A database and its queries.
+#[derive(Debug)]
+pub struct Database {
+    /// The schema.
+    pub catalog: Catalog,
+    /// The annotated queries, by file and place.
+    pub methods: Vec<Method>,
+    /// The names of queries that are refused: a method stands in for each, so that one mistake is one error.
+    pub refused: Vec<(Name, usize)>,
+}
+
+/// A query as a method.
+#[derive(Debug)]
+pub struct Method {
+    /// The method, and the row type.
+    pub name: Name,
+    /// How many rows.
+    pub cardinality: Cardinality,
+    /// The comment lines of the query.
+    pub docs: Vec<String>,
+    /// The file that it is from.
+    pub file: String,
+    /// The SQL as written.
+    pub written: String,
+    /// What it takes and gives.
+    pub query: Query,
+}
+
+impl Project {
+    /// The database of a binding.
+    #[must_use]
+    pub fn database(&self, binding: &str) -> Option<&Database> {
+        self.bindings.iter().find(|bound| bound.name.source == binding).and_then(|bound| bound.database.as_ref())
+    }
+
+    /// The queues that are consumed.
+    #[must_use]
+    pub fn consumers(&self) -> &[Consumer] {
+        &self.manifest.consumers
+    }
+}
+
+/// Applies the migrations and analyses the queries of each database.
+pub fn analyse(errors: &mut Errors, sources: &Sources, manifest: &Manifest, inputs: BTreeMap<String, Inputs>) -> BTreeMap<String, Database> {
+    let mut databases = BTreeMap::new();
+    for (binding, input) in inputs {
+        let Some(Kind::D1(d1)) = manifest.bindings.iter().find(|candidate| candidate.name.value == binding).map(|found| &found.kind) else {
+            continue;
+        };
+        let before = errors.count();
+        let Some(catalog) = schema::build(errors, sources, &d1.migrations_table, input.migrations) else { continue };
+        // A schema that is not whole would make every query that uses the rest of it wrong.
+        let whole = errors.count() == before;
+        let mut database = Database { catalog, methods: Vec::new(), refused: Vec::new() };
+        let mut names: BTreeMap<String, Span> = BTreeMap::new();
+        for file in input.queries {
+            for annotated in annotation::read(errors, sources, file) {
+                if let Some(first) = names.get(&annotated.name.value) {
+                    errors.push(
+                        Diagnostic::new(code::DUPLICATE_QUERY, format!("two queries are named `{}`", annotated.name.value), annotated.name.span)
+                            .label("the second one")
+                            .also(*first, "the first one")
+                            .help("rename one of them"),
+                    );
+                    continue;
+                }
+                names.insert(annotated.name.value.clone(), annotated.name.span);
+                method(errors, sources, &mut database, annotated, whole);
+            }
+        }
+        databases.insert(binding, database);
+    }
+    databases
+}
+
+fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annotated: Annotated, whole: bool) {
+    let name = Name::new(&annotated.name.value);
+    let text = sources.text(annotated.sql).to_owned();
+    let query = if whole { sql::analyse(errors, &database.catalog, &text, annotated.sql) } else { None };
+    let Some(query) = query.filter(|query| check_cardinality(errors, query, &annotated)) else {
+        let parameters = parameter_count(&text);
+        database.refused.push((name, parameters));
+        return;
+    };
+    database.methods.push(Method {
+        name,
+        cardinality: annotated.cardinality.value,
+        docs: annotated.docs,
+        file: sources.file(annotated.sql.file).name.clone(),
+        written: text,
+        query,
+    });
+}
+
+/// How many parameters a text has, whatever else is wrong with it.
+fn parameter_count(text: &str) -> usize {
+    use bindery_sqlite::token::{Kind as Token, tokenize};
+    let mut seen: Vec<&str> = Vec::new();
+    let mut count = 0;
+    for token in tokenize(text).iter().filter(|token| token.kind == Token::Parameter) {
+        let slice = &text[token.span.clone()];
+        if slice == "?" || !seen.contains(&slice) {
+            seen.push(slice);
+            count += 1;
+        }
+    }
+    count
+}
+
+/// The rows that the annotation promises must be rows that the statement can give.
+fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
+    let cardinality = &annotated.cardinality;
+    let wrong = match (cardinality.value, query.columns.is_empty()) {
+        (Cardinality::Exec, false) if query.reads_only => {
+            Some(("the SELECT would be run for nothing", "`:one`, `:optional` or `:many` gives its rows"))
+        }
+        (Cardinality::Exec, false) => Some(("the rows of RETURNING would be lost", "`:one`, `:optional` or `:many` gives them")),
+        (Cardinality::One | Cardinality::Optional | Cardinality::Many, true) => {
+            Some(("the statement gives no rows", "write `:exec`, or add RETURNING"))
+        }
+        _ => None,
+    };
+    if let Some((message, help)) = wrong {
+        errors.push(
+            Diagnostic::new(code::CARDINALITY, message, cardinality.span)
+                .label(format!("`:{}`", cardinality.value.word()))
+                .also(annotated.sql, "this statement")
+                .help(help),
+        );
+    }
+    wrong.is_none()
+}
+
+/// Gives everything its Rust name, and refuses names that meet.
+pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<String, Database>) -> Project {
+    let all = manifest
+        .bindings
+        .iter()
+        .map(|binding| &binding.name)
+        .chain(manifest.vars.iter().map(|var| &var.name))
+        .chain(&manifest.secrets);
+    duplicates(errors, all);
+    collisions(errors, &manifest);
+    let mut bindings: Vec<Bound> = Vec::new();
+    for Binding { name, kind } in &manifest.bindings {
+        let rust = Name::new(&name.value);
+        // The first of two that meet stands; the other was reported.
+        if bindings.iter().all(|bound| bound.name.field != rust.field) && !RESERVED.contains(&rust.field.as_str()) {
+            bindings.push(Bound { name: rust, kind: kind.clone(), database: databases.remove(&name.value) });
+        }
+    }
+    let vars = manifest.vars.iter().map(|var| (Name::new(&var.name.value), var.clone())).collect();
+    let secrets = manifest.secrets.iter().map(|secret| Name::new(&secret.value)).collect();
+    Project { bindings, vars, secrets, manifest }
+}
+
+/// The fields of `Env` that are not bindings.
+const RESERVED: [&str; 2] = ["vars", "secrets"];
+
+fn duplicates<'a>(errors: &mut Errors, names: impl Iterator<Item = &'a Spanned<String>>) {
+    let mut seen: Vec<&Spanned<String>> = Vec::new();
+    for name in names {
+        match seen.iter().find(|first| first.value == name.value) {
+            Some(first) => {
+                let (first, second) = if first.span.start < name.span.start { (first.span, name.span) } else { (name.span, first.span) };
+                errors.push(
+                    Diagnostic::new(code::DUPLICATE_BINDING, format!("two bindings are named `{}`", name.value), second)
+                        .label("the second one")
+                        .also(first, "the first one")
+                        .help("a Worker sees every binding, variable and secret under one name of its own: rename one"),
+                );
+            }
+            None => seen.push(name),
+        }
+    }
+}
+
+/// Names that differ in the manifest and not in Rust.
+fn collisions(errors: &mut Errors, manifest: &Manifest) {
+    let groups: [Vec<&Spanned<String>>; 3] = [
+        manifest.bindings.iter().map(|binding| &binding.name).collect(),
+        manifest.vars.iter().map(|var| &var.name).collect(),
+        manifest.secrets.iter().collect(),
+    ];
+    for (index, group) in groups.iter().enumerate() {
+        let mut seen: Vec<(String, &Spanned<String>)> = Vec::new();
+        for name in group {
+            let field = Name::new(&name.value).field;
+            if index == 0 && RESERVED.contains(&field.as_str()) {
+                errors.push(
+                    Diagnostic::new(code::BINDING_NAME, format!("a binding cannot be named `{}`", name.value), name.span)
+                        .label(format!("`env.{field}` holds the {}", if field == "vars" { "variables" } else { "secrets" }))
+                        .help(format!("rename it, for instance to `{}_BINDING`", name.value)),
+                );
+            }
+            match seen.iter().find(|(other, first)| *other == field && first.value != name.value) {
+                Some((_, first)) => errors.push(
+                    Diagnostic::new(code::DUPLICATE_BINDING, format!("`{}` and `{}` have one name in Rust", first.value, name.value), name.span)
+                        .label(format!("both are `{field}`"))
+                        .also(first.span, "the first one")
+                        .help("rename one of them"),
+                ),
+                None => seen.push((field, name)),
+            }
+        }
+    }
+}

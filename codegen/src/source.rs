@@ -1,0 +1,149 @@
+//! Loads files. The only place of the compiler that touches the file system.
+//!
+//! Takes paths, gives texts with the names under which diagnostics show them. Every file that was
+//! read is kept, so that the door can track it.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::report::{Diagnostic, Errors, code};
+
+/// Which file of [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(u32);
+
+/// Bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+impl Span {
+    /// The part of this span that `range`, counted from its start, covers.
+    #[must_use]
+    pub fn part(self, range: &Range<usize>) -> Self {
+        Self { file: self.file, start: self.start + range.start, end: self.start + range.end }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
+}
+
+/// One text that was read.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The path that diagnostics and generated docs show: relative to the project, with `/`.
+    pub name: String,
+    /// The path on disk, for tracking; never printed.
+    pub path: PathBuf,
+    /// The content.
+    pub text: String,
+}
+
+/// Everything that was read.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    files: Vec<File>,
+}
+
+impl Sources {
+    /// The file of an id that this value gave.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> &File {
+        &self.files[id.0 as usize]
+    }
+
+    /// All files, in the order in which they were read.
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        self.files.iter()
+    }
+
+    /// Adds a text that is already in hand.
+    pub fn add(&mut self, name: String, path: PathBuf, text: String) -> FileId {
+        self.files.push(File { name, path, text });
+        FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// The text under a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        self.file(span.file).text.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// The span of a whole file.
+    #[must_use]
+    pub fn whole(&self, id: FileId) -> Span {
+        Span { file: id, start: 0, end: self.file(id).text.len() }
+    }
+
+    /// Reads `path`, shown as `name`; a file that cannot be read is an error at `at`.
+    pub fn read(&mut self, errors: &mut Errors, name: String, path: &Path, at: Option<Span>) -> Option<FileId> {
+        match fs::read_to_string(path) {
+            Ok(text) => Some(self.add(name, path.to_owned(), text)),
+            Err(error) => {
+                errors.push(Diagnostic::new(code::UNREADABLE, format!("cannot read `{name}`: {error}"), at));
+                None
+            }
+        }
+    }
+}
+
+/// The names wrangler looks for, the first that exists wins.
+pub const MANIFEST_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+
+/// The nearest manifest at or above `start`.
+#[must_use]
+pub fn discover(start: &Path) -> Option<PathBuf> {
+    start.ancestors().find_map(|folder| {
+        MANIFEST_NAMES.iter().map(|name| folder.join(name)).find(|candidate| candidate.is_file())
+    })
+}
+
+/// The `.sql` files below `folder`, as paths relative to it with `/`, sorted. Hidden ones are left out.
+#[must_use]
+pub fn sql_files(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if name.starts_with('.') {
+                continue;
+            }
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, &format!("{prefix}{name}/"), found);
+            } else if name.ends_with(".sql") {
+                found.push(format!("{prefix}{name}"));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, "", &mut found);
+    found.sort();
+    found
+}
+
+/// The names of the folders in `folder`, sorted.
+#[must_use]
+pub fn folders(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}

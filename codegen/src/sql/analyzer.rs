@@ -1,0 +1,221 @@
+//! The walk over a statement: what it shares between expressions, selects and writes.
+
+use std::collections::BTreeSet;
+
+use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::schema::{Catalog, Table, TableKind};
+use crate::source::Span;
+
+use super::ast::{Bytes, Cte, Ident, Parameter};
+use super::parameters::Parameters;
+use super::parser;
+use super::scope::{Relation, RelationColumn, Scope};
+use super::types::{Storage, Ty};
+
+/// How deep views may read views.
+const MAX_VIEW_DEPTH: usize = 16;
+
+/// A result column: its name if it has one, its type, and where it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Output {
+    pub(super) name: Option<String>,
+    pub(super) ty: Ty,
+    pub(super) span: Bytes,
+}
+
+/// A CTE whose columns are known.
+#[derive(Debug, Clone)]
+pub(super) struct KnownCte {
+    pub(super) name: String,
+    pub(super) columns: Vec<RelationColumn>,
+}
+
+pub(super) struct Analyzer<'a> {
+    pub(super) catalog: &'a Catalog,
+    /// The statement's text.
+    pub(super) text: &'a str,
+    /// Where the statement's text stands; `None` inside a view, whose mistakes SQLite has judged.
+    pub(super) place: Option<Span>,
+    pub(super) parameters: Parameters<'a>,
+    /// The levels of the query, innermost last.
+    pub(super) scopes: Vec<Scope>,
+    pub(super) ctes: Vec<KnownCte>,
+    pub(super) tables: BTreeSet<String>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    view_depth: usize,
+}
+
+impl<'a> Analyzer<'a> {
+    pub(super) fn new(catalog: &'a Catalog, text: &'a str, place: Option<Span>, declared: &'a [Parameter]) -> Self {
+        Self {
+            catalog,
+            text,
+            place,
+            parameters: Parameters::new(declared),
+            scopes: Vec::new(),
+            ctes: Vec::new(),
+            tables: BTreeSet::new(),
+            diagnostics: Vec::new(),
+            view_depth: 0,
+        }
+    }
+
+    /// Makes a diagnostic at some bytes of the statement.
+    pub(super) fn error(&mut self, code: &'static str, message: impl Into<String>, at: &Bytes, label: impl Into<String>, help: impl Into<Option<String>>) {
+        let mut diagnostic = Diagnostic::new(code, message, self.place.map(|place| place.part(at))).label(label);
+        diagnostic.help = help.into();
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Hands the diagnostics of the last walk over.
+    pub(super) fn report(&mut self, errors: &mut Errors) {
+        for diagnostic in self.diagnostics.drain(..) {
+            errors.push(diagnostic);
+        }
+    }
+
+    /// The relation of a name: a CTE, a table or a view.
+    pub(super) fn relation(&mut self, name: &Ident, alias: Option<&Ident>) -> Option<Relation> {
+        let shown = alias.unwrap_or(name).text.clone();
+        if let Some(cte) = self.ctes.iter().rev().find(|cte| name.is(&cte.name)) {
+            return Some(Relation { name: shown, columns: cte.columns.clone(), outer: false, has_rowid: false });
+        }
+        let table = self.table(name)?;
+        self.tables.insert(table.name.clone());
+        let columns = match &table.kind {
+            TableKind::View(sql) => self.view(table, sql, name)?,
+            TableKind::Table => columns(table),
+            TableKind::Virtual => virtual_columns(table),
+        };
+        Some(Relation { name: shown, columns, outer: false, has_rowid: table.has_rowid })
+    }
+
+    /// The table or view of a name, or a diagnostic.
+    pub(super) fn table(&mut self, name: &Ident) -> Option<&'a Table> {
+        // `sqlite_master` is the old name of the schema table.
+        let wanted = if name.is("sqlite_master") { "sqlite_schema" } else { &name.text };
+        let found = self.catalog.table(wanted);
+        if found.is_none() {
+            let mut names: Vec<String> = self.ctes.iter().map(|cte| cte.name.clone()).collect();
+            names.extend(self.catalog.tables.iter().map(|table| table.name.clone()).filter(|name| !name.starts_with("sqlite_")));
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let help = suggestion(&name.text, "tables", &names);
+            self.error(code::UNKNOWN_TABLE, format!("there is no table `{}`", name.text), &name.span, "not in the migrations", help);
+        }
+        found
+    }
+
+    /// A view is analysed where it is read: its SELECT has the types.
+    fn view(&mut self, table: &Table, sql: &str, name: &Ident) -> Option<Vec<RelationColumn>> {
+        let parsed = parser::parse_view(sql);
+        let outputs = match parsed {
+            Ok((_, select)) if self.view_depth < MAX_VIEW_DEPTH => {
+                let mut inner = Analyzer::new(self.catalog, sql, None, &[]);
+                inner.view_depth = self.view_depth + 1;
+                let outputs = inner.select(&select);
+                self.tables.extend(inner.tables);
+                // The view's own mistake belongs to the migrations; here it is only not understood.
+                if inner.diagnostics.is_empty() { outputs } else { Vec::new() }
+            }
+            _ => Vec::new(),
+        };
+        if outputs.len() != table.columns.len() {
+            let message = format!("the view `{}` is not understood", table.name);
+            let help = "select from its tables instead".to_owned();
+            self.error(code::UNSUPPORTED, message, &name.span, "its columns have no types", help);
+            return None;
+        }
+        let columns = table.columns.iter().zip(outputs);
+        Some(columns.map(|(column, output)| RelationColumn { name: column.name.clone(), ty: output.ty, hidden: false }).collect())
+    }
+
+    /// Makes CTEs known, in order.
+    pub(super) fn enter(&mut self, ctes: &[Cte], recursive: bool) {
+        for cte in ctes {
+            let outputs = if recursive { self.recursive(cte) } else { self.select(&cte.select) };
+            let columns = named(cte, outputs);
+            self.ctes.push(KnownCte { name: cte.name.text.clone(), columns });
+        }
+    }
+
+    /// A recursive CTE's types are the smallest that its arms agree on: start from the first arm
+    /// and widen until nothing changes. The sets only grow, so it ends.
+    fn recursive(&mut self, cte: &Cte) -> Vec<Output> {
+        let first = super::ast::Select { cores: cte.select.cores.iter().take(1).cloned().collect(), ..super::ast::Select::default() };
+        self.enter(&cte.select.ctes, cte.select.recursive);
+        let mut outputs = self.select(&first);
+        loop {
+            let columns = named(cte, outputs.clone());
+            self.ctes.push(KnownCte { name: cte.name.text.clone(), columns });
+            let before = self.diagnostics.len();
+            let again = self.select(&cte.select);
+            self.ctes.pop();
+            let widened: Vec<Output> = outputs
+                .iter()
+                .zip(again)
+                .map(|(old, new)| Output { ty: old.ty.clone().join(new.ty), ..old.clone() })
+                .collect();
+            let stable = outputs.iter().zip(&widened).all(|(old, new)| {
+                old.ty.storage == new.ty.storage && old.ty.nullable == new.ty.nullable && old.ty.domain == new.ty.domain
+            });
+            outputs = widened;
+            if stable {
+                return outputs;
+            }
+            self.diagnostics.truncate(before);
+        }
+    }
+}
+
+/// The columns of a CTE under the names that it gives them.
+fn named(cte: &Cte, outputs: Vec<Output>) -> Vec<RelationColumn> {
+    outputs
+        .into_iter()
+        .enumerate()
+        .map(|(index, output)| RelationColumn {
+            name: cte.columns.get(index).map_or_else(|| output.name.unwrap_or_default(), |name| name.text.clone()),
+            ty: output.ty,
+            hidden: false,
+        })
+        .collect()
+}
+
+/// The columns of a table.
+pub(super) fn columns(table: &Table) -> Vec<RelationColumn> {
+    let relation = |column: &crate::schema::Column| RelationColumn {
+        name: column.name.clone(),
+        ty: Ty::of_column(&table.name, column),
+        hidden: column.hidden,
+    };
+    table.columns.iter().map(relation).collect()
+}
+
+/// A virtual table keeps no types and no NOT NULL.
+fn virtual_columns(table: &Table) -> Vec<RelationColumn> {
+    let mut columns = columns(table);
+    for column in &mut columns {
+        column.ty = Ty { storage: Storage::ANY, ..column.ty.clone() }.or_null("a virtual table keeps no NOT NULL");
+    }
+    columns
+}
+
+/// The columns of `json_each` and `json_tree`.
+pub(super) fn json_columns() -> Vec<RelationColumn> {
+    let column = |name: &str, storage: Storage, nullable: bool, hidden: bool| {
+        let ty = Ty::new(storage);
+        let ty = if nullable { ty.or_null("json_each can give NULL here") } else { ty };
+        RelationColumn { name: name.to_owned(), ty, hidden }
+    };
+    vec![
+        column("key", Storage::INTEGER.or(Storage::TEXT), true, false),
+        column("value", Storage::ANY, true, false),
+        column("type", Storage::TEXT, false, false),
+        column("atom", Storage::ANY, true, false),
+        column("id", Storage::INTEGER, false, false),
+        column("parent", Storage::INTEGER, true, false),
+        column("fullkey", Storage::TEXT, false, false),
+        column("path", Storage::TEXT, false, false),
+        column("json", Storage::ANY, true, true),
+        column("root", Storage::ANY, true, true),
+    ]
+}

@@ -1,0 +1,498 @@
+//! Expressions: the type of each, and what each says of the parameters in it.
+
+use crate::report::{code, suggestion};
+
+use super::analyzer::Analyzer;
+use super::ast::{Expr, ExprKind, Function, Ident, InList, Operator};
+use super::functions::{self, Kind, Null, Result};
+use super::narrow;
+use super::parameters::{Nulls, Want};
+use super::scope::Found;
+use super::types::{Domain, Storage, Ty, cast};
+
+impl Analyzer<'_> {
+    /// The type of an expression of which nothing is expected.
+    pub(super) fn expr(&mut self, expr: &Expr) -> Ty {
+        self.typed(expr, None)
+    }
+
+    /// The type of an expression whose place says what belongs there.
+    pub(super) fn expr_as(&mut self, expr: &Expr, want: &Want) -> Ty {
+        self.typed(expr, Some(want))
+    }
+
+    fn typed(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
+        match &expr.kind {
+            ExprKind::Null | ExprKind::Raise => Ty::null(),
+            ExprKind::Integer => Ty::new(Storage::INTEGER),
+            ExprKind::Float => Ty::new(Storage::REAL),
+            ExprKind::String(_) | ExprKind::CurrentTime => Ty::new(Storage::TEXT),
+            ExprKind::Blob => Ty::new(Storage::BLOB),
+            ExprKind::Parameter(index) => {
+                if let Some(want) = want {
+                    self.parameters.want(*index, want.clone(), expr.span.clone());
+                }
+                self.parameters.ty(*index)
+            }
+            ExprKind::Column { table, name, quoted } => self.column(table.as_ref(), name, *quoted),
+            ExprKind::Collate(operand) => self.typed(operand, want),
+            ExprKind::Unary(sign, operand) => self.unary(*sign, operand, want),
+            ExprKind::Not(operand) => {
+                let operand = self.condition(operand);
+                Ty::boolean().null_with([&operand])
+            }
+            ExprKind::Binary(operator, left, right) => self.binary(*operator, left, right, want),
+            ExprKind::Is { left, right, .. } => {
+                self.compare(left, right, Nulls::Welcome);
+                Ty::boolean()
+            }
+            ExprKind::Like { left, pattern, escape, .. } => {
+                let text = Want::storage(Storage::TEXT, "a pattern");
+                let left = self.expr_as(left, &text);
+                let pattern = self.expr_as(pattern, &text);
+                if let Some(escape) = escape {
+                    self.expr_as(escape, &text);
+                }
+                Ty::boolean().null_with([&left, &pattern])
+            }
+            ExprKind::Between { operand, low, high, .. } => {
+                let (value, low) = self.compare(operand, low, Nulls::Silent);
+                let (_, high) = self.compare(operand, high, Nulls::Silent);
+                Ty::boolean().null_with([&value, &low, &high])
+            }
+            ExprKind::In { operand, list, .. } => self.in_list(operand, list),
+            ExprKind::Exists(select) => {
+                self.select(select);
+                Ty::boolean()
+            }
+            ExprKind::Subquery(select) => {
+                let single = is_single_row(select);
+                match self.select(select).into_iter().next() {
+                    // Without GROUP BY an aggregate gives exactly one row.
+                    Some(output) if single => output.ty,
+                    Some(output) => output.ty.or_null("the subquery may find no row"),
+                    None => Ty::null(),
+                }
+            }
+            ExprKind::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise.as_deref(), want),
+            ExprKind::Cast(operand, declared) => {
+                let storage = cast(declared);
+                let want = Want::storage(storage, "a CAST").nulls(Nulls::Silent);
+                let operand = self.expr_as(operand, &want);
+                Ty::new(storage).null_with([&operand])
+            }
+            ExprKind::Function(function) => self.function(function, want),
+            ExprKind::Row(items) => {
+                for item in items {
+                    self.expr(item);
+                }
+                Ty::null()
+            }
+        }
+    }
+
+    /// An expression that is asked whether it is true.
+    fn condition(&mut self, expr: &Expr) -> Ty {
+        let want = Want { domain: Domain::Boolean, ..Want::storage(Storage::INTEGER, "a condition") };
+        self.expr_as(expr, &want)
+    }
+
+    fn unary(&mut self, sign: char, operand: &Expr, want: Option<&Want>) -> Ty {
+        let number = Want::storage(Storage::NUMERIC, "arithmetic").weak();
+        let operand = self.typed(operand, Some(want.unwrap_or(&number)));
+        match sign {
+            '+' => operand,
+            '~' => Ty::new(Storage::INTEGER).null_with([&operand]),
+            _ => Ty::new(number_of(&operand)).null_with([&operand]),
+        }
+    }
+
+    fn binary(&mut self, operator: Operator, left: &Expr, right: &Expr, want: Option<&Want>) -> Ty {
+        match operator {
+            Operator::And | Operator::Or => {
+                let (left, right) = (self.condition(left), self.condition(right));
+                Ty::boolean().null_with([&left, &right])
+            }
+            Operator::Equal
+            | Operator::NotEqual
+            | Operator::Less
+            | Operator::LessEqual
+            | Operator::Greater
+            | Operator::GreaterEqual => {
+                let (left, right) = self.compare(left, right, Nulls::Silent);
+                Ty::boolean().null_with([&left, &right])
+            }
+            Operator::Concat => {
+                let text = Want::storage(Storage::TEXT, "text joined by ||");
+                let (left, right) = (self.expr_as(left, &text), self.expr_as(right, &text));
+                Ty::new(Storage::TEXT).null_with([&left, &right])
+            }
+            Operator::Extract | Operator::ExtractText => {
+                let json = Want::storage(Storage::TEXT, "JSON text").weak();
+                self.expr_as(left, &json);
+                self.expr_as(right, &json);
+                let storage = if operator == Operator::Extract { Storage::TEXT } else { Storage::ANY };
+                Ty::new(storage).or_null("the JSON may not have it")
+            }
+            Operator::BitAnd | Operator::BitOr | Operator::ShiftLeft | Operator::ShiftRight => {
+                let whole = Want::storage(Storage::INTEGER, "a bit operation");
+                let (left, right) = (self.expr_as(left, &whole), self.expr_as(right, &whole));
+                Ty::new(Storage::INTEGER).null_with([&left, &right])
+            }
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Remainder => {
+                self.arithmetic(operator, left, right, want)
+            }
+        }
+    }
+
+    fn arithmetic(&mut self, operator: Operator, left: &Expr, right: &Expr, want: Option<&Want>) -> Ty {
+        // A parameter takes the type of the other operand, else of the place of the whole.
+        let fallback = || {
+            let number = |want: &&Want| want.storage.within(Storage::NUMERIC) && want.storage != Storage::NONE;
+            let outer = want.filter(number).map(|want| Want { nulls: Nulls::Silent, ..want.clone() });
+            outer.unwrap_or_else(|| Want::storage(Storage::NUMERIC, "arithmetic").weak())
+        };
+        let beside = |other: &Ty| {
+            let storage = number_of(other);
+            if other.storage == Storage::NONE { fallback() } else { Want { domain: Domain::Any, storage, ..Want::compared(other) } }
+        };
+        let (left_ty, right_ty) = match (parameter(left), parameter(right)) {
+            (Some(_), None) => {
+                let right_ty = self.expr_as(right, &fallback());
+                (self.expr_as(left, &beside(&right_ty)), right_ty)
+            }
+            (None, Some(_)) => {
+                let left_ty = self.expr_as(left, &fallback());
+                let right_ty = self.expr_as(right, &beside(&left_ty));
+                (left_ty, right_ty)
+            }
+            _ => (self.expr_as(left, &fallback()), self.expr_as(right, &fallback())),
+        };
+        let (a, b) = (number_of(&left_ty), number_of(&right_ty));
+        let whole = a.within(Storage::INTEGRAL) && b.within(Storage::INTEGRAL);
+        let storage = match operator {
+            Operator::Remainder => if whole && !a.or(b).meets(Storage::WHOLE) { Storage::INTEGER } else { Storage::INTEGRAL },
+            // A whole REAL divides as a REAL.
+            Operator::Divide if whole && a.or(b).meets(Storage::WHOLE) => Storage::INTEGER.or(Storage::REAL),
+            _ => a.or(b),
+        };
+        let ty = Ty::new(storage).null_with([&left_ty, &right_ty]);
+        let divides = matches!(operator, Operator::Divide | Operator::Remainder);
+        if divides && !self.is_nonzero_literal(right) { ty.or_null("division by zero gives NULL") } else { ty }
+    }
+
+    /// Whether an expression is a literal number other than zero; its digits are in the statement.
+    fn is_nonzero_literal(&self, expr: &Expr) -> bool {
+        let digits = self.text.get(expr.span.clone()).unwrap_or_default();
+        matches!(expr.kind, ExprKind::Integer | ExprKind::Float) && digits.parse::<f64>().is_ok_and(|value| value != 0.0)
+    }
+
+    /// Both sides of a comparison: a parameter takes the type of the other side.
+    pub(super) fn compare(&mut self, left: &Expr, right: &Expr, nulls: Nulls) -> (Ty, Ty) {
+        if let (ExprKind::Row(lefts), ExprKind::Row(rights)) = (&left.kind, &right.kind) {
+            let sides: Vec<(Ty, Ty)> = lefts.iter().zip(rights).map(|(left, right)| self.compare(left, right, nulls)).collect();
+            let any = |pick: fn(&(Ty, Ty)) -> &Ty| Ty::new(Storage::NONE).null_with(sides.iter().map(pick));
+            return (any(|side| &side.0), any(|side| &side.1));
+        }
+        let want = |ty: &Ty| {
+            let useful = ty.nullable || nulls == Nulls::Silent;
+            Want::compared(ty).nulls(if useful { nulls } else { Nulls::Silent })
+        };
+        match (parameter(left), parameter(right)) {
+            (Some(a), Some(b)) => {
+                self.parameters.link(a, b);
+                (self.expr(left), self.expr(right))
+            }
+            (Some(_), None) => {
+                let other = self.expr(right);
+                (self.expr_as(left, &want(&other)), other)
+            }
+            (None, Some(_)) => {
+                let other = self.expr(left);
+                let ty = self.expr_as(right, &want(&other));
+                (other, ty)
+            }
+            (None, None) => {
+                let left_ty = self.expr(left);
+                let hint = Want::compared(&left_ty);
+                let right_ty = self.expr_as(right, &hint);
+                if has_parameter_arms(left) {
+                    let hint = Want::compared(&right_ty);
+                    return (self.expr_as(left, &hint), right_ty);
+                }
+                (left_ty, right_ty)
+            }
+        }
+    }
+
+    fn in_list(&mut self, operand: &Expr, list: &InList) -> Ty {
+        match list {
+            InList::Exprs(items) => {
+                let mut value = self.expr(operand);
+                if let [item @ Expr { kind: ExprKind::Parameter(_), .. }] = items.as_slice() {
+                    let want = Want { list: true, ..Want::compared(&value) };
+                    self.expr_as(item, &want);
+                    return Ty::boolean().null_with([&value]);
+                }
+                let mut sides = Vec::new();
+                for item in items {
+                    let (left, right) = self.compare(operand, item, Nulls::Silent);
+                    value = left;
+                    sides.push(right);
+                }
+                Ty::boolean().null_with(std::iter::once(&value).chain(&sides))
+            }
+            InList::Select(select) => {
+                let outputs = self.select(select);
+                let value = match outputs.first() {
+                    Some(output) if outputs.len() == 1 => self.expr_as(operand, &Want::compared(&output.ty)),
+                    _ => self.expr(operand),
+                };
+                let rows_can_be_null = matches!(operand.kind, ExprKind::Row(_));
+                let ty = Ty::boolean().null_with(std::iter::once(&value).chain(outputs.iter().map(|output| &output.ty)));
+                if rows_can_be_null { ty.or_null("a part of the row can be NULL") } else { ty }
+            }
+            InList::Table(name) => {
+                let value = self.expr(operand);
+                let relation = self.relation(name, None);
+                let columns = relation.iter().flat_map(|relation| relation.columns.iter().map(|column| &column.ty));
+                Ty::boolean().null_with(std::iter::once(&value).chain(columns))
+            }
+        }
+    }
+
+    fn case(&mut self, operand: Option<&Expr>, arms: &[(Expr, Expr)], otherwise: Option<&Expr>, want: Option<&Want>) -> Ty {
+        let known = self.scope().facts.len();
+        let mut result: Option<Ty> = None;
+        let results: Vec<&Expr> = arms.iter().map(|(_, then)| then).chain(otherwise).collect();
+        // A parameter among the arms takes the type of the others, unless the place says more.
+        let sibling = results.iter().find(|result| parameter(result).is_none()).map(|result| self.probe(result));
+        let inner = want.cloned().or_else(|| sibling.map(|ty| Want { nulls: Nulls::Silent, ..Want::compared(&ty) }));
+        for (when, then) in arms {
+            let facts = match operand {
+                Some(operand) => {
+                    self.compare(operand, when, Nulls::Silent);
+                    Vec::new()
+                }
+                None => {
+                    self.condition(when);
+                    narrow::when_true(self.scope(), when)
+                }
+            };
+            // What the arm's condition tells holds in that arm alone.
+            let before = self.scope().facts.len();
+            self.scope().facts.extend(facts);
+            let ty = self.typed(then, inner.as_ref());
+            self.scope().facts.truncate(before);
+            result = Some(match result {
+                Some(result) => result.join(ty),
+                None => ty,
+            });
+            // The next arm is reached only where this condition does not hold.
+            if operand.is_none() {
+                let facts = narrow::when_not_true(self.scope(), when);
+                self.scope().facts.extend(facts);
+            }
+        }
+        let result = result.unwrap_or_else(Ty::null);
+        let ty = match otherwise {
+            Some(otherwise) => result.join(self.typed(otherwise, inner.as_ref())),
+            None => result.or_null("the CASE has no ELSE"),
+        };
+        self.scope().facts.truncate(known);
+        Ty { origin: None, ..ty }
+    }
+
+    /// The type of an expression, without noting anything.
+    fn probe(&mut self, expr: &Expr) -> Ty {
+        let diagnostics = self.diagnostics.len();
+        let ty = self.expr(expr);
+        self.diagnostics.truncate(diagnostics);
+        ty
+    }
+
+    fn column(&mut self, table: Option<&Ident>, name: &Ident, quoted: bool) -> Ty {
+        let mut candidates = Vec::new();
+        for scope in self.scopes.iter().rev() {
+            match scope.find(table, name) {
+                Found::Column(ty) => return ty,
+                Found::Ambiguous(holders) => {
+                    let help = format!("write `{}.{}`", holders.first().map_or("", String::as_str), name.text);
+                    let label = format!("in {}", holders.join(" and "));
+                    self.error(code::AMBIGUOUS, format!("`{}` is ambiguous", name.text), &name.span, label, help);
+                    return Ty::null();
+                }
+                Found::NoColumn(names) => {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let help = suggestion(&name.text, "columns", &names);
+                    let relation = table.map_or("", |table| table.text.as_str());
+                    let message = format!("`{relation}` has no column `{}`", name.text);
+                    self.error(code::UNKNOWN_COLUMN, message, &name.span, "no such column", help);
+                    return Ty::null();
+                }
+                Found::Nothing => candidates.extend(scope.column_names()),
+            }
+        }
+        if table.is_none() && ["true", "false"].iter().any(|word| name.is(word)) {
+            return Ty::boolean();
+        }
+        if let Some(table) = table {
+            self.unknown_qualifier(table);
+            return Ty::null();
+        }
+        let mut names: Vec<&str> = candidates.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut help = suggestion(&name.text, "columns", &names);
+        if quoted {
+            help = format!("{help}; a string is written in single quotes: '{}'", name.text);
+        }
+        // A table that is unknown itself has been reported; its columns would be noise.
+        if self.diagnostics.iter().all(|diagnostic| diagnostic.code != code::UNKNOWN_TABLE) {
+            self.error(code::UNKNOWN_COLUMN, format!("there is no column `{}`", name.text), &name.span, "no such column", help);
+        }
+        Ty::null()
+    }
+
+    pub(super) fn unknown_qualifier(&mut self, table: &Ident) {
+        if self.diagnostics.iter().any(|diagnostic| diagnostic.code == code::UNKNOWN_TABLE) {
+            return;
+        }
+        let names: Vec<String> =
+            self.scopes.iter().flat_map(|scope| scope.relations.iter().map(|relation| relation.name.clone())).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = suggestion(&table.text, "tables of this query", &names);
+        self.error(code::UNKNOWN_TABLE, format!("the query has no table `{}`", table.text), &table.span, "not in the FROM clause", help);
+    }
+
+    fn function(&mut self, function: &Function, want: Option<&Want>) -> Ty {
+        let name = &function.name;
+        let Some(row) = functions::find(&name.text, function.arguments.len()) else {
+            let help = match functions::alternative(&name.text) {
+                Some(allowed) => format!("D1 has `{allowed}` instead"),
+                None => {
+                    let names: Vec<&str> = functions::names().collect();
+                    let near = crate::report::nearest(&name.text, names);
+                    near.map_or_else(|| "see https://developers.cloudflare.com/d1/sql-api/sql-statements/".to_owned(), |near| format!("did you mean `{near}`?"))
+                }
+            };
+            self.error(code::UNKNOWN_FUNCTION, format!("D1 has no function `{}`", name.text), &name.span, "not allowed or not known", help);
+            return Ty::null();
+        };
+        // An aggregate reads rows that exist.
+        let outside = self.scope().may_be_empty;
+        if row.kind == Kind::Aggregate && function.over.is_none() {
+            self.scope().may_be_empty = false;
+        }
+        let arguments = self.arguments(row, function, want);
+        if let Some(filter) = &function.filter {
+            self.condition(filter);
+        }
+        for expr in function.order_by.iter().chain(function.over.iter().flat_map(|window| &window.exprs)) {
+            self.expr(expr);
+        }
+        if let Some(window) = &function.over {
+            self.limits(window.bounds.iter());
+        }
+        self.scope().may_be_empty = outside;
+        let first = arguments.first().cloned().unwrap_or_else(|| Ty::new(Storage::ANY));
+        let ty = match row.result {
+            Result::Is(storage) => Ty::new(storage),
+            Result::Boolean => Ty::boolean(),
+            Result::First => Ty { nullable: false, reason: None, ..first.clone() },
+            Result::Number => Ty::new(number_of(&first)),
+            Result::Join => {
+                let joined = arguments.iter().cloned().reduce(Ty::join).unwrap_or_else(Ty::null);
+                Ty { nullable: false, reason: None, origin: None, ..joined }
+            }
+        };
+        let over_nothing = row.kind == Kind::Aggregate && (outside || function.filter.is_some() || function.over.is_some());
+        match row.null {
+            Null::Never => ty,
+            Null::All if over_nothing => ty.or_null("the aggregate may see no row"),
+            Null::All if row.kind == Kind::Aggregate => ty.null_with([&first]),
+            Null::All => {
+                let all = arguments.iter().all(|argument| argument.nullable);
+                if all { ty.or_null("every argument can be NULL") } else { ty }
+            }
+            Null::Any => ty.null_with(&arguments),
+            Null::First => ty.null_with([&first]),
+            Null::Maybe if is_now(function) => ty,
+            Null::Maybe => ty.or_null("the function can give NULL"),
+        }
+    }
+
+    fn arguments(&mut self, row: &functions::Row, function: &Function, want: Option<&Want>) -> Vec<Ty> {
+        let letters = row.arguments.as_bytes();
+        let mut types: Vec<Ty> = Vec::new();
+        let alike = letters.contains(&b's');
+        // `coalesce(:x, column)`: the parameter is like the argument whose type is known.
+        let sibling = if alike { function.arguments.iter().find(|argument| parameter(argument).is_none()).map(|argument| self.probe(argument)) } else { None };
+        for (index, argument) in function.arguments.iter().enumerate() {
+            let letter = letters.get(index).or(letters.last()).copied().unwrap_or(b'a');
+            let meets = format!("an argument of `{}`", row.name);
+            let storage = match letter {
+                b't' => Storage::TEXT,
+                b'i' => Storage::INTEGER,
+                b'n' => Storage::NUMERIC,
+                b'b' => Storage::BLOB,
+                _ => Storage::ANY,
+            };
+            let mut expected = Want::storage(storage, &meets).weak();
+            if alike && letter != b'i' {
+                let like = sibling.as_ref().filter(|ty| ty.storage != Storage::NONE).map(Want::compared);
+                expected = like.or_else(|| want.cloned()).unwrap_or(expected);
+                // A NULL in front of an alternative is the very use of it.
+                let last = index + 1 == function.arguments.len();
+                let nulls = if row.null == Null::All && !last { Nulls::Welcome } else { Nulls::Silent };
+                expected = expected.nulls(nulls);
+            }
+            types.push(self.expr_as(argument, &expected));
+        }
+        types
+    }
+}
+
+/// The parameter that an expression is.
+pub(super) fn parameter(expr: &Expr) -> Option<usize> {
+    match &expr.kind {
+        ExprKind::Parameter(index) => Some(*index),
+        ExprKind::Collate(operand) => parameter(operand),
+        _ => None,
+    }
+}
+
+/// Whether an expression gives one of several values, a parameter among them.
+fn has_parameter_arms(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Case { .. } | ExprKind::Unary(..) => true,
+        ExprKind::Function(function) => function.arguments.iter().any(|argument| parameter(argument).is_some()),
+        _ => false,
+    }
+}
+
+/// What an operand becomes in arithmetic.
+fn number_of(ty: &Ty) -> Storage {
+    if ty.storage.within(Storage::NUMERIC) {
+        return ty.storage;
+    }
+    // Text and blobs are read as a number of either kind.
+    Storage::INTEGER.or(Storage::REAL)
+}
+
+/// `date()`, `datetime('now')` and their kin never fail.
+fn is_now(function: &Function) -> bool {
+    let clock = ["date", "time", "datetime", "julianday", "unixepoch"].iter().any(|name| function.name.is(name));
+    let now = |expr: &Expr| matches!(&expr.kind, ExprKind::String(text) if text.eq_ignore_ascii_case("now"));
+    clock && function.arguments.len() <= 1 && function.arguments.iter().all(now)
+}
+
+/// Whether a select gives exactly one row: an aggregate without GROUP BY, HAVING or LIMIT.
+fn is_single_row(select: &super::ast::Select) -> bool {
+    let [super::ast::Core::Query(query)] = select.cores.as_slice() else { return false };
+    let plain = query.group_by.is_empty() && query.having.is_none() && select.limit.is_none();
+    let aggregate = |column: &super::ast::ResultColumn| {
+        matches!(column, super::ast::ResultColumn::Expr { expr, .. } if super::select::is_aggregate(expr))
+    };
+    plain && (query.columns.iter().any(aggregate) || (query.from.is_none() && query.filter.is_none()))
+}

@@ -1,0 +1,249 @@
+//! A statement and a [`Catalog`] in, a [`Query`] out: what goes in, what comes out, what it touches.
+//!
+//! Our own analysis gives the types; real SQLite then judges the same statement, under D1's rules.
+//! What either refuses is a diagnostic; what the analysis does not understand is refused, never
+//! guessed.
+
+mod analyzer;
+pub mod annotation;
+mod ast;
+mod expr;
+mod functions;
+mod narrow;
+mod overrides;
+pub mod parameters;
+mod parser;
+mod scope;
+mod select;
+pub mod types;
+mod write;
+
+use bindery_sqlite::{MAX_BOUND_PARAMETERS, migrations, token};
+
+use crate::report::{Diagnostic, Errors, code};
+use crate::schema::Catalog;
+use crate::source::Span;
+
+use analyzer::{Analyzer, Output};
+pub use annotation::Cardinality;
+use ast::{Parameter, Statement};
+pub use overrides::Override;
+use parameters::{Resolved, Rust, Unresolved};
+use types::Ty;
+
+/// A statement that is understood.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The SQL that is run: parameters numbered, overrides taken out of the names.
+    pub sql: String,
+    /// The result columns, in order; empty when there are none.
+    pub columns: Vec<ResultColumn>,
+    /// The parameters, in the order of `?1`, `?2`, and so on.
+    pub parameters: Vec<Resolved>,
+    /// The tables that are read or written, sorted.
+    pub tables: Vec<String>,
+    /// Whether nothing is written.
+    pub reads_only: bool,
+}
+
+/// A result column.
+#[derive(Debug, Clone)]
+pub struct ResultColumn {
+    /// Its name in the result.
+    pub name: String,
+    /// What it can hold.
+    pub ty: Ty,
+    /// The Rust type of a value that is not NULL.
+    pub rust: Rust,
+    /// A type that the query names itself.
+    pub as_type: Option<String>,
+    /// Whether it can be NULL, overrides included.
+    pub nullable: bool,
+}
+
+/// Analyses the statement `text`, which stands at `place`.
+pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
+    let before = errors.count();
+    let (statement, declared) = match parser::parse(text) {
+        Ok(parsed) => parsed,
+        Err(unparsed) => {
+            refuse_unparsed(errors, catalog, text, place, unparsed);
+            return None;
+        }
+    };
+    if declared.len() > MAX_BOUND_PARAMETERS {
+        errors.push(
+            Diagnostic::new(code::SQLITE, format!("{} parameters are more than D1 takes", declared.len()), place)
+                .label(format!("D1 takes {MAX_BOUND_PARAMETERS} in a statement"))
+                .help("pass a slice as `IN (:ids)`: it is one parameter"),
+        );
+        return None;
+    }
+    let (outputs, parameters, tables) = infer(errors, catalog, text, place, &statement, &declared);
+    if errors.count() > before {
+        return None;
+    }
+    let columns = overrides::columns(errors, text, place, &outputs);
+    let sql = rewrite(text, &declared, &parameters, &outputs);
+    if errors.count() > before {
+        return None;
+    }
+    judge(errors, catalog, text, &sql, place, &columns)?;
+    let reads_only = matches!(statement, Statement::Select(_));
+    Some(Query { sql, columns, parameters, tables, reads_only })
+}
+
+/// Walks the statement until the parameters' types are settled.
+fn infer(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    place: Span,
+    statement: &Statement,
+    declared: &[Parameter],
+) -> (Vec<Output>, Vec<Resolved>, Vec<String>) {
+    let mut analyzer = Analyzer::new(catalog, text, Some(place), declared);
+    // A parameter's type can hang on another's; each walk settles at least one more.
+    for _ in 0..=declared.len() {
+        analyzer.diagnostics.clear();
+        analyzer.scopes.clear();
+        analyzer.ctes.clear();
+        let outputs = match statement {
+            Statement::Select(select) => analyzer.select(select),
+            Statement::Insert(insert) => analyzer.insert(insert),
+            Statement::Update(update) => analyzer.update(update),
+            Statement::Delete(delete) => analyzer.delete(delete),
+        };
+        let (stable, problems) = analyzer.parameters.resolve();
+        if stable || declared.is_empty() {
+            // A name that is unknown leaves its parameter untyped: one mistake, one error.
+            if analyzer.diagnostics.is_empty() {
+                report_unresolved(&mut analyzer, declared, &problems);
+            }
+            analyzer.report(errors);
+            let tables = std::mem::take(&mut analyzer.tables).into_iter().collect();
+            return (outputs, analyzer.parameters.into_resolved(), tables);
+        }
+    }
+    errors.push(
+        Diagnostic::new(code::UNTYPED_PARAMETER, "the parameters' types cannot be settled", place)
+            .label("each hangs on another")
+            .help("give one of them a type with `CAST(:name AS INTEGER)`"),
+    );
+    (Vec::new(), Vec::new(), Vec::new())
+}
+
+fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], problems: &[Unresolved]) {
+    for problem in problems {
+        match problem {
+            Unresolved::Untyped { index } => {
+                let parameter = &declared[*index];
+                let shown = parameter.name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
+                let at = parameter.spans.first().cloned().unwrap_or(0..0);
+                let help = format!("say its type: `CAST({shown} AS TEXT)`");
+                analyzer.error(code::UNTYPED_PARAMETER, format!("the type of `{shown}` cannot be told"), &at, "nothing here says what it is", help);
+            }
+            Unresolved::Conflict { index, first, second } => {
+                let shown = declared[*index].name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
+                let message = format!("`{shown}` is used as two types");
+                let help = "use two parameters, or a CAST in one of the places".to_owned();
+                analyzer.error(code::CONFLICTING_PARAMETER, message, &second.1, second.0.clone(), help);
+                if let (Some(place), Some(last)) = (analyzer.place, analyzer.diagnostics.last_mut()) {
+                    last.also.push((place.part(&first.1), first.0.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// Our parser refuses the text: SQLite says why, unless SQLite accepts it.
+fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, unparsed: parser::Unparsed) {
+    if token::statements(text).len() > 1 {
+        errors.push(
+            Diagnostic::new(code::SEVERAL_STATEMENTS, "a query is one statement", place)
+                .label("more than one")
+                .help("make each a query of its own, and run them in a `batch`"),
+        );
+        return;
+    }
+    let prepared = catalog.database.connection().prepare(text);
+    match prepared {
+        Err(error) => refuse_prepared(errors, text, place, &error),
+        Ok(_) => errors.push(
+            Diagnostic::new(code::UNSUPPORTED, format!("the statement is not understood: {}", unparsed.message), place.part(&unparsed.span))
+                .label("SQLite accepts this, bindery cannot type it yet")
+                .help("SELECT, INSERT, UPDATE and DELETE are understood"),
+        ),
+    }
+}
+
+fn refuse_prepared(errors: &mut Errors, text: &str, place: Span, error: &bindery_sqlite::rusqlite::Error) {
+    let message = migrations::message(error);
+    let at = match migrations::offset(error) {
+        Some(offset) if offset < text.len() => migrations::word_at(text, offset),
+        Some(_) => text.len()..text.len(),
+        None => 0..text.len(),
+    };
+    errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {message}"), place.part(&at)).label("here"));
+}
+
+/// Real SQLite prepares what will be run; its columns must be the ones that were inferred.
+fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: Span, columns: &[ResultColumn]) -> Option<()> {
+    let statement = match catalog.database.connection().prepare(sql) {
+        Ok(statement) => statement,
+        Err(error) => {
+            // The rewritten text has other offsets; the original one fails in the same place.
+            match catalog.database.connection().prepare(text) {
+                Err(original) => refuse_prepared(errors, text, place, &original),
+                Ok(_) => errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {error}"), place).label("here")),
+            }
+            return None;
+        }
+    };
+    let names: Vec<&str> = statement.column_names().collect();
+    let inferred: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let agree = names.len() == inferred.len() && names.iter().zip(&inferred).all(|(name, inferred)| name.eq_ignore_ascii_case(inferred));
+    if !agree {
+        errors.push(
+            Diagnostic::new(code::UNSUPPORTED, "the result columns are not understood", place)
+                .label(format!("SQLite gives {}, bindery infers {}", names.join(", "), inferred.join(", ")))
+                .help("name each column with AS"),
+        );
+        return None;
+    }
+    Some(())
+}
+
+/// The SQL that is run: every parameter numbered, slices through `json_each`, overrides taken out.
+fn rewrite(text: &str, declared: &[Parameter], parameters: &[Resolved], outputs: &[Output]) -> String {
+    let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
+    for (index, parameter) in declared.iter().enumerate() {
+        let list = parameters.get(index).is_some_and(|resolved| resolved.list);
+        for span in &parameter.spans {
+            let number = index + 1;
+            let new = if list { format!("SELECT value FROM json_each(?{number})") } else { format!("?{number}") };
+            edits.push((span.clone(), new));
+        }
+    }
+    for output in outputs {
+        if let Some(name) = &output.name
+            && let Some(bare) = overrides::bare(name)
+            && text.get(output.span.clone()).is_some_and(|written| written.contains(name.as_str()))
+        {
+            edits.push((output.span.clone(), format!("\"{}\"", bare.replace('"', "\"\""))));
+        }
+    }
+    edits.sort_by_key(|(span, _)| span.start);
+    let mut sql = String::with_capacity(text.len());
+    let mut position = 0;
+    for (span, new) in edits {
+        if span.start < position {
+            continue;
+        }
+        sql.push_str(&text[position..span.start]);
+        sql.push_str(&new);
+        position = span.end;
+    }
+    sql.push_str(&text[position..]);
+    sql
+}

@@ -1,0 +1,114 @@
+//! Result columns under the names and types that the query gives them: `AS "n!"`, `"n?"`, `"n: Type"`.
+
+use crate::names::Name;
+use crate::report::{Diagnostic, Errors, code};
+use crate::source::Span;
+
+use super::ResultColumn;
+use super::analyzer::Output;
+use super::parameters::Rust;
+
+/// What the name of a column says besides the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Override {
+    /// `!`: the author knows that it is never NULL; if it is, reading it is an error.
+    NotNull,
+    /// `?`: it may be NULL.
+    Nullable,
+}
+
+/// A name split into the bare name, the mark and the type.
+struct Written<'a> {
+    name: &'a str,
+    mark: Option<Override>,
+    ty: Option<&'a str>,
+}
+
+fn split(name: &str) -> Written<'_> {
+    let (head, ty) = match name.split_once(':') {
+        Some((head, ty)) => (head.trim(), Some(ty.trim())),
+        None => (name, None),
+    };
+    let (name, mark) = if let Some(bare) = head.strip_suffix('!') {
+        (bare, Some(Override::NotNull))
+    } else if let Some(bare) = head.strip_suffix('?') {
+        (bare, Some(Override::Nullable))
+    } else {
+        (head, None)
+    };
+    Written { name, mark, ty }
+}
+
+/// The name without its override, if it has one.
+pub(super) fn bare(name: &str) -> Option<&str> {
+    let written = split(name);
+    (written.mark.is_some() || written.ty.is_some()).then_some(written.name)
+}
+
+/// The columns that a row will have; names that no row can have are reported.
+pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[Output]) -> Vec<ResultColumn> {
+    let mut columns: Vec<(ResultColumn, Span)> = Vec::new();
+    for output in outputs {
+        let at = place.part(&output.span);
+        let Some(name) = &output.name else {
+            let shown = text.get(output.span.clone()).unwrap_or_default();
+            errors.push(
+                Diagnostic::new(code::RESULT_NAME, "the column has no name", at)
+                    .label("an expression")
+                    .help(format!("name it: `{shown} AS {}`", suggest(shown))),
+            );
+            continue;
+        };
+        let written = split(name);
+        if written.name.is_empty() || written.name.bytes().all(|byte| byte.is_ascii_digit()) {
+            // An object whose keys are numbers has them in another order, and so would the row.
+            errors.push(
+                Diagnostic::new(code::RESULT_NAME, format!("`{name}` cannot name a column of a row"), at)
+                    .label("a letter belongs in it")
+                    .help("name it with AS"),
+            );
+            continue;
+        }
+        if let Some(ty) = written.ty
+            && let Err(error) = syn::parse_str::<syn::Type>(ty)
+        {
+            errors.push(
+                Diagnostic::new(code::OVERRIDE, format!("`{ty}` is not a Rust type: {error}"), at)
+                    .label("in this name")
+                    .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
+            );
+            continue;
+        }
+        let field = Name::new(written.name).field;
+        if let Some((_, first)) = columns.iter().find(|(column, _)| Name::new(&column.name).field == field) {
+            errors.push(
+                Diagnostic::new(code::RESULT_NAME, format!("two columns are named `{}`", written.name), at)
+                    .label("the second one")
+                    .also(*first, "the first one")
+                    .help(format!("rename one: `AS other_{field}`")),
+            );
+            continue;
+        }
+        let nullable = match written.mark {
+            Some(Override::NotNull) => false,
+            Some(Override::Nullable) => true,
+            None => output.ty.nullable,
+        };
+        let column = ResultColumn {
+            name: written.name.to_owned(),
+            rust: Rust::of(output.ty.storage, output.ty.domain),
+            ty: output.ty.clone(),
+            as_type: written.ty.map(str::to_owned),
+            nullable,
+        };
+        columns.push((column, at));
+    }
+    columns.into_iter().map(|(column, _)| column).collect()
+}
+
+/// A name for an expression: its first word.
+fn suggest(expression: &str) -> String {
+    let word: String = expression.chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect();
+    let word = word.to_ascii_lowercase();
+    if word.is_empty() || word.starts_with(|first: char| first.is_ascii_digit()) { "value".to_owned() } else { word }
+}

@@ -1,0 +1,254 @@
+//! What the places where a parameter stands say of its type, and the one type that fits them all.
+
+use super::ast::{Bytes, Parameter};
+use super::types::{Domain, Storage, Ty};
+
+/// The Rust type of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rust {
+    /// `i64`, within what a JavaScript number holds exactly.
+    Integer,
+    /// `f64`
+    Float,
+    /// `bool`
+    Boolean,
+    /// `&str`, or `String`
+    Text,
+    /// `&[u8]`, or `Vec<u8>`
+    Blob,
+    /// Any value.
+    Any,
+}
+
+impl Rust {
+    /// The type that holds every value of some storage classes.
+    #[must_use]
+    pub fn of(storage: Storage, domain: Domain) -> Self {
+        match storage {
+            _ if domain == Domain::Boolean && storage.within(Storage::INTEGRAL) => Self::Boolean,
+            Storage::NONE => Self::Any,
+            _ if storage.within(Storage::INTEGRAL) => Self::Integer,
+            _ if storage.within(Storage::NUMERIC) => Self::Float,
+            Storage::TEXT => Self::Text,
+            Storage::BLOB => Self::Blob,
+            _ => Self::Any,
+        }
+    }
+
+    /// What D1 binds for a value of this type: every number is a REAL.
+    fn bound(self) -> (Storage, Domain) {
+        match self {
+            Self::Integer => (Storage::WHOLE, Domain::Any),
+            Self::Boolean => (Storage::WHOLE, Domain::Boolean),
+            Self::Float => (Storage::REAL, Domain::Any),
+            Self::Text => (Storage::TEXT, Domain::Any),
+            Self::Blob => (Storage::BLOB, Domain::Any),
+            Self::Any => (Storage::ANY.or(Storage::WHOLE), Domain::Any),
+        }
+    }
+
+    /// As it is written for a reader.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Integer => "i64",
+            Self::Float => "f64",
+            Self::Boolean => "bool",
+            Self::Text => "text",
+            Self::Blob => "bytes",
+            Self::Any => "any value",
+        }
+    }
+}
+
+/// Whether a place takes NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nulls {
+    /// NULL makes sense here: `:x IS NULL`, a new value of a nullable column.
+    Welcome,
+    /// The place says nothing: `= :x` is never true for NULL, and no error.
+    Silent,
+    /// NULL would be an error here: a new value of a NOT NULL column.
+    Refused,
+}
+
+/// What one place says.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Want {
+    pub(super) storage: Storage,
+    pub(super) domain: Domain,
+    pub(super) nulls: Nulls,
+    /// Whether a slice stands here.
+    pub(super) list: bool,
+    /// Whether another place is to be preferred: a function that takes any text.
+    pub(super) weak: bool,
+    /// What the parameter meets here, in a few words.
+    pub(super) meets: String,
+    /// A name for a parameter that has none.
+    pub(super) name: Option<String>,
+}
+
+impl Want {
+    /// The type of an expression that the parameter is compared with.
+    pub(super) fn compared(ty: &Ty) -> Self {
+        let meets = ty.origin.clone().unwrap_or_else(|| "an expression".to_owned());
+        let name = ty.origin.as_ref().and_then(|origin| origin.rsplit('.').next()).map(str::to_owned);
+        Self { storage: ty.storage, domain: ty.domain, nulls: Nulls::Silent, list: false, weak: false, meets, name }
+    }
+
+    /// Some storage, preferred or not.
+    pub(super) fn storage(storage: Storage, meets: &str) -> Self {
+        Self {
+            storage,
+            domain: Domain::Any,
+            nulls: Nulls::Silent,
+            list: false,
+            weak: false,
+            meets: meets.to_owned(),
+            name: None,
+        }
+    }
+
+    pub(super) fn weak(self) -> Self {
+        Self { weak: true, ..self }
+    }
+
+    pub(super) fn nulls(self, nulls: Nulls) -> Self {
+        Self { nulls, ..self }
+    }
+}
+
+/// One parameter while its type is sought.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    wants: Vec<(Want, Bytes)>,
+    links: Vec<usize>,
+}
+
+/// A parameter whose type is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// The name, as a method's argument has it.
+    pub name: String,
+    /// The type of a value that is not NULL.
+    pub rust: Rust,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// Whether it is a slice.
+    pub list: bool,
+}
+
+/// Why a parameter has no type.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Unresolved {
+    Untyped { index: usize },
+    Conflict { index: usize, first: (String, Bytes), second: (String, Bytes) },
+}
+
+/// The parameters of a statement while it is analysed.
+#[derive(Debug)]
+pub(super) struct Parameters<'a> {
+    declared: &'a [Parameter],
+    seen: Vec<Seen>,
+    resolved: Option<Vec<Resolved>>,
+}
+
+impl<'a> Parameters<'a> {
+    pub(super) fn new(declared: &'a [Parameter]) -> Self {
+        Self { declared, seen: vec![Seen::default(); declared.len()], resolved: None }
+    }
+
+    /// Notes what a place says.
+    pub(super) fn want(&mut self, index: usize, want: Want, span: Bytes) {
+        self.seen[index].wants.push((want, span));
+    }
+
+    /// Notes that two parameters meet.
+    pub(super) fn link(&mut self, left: usize, right: usize) {
+        self.seen[left].links.push(right);
+        self.seen[right].links.push(left);
+    }
+
+    /// The type that the parameter has inside SQLite.
+    pub(super) fn ty(&self, index: usize) -> Ty {
+        let Some(resolved) = self.resolved.as_ref().and_then(|all| all.get(index)) else {
+            return Ty::new(Storage::NONE);
+        };
+        let (storage, domain) = resolved.rust.bound();
+        let ty = Ty { domain, ..Ty::new(storage) };
+        if resolved.nullable { ty.or_null("the parameter can be NULL") } else { ty }
+    }
+
+    /// Settles every type from what was noted, and forgets the notes. True when nothing changed.
+    pub(super) fn resolve(&mut self) -> (bool, Vec<Unresolved>) {
+        let mut problems = Vec::new();
+        let mut resolved = Vec::new();
+        let mut taken: Vec<String> = self.declared.iter().filter_map(|parameter| parameter.name.clone()).collect();
+        for index in 0..self.declared.len() {
+            let wants = self.wants_of_linked(index);
+            let strong: Vec<&(Want, Bytes)> = wants.iter().filter(|(want, _)| !want.weak && is_specific(want)).collect();
+            let weak: Vec<&(Want, Bytes)> = wants.iter().filter(|(want, _)| want.weak && is_specific(want)).collect();
+            let specific = if strong.is_empty() { weak } else { strong };
+            let rust = match specific.split_first() {
+                None if wants.iter().any(|(want, _)| want.storage != Storage::NONE) => Rust::Any,
+                None => {
+                    problems.push(Unresolved::Untyped { index });
+                    Rust::Any
+                }
+                Some((first, rest)) => {
+                    let rust = Rust::of(first.0.storage, first.0.domain);
+                    if let Some(other) = rest.iter().find(|(want, _)| Rust::of(want.storage, want.domain) != rust) {
+                        let words = |(want, span): &(Want, Bytes)| {
+                            (format!("{} here: {}", Rust::of(want.storage, want.domain).describe(), want.meets), span.clone())
+                        };
+                        problems.push(Unresolved::Conflict { index, first: words(first), second: words(other) });
+                    }
+                    rust
+                }
+            };
+            let own = &self.seen[index].wants;
+            let list = own.iter().any(|(want, _)| want.list);
+            if let (true, Some(scalar)) = (list, own.iter().find(|(want, _)| !want.list)) {
+                let place = own.iter().find(|(want, _)| want.list).map_or(0..0, |(_, span)| span.clone());
+                let first = ("a slice here".to_owned(), place);
+                problems.push(Unresolved::Conflict { index, first, second: ("a single value here".to_owned(), scalar.1.clone()) });
+            }
+            let welcome = wants.iter().any(|(want, _)| want.nulls == Nulls::Welcome);
+            let refused = wants.iter().any(|(want, _)| want.nulls == Nulls::Refused);
+            let name = self.declared[index].name.clone().unwrap_or_else(|| {
+                let wanted = own.iter().find_map(|(want, _)| want.name.clone()).filter(|name| !taken.contains(name));
+                let name = wanted.unwrap_or_else(|| format!("parameter_{}", index + 1));
+                taken.push(name.clone());
+                name
+            });
+            resolved.push(Resolved { name, rust, nullable: welcome && !refused, list });
+        }
+        self.seen = vec![Seen::default(); self.declared.len()];
+        let stable = self.resolved.as_ref() == Some(&resolved);
+        self.resolved = Some(resolved);
+        (stable, problems)
+    }
+
+    /// What is said of a parameter and of those it meets.
+    fn wants_of_linked(&self, index: usize) -> Vec<(Want, Bytes)> {
+        let mut group = vec![index];
+        let mut next = 0;
+        while let Some(member) = group.get(next).copied() {
+            for link in &self.seen[member].links {
+                if !group.contains(link) {
+                    group.push(*link);
+                }
+            }
+            next += 1;
+        }
+        group.into_iter().flat_map(|member| self.seen[member].wants.clone()).collect()
+    }
+
+    pub(super) fn into_resolved(self) -> Vec<Resolved> {
+        self.resolved.unwrap_or_default()
+    }
+}
+
+fn is_specific(want: &Want) -> bool {
+    Rust::of(want.storage, want.domain) != Rust::Any
+}

@@ -1,0 +1,320 @@
+//! SELECT: sources into a scope, the scope into result columns.
+
+use crate::report::code;
+
+use super::analyzer::{Analyzer, Output, json_columns};
+use super::ast::{Core, Expr, ExprKind, Join, JoinKind, Query, ResultColumn, Select, Source};
+use super::narrow;
+use super::parameters::{Nulls, Want};
+use super::scope::{Merged, Relation, RelationColumn, Scope};
+use super::types::{Storage, Ty};
+
+impl Analyzer<'_> {
+    /// The result columns of a select.
+    pub(super) fn select(&mut self, select: &Select) -> Vec<Output> {
+        let known = self.ctes.len();
+        self.enter(&select.ctes, select.recursive);
+        let mut outputs: Option<Vec<Output>> = None;
+        let simple = select.cores.len() == 1;
+        for core in &select.cores {
+            let order_by: &[Expr] = if simple { &select.order_by } else { &[] };
+            let arm = match core {
+                Core::Query(query) => self.query(query, order_by),
+                Core::Values(rows) => self.values(rows),
+            };
+            outputs = Some(match outputs {
+                None => arm,
+                Some(first) => first
+                    .into_iter()
+                    .zip(arm)
+                    .map(|(left, right)| Output { ty: left.ty.join(right.ty), ..left })
+                    .collect(),
+            });
+        }
+        let outputs = outputs.unwrap_or_default();
+        if !simple {
+            // The ORDER BY of a compound names result columns or their positions.
+            let aliases = outputs.iter().filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone()))).collect();
+            self.scopes.push(Scope { aliases, ..Scope::default() });
+            for term in &select.order_by {
+                self.expr(term);
+            }
+            self.scopes.pop();
+        }
+        self.limits(select.limit.iter().chain(&select.offset));
+        self.ctes.truncate(known);
+        outputs
+    }
+
+    pub(super) fn limits<'e>(&mut self, limits: impl Iterator<Item = &'e Expr>) {
+        let want = Want::storage(Storage::INTEGER, "LIMIT and OFFSET take a whole number").nulls(Nulls::Refused);
+        for limit in limits {
+            self.expr_as(limit, &want);
+        }
+    }
+
+    fn values(&mut self, rows: &[Vec<Expr>]) -> Vec<Output> {
+        let mut outputs: Vec<Output> = Vec::new();
+        for row in rows {
+            for (index, expr) in row.iter().enumerate() {
+                let ty = self.expr(expr);
+                match outputs.get_mut(index) {
+                    Some(output) => output.ty = output.ty.clone().join(ty),
+                    None => outputs.push(Output { name: Some(format!("column{}", index + 1)), ty, span: expr.span.clone() }),
+                }
+            }
+        }
+        outputs
+    }
+
+    fn query(&mut self, query: &Query, order_by: &[Expr]) -> Vec<Output> {
+        let mut scope = Scope::default();
+        if let Some(from) = &query.from {
+            self.source(from, &mut scope);
+        }
+        self.scopes.push(scope);
+        if let Some(filter) = &query.filter {
+            self.expr(filter);
+            self.keep_where_true(filter);
+        }
+        let aggregates = query.columns.iter().any(|column| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr)))
+            || query.having.as_ref().is_some_and(is_aggregate)
+            || order_by.iter().any(is_aggregate)
+            || (query.having.is_some() && query.group_by.is_empty());
+        if aggregates && query.group_by.is_empty() {
+            self.scope().may_be_empty = true;
+        }
+        let outputs = self.result_columns(&query.columns);
+        self.scope().aliases =
+            outputs.iter().filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone()))).collect();
+        let windows = query.windows.iter().flat_map(|window| &window.exprs);
+        for expr in query.group_by.iter().chain(&query.having).chain(order_by).chain(windows) {
+            self.expr(expr);
+        }
+        self.scopes.pop();
+        outputs
+    }
+
+    /// The innermost level.
+    pub(super) fn scope(&mut self) -> &mut Scope {
+        if self.scopes.is_empty() {
+            self.scopes.push(Scope::default());
+        }
+        let last = self.scopes.len() - 1;
+        &mut self.scopes[last]
+    }
+
+    /// From here on, only rows for which `condition` is true.
+    pub(super) fn keep_where_true(&mut self, condition: &Expr) {
+        let scope = self.scope();
+        let facts = narrow::when_true(scope, condition);
+        scope.keep_only(facts);
+    }
+
+    pub(super) fn result_columns(&mut self, columns: &[ResultColumn]) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        for column in columns {
+            match column {
+                ResultColumn::All(span) => {
+                    let scope = self.scope();
+                    let merged_away = |relation: usize, column: usize| {
+                        scope.merged.iter().any(|merged| merged.parts.iter().skip(1).any(|part| *part == (relation, column)))
+                    };
+                    for (index, relation) in scope.relations.iter().enumerate() {
+                        for (position, column) in relation.columns.iter().enumerate() {
+                            if column.hidden || merged_away(index, position) {
+                                continue;
+                            }
+                            let merged = scope.merged.iter().find(|merged| merged.parts.first() == Some(&(index, position)));
+                            let ty = merged.map_or_else(|| scope.ty(index, position), |merged| scope.merged_ty(merged));
+                            outputs.push(Output { name: Some(column.name.clone()), ty, span: span.clone() });
+                        }
+                    }
+                }
+                ResultColumn::AllOf(table) => {
+                    let scope = self.scope();
+                    match scope.relations.iter().position(|relation| table.is(&relation.name)) {
+                        Some(index) => {
+                            for (position, column) in scope.relations[index].columns.iter().enumerate() {
+                                if !column.hidden {
+                                    let ty = scope.ty(index, position);
+                                    outputs.push(Output { name: Some(column.name.clone()), ty, span: table.span.clone() });
+                                }
+                            }
+                        }
+                        None => self.unknown_qualifier(table),
+                    }
+                }
+                ResultColumn::Expr { expr, alias } => {
+                    let ty = self.expr(expr);
+                    let name = match (alias, &expr.kind) {
+                        (Some(alias), _) => Some(alias.text.clone()),
+                        (None, ExprKind::Column { name, .. }) => Some(name.text.clone()),
+                        _ => None,
+                    };
+                    let span = alias.as_ref().map_or_else(|| expr.span.clone(), |alias| alias.span.clone());
+                    outputs.push(Output { name, ty, span });
+                }
+            }
+        }
+        outputs
+    }
+
+    /// Adds the relations of a FROM clause to `scope`.
+    pub(super) fn source(&mut self, source: &Source, scope: &mut Scope) {
+        match source {
+            Source::Table { name, alias, arguments, .. } => {
+                if let Some(arguments) = arguments {
+                    // What stands to the left can be an argument.
+                    self.scopes.push(scope.clone());
+                    let want = Want::storage(Storage::TEXT, "JSON text").weak();
+                    for argument in arguments {
+                        self.expr_as(argument, &want);
+                    }
+                    self.scopes.pop();
+                    if !name.is("json_each") && !name.is("json_tree") {
+                        let help = "only `json_each` and `json_tree` are understood yet".to_owned();
+                        self.error(code::UNSUPPORTED, format!("the table function `{}` is not understood", name.text), &name.span, "its columns have no types", help);
+                        return;
+                    }
+                    let shown = alias.as_ref().unwrap_or(name).text.clone();
+                    scope.relations.push(Relation { name: shown, columns: json_columns(), outer: false, has_rowid: false });
+                    return;
+                }
+                if let Some(relation) = self.relation(name, alias.as_ref()) {
+                    scope.relations.push(relation);
+                }
+            }
+            Source::Select { select, alias, .. } => {
+                let outputs = self.select(select);
+                let columns = outputs
+                    .into_iter()
+                    .map(|output| RelationColumn { name: output.name.unwrap_or_default(), ty: output.ty, hidden: false })
+                    .collect();
+                let name = alias.as_ref().map(|alias| alias.text.clone()).unwrap_or_default();
+                scope.relations.push(Relation { name, columns, outer: false, has_rowid: false });
+            }
+            Source::Join(join) => self.join(join, scope),
+        }
+    }
+
+    fn join(&mut self, join: &Join, scope: &mut Scope) {
+        let before = scope.relations.len();
+        self.source(&join.left, scope);
+        let middle = scope.relations.len();
+        self.source(&join.right, scope);
+        self.merge(join, scope, before, middle);
+        // Inside the condition both sides are rows that exist.
+        if let Some(on) = &join.on {
+            self.scopes.push(std::mem::take(scope));
+            self.expr(on);
+            let joined = self.scope();
+            let facts = narrow::when_true(joined, on);
+            match join.kind {
+                JoinKind::Inner => joined.keep_only(facts),
+                // The condition holds wherever a row of the right side is found at all.
+                JoinKind::Left => keep_base(joined, &facts, middle),
+                JoinKind::Right | JoinKind::Full => {}
+            }
+            if let Some(back) = self.scopes.pop() {
+                *scope = back;
+            }
+        }
+        let widened = match join.kind {
+            JoinKind::Inner => 0..0,
+            JoinKind::Left => middle..scope.relations.len(),
+            JoinKind::Right => before..middle,
+            JoinKind::Full => before..scope.relations.len(),
+        };
+        for index in widened {
+            // A fact from an inner condition says nothing of the row of NULLs: it becomes the column's own.
+            let facts: Vec<(usize, usize)> = scope.facts.iter().filter(|fact| fact.0 == index).copied().collect();
+            keep_base(scope, &facts, index);
+            scope.facts.retain(|fact| fact.0 != index);
+            scope.relations[index].outer = true;
+        }
+    }
+
+    /// The columns that USING or NATURAL makes one.
+    fn merge(&mut self, join: &Join, scope: &mut Scope, before: usize, middle: usize) {
+        let names: Vec<super::ast::Ident> = if join.natural {
+            let on_left = |name: &str| {
+                scope.relations[before..middle].iter().any(|relation| {
+                    relation.columns.iter().any(|column| !column.hidden && column.name.eq_ignore_ascii_case(name))
+                })
+            };
+            let right = scope.relations[middle..].iter().flat_map(|relation| &relation.columns);
+            right
+                .filter(|column| !column.hidden && on_left(&column.name))
+                .map(|column| super::ast::Ident { text: column.name.clone(), span: 0..0 })
+                .collect()
+        } else {
+            join.using.clone()
+        };
+        for name in names {
+            let position = |range: std::ops::Range<usize>| {
+                range.into_iter().find_map(|index| {
+                    scope.relations[index].columns.iter().position(|column| name.is(&column.name)).map(|column| (index, column))
+                })
+            };
+            let (left, right) = (position(before..middle), position(middle..scope.relations.len()));
+            let (Some(left), Some(right)) = (left, right) else {
+                let message = format!("`{}` is not a column of both sides", name.text);
+                self.error(code::UNKNOWN_COLUMN, message, &name.span, "USING takes columns that both sides have", None);
+                continue;
+            };
+            let coalesced = matches!(join.kind, JoinKind::Right | JoinKind::Full);
+            match scope.merged.iter_mut().find(|merged| name.is(&merged.name) && merged.parts.contains(&left)) {
+                Some(merged) => {
+                    merged.parts.push(right);
+                    merged.coalesced |= coalesced;
+                }
+                None => scope.merged.push(Merged { name: name.text.clone(), parts: vec![left, right], coalesced }),
+            }
+            if join.kind == JoinKind::Inner {
+                // Equal values are not NULL.
+                scope.keep_only(vec![left, right]);
+            }
+        }
+    }
+}
+
+/// Makes columns from relation `from` on NOT NULL in rows that exist.
+fn keep_base(scope: &mut Scope, facts: &[(usize, usize)], from: usize) {
+    for (relation, column) in facts.iter().filter(|fact| fact.0 >= from) {
+        let ty: &mut Ty = &mut scope.relations[*relation].columns[*column].ty;
+        ty.nullable = false;
+        ty.reason = None;
+    }
+}
+
+/// Whether an expression calls an aggregate at its own level.
+pub(super) fn is_aggregate(expr: &Expr) -> bool {
+    use super::functions::{self, Kind};
+    let any = |exprs: &[Expr]| exprs.iter().any(is_aggregate);
+    match &expr.kind {
+        ExprKind::Function(function) => {
+            let row = functions::find(&function.name.text, function.arguments.len());
+            let itself = function.over.is_none() && row.is_some_and(|row| row.kind == Kind::Aggregate);
+            itself || any(&function.arguments) || function.over.as_ref().is_some_and(|window| any(&window.exprs))
+        }
+        ExprKind::Unary(_, operand) | ExprKind::Not(operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => {
+            is_aggregate(operand)
+        }
+        ExprKind::Binary(_, left, right) | ExprKind::Is { left, right, .. } => is_aggregate(left) || is_aggregate(right),
+        ExprKind::Like { left, pattern, escape, .. } => {
+            is_aggregate(left) || is_aggregate(pattern) || escape.as_deref().is_some_and(is_aggregate)
+        }
+        ExprKind::Between { operand, low, high, .. } => is_aggregate(operand) || is_aggregate(low) || is_aggregate(high),
+        ExprKind::In { operand, list, .. } => {
+            is_aggregate(operand) || matches!(list, super::ast::InList::Exprs(items) if any(items))
+        }
+        ExprKind::Case { operand, arms, otherwise } => {
+            operand.as_deref().is_some_and(is_aggregate)
+                || otherwise.as_deref().is_some_and(is_aggregate)
+                || arms.iter().any(|(when, then)| is_aggregate(when) || is_aggregate(then))
+        }
+        ExprKind::Row(items) => any(items),
+        _ => false,
+    }
+}

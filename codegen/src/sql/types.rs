@@ -1,0 +1,182 @@
+//! What an expression can hold: storage classes, whether NULL, and what is known besides.
+
+use crate::schema::Column;
+
+/// A set of SQLite's storage classes, and one refinement of REAL.
+///
+/// D1 binds every number as REAL, so a whole number that came in as a parameter is a REAL that is
+/// whole: it stays whole under `+`, `-` and `*`, and does not under `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storage(u8);
+
+impl Storage {
+    /// No value but NULL.
+    pub const NONE: Self = Self(0);
+    /// INTEGER
+    pub const INTEGER: Self = Self(1);
+    /// REAL
+    pub const REAL: Self = Self(2);
+    /// TEXT
+    pub const TEXT: Self = Self(4);
+    /// BLOB
+    pub const BLOB: Self = Self(8);
+    /// REAL that is whole.
+    pub const WHOLE: Self = Self(16);
+    /// Any value.
+    pub const ANY: Self = Self(15);
+
+    /// Either.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether every class of this set is in `other`.
+    #[must_use]
+    pub const fn within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// Whether the sets share a class.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// INTEGER, or REAL that is whole.
+    pub const INTEGRAL: Self = Self(17);
+    /// Any number.
+    pub const NUMERIC: Self = Self(19);
+}
+
+/// What is known of a value besides its storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Domain {
+    /// Nothing.
+    #[default]
+    Any,
+    /// 0 or 1.
+    Boolean,
+}
+
+/// The type of an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ty {
+    /// The storage classes that a value other than NULL can have.
+    pub storage: Storage,
+    /// 0 or 1, or more.
+    pub domain: Domain,
+    /// Whether it can be NULL.
+    pub nullable: bool,
+    /// The column that the value is read from unchanged, as `table.column`.
+    pub origin: Option<String>,
+    /// Why it can be NULL, in a few words.
+    pub reason: Option<&'static str>,
+}
+
+impl Ty {
+    /// A type that is never NULL.
+    #[must_use]
+    pub fn new(storage: Storage) -> Self {
+        Self { storage, domain: Domain::Any, nullable: false, origin: None, reason: None }
+    }
+
+    /// 0 or 1.
+    #[must_use]
+    pub fn boolean() -> Self {
+        Self { domain: Domain::Boolean, ..Self::new(Storage::INTEGER) }
+    }
+
+    /// The type of a literal NULL.
+    #[must_use]
+    pub fn null() -> Self {
+        Self::new(Storage::NONE).or_null("it is NULL")
+    }
+
+    /// This type, and NULL, for a reason.
+    #[must_use]
+    pub fn or_null(mut self, reason: &'static str) -> Self {
+        if !self.nullable {
+            self.nullable = true;
+            self.reason = Some(reason);
+        }
+        self
+    }
+
+    /// NULL when one of `operands` is.
+    #[must_use]
+    pub fn null_with<'a>(mut self, operands: impl IntoIterator<Item = &'a Ty>) -> Self {
+        if let Some(operand) = operands.into_iter().find(|operand| operand.nullable) {
+            self.nullable = true;
+            self.reason = operand.reason.or(Some("an operand can be NULL"));
+        }
+        self
+    }
+
+    /// A value of either.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        let domain = match (self.storage, other.storage) {
+            (Storage::NONE, _) => other.domain,
+            (_, Storage::NONE) => self.domain,
+            _ if self.domain == other.domain => self.domain,
+            _ => Domain::Any,
+        };
+        Self {
+            storage: self.storage.or(other.storage),
+            domain,
+            nullable: self.nullable || other.nullable,
+            origin: if self.origin == other.origin { self.origin } else { None },
+            reason: self.reason.or(other.reason),
+        }
+    }
+
+    /// What a column of a table gives.
+    #[must_use]
+    pub fn of_column(table: &str, column: &Column) -> Self {
+        let (storage, domain) = declared(&column.declared, column.strict);
+        let ty = Self { domain, origin: Some(format!("{table}.{}", column.name)), ..Self::new(storage) };
+        if column.not_null { ty } else { ty.or_null("the column has no NOT NULL") }
+    }
+}
+
+/// What a declared type promises.
+///
+/// Outside STRICT tables this is a promise of the schema's author, not of SQLite: a value that
+/// breaks it is an error when it is read, never a wrong value.
+#[must_use]
+pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
+    let upper = declared.to_ascii_uppercase();
+    let has = |part: &str| upper.contains(part);
+    let base = upper.split('(').next().unwrap_or_default().trim();
+    let storage = match base {
+        "" | "ANY" => Storage::ANY,
+        "BOOLEAN" | "BOOL" => return (Storage::INTEGER, Domain::Boolean),
+        "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "JSON" | "UUID" if !strict => Storage::TEXT,
+        // SQLite's rules of affinity, in its order.
+        _ if has("INT") => Storage::INTEGER,
+        _ if has("CHAR") || has("CLOB") || has("TEXT") => Storage::TEXT,
+        _ if has("BLOB") => Storage::BLOB,
+        _ if has("REAL") || has("FLOA") || has("DOUB") => Storage::REAL,
+        _ => Storage::INTEGER.or(Storage::REAL),
+    };
+    (storage, Domain::Any)
+}
+
+/// What CAST to a type gives.
+#[must_use]
+pub(super) fn cast(declared: &str) -> Storage {
+    let upper = declared.to_ascii_uppercase();
+    let has = |part: &str| upper.contains(part);
+    if has("INT") {
+        Storage::INTEGER
+    } else if has("CHAR") || has("CLOB") || has("TEXT") {
+        Storage::TEXT
+    } else if has("BLOB") || upper.trim().is_empty() {
+        Storage::BLOB
+    } else if has("REAL") || has("FLOA") || has("DOUB") {
+        Storage::REAL
+    } else {
+        Storage::INTEGER.or(Storage::REAL)
+    }
+}

@@ -1,0 +1,267 @@
+//! INSERT, UPDATE and DELETE: what may be written where, and what RETURNING gives.
+
+use crate::report::{code, suggestion};
+use crate::schema::{Column, Table, TableKind};
+
+use super::analyzer::{Analyzer, Output, columns};
+use super::ast::{Assignment, Core, Delete, Expr, ExprKind, Ident, Insert, ResultColumn, Select, Update};
+use super::parameters::{Nulls, Want};
+use super::scope::{Relation, Scope};
+use super::types::Ty;
+
+impl<'a> Analyzer<'a> {
+    pub(super) fn insert(&mut self, insert: &Insert) -> Vec<Output> {
+        self.enter(&insert.ctes, insert.recursive);
+        let Some(table) = self.target(&insert.table) else { return Vec::new() };
+        let written = self.insert_columns(table, insert);
+        match &insert.source {
+            Some(select) => self.insert_rows(table, &written, insert, select),
+            None => {}
+        }
+        self.missing_columns(table, &written, insert);
+        let mut scope = Scope::default();
+        scope.relations.push(own(table, insert.alias.as_ref()));
+        // In DO UPDATE, the row that could not be inserted. A column that SQLite would have filled can be NULL there.
+        let mut excluded = own(table, None);
+        excluded.name = "excluded".to_owned();
+        excluded.has_rowid = false;
+        for (relation, column) in excluded.columns.iter_mut().zip(&table.columns) {
+            if column.rowid_alias || column.generated {
+                relation.ty = relation.ty.clone().or_null("it may not have been given");
+            }
+        }
+        let mut upsert_scope = scope.clone();
+        upsert_scope.relations.push(excluded);
+        // An unqualified name is the table's own.
+        for upsert in &insert.upserts {
+            self.scopes.push(scope.clone());
+            for expr in upsert.target.iter().chain(&upsert.target_filter) {
+                self.expr(expr);
+            }
+            self.scopes.pop();
+            self.scopes.push(Scope { aliases: Vec::new(), ..unambiguous(&upsert_scope) });
+            self.assignments(table, &upsert.set);
+            if let Some(filter) = &upsert.filter {
+                self.expr(filter);
+            }
+            self.scopes.pop();
+        }
+        self.returning(scope, &insert.returning)
+    }
+
+    /// A table that can be written.
+    fn target(&mut self, name: &Ident) -> Option<&'a Table> {
+        let table = self.table(name)?;
+        if matches!(table.kind, TableKind::View(_)) {
+            let help = "write to its tables instead".to_owned();
+            self.error(code::UNSUPPORTED, format!("`{}` is a view", name.text), &name.span, "writing to a view is not understood", help);
+            return None;
+        }
+        self.tables.insert(table.name.clone());
+        // The catalog outlives the walk.
+        Some(table)
+    }
+
+    /// The columns that an INSERT writes, by name or all of them.
+    fn insert_columns<'t>(&mut self, table: &'t Table, insert: &Insert) -> Vec<Option<&'t Column>> {
+        if insert.columns.is_empty() {
+            return table.columns.iter().filter(|column| !column.generated && !column.hidden).map(Some).collect();
+        }
+        insert.columns.iter().map(|name| self.written(table, name)).collect()
+    }
+
+    /// The column of a name that is written; `None` for the rowid and for a mistake.
+    fn written<'t>(&mut self, table: &'t Table, name: &Ident) -> Option<&'t Column> {
+        let column = table.columns.iter().find(|column| name.is(&column.name));
+        match column {
+            Some(column) if column.generated => {
+                let message = format!("`{}` is computed and cannot be written", column.name);
+                self.error(code::INSERT, message, &name.span, "a generated column", "leave it out".to_owned());
+                None
+            }
+            None if !(table.has_rowid && ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word))) => {
+                let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+                let help = suggestion(&name.text, "columns", &names);
+                let message = format!("`{}` has no column `{}`", table.name, name.text);
+                self.error(code::UNKNOWN_COLUMN, message, &name.span, "no such column", help);
+                None
+            }
+            column => column,
+        }
+    }
+
+    fn insert_rows(&mut self, table: &Table, written: &[Option<&Column>], insert: &Insert, select: &Select) {
+        let [Core::Values(rows)] = select.cores.as_slice() else {
+            self.insert_select(table, written, insert, select);
+            return;
+        };
+        for row in rows {
+            if row.len() != written.len() {
+                let start = row.first().map_or(insert.table.span.start, |first| first.span.start);
+                let end = row.last().map_or(insert.table.span.end, |last| last.span.end);
+                self.count_mismatch(table, written.len(), row.len(), start..end);
+            }
+            for (expr, column) in row.iter().zip(written) {
+                self.assigned(table, *column, expr);
+            }
+        }
+    }
+
+    fn insert_select(&mut self, table: &Table, written: &[Option<&Column>], insert: &Insert, select: &Select) {
+        // `INSERT ... SELECT :a, :b`: the columns type the parameters.
+        if let [Core::Query(query)] = select.cores.as_slice() {
+            let wants: Vec<Option<Want>> = written.iter().map(|column| column.map(|column| want(table, column))).collect();
+            for (column, want) in query.columns.iter().zip(wants) {
+                if let (ResultColumn::Expr { expr, .. }, Some(want)) = (column, want)
+                    && let ExprKind::Parameter(index) = expr.kind
+                {
+                    self.parameters.want(index, want, expr.span.clone());
+                }
+            }
+        }
+        let outputs = self.select(select);
+        if !outputs.is_empty() && outputs.len() != written.len() {
+            self.count_mismatch(table, written.len(), outputs.len(), insert.table.span.clone());
+        }
+    }
+
+    fn count_mismatch(&mut self, table: &Table, columns: usize, values: usize, at: std::ops::Range<usize>) {
+        let message = format!("{values} {} for {columns} {}", plural(values, "value"), plural(columns, "column"));
+        let label = format!("`{}` takes {columns} here", table.name);
+        self.error(code::INSERT, message, &at, label, "give one value for each column, in their order".to_owned());
+    }
+
+    /// NOT NULL columns without a default must be given.
+    fn missing_columns(&mut self, table: &Table, written: &[Option<&Column>], insert: &Insert) {
+        let given = |column: &Column| written.iter().flatten().any(|written| written.name == column.name);
+        let missing: Vec<&str> = table
+            .columns
+            .iter()
+            .filter(|column| column.not_null && !column.has_default && !column.rowid_alias && !column.generated && !column.hidden)
+            .filter(|column| (insert.source.is_none() || !insert.columns.is_empty()) && !given(column))
+            .map(|column| column.name.as_str())
+            .collect();
+        if missing.is_empty() || written.iter().any(Option::is_none) && insert.columns.is_empty() {
+            return;
+        }
+        let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+        let message = format!("the INSERT leaves out {}", names.join(", "));
+        let help = format!("add {} to the columns and its value to VALUES", names.join(", "));
+        self.error(code::INSERT, message, &insert.table.span, "NOT NULL and without a default", help);
+    }
+
+    /// A value that is written to a column.
+    fn assigned(&mut self, table: &Table, column: Option<&Column>, expr: &Expr) {
+        match column {
+            Some(column) => {
+                let want = want(table, column);
+                self.expr_as(expr, &want);
+                if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
+                    let message = format!("`{}` refuses NULL", column.name);
+                    self.error(code::INSERT, message, &expr.span, "the column is NOT NULL", None);
+                }
+            }
+            None => {
+                self.expr(expr);
+            }
+        }
+    }
+
+    fn assignments(&mut self, table: &Table, set: &[Assignment]) {
+        for assignment in set {
+            let columns: Vec<Option<&Column>> = assignment.columns.iter().map(|name| self.written(table, name)).collect();
+            match (columns.as_slice(), &assignment.value.kind) {
+                ([column], _) => self.assigned(table, *column, &assignment.value),
+                (columns, ExprKind::Row(values)) => {
+                    for (column, value) in columns.iter().zip(values) {
+                        self.assigned(table, *column, value);
+                    }
+                }
+                _ => {
+                    self.expr(&assignment.value);
+                }
+            }
+        }
+    }
+
+    pub(super) fn update(&mut self, update: &Update) -> Vec<Output> {
+        self.enter(&update.ctes, update.recursive);
+        let Some(table) = self.target(&update.table) else { return Vec::new() };
+        let mut scope = Scope::default();
+        scope.relations.push(own(table, update.alias.as_ref()));
+        let target = scope.clone();
+        if let Some(from) = &update.from {
+            self.source(from, &mut scope);
+        }
+        self.scopes.push(scope);
+        if let Some(filter) = &update.filter {
+            self.expr(filter);
+            self.keep_where_true(filter);
+        }
+        self.assignments(table, &update.set);
+        for expr in &update.order_by {
+            self.expr(expr);
+        }
+        self.limits(update.limits.iter());
+        self.scopes.pop();
+        // The new row: what WHERE tells of the old one does not hold.
+        self.returning(target, &update.returning)
+    }
+
+    pub(super) fn delete(&mut self, delete: &Delete) -> Vec<Output> {
+        self.enter(&delete.ctes, delete.recursive);
+        let Some(table) = self.target(&delete.table) else { return Vec::new() };
+        let mut scope = Scope::default();
+        scope.relations.push(own(table, delete.alias.as_ref()));
+        self.scopes.push(scope.clone());
+        if let Some(filter) = &delete.filter {
+            self.expr(filter);
+            // A BEFORE trigger could change the row between the test and the deletion.
+            if !table.has_triggers {
+                self.keep_where_true(filter);
+            }
+        }
+        for expr in &delete.order_by {
+            self.expr(expr);
+        }
+        self.limits(delete.limits.iter());
+        let scope = self.scopes.pop().unwrap_or(scope);
+        self.returning(scope, &delete.returning)
+    }
+
+    fn returning(&mut self, scope: Scope, columns: &[ResultColumn]) -> Vec<Output> {
+        self.scopes.push(scope);
+        let outputs = self.result_columns(columns);
+        self.scopes.pop();
+        outputs
+    }
+}
+
+/// The relation of a table that is written.
+fn own(table: &Table, alias: Option<&Ident>) -> Relation {
+    let name = alias.map_or_else(|| table.name.clone(), |alias| alias.text.clone());
+    Relation { name, columns: columns(table), outer: false, has_rowid: table.has_rowid }
+}
+
+/// `excluded.x` and `x` share every name; only the qualified form means `excluded`.
+fn unambiguous(scope: &Scope) -> Scope {
+    let mut scope = scope.clone();
+    let names: Vec<String> =
+        scope.relations.first().map(|own| own.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
+    for (index, name) in names.into_iter().enumerate() {
+        scope.merged.push(super::scope::Merged { name, parts: vec![(0, index)], coalesced: false });
+    }
+    scope
+}
+
+/// What a value for a column must be.
+fn want(table: &Table, column: &Column) -> Want {
+    let ty = Ty::of_column(&table.name, column);
+    // A rowid alias takes NULL and gives the next id.
+    let nulls = if column.not_null && !column.rowid_alias { Nulls::Refused } else { Nulls::Welcome };
+    Want::compared(&ty).nulls(nulls)
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}

@@ -1,0 +1,2 @@
+ALTER TABLE files ADD COLUMN processed INTEGER NOT NULL DEFAULT 0 CHECK (processed IN (0, 1));
+ALTER TABLE files ADD COLUMN processed_at TEXT;

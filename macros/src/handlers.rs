@@ -1,0 +1,231 @@
+//! `handlers!`
+
+use bindery_codegen::manifest::Manifest;
+use bindery_codegen::report::{Diagnostic, code, suggestion};
+use bindery_codegen::source::Spanned;
+use bindery_codegen::{Errors, model::Project};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream};
+use syn::{LitStr, Path, Token};
+
+use crate::project;
+
+struct Input {
+    krate: TokenStream,
+    env: Path,
+    fetch: Option<Path>,
+    queues: Vec<(LitStr, Path)>,
+    durable_objects: Vec<Ident>,
+}
+
+impl Parse for Input {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut env = None;
+        let mut parsed =
+            Self { krate: quote!(::bindery), env: syn::parse_quote!(Env), fetch: None, queues: Vec::new(), durable_objects: Vec::new() };
+        while !input.is_empty() {
+            if input.peek(Token![crate]) {
+                input.parse::<Token![crate]>()?;
+                input.parse::<Token![:]>()?;
+                parsed.krate = input.parse::<Path>()?.into_token_stream();
+            } else {
+                let word: Ident = input.parse()?;
+                match word.to_string().as_str() {
+                    "env" => {
+                        input.parse::<Token![:]>()?;
+                        env = Some(input.parse()?);
+                    }
+                    "fetch" => {
+                        input.parse::<Token![:]>()?;
+                        parsed.fetch = Some(input.parse()?);
+                    }
+                    "queue" => {
+                        let queue = input.parse()?;
+                        input.parse::<Token![:]>()?;
+                        parsed.queues.push((queue, input.parse()?));
+                    }
+                    "durable_object" => parsed.durable_objects.push(input.parse()?),
+                    other => {
+                        let known = ["env", "fetch", "queue", "durable_object"];
+                        let help = suggestion(other, "words that belong here", &known);
+                        return Err(syn::Error::new(word.span(), format!("`{other}` is no handler; {help}")));
+                    }
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        match env {
+            Some(env) => Ok(Self { env, ..parsed }),
+            None => Err(input.error("`env` is missing: write `env: Env`")),
+        }
+    }
+}
+
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let input: Input = match syn::parse2(input) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let errors = match project::load(Span::call_site(), None) {
+        Ok(loaded) => match &loaded.project {
+            Some(project) => {
+                let mut errors = Errors::default();
+                let in_rust = check(&mut errors, project, &input);
+                let in_manifest = project::print(&errors, &loaded.sources, Span::call_site());
+                quote!(#in_rust #in_manifest)
+            }
+            // A manifest that is not understood is told of where the environment is declared.
+            None => TokenStream::new(),
+        },
+        Err(error) => error,
+    };
+    let application = application(&input);
+    let exports = exports(&input);
+    quote!(#errors #application #exports)
+}
+
+/// Both sides must name the same handlers. What the code has too much is told in the code, what it
+/// lacks is told in the manifest.
+fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
+    let manifest: &Manifest = &project.manifest;
+    let mut in_rust = TokenStream::new();
+    let queues: Vec<&str> = manifest.consumers.iter().map(|consumer| consumer.queue.value.as_str()).collect();
+    for (queue, _) in &input.queues {
+        if !queues.contains(&queue.value().as_str()) {
+            let message = format!("the manifest consumes no queue `{}`", queue.value());
+            let help = match suggestion(&queue.value(), "consumed queues", &queues) {
+                near if near.starts_with("did") => near,
+                _ => format!("add to the manifest: [[queues.consumers]] queue = \"{}\"", queue.value()),
+            };
+            in_rust.extend(project::error(queue.span(), code::HANDLER, &message, &help));
+        }
+    }
+    for consumer in &manifest.consumers {
+        if input.queues.iter().all(|(queue, _)| queue.value() != consumer.queue.value) {
+            let help = format!("add `queue \"{}\": path::to::handler` to `handlers!`", consumer.queue.value);
+            missing(errors, "queue", &consumer.queue, &help);
+        }
+    }
+    let classes: Vec<&Spanned<String>> = manifest.durable_object_classes().collect();
+    let names: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
+    for class in &input.durable_objects {
+        if !names.contains(&class.to_string().as_str()) {
+            let message = format!("the manifest binds no Durable Object class `{class}`");
+            in_rust.extend(project::error(class.span(), code::HANDLER, &message, &suggestion(&class.to_string(), "classes", &names)));
+        }
+    }
+    for class in classes {
+        if input.durable_objects.iter().all(|declared| *declared != class.value) {
+            missing(errors, "Durable Object class", class, &format!("add `durable_object {}` to `handlers!`", class.value));
+        }
+    }
+    for cron in &manifest.crons {
+        let diagnostic = Diagnostic::new(code::HANDLER, format!("nothing handles the cron `{}`", cron.value), cron.span)
+            .label("bindery has no scheduled handlers yet");
+        errors.push(diagnostic.help("take the trigger out of the manifest"));
+    }
+    in_rust
+}
+
+fn missing(errors: &mut Errors, what: &str, name: &Spanned<String>, help: &str) {
+    errors.push(
+        Diagnostic::new(code::HANDLER, format!("the code has no handler for the {what} `{}`", name.value), name.span)
+            .label("named here only")
+            .help(help),
+    );
+}
+
+fn application(input: &Input) -> TokenStream {
+    let Input { krate, env, .. } = input;
+    let fetch = match &input.fetch {
+        Some(path) => quote!(#krate::__private::IntoResponse::into_response(#path(request, env).await)),
+        None => quote! {{
+            let _ = (request, env);
+            #krate::__private::no_fetch()
+        }},
+    };
+    let arms = input.queues.iter().map(|(queue, path)| {
+        quote!(#queue => #krate::__private::deliver(batch, |batch| #path(batch, env)).await,)
+    });
+    quote! {
+        /// The worker: its environment and its handlers.
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        pub struct App;
+
+        impl #krate::Application for App {
+            type Env = #env;
+
+            async fn fetch(request: #krate::Request, env: Self::Env) -> #krate::Response {
+                #fetch
+            }
+
+            async fn queue(batch: &mut #krate::__private::RawBatch, env: Self::Env) -> #krate::Result<()> {
+                let _ = &env;
+                match #krate::__private::RawBatch::queue(batch) {
+                    #(#arms)*
+                    _ => #krate::__private::no_queue(batch),
+                }
+            }
+        }
+    }
+}
+
+/// What the platform calls. The glue goes through the runtime's hidden module, so that a user
+/// depends on the runtime alone.
+fn exports(input: &Input) -> TokenStream {
+    let krate = &input.krate;
+    let private = quote!(#krate::__private);
+    let attribute = quote!(#[#private::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = #private::wasm_bindgen)]);
+    let fetch = input.fetch.as_ref().map(|_| {
+        quote! {
+            #attribute
+            pub fn fetch(request: #private::web_sys::Request, env: #private::wasm_bindgen::JsValue, _context: #private::wasm_bindgen::JsValue) -> #private::js_sys::Promise {
+                #private::fetch::<super::App>(request, env)
+            }
+        }
+    });
+    let queue = (!input.queues.is_empty()).then(|| {
+        quote! {
+            #attribute
+            pub fn queue(batch: #private::wasm_bindgen::JsValue, env: #private::wasm_bindgen::JsValue, _context: #private::wasm_bindgen::JsValue) -> #private::js_sys::Promise {
+                #private::queue::<super::App>(batch, env)
+            }
+        }
+    });
+    let constructor = quote!(#[#private::wasm_bindgen::prelude::wasm_bindgen(constructor, wasm_bindgen = #private::wasm_bindgen)]);
+    let objects = input.durable_objects.iter().map(|class| {
+        let name = class.to_string();
+        quote! {
+            #attribute
+            #[derive(Debug)]
+            pub struct #class {}
+
+            #attribute
+            impl #class {
+                #constructor
+                pub fn new(_state: #private::wasm_bindgen::JsValue, _env: #private::wasm_bindgen::JsValue) -> Self {
+                    Self {}
+                }
+
+                pub fn fetch(&self, _request: #private::wasm_bindgen::JsValue) -> #private::js_sys::Promise {
+                    #private::no_durable_object(#name)
+                }
+            }
+        }
+    });
+    quote! {
+        #[cfg(target_arch = "wasm32")]
+        #[doc(hidden)]
+        #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
+        pub mod __bindery_exports {
+            use #private::wasm_bindgen;
+
+            #fetch
+            #queue
+            #(#objects)*
+        }
+    }
+}

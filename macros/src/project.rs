@@ -1,0 +1,124 @@
+//! Finds the project around a macro, compiles it once, and prints what is wrong.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use bindery_codegen::model::Project;
+use bindery_codegen::report::{self, Diagnostic, code};
+use bindery_codegen::{Errors, Sources, compile, source};
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+
+/// A project that was compiled, with its mistakes.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) sources: Sources,
+    pub(crate) errors: Errors,
+    pub(crate) project: Option<Project>,
+    pub(crate) manifest: PathBuf,
+}
+
+/// A file's time and length: what tells that it was edited.
+type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+
+thread_local! {
+    /// rust-analyzer keeps this process for long, and one crate calls many macros.
+    static COMPILED: RefCell<HashMap<PathBuf, (Stamp, Rc<Loaded>)>> = RefCell::new(HashMap::new());
+}
+
+/// The project around `span`, or the one of a manifest that is named relative to its file.
+pub(crate) fn load(span: Span, named: Option<&syn::LitStr>) -> Result<Rc<Loaded>, TokenStream> {
+    let folder = folder(span);
+    let manifest = match named {
+        Some(literal) => folder.join(literal.value()),
+        None => source::discover(&folder).ok_or_else(|| {
+            let message = "there is no wrangler.toml, wrangler.jsonc or wrangler.json at or above this file";
+            let help = "create one, or name it: `#[bindery::bindings(\"../wrangler.toml\")]`";
+            error(span, code::UNREADABLE, message, help)
+        })?,
+    };
+    if !manifest.is_file() {
+        let at = named.map_or(span, syn::LitStr::span);
+        let shown = named.map(syn::LitStr::value).unwrap_or_default();
+        let message = format!("there is no manifest at `{shown}`");
+        return Err(error(at, code::UNREADABLE, &message, "the path is relative to this source file"));
+    }
+    let manifest = manifest.canonicalize().unwrap_or(manifest);
+    COMPILED.with_borrow_mut(|compiled| {
+        if let Some((stamp, loaded)) = compiled.get(&manifest)
+            && *stamp == stamp_of(loaded)
+        {
+            return Ok(Rc::clone(loaded));
+        }
+        let mut errors = Errors::default();
+        let mut sources = Sources::default();
+        let project = compile(&mut errors, &mut sources, &manifest);
+        let loaded = Rc::new(Loaded { sources, errors, project, manifest: manifest.clone() });
+        compiled.insert(manifest, (stamp_of(&loaded), Rc::clone(&loaded)));
+        Ok(loaded)
+    })
+}
+
+/// The folder of the source file, or of the package where the compiler does not tell.
+fn folder(span: Span) -> PathBuf {
+    let package = || std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let file = span.unwrap().local_file().and_then(|file| file.canonicalize().ok());
+    file.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_else(package)
+}
+
+/// Every file that was read, and every one that would be read now.
+fn stamp_of(loaded: &Loaded) -> Stamp {
+    let root = loaded.manifest.parent().unwrap_or(Path::new("."));
+    let mut paths: Vec<PathBuf> = loaded.sources.files().map(|file| file.path.clone()).collect();
+    let mut folders = vec!["queries".to_owned()];
+    for bound in loaded.project.iter().flat_map(|project| &project.bindings) {
+        if let bindery_codegen::manifest::Kind::D1(d1) = &bound.kind {
+            folders.push(d1.migrations_dir.value.clone());
+        }
+    }
+    for folder in folders {
+        let folder = root.join(folder);
+        paths.extend(source::sql_files(&folder).iter().map(|name| folder.join(name)));
+    }
+    paths.sort();
+    paths.dedup();
+    let stamp = |path: PathBuf| {
+        let metadata = path.metadata().ok();
+        let known = metadata.and_then(|metadata| metadata.modified().ok().map(|modified| (modified, metadata.len())));
+        (path, known)
+    };
+    paths.into_iter().map(stamp).collect()
+}
+
+/// `path` as seen from the package's folder, with `/`.
+pub(crate) fn from_package(path: &Path) -> String {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let package = package.canonicalize().unwrap_or(package);
+    let common = package.components().zip(path.components()).take_while(|(left, right)| left == right).count();
+    let up = package.components().skip(common).map(|_| "..".to_owned());
+    let down = path.components().skip(common).map(|component| component.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
+/// Every diagnostic of a run as an error of its own.
+pub(crate) fn print(errors: &Errors, sources: &Sources, span: Span) -> TokenStream {
+    errors.render(sources).iter().map(|text| compile_error(span, strip(text))).collect()
+}
+
+/// A mistake in Rust itself: the compiler shows the place.
+pub(crate) fn error(span: Span, code: &'static str, message: &str, help: &str) -> TokenStream {
+    let diagnostic = Diagnostic::new(code, message, None).help(help);
+    compile_error(span, strip(&report::render(&diagnostic, &Sources::default())))
+}
+
+/// rustc writes `error: ` itself.
+fn strip(text: &str) -> &str {
+    text.strip_prefix("error").unwrap_or(text)
+}
+
+fn compile_error(span: Span, text: &str) -> TokenStream {
+    quote_spanned!(span=> ::core::compile_error! { #text })
+}

@@ -1,0 +1,139 @@
+//! D1 on SQLite, in the ways that a query can see: rules, limits, REAL for every number.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bindery_sqlite::rusqlite::ffi;
+use bindery_sqlite::rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, ToSql};
+use bindery_sqlite::{Database, migrations};
+
+use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
+use crate::error::{Constraint, Failure, Kind};
+
+/// A database, shared by the handles of one world.
+#[derive(Debug, Clone)]
+pub struct D1(Arc<Mutex<Database>>);
+
+impl D1 {
+    pub(super) fn new(database: Database) -> Self {
+        Self(Arc::new(Mutex::new(database)))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Database) -> T) -> T {
+        // SQLite undoes what a panic interrupted, so the database is whole.
+        work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
+        self.with(|database| execute(database.connection(), call))
+    }
+
+    pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
+        self.with(|database| {
+            database.transaction(|connection| {
+                calls
+                    .iter_mut()
+                    .map(|call| {
+                        let Call { statement, parameters, rows, wants_meta } = call;
+                        execute(connection, Call { statement, parameters, rows: &mut **rows, wants_meta: *wants_meta })
+                    })
+                    .collect()
+            })
+        })
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        let message = migrations::message(&error);
+        Self::because(kind(&error), message, error)
+    }
+}
+
+fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
+    let mut statement = connection.prepare_cached(call.statement.sql)?;
+    bind(&mut statement, call.parameters)?;
+    let changes_before = connection.total_changes();
+    let mut count = 0_u64;
+    let mut rows = statement.raw_query();
+    // A statement that writes is stepped to its end even when no row of it is wanted.
+    while let Some(row) = rows.next()? {
+        count += 1;
+        if call.rows.is_full() {
+            if call.statement.reads_only { break } else { continue }
+        }
+        let cells = NativeRow(row);
+        let mut row = Row::new(&cells, call.statement.columns, usize::try_from(count).unwrap_or(usize::MAX));
+        call.rows.row(&mut row).map_err(|error| Failure::because(Kind::Decode, error.to_string(), error))?;
+        if call.rows.is_full() && call.statement.reads_only {
+            break;
+        }
+    }
+    drop(rows);
+    if call.statement.reads_only {
+        return Ok(Meta::default());
+    }
+    // Rows of triggers and of foreign keys' actions count as written, not as changed.
+    let written = connection.total_changes() - changes_before;
+    let changes = if written == 0 { 0 } else { connection.changes() };
+    Ok(Meta { rows_read: None, rows_written: Some(written), changes, last_row_id: connection.last_insert_rowid() })
+}
+
+/// Every number is REAL on D1.
+struct Bound<'a>(&'a Parameter<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Parameter::Null => ToSqlOutput::Owned(Value::Null),
+            Parameter::Integer(value) => ToSqlOutput::Owned(Value::Real(*value as f64)),
+            Parameter::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
+            Parameter::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Parameter::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+        })
+    }
+}
+
+fn bind(statement: &mut Prepared<'_>, parameters: &[Parameter<'_>]) -> Result<(), Failure> {
+    for (index, parameter) in parameters.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, Bound(parameter))?;
+    }
+    Ok(())
+}
+
+struct NativeRow<'a>(&'a rusqlite::Row<'a>);
+
+impl Cells for NativeRow<'_> {
+    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+        let value = self.0.get_ref(index).map_err(|error| error.to_string())?;
+        Ok(match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(value) => Cell::Integer(value),
+            // An infinity comes back as null from D1.
+            ValueRef::Real(value) if !value.is_finite() => Cell::Null,
+            ValueRef::Real(value) => Cell::Real(value),
+            ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text)),
+            ValueRef::Blob(bytes) => Cell::Blob(bytes.into()),
+        })
+    }
+}
+
+fn kind(error: &rusqlite::Error) -> Kind {
+    let Some(failure) = error.sqlite_error() else { return Kind::Internal };
+    match failure.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            Kind::Constraint(Constraint::Unique)
+        }
+        ffi::SQLITE_CONSTRAINT_NOTNULL => Kind::Constraint(Constraint::NotNull),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Kind::Constraint(Constraint::ForeignKey),
+        ffi::SQLITE_CONSTRAINT_CHECK => Kind::Constraint(Constraint::Check),
+        ffi::SQLITE_CONSTRAINT_DATATYPE => Kind::Constraint(Constraint::DataType),
+        code => match code & 0xff {
+            ffi::SQLITE_CONSTRAINT => Kind::Constraint(Constraint::Other),
+            ffi::SQLITE_TOOBIG => Kind::TooLarge,
+            ffi::SQLITE_AUTH => Kind::Denied,
+            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Kind::Overloaded,
+            _ => Kind::Internal,
+        },
+    }
+}

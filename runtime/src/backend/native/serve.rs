@@ -1,0 +1,89 @@
+//! `cargo run`: an HTTP server and the delivery of queues, over the state in a folder.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::Router;
+use tokio::net::TcpListener;
+
+use crate::app::{Application, Environment};
+use crate::error::{Error, Kind, Result};
+use crate::http::{Request, Response};
+use crate::observe;
+
+use super::world::project_folder;
+use super::{World, log_line};
+
+/// How often the queues are looked at.
+const QUEUE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Runs the worker on this machine until it is stopped.
+///
+/// - `BINDERY_ADDRESS`: where it listens; `127.0.0.1:8787` when not set, port 0 takes a free one.
+/// - `BINDERY_STATE`: the folder of its state; `.bindery` in the project when not set.
+/// - `BINDERY_LOG`: `lines` (when not set), `json` or `off`.
+#[must_use]
+pub fn serve<A: Application>() -> ExitCode {
+    match run::<A>() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log_line(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run<A: Application>() -> Result<()> {
+    let failed = |what: String, error: std::io::Error| Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"));
+    let address = std::env::var("BINDERY_ADDRESS").unwrap_or_else(|_| "127.0.0.1:8787".to_owned());
+    let address: SocketAddr = address.parse().map_err(|_| {
+        Error::worker("start", Kind::Misconfigured, format!("BINDERY_ADDRESS is `{address}`, not an address such as 127.0.0.1:8787"))
+    })?;
+    let folder = std::env::var_os("BINDERY_STATE").map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
+    let blueprint = A::Env::BLUEPRINT;
+    let world = World::open(Some(&folder), &blueprint)?;
+    match std::env::var("BINDERY_LOG").as_deref() {
+        Ok("off") => {}
+        Ok("json") => world.observe(observe::json()),
+        _ => world.observe(observe::console()),
+    }
+    let env = A::Env::connect(&world)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed("the runtime cannot start".to_owned(), error))?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(address).await.map_err(|error| failed(format!("{address} cannot be listened on"), error))?;
+        let bound = listener.local_addr().map_err(|error| failed("the address is unknown".to_owned(), error))?;
+        for consumer in blueprint.consumers {
+            let (world, env) = (world.clone(), env.clone());
+            tokio::spawn(async move {
+                loop {
+                    match world.queues().deliver::<A>(consumer, &env, false).await {
+                        Ok(0) => tokio::time::sleep(QUEUE_INTERVAL).await,
+                        Ok(_) => {}
+                        Err(failure) => {
+                            log_line(&format!("queue {}: {}", consumer.queue, failure.message));
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                        }
+                    }
+                }
+            });
+        }
+        let router = Router::new().fallback(move |request: Request| answer::<A>(request, env.clone()));
+        log_line(&format!("{} listens on http://{bound}, its state is in {}", blueprint.worker, folder.display()));
+        axum::serve(listener, router).await.map_err(|error| failed("the server stopped".to_owned(), error))
+    })
+}
+
+/// A handler of its own task: one that panics takes its request with it and nothing else.
+async fn answer<A: Application>(request: Request, env: A::Env) -> Result<Response, Infallible> {
+    let outcome = tokio::spawn(A::fetch(request, env)).await;
+    Ok(outcome.unwrap_or_else(|_| {
+        let body = r#"{"error":{"kind":"internal","message":"the request could not be served"}}"#;
+        (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "application/json")], body).into_response()
+    }))
+}

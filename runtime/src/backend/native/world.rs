@@ -1,0 +1,185 @@
+//! Everything that a manifest binds, opened: from a folder, or in memory.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bindery_sqlite::{Database, migrations};
+
+use crate::app::{Blueprint, Resource};
+use crate::error::{Error, Kind, Result};
+use crate::observe::{Observer, Observers};
+use crate::vars::RawVar;
+
+use super::queue::Queues;
+use super::{D1, Kv, Queue, R2, Raw};
+
+/// The native backend of one process, or of one test.
+#[derive(Debug, Clone)]
+pub struct World(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    handles: BTreeMap<&'static str, Handle>,
+    queues: Queues,
+    observers: Arc<Observers>,
+    vars: BTreeMap<String, RawVar>,
+    given: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+enum Handle {
+    Kv(Kv),
+    D1(D1),
+    R2(R2),
+    Queue(Queue),
+    Raw(Raw),
+}
+
+type Opened<T> = std::result::Result<T, Box<dyn StdError + Send + Sync>>;
+
+impl World {
+    /// Opens the state in `folder`, or a fresh one in memory, and applies the migrations that are
+    /// not applied yet.
+    pub(crate) fn open(folder: Option<&Path>, blueprint: &Blueprint) -> Result<Self> {
+        let misconfigured = |what: &str, error: Box<dyn StdError + Send + Sync>| {
+            Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"))
+        };
+        let place = |kind: &str, name: &str| -> Opened<Option<PathBuf>> {
+            let Some(folder) = folder else { return Ok(None) };
+            let folder = folder.join(kind);
+            fs::create_dir_all(&folder)?;
+            Ok(Some(folder.join(name)))
+        };
+        let queues = place("", "queues.sqlite")
+            .and_then(|path| Ok(Queues::open(path.as_deref())?))
+            .map_err(|error| misconfigured("the queues cannot be opened", error))?;
+        let mut databases: BTreeMap<&str, D1> = BTreeMap::new();
+        let mut buckets: BTreeMap<&str, R2> = BTreeMap::new();
+        let mut handles = BTreeMap::new();
+        for (binding, resource) in blueprint.resources {
+            let handle = match resource {
+                Resource::Kv => place("kv", &format!("{binding}.sqlite")).and_then(|path| Ok(Handle::Kv(Kv::open(path.as_deref())?))),
+                // Two bindings of one database are one database.
+                Resource::D1 { database, .. } if databases.contains_key(database) => Ok(Handle::D1(databases[database].clone())),
+                Resource::D1 { database, ledger, migrations } => place("d1", &format!("{database}.sqlite"))
+                    .and_then(|path| open_database(path.as_deref(), ledger, migrations))
+                    .map(|opened| Handle::D1(databases.entry(database).or_insert(opened).clone())),
+                Resource::R2 { bucket } if buckets.contains_key(bucket) => Ok(Handle::R2(buckets[bucket].clone())),
+                Resource::R2 { bucket } => place("r2", bucket)
+                    .and_then(|folder| R2::open(folder.as_deref()))
+                    .map(|opened| Handle::R2(buckets.entry(bucket).or_insert(opened).clone())),
+                Resource::Queue { queue } => Ok(Handle::Queue(queues.queue(queue))),
+                Resource::Raw { title } => Ok(Handle::Raw(Raw { binding, title })),
+            };
+            handles.insert(*binding, handle.map_err(|error| misconfigured(&format!("`{binding}` cannot be opened"), error))?);
+        }
+        let parse = |(name, json): &(&str, &str)| {
+            let value = serde_json::from_str(json).unwrap_or(serde_json::Value::Null);
+            let raw = match value {
+                serde_json::Value::String(text) => RawVar::Text(text),
+                other => RawVar::Json(other),
+            };
+            ((*name).to_owned(), raw)
+        };
+        let vars = blueprint.vars.iter().map(parse).collect();
+        let given = dev_vars().map_err(|error| misconfigured("`.dev.vars` cannot be read", error))?;
+        Ok(Self(Arc::new(Inner { handles, queues, observers: Arc::default(), vars, given })))
+    }
+
+    pub(crate) fn observers(&self) -> Arc<Observers> {
+        Arc::clone(&self.0.observers)
+    }
+
+    /// Tells `observer` of every call from now on.
+    pub fn observe(&self, observer: impl Observer + 'static) {
+        self.0.observers.install(observer);
+    }
+
+    pub(super) fn queues(&self) -> &Queues {
+        &self.0.queues
+    }
+
+    pub(crate) fn kv(&self, binding: &str) -> std::result::Result<Kv, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Kv(kv)) => Ok(kv.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn d1(&self, binding: &str) -> std::result::Result<D1, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::D1(d1)) => Ok(d1.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn r2(&self, binding: &str) -> std::result::Result<R2, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::R2(r2)) => Ok(r2.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn queue(&self, binding: &str) -> std::result::Result<Queue, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Queue(queue)) => Ok(queue.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn raw(&self, binding: &str) -> std::result::Result<Raw, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Raw(raw)) => Ok(raw.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    /// The process's environment wins over `.dev.vars`, and that over the manifest.
+    pub(crate) fn var(&self, name: &str) -> Option<RawVar> {
+        self.secret(name).map(RawVar::Text).or_else(|| self.0.vars.get(name).cloned())
+    }
+
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().or_else(|| self.0.given.get(name).cloned())
+    }
+}
+
+fn missing(binding: &str) -> String {
+    format!("the binding {binding} is missing")
+}
+
+fn open_database(path: Option<&Path>, ledger: &str, files: &[(&str, &str)]) -> Opened<D1> {
+    let database = match path {
+        Some(path) => Database::open(path)?,
+        None => Database::in_memory()?,
+    };
+    let applied = migrations::applied(&database, ledger)?;
+    for (name, sql) in files.iter().filter(|(name, _)| !applied.iter().any(|known| known == name)) {
+        migrations::apply(&database, ledger, migrations::Migration { name, sql }).map_err(|failure| {
+            let line = sql.get(..failure.span.start).unwrap_or_default().lines().count().max(1);
+            format!(
+                "the migration `{name}` fails near line {line}: {}; nothing of this file was kept, those before it are applied",
+                failure.message
+            )
+        })?;
+    }
+    Ok(D1::new(database))
+}
+
+/// The folder of the package that cargo runs, or the one the process was started in.
+pub(super) fn project_folder() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
+}
+
+fn dev_vars() -> Opened<BTreeMap<String, String>> {
+    let path = project_folder().join(".dev.vars");
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    // The error of a line would quote it, and it may be a secret.
+    let items = dotenvy::from_path_iter(&path).map_err(|_| "it cannot be opened")?;
+    items.map(|item| item.map_err(|_| "a line of it is not `NAME=value`".into())).collect()
+}

@@ -1,0 +1,85 @@
+//! Several queries as one transaction.
+
+use std::future::Future;
+
+use crate::backend;
+use crate::error::Failure;
+
+use super::query::Rows;
+use super::{Call, Meta, Query, Shape, check};
+
+/// Queries that can run as one transaction: a tuple of up to eight, or a `Vec`.
+pub trait Batch: Send + private::Run {}
+
+impl<B: Send + private::Run> Batch for B {}
+
+pub(crate) mod private {
+    use super::{Failure, Future, Meta, backend};
+
+    /// What [`super::Batch`] does, out of reach of other implementations.
+    pub trait Run {
+        /// The results.
+        type Output: Send;
+        /// How many queries.
+        fn len(&self) -> usize;
+        fn run(self, backend: &backend::D1) -> impl Future<Output = Result<(Self::Output, Vec<Meta>), Failure>> + Send;
+    }
+}
+
+macro_rules! tuple {
+    ($count:literal: $($shape:ident $index:tt),*) => {
+        impl<'a, $($shape: Shape),*> private::Run for ($(Query<'a, $shape>,)*) {
+            type Output = ($($shape::Output,)*);
+
+            fn len(&self) -> usize {
+                $count
+            }
+
+            async fn run(self, backend: &backend::D1) -> Result<(Self::Output, Vec<Meta>), Failure> {
+                $(check(&self.$index.parameters)?;)*
+                let mut rows = ($(Rows::<$shape>(Vec::new()),)*);
+                let mut calls = [$(Call {
+                    statement: self.$index.statement,
+                    parameters: &self.$index.parameters,
+                    rows: &mut rows.$index,
+                    wants_meta: true,
+                }),*];
+                let metas = backend.batch(&mut calls).await?;
+                let mut each = metas.iter().copied();
+                let output = ($(rows.$index.finish(&each.next().unwrap_or_default())?,)*);
+                Ok((output, metas))
+            }
+        }
+    };
+}
+tuple!(1: A 0);
+tuple!(2: A 0, B 1);
+tuple!(3: A 0, B 1, C 2);
+tuple!(4: A 0, B 1, C 2, D 3);
+tuple!(5: A 0, B 1, C 2, D 3, E 4);
+tuple!(6: A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(7: A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+
+impl<S: Shape> private::Run for Vec<Query<'_, S>> {
+    type Output = Vec<S::Output>;
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    async fn run(self, backend: &backend::D1) -> Result<(Self::Output, Vec<Meta>), Failure> {
+        for query in &self {
+            check(&query.parameters)?;
+        }
+        let mut rows: Vec<Rows<S>> = self.iter().map(|_| Rows(Vec::new())).collect();
+        let mut calls: Vec<Call<'_>> = self
+            .iter()
+            .zip(&mut rows)
+            .map(|(query, rows)| Call { statement: query.statement, parameters: &query.parameters, rows, wants_meta: true })
+            .collect();
+        let metas = backend.batch(&mut calls).await?;
+        let output = rows.into_iter().zip(&metas).map(|(rows, meta)| rows.finish(meta)).collect::<Result<Vec<_>, _>>()?;
+        Ok((output, metas))
+    }
+}

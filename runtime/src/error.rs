@@ -1,0 +1,288 @@
+//! One error for every binding: which service, binding and operation, what kind, and what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+
+/// The result of a call to a binding.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed.
+///
+/// As large as a pointer. What went wrong is asked by [`kind`](Self::kind) or a predicate; the
+/// text is for people.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    service: Service,
+    binding: String,
+    operation: &'static str,
+    query: Option<&'static str>,
+    failure: Failure,
+}
+
+/// What failed, before it is known where.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(crate) fn because(kind: Kind, message: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, message: message.into(), source: Some(source.into()) }
+    }
+}
+
+/// What is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Service {
+    /// D1
+    D1,
+    /// Workers KV
+    Kv,
+    /// R2
+    R2,
+    /// Queues
+    Queue,
+    /// The worker itself: its variables, secrets and handlers.
+    Worker,
+    /// A kind that bindery has no operations for yet.
+    Raw,
+}
+
+impl Service {
+    /// The name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, `raw`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::D1 => "d1",
+            Self::Kv => "kv",
+            Self::R2 => "r2",
+            Self::Queue => "queue",
+            Self::Worker => "worker",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// What kind of failure it is. Of low cardinality: OpenTelemetry's `error.type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The row, key or object is not there.
+    NotFound,
+    /// The caller gave what the operation does not take.
+    InvalidArgument,
+    /// A limit of the platform, or one that the caller set, was passed. Nothing was sent.
+    TooLarge,
+    /// A constraint of the database refused a write.
+    Constraint(Constraint),
+    /// What came back does not have the type it was promised to have.
+    Decode,
+    /// The platform does not allow it.
+    Denied,
+    /// The backend that runs here does not have it.
+    Unsupported,
+    /// Too much at once; later it may work.
+    Overloaded,
+    /// It took too long.
+    Timeout,
+    /// A connection was lost on the way; at once it may work.
+    Unavailable,
+    /// A binding, variable or secret is missing or of another kind than the manifest says.
+    Misconfigured,
+    /// Anything else.
+    Internal,
+}
+
+/// Which constraint of a database was violated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Constraint {
+    /// UNIQUE or PRIMARY KEY
+    Unique,
+    /// NOT NULL
+    NotNull,
+    /// FOREIGN KEY
+    ForeignKey,
+    /// CHECK
+    Check,
+    /// The column's type in a STRICT table.
+    DataType,
+    /// A trigger raised it, or another.
+    Other,
+}
+
+impl Kind {
+    /// The value of `error.type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::InvalidArgument => "invalid_argument",
+            Self::TooLarge => "too_large",
+            Self::Constraint(Constraint::Unique) => "unique_violation",
+            Self::Constraint(Constraint::NotNull) => "not_null_violation",
+            Self::Constraint(Constraint::ForeignKey) => "foreign_key_violation",
+            Self::Constraint(Constraint::Check) => "check_violation",
+            Self::Constraint(Constraint::DataType) => "data_type_violation",
+            Self::Constraint(Constraint::Other) => "constraint_violation",
+            Self::Decode => "decode",
+            Self::Denied => "denied",
+            Self::Unsupported => "unsupported",
+            Self::Overloaded => "overloaded",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Misconfigured => "misconfigured",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn new(service: Service, binding: &str, operation: &'static str, query: Option<&'static str>, failure: Failure) -> Self {
+        Self(Box::new(Inner { service, binding: binding.to_owned(), operation, query, failure }))
+    }
+
+    /// Of the worker itself rather than of a binding.
+    pub(crate) fn worker(operation: &'static str, kind: Kind, message: impl Into<String>) -> Self {
+        Self::new(Service::Worker, "", operation, None, Failure::new(kind, message))
+    }
+
+    /// The service that was called.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.0.service
+    }
+
+    /// The binding, as the manifest names it; empty for the worker itself.
+    #[must_use]
+    pub fn binding(&self) -> &str {
+        &self.0.binding
+    }
+
+    /// The operation: `get`, `query`, and so on.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// The name of the query, for D1.
+    #[must_use]
+    pub fn query(&self) -> Option<&'static str> {
+        self.0.query
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.failure.kind
+    }
+
+    /// What went wrong, without where.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.failure.message
+    }
+
+    /// The HTTP status that says the same to a client: 404, 409, 413, 400, 503, 504 or 500.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self.kind() {
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::InvalidArgument => StatusCode::BAD_REQUEST,
+            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::Constraint(_) => StatusCode::CONFLICT,
+            Kind::Overloaded | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Kind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+            Kind::Decode | Kind::Denied | Kind::Misconfigured | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == Kind::NotFound
+    }
+
+    /// Whether a constraint of the database refused a write.
+    #[must_use]
+    pub fn is_constraint_violation(&self) -> bool {
+        matches!(self.kind(), Kind::Constraint(_))
+    }
+
+    /// Whether the same call may work now or a little later. Says nothing of whether it is safe to
+    /// repeat: a write may have been done.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind(), Kind::Unavailable | Kind::Overloaded)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { service, binding, operation, query, failure } = &*self.0;
+        write!(formatter, "{}", service.name())?;
+        if !binding.is_empty() {
+            write!(formatter, " {binding}")?;
+        }
+        write!(formatter, " {}", query.unwrap_or(operation))?;
+        write!(formatter, ": {}", failure.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Error")
+            .field("service", &self.0.service)
+            .field("binding", &self.0.binding)
+            .field("operation", &self.0.operation)
+            .field("query", &self.0.query)
+            .field("kind", &self.0.failure.kind)
+            .field("message", &self.0.failure.message)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.failure.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// `{"error": {"kind": "...", "message": "..."}}` with the fitting status. What is the server's own
+/// affair keeps its details to itself.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let message = if status.is_server_error() { "the request could not be served" } else { self.message() };
+        let body = serde_json::json!({ "error": { "kind": self.kind().name(), "message": message } });
+        (status, [(http::header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_and_says_where() {
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+        let failure = Failure::new(Kind::NotFound, "no row");
+        let error = Error::new(Service::D1, "DB", "query", Some("file_by_id"), failure);
+        assert_eq!(error.to_string(), "d1 DB file_by_id: no row");
+        assert!(error.is_not_found() && !error.is_retryable());
+    }
+}

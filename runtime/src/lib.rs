@@ -1,0 +1,34 @@
+#![doc = include_str!("../../README.md")]
+
+extern crate self as bindery;
+
+pub mod error;
+pub mod observe;
+pub mod d1;
+pub mod kv;
+pub mod r2;
+pub mod queue;
+pub mod raw;
+pub mod http;
+mod app;
+mod backend;
+mod limits;
+mod random;
+mod vars;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use app::Application;
+#[doc(hidden)]
+pub use bindery_macros::query as __query;
+pub use bindery_macros::{KvKey, Row, bindings, handlers, test};
+pub use error::{Error, Kind, Result, Service};
+pub use http::{Body, Request, Response};
+pub use kv::KvKey;
+pub use random::random_id;
+pub use vars::Secret;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use backend::{deliver_queues, serve};

@@ -1,0 +1,61 @@
+//! The one module that generated code names. Nothing here is for people.
+
+pub use std::string::String;
+pub use std::vec::Vec;
+
+pub use serde;
+pub use serde_json;
+
+pub use crate::app::{Blueprint, Connector, Consumer, Environment, Resource, deliver};
+pub use crate::backend::World;
+pub use crate::d1::Parameter;
+pub use crate::http::IntoResponse;
+pub use crate::kv::Binding;
+pub use crate::queue::RawBatch;
+
+#[cfg(target_arch = "wasm32")]
+pub use crate::backend::{fetch, no_durable_object, queue};
+#[cfg(target_arch = "wasm32")]
+pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::backend::{TestOutcome, test};
+
+use crate::d1::{D1, Query, Statement};
+
+/// A query from its statement and its encoded arguments.
+pub fn query<'a, S>(database: &'a D1, statement: &'static Statement, parameters: impl Into<Vec<Parameter<'a>>>) -> Query<'a, S> {
+    Query::new(database, statement, parameters)
+}
+
+/// A slice as one parameter.
+#[must_use]
+pub fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
+    crate::d1::list(items)
+}
+
+/// A slice of texts as one parameter.
+#[must_use]
+pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
+    crate::d1::text_list(items)
+}
+
+/// What a query that was refused while compiling gives: nothing can be done with it, and its
+/// mistake has been told.
+#[derive(Debug)]
+pub struct Refused;
+
+/// The answer of a worker that has no fetch handler.
+#[must_use]
+pub fn no_fetch() -> crate::Response {
+    IntoResponse::into_response(crate::Error::worker("fetch", crate::Kind::Unsupported, "this worker has no fetch handler"))
+}
+
+/// The answer to a batch of a queue that has no handler.
+///
+/// # Errors
+/// Always: the batch is tried again.
+pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
+    let message = format!("this worker has no handler for the queue `{}`", batch.queue());
+    Err(crate::Error::worker("queue", crate::Kind::Unsupported, message))
+}

@@ -1,0 +1,84 @@
+//! What D1 lets a statement do. SQLite asks while it prepares; a cached statement costs nothing.
+//!
+//! <https://developers.cloudflare.com/d1/sql-api/sql-statements/>
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+use crate::functions;
+
+/// Virtual tables that D1 lets a migration create.
+const VIRTUAL_TABLES: [&str; 4] = ["fts5", "fts5vocab", "rtree", "rtree_i32"];
+
+/// Pragmas that take no value, or an object's name.
+const READING_PRAGMAS: [&str; 12] = [
+    "table_list",
+    "table_info",
+    "table_xinfo",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "foreign_key_check",
+    "quick_check",
+    "optimize",
+    "data_version",
+    "page_size",
+];
+
+/// Pragmas that may also be set.
+const SWITCHES: [&str; 7] = [
+    "case_sensitive_like",
+    "foreign_keys",
+    "defer_foreign_keys",
+    "ignore_check_constraints",
+    "legacy_alter_table",
+    "recursive_triggers",
+    "reverse_unordered_selects",
+];
+
+pub(crate) fn install(connection: &mut Connection, trusted: Arc<AtomicBool>) -> rusqlite::Result<()> {
+    connection.authorizer(Some(move |context: AuthContext<'_>| {
+        if trusted.load(Ordering::Relaxed) || is_allowed(&context) { Authorization::Allow } else { Authorization::Deny }
+    }))
+}
+
+fn is_allowed(context: &AuthContext<'_>) -> bool {
+    use AuthAction as Action;
+    match context.action {
+        Action::Attach { .. } | Action::Detach { .. } | Action::Transaction { .. } | Action::Savepoint { .. } => false,
+        Action::CreateTempIndex { .. }
+        | Action::CreateTempTable { .. }
+        | Action::CreateTempTrigger { .. }
+        | Action::CreateTempView { .. }
+        | Action::DropTempIndex { .. }
+        | Action::DropTempTable { .. }
+        | Action::DropTempTrigger { .. }
+        | Action::DropTempView { .. } => false,
+        Action::Function { function_name } => functions::is_allowed(function_name),
+        Action::Pragma { pragma_name, pragma_value } => {
+            let name = pragma_name.to_ascii_lowercase();
+            SWITCHES.contains(&name.as_str())
+                || READING_PRAGMAS.contains(&name.as_str()) && (name != "page_size" || pragma_value.is_none())
+        }
+        Action::CreateVtable { module_name, .. } => {
+            VIRTUAL_TABLES.iter().any(|module| module_name.eq_ignore_ascii_case(module))
+        }
+        Action::CreateTable { table_name }
+        | Action::DropTable { table_name }
+        | Action::Insert { table_name }
+        | Action::Delete { table_name }
+        | Action::Update { table_name, .. }
+        | Action::Read { table_name, .. } => !is_reserved(table_name),
+        Action::Unknown { .. } => false,
+        _ => true,
+    }
+}
+
+/// Names that Cloudflare keeps for itself.
+fn is_reserved(table: &str) -> bool {
+    table.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("_cf_"))
+}

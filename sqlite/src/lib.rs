@@ -1,0 +1,105 @@
+//! SQLite as D1 runs it.
+//!
+//! Two callers need the same database and must not disagree: the compiler, which judges a query
+//! before it is built, and the native backend, which runs it. Both open it here.
+//!
+//! Takes SQL, gives a [`Database`] that refuses what D1 refuses (functions, pragmas, virtual
+//! tables, transactions, limits). Knows nothing of manifests, types or files to generate.
+
+mod authorizer;
+mod functions;
+mod limits;
+pub mod migrations;
+pub mod token;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use limits::{MAX_BOUND_PARAMETERS, MAX_ROW_BYTES, MAX_SQL_BYTES};
+pub use rusqlite;
+
+/// A SQLite connection that behaves as a D1 database does.
+#[derive(Debug)]
+pub struct Database {
+    connection: rusqlite::Connection,
+    trusted: Arc<AtomicBool>,
+}
+
+impl Database {
+    /// Opens an empty database in memory.
+    ///
+    /// # Errors
+    /// When SQLite cannot open it or refuses a setting.
+    pub fn in_memory() -> rusqlite::Result<Self> {
+        Self::prepared(rusqlite::Connection::open_in_memory()?)
+    }
+
+    /// Opens the database file at `path`, creating it when absent.
+    ///
+    /// The file is in WAL mode: an acknowledged write survives the death of the process.
+    ///
+    /// # Errors
+    /// When SQLite cannot open it or refuses a setting.
+    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = rusqlite::Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        Self::prepared(connection)
+    }
+
+    fn prepared(mut connection: rusqlite::Connection) -> rusqlite::Result<Self> {
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_prepared_statement_cache_capacity(256);
+        functions::register(&connection)?;
+        limits::set(&connection)?;
+        let trusted = Arc::new(AtomicBool::new(false));
+        authorizer::install(&mut connection, Arc::clone(&trusted))?;
+        Ok(Self { connection, trusted })
+    }
+
+    /// The connection, under D1's rules.
+    #[must_use]
+    pub fn connection(&self) -> &rusqlite::Connection {
+        &self.connection
+    }
+
+    /// Runs `work` with the rules lifted: for our own bookkeeping, never for a user's SQL.
+    ///
+    /// # Errors
+    /// Whatever `work` returns.
+    pub fn trusted<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        self.trusted.store(true, Ordering::Relaxed);
+        let result = work(&self.connection);
+        self.trusted.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Runs `work` as one transaction: all of it is kept, or none.
+    ///
+    /// # Errors
+    /// Whatever `work` returns, after everything it did was undone.
+    pub fn transaction<T, E: From<rusqlite::Error>>(&self, work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>) -> Result<T, E> {
+        self.trusted(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
+        match work(&self.connection) {
+            Ok(value) => match self.trusted(|connection| connection.execute_batch("COMMIT")) {
+                Ok(()) => Ok(value),
+                Err(error) => {
+                    self.roll_back();
+                    Err(error.into())
+                }
+            },
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// A failed ROLLBACK means that SQLite has already rolled back by itself.
+    fn roll_back(&self) {
+        let _already_rolled_back = self.trusted(|connection| connection.execute_batch("ROLLBACK"));
+    }
+}

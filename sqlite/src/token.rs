@@ -1,0 +1,210 @@
+//! SQLite's lexical grammar: text in, tokens with byte ranges out. Never fails: what is no token is
+//! [`Kind::Illegal`], and the parser or SQLite says so.
+//!
+//! <https://www.sqlite.org/lang.html>, and `tokenize.c` for the corner cases.
+
+use std::ops::Range;
+
+/// A token and the bytes it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it is, in bytes of the text.
+    pub span: Range<usize>,
+}
+
+/// The kinds of token. Keywords are words: SQL has few reserved ones, so the parser decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A bare word: an identifier or a keyword.
+    Word,
+    /// An identifier in `"double quotes"`, `` `backticks` `` or `[brackets]`.
+    Quoted,
+    /// A `'string'`.
+    String,
+    /// A blob literal, `x'00ff'`.
+    Blob,
+    /// An integer, hexadecimal ones included.
+    Integer,
+    /// A number with a point or an exponent.
+    Float,
+    /// A parameter: `?`, `?1`, `:name`, `@name`, `$name`.
+    Parameter,
+    /// An operator or punctuation.
+    Symbol,
+    /// A `-- line` or `/* block */` comment.
+    Comment,
+    /// Text that is no token: an unfinished string, a stray character.
+    Illegal,
+}
+
+/// Splits `text` into tokens, without white space, with comments.
+#[must_use]
+pub fn tokenize(text: &str) -> Vec<Token> {
+    let bytes = text.as_bytes();
+    let mut tokens = Vec::with_capacity(bytes.len() / 4);
+    let mut position = 0;
+    while position < bytes.len() {
+        if bytes[position].is_ascii_whitespace() {
+            position += 1;
+            continue;
+        }
+        // A byte order mark may open a file.
+        if position == 0 && bytes.starts_with(b"\xEF\xBB\xBF") {
+            position = 3;
+            continue;
+        }
+        let (kind, end) = next(bytes, position);
+        // A symbol or an illegal byte never ends inside a character.
+        let end = (end..=bytes.len()).find(|&end| text.is_char_boundary(end)).unwrap_or(bytes.len());
+        tokens.push(Token { kind, span: position..end });
+        position = end;
+    }
+    tokens
+}
+
+fn next(bytes: &[u8], start: usize) -> (Kind, usize) {
+    let after = |offset: usize| bytes.get(start + offset).copied().unwrap_or(0);
+    match bytes[start] {
+        b'-' if after(1) == b'-' => (Kind::Comment, find(bytes, start, b"\n").unwrap_or(bytes.len())),
+        b'/' if after(1) == b'*' => (Kind::Comment, find(bytes, start + 2, b"*/").map_or(bytes.len(), |end| end + 2)),
+        b'\'' => quoted(bytes, start, b'\'', Kind::String),
+        b'"' => quoted(bytes, start, b'"', Kind::Quoted),
+        b'`' => quoted(bytes, start, b'`', Kind::Quoted),
+        b'[' => find(bytes, start, b"]").map_or((Kind::Illegal, bytes.len()), |end| (Kind::Quoted, end + 1)),
+        b'x' | b'X' if after(1) == b'\'' => {
+            let (kind, end) = quoted(bytes, start + 1, b'\'', Kind::Blob);
+            (kind, end)
+        }
+        b'?' => (Kind::Parameter, run(bytes, start + 1, |byte| byte.is_ascii_digit())),
+        b':' | b'@' | b'$' | b'#' => {
+            let end = run(bytes, start + 1, is_word);
+            if end == start + 1 { (Kind::Illegal, end) } else { (Kind::Parameter, end) }
+        }
+        b'.' if after(1).is_ascii_digit() => number(bytes, start),
+        b'0'..=b'9' => number(bytes, start),
+        byte if is_word(byte) => (Kind::Word, run(bytes, start, is_word)),
+        b'-' if after(1) == b'>' && after(2) == b'>' => (Kind::Symbol, start + 3),
+        b'-' if after(1) == b'>' => (Kind::Symbol, start + 2),
+        b'<' if matches!(after(1), b'=' | b'>' | b'<') => (Kind::Symbol, start + 2),
+        b'>' if matches!(after(1), b'=' | b'>') => (Kind::Symbol, start + 2),
+        b'=' | b'!' if after(1) == b'=' => (Kind::Symbol, start + 2),
+        b'|' if after(1) == b'|' => (Kind::Symbol, start + 2),
+        b'(' | b')' | b',' | b';' | b'.' | b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|' | b'~' | b'<' | b'>' | b'=' => {
+            (Kind::Symbol, start + 1)
+        }
+        _ => (Kind::Illegal, start + 1),
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+fn run(bytes: &[u8], start: usize, accept: impl Fn(u8) -> bool) -> usize {
+    start + bytes[start..].iter().take_while(|byte| accept(**byte)).count()
+}
+
+fn find(bytes: &[u8], start: usize, needle: &[u8]) -> Option<usize> {
+    bytes.get(start..)?.windows(needle.len()).position(|window| window == needle).map(|offset| start + offset)
+}
+
+/// Text up to `quote`; a doubled quote stands for itself.
+fn quoted(bytes: &[u8], start: usize, quote: u8, kind: Kind) -> (Kind, usize) {
+    let mut position = start + 1;
+    while position < bytes.len() {
+        if bytes[position] == quote {
+            if bytes.get(position + 1) != Some(&quote) {
+                return (kind, position + 1);
+            }
+            position += 1;
+        }
+        position += 1;
+    }
+    (Kind::Illegal, bytes.len())
+}
+
+fn number(bytes: &[u8], start: usize) -> (Kind, usize) {
+    let digit = |byte: u8| byte.is_ascii_digit() || byte == b'_';
+    if bytes[start] == b'0' && matches!(bytes.get(start + 1), Some(b'x' | b'X')) {
+        return (Kind::Integer, run(bytes, start + 2, |byte| byte.is_ascii_hexdigit() || byte == b'_'));
+    }
+    let mut kind = Kind::Integer;
+    let mut end = run(bytes, start, digit);
+    if bytes.get(end) == Some(&b'.') {
+        kind = Kind::Float;
+        end = run(bytes, end + 1, digit);
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        if bytes.get(end + 1 + sign).is_some_and(u8::is_ascii_digit) {
+            kind = Kind::Float;
+            end = run(bytes, end + 1 + sign, digit);
+        }
+    }
+    // `1abc` is no number and no word.
+    let tail = run(bytes, end, is_word);
+    if tail > end { (Kind::Illegal, tail) } else { (kind, end) }
+}
+
+/// The byte ranges of the statements in `text`, each without its semicolon and without what is
+/// only white space or comments. The body of a trigger belongs to its statement.
+#[must_use]
+pub fn statements(text: &str) -> Vec<Range<usize>> {
+    let tokens: Vec<Token> = tokenize(text).into_iter().filter(|token| token.kind != Kind::Comment).collect();
+    let is = |index: usize, word: &str| {
+        tokens.get(index).is_some_and(|token| text[token.span.clone()].eq_ignore_ascii_case(word))
+    };
+    let mut statements = Vec::new();
+    let mut first = 0;
+    while first < tokens.len() {
+        let temporary = usize::from(is(first + 1, "temp") || is(first + 1, "temporary"));
+        let trigger = is(first, "create") && is(first + 1 + temporary, "trigger");
+        let mut depth = 0_usize;
+        let mut in_body = false;
+        let mut last = first;
+        while last < tokens.len() {
+            if trigger && is(last, "begin") && !in_body {
+                in_body = true;
+            } else if in_body && is(last, "case") {
+                depth += 1;
+            } else if in_body && is(last, "end") {
+                if depth == 0 { in_body = false } else { depth -= 1 }
+            } else if !in_body && is(last, ";") {
+                break;
+            }
+            last += 1;
+        }
+        if last > first {
+            statements.push(tokens[first].span.start..tokens[last - 1].span.end);
+        }
+        first = last + 1;
+    }
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<&str> {
+        statements(text).into_iter().map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn semicolons_in_strings_comments_and_triggers_do_not_split() {
+        assert_eq!(split("a ';' ; -- ;\n b /* ; */ ;;"), ["a ';'", "b"]);
+        let trigger = "CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT CASE WHEN 1 THEN 2 END; DELETE FROM y; END";
+        assert_eq!(split(&format!("{trigger}; SELECT 1")), [trigger, "SELECT 1"]);
+    }
+
+    #[test]
+    fn every_byte_is_covered_whatever_the_text() {
+        for text in ["é'unfinished", "x'zz' 1e 1.5e+3 0xFF \u{1F600} #", "[open", "\"", "$ @ :", "\u{FEFF}select"] {
+            for token in tokenize(text) {
+                assert!(text.get(token.span.clone()).is_some(), "{text}: {token:?}");
+            }
+        }
+    }
+}
