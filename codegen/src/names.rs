@@ -70,7 +70,7 @@ mod tests {
             ("USER_STATS", "user_stats", "UserStats"),
             ("MyCache", "my_cache", "MyCache"),
             ("type", "type", "Type"),
-            ("count(*)", "count___", "Count"),
+            ("count(*)", "count", "Count"),
             ("2fa", "_2fa", "N2fa"),
             ("RESULT", "result", "Result_"),
         ] {

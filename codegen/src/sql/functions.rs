@@ -231,7 +231,7 @@ mod tests {
         for row in FUNCTIONS.iter().filter(|row| !full_text.contains(&row.name)) {
             let failures: Vec<String> = (0..6)
                 .filter_map(|count| {
-                    let arguments = vec!["'1'"; count].join(", ");
+                    let arguments = vec!["0.5"; count].join(", ");
                     let over = if row.kind == Kind::Window { "OVER ()" } else { "" };
                     let sql = format!("SELECT {}({arguments}) {over}", row.name);
                     database.connection().prepare(&sql).err().map(|error| error.to_string())

@@ -60,8 +60,48 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     position: usize,
     depth: usize,
+    /// The height of the expression that was read last, and of the tallest beside it.
+    height: usize,
+    tallest: usize,
     parameters: Vec<Parameter>,
 }
+
+// How tightly operators bind, from the loosest.
+const OR: u8 = 1;
+const AND: u8 = 2;
+const NOT: u8 = 3;
+const EQUALITY: u8 = 4;
+const COMPARISON: u8 = 5;
+const BITS: u8 = 6;
+const SUM: u8 = 7;
+const PRODUCT: u8 = 8;
+const CONCAT: u8 = 9;
+
+/// The binary operators.
+const OPERATORS: &[(&str, Operator, u8)] = &[
+    ("or", Operator::Or, OR),
+    ("and", Operator::And, AND),
+    ("=", Operator::Equal, EQUALITY),
+    ("==", Operator::Equal, EQUALITY),
+    ("<>", Operator::NotEqual, EQUALITY),
+    ("!=", Operator::NotEqual, EQUALITY),
+    ("<", Operator::Less, COMPARISON),
+    ("<=", Operator::LessEqual, COMPARISON),
+    (">", Operator::Greater, COMPARISON),
+    (">=", Operator::GreaterEqual, COMPARISON),
+    ("&", Operator::BitAnd, BITS),
+    ("|", Operator::BitOr, BITS),
+    ("<<", Operator::ShiftLeft, BITS),
+    (">>", Operator::ShiftRight, BITS),
+    ("+", Operator::Add, SUM),
+    ("-", Operator::Subtract, SUM),
+    ("*", Operator::Multiply, PRODUCT),
+    ("/", Operator::Divide, PRODUCT),
+    ("%", Operator::Remainder, PRODUCT),
+    ("||", Operator::Concat, CONCAT),
+    ("->", Operator::Extract, CONCAT),
+    ("->>", Operator::ExtractText, CONCAT),
+];
 
 /// Words that end an expression or a table name where an alias without AS could stand.
 const NO_ALIAS: &[&str] = &[
@@ -83,7 +123,7 @@ const RESERVED: &[&str] = &[
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Self {
         let tokens = tokenize(text).into_iter().filter(|token| token.kind != Kind::Comment).collect();
-        Self { text, tokens, position: 0, depth: 0, parameters: Vec::new() }
+        Self { text, tokens, position: 0, depth: 0, height: 0, tallest: 0, parameters: Vec::new() }
     }
 
     // Reading tokens.
@@ -526,91 +566,65 @@ impl<'a> Parser<'a> {
         Ok(Delete { ctes, recursive, table, alias, filter, returning, order_by, limits })
     }
 
-    // Expressions, weakest binding first.
+    // Expressions.
 
     fn expr(&mut self) -> Parsed<Expr> {
-        self.nested(Self::or)
+        self.nested(|parser| parser.climb(OR))
     }
 
-    fn binary(
-        &mut self,
-        operand: impl Fn(&mut Self) -> Parsed<Expr>,
-        operators: &[(&str, Operator)],
-    ) -> Parsed<Expr> {
-        let mut left = operand(self)?;
-        let mut chain = 0;
-        'next: loop {
-            for (symbol, operator) in operators {
-                if self.accept(symbol) {
-                    // A long chain is a deep tree; what walks it recurses.
-                    chain += 1;
-                    if chain > MAX_DEPTH {
-                        return Err(Unparsed { message: "the expression is nested too deeply".to_owned(), span: left.span });
-                    }
-                    let right = operand(self)?;
-                    let span = left.span.start..right.span.end;
-                    left = Expr { kind: ExprKind::Binary(*operator, Box::new(left), Box::new(right)), span };
-                    continue 'next;
-                }
-            }
-            return Ok(left);
-        }
-    }
-
-    fn or(&mut self) -> Parsed<Expr> {
-        self.binary(Self::and, &[("or", Operator::Or)])
-    }
-
-    fn and(&mut self) -> Parsed<Expr> {
-        self.binary(Self::not, &[("and", Operator::And)])
-    }
-
-    fn not(&mut self) -> Parsed<Expr> {
+    /// An expression of operators that bind at least as tightly as `least`.
+    ///
+    /// By precedence climbing: one frame of the stack for a level of nesting, however many
+    /// operators lie between the loosest and the tightest.
+    fn climb(&mut self, least: u8) -> Parsed<Expr> {
         let start = self.start();
-        if self.is("not") && !self.is_at(1, "exists") {
+        let mut left = if self.is("not") && !self.is_at(1, "exists") {
             self.position += 1;
-            let operand = self.nested(Self::not)?;
-            return Ok(Expr { span: start..operand.span.end, kind: ExprKind::Not(Box::new(operand)) });
-        }
-        self.equality()
-    }
-
-    fn equality(&mut self) -> Parsed<Expr> {
-        let mut left = self.comparison()?;
+            let operand = self.nested(|parser| parser.climb(NOT))?;
+            self.height += 1;
+            Expr { span: start..operand.span.end, kind: ExprKind::Not(Box::new(operand)) }
+        } else {
+            self.unary()?
+        };
         loop {
-            let start = left.span.start;
-            let equal = if self.accept("=") || self.accept("==") {
-                Some(Operator::Equal)
-            } else if self.accept("<>") || self.accept("!=") {
-                Some(Operator::NotEqual)
+            let height = self.height;
+            let kind = if let Some((operator, binding)) = self.operator().filter(|(_, binding)| *binding >= least) {
+                self.position += 1;
+                let right = self.climb(binding + 1)?;
+                ExprKind::Binary(operator, Box::new(left), Box::new(right))
+            } else if least <= EQUALITY && self.is_predicate() {
+                self.predicate(left)?
             } else {
-                None
+                break;
             };
-            let kind = if let Some(operator) = equal {
-                ExprKind::Binary(operator, Box::new(left), Box::new(self.comparison()?))
-            } else if self.accept("isnull") {
-                self.is_null(left, false)
-            } else if self.accept("notnull") {
-                self.is_null(left, true)
-            } else if self.accept("is") {
-                let mut negated = self.accept("not");
-                if self.accept("distinct") {
-                    self.expect("from")?;
-                    negated = !negated;
-                }
-                ExprKind::Is { left: Box::new(left), right: Box::new(self.comparison()?), negated }
-            } else {
-                let negated = self.is("not");
-                let ahead = usize::from(negated);
-                let is_one = ["like", "glob", "match", "regexp", "between", "in", "null"].iter().any(|word| self.is_at(ahead, word));
-                if !is_one || (self.is_at(ahead, "null") && !negated) {
-                    return Ok(left);
-                }
-                self.position += ahead;
-                self.predicate(left, negated)?
-            };
+            self.height = height.max(self.height) + 1;
+            // What walks the tree recurses, and so does its end.
+            if self.height > 2 * MAX_DEPTH {
+                return Err(Unparsed { message: "the expression is nested too deeply".to_owned(), span: start..self.end() });
+            }
             left = Expr { kind, span: start..self.end() };
         }
+        self.tallest = self.tallest.max(self.height);
+        Ok(left)
+    }
+
+    /// The binary operator that comes next, and how tightly it binds.
+    fn operator(&self) -> Option<(Operator, u8)> {
+        let token = self.peek()?;
+        if !matches!(token.kind, Kind::Symbol | Kind::Word) {
+            return None;
+        }
+        let slice = self.slice(token);
+        OPERATORS.iter().find(|(text, ..)| slice.eq_ignore_ascii_case(text)).map(|(_, operator, binding)| (*operator, *binding))
+    }
+
+    /// Whether IS, LIKE, BETWEEN, IN or one of their kin comes next.
+    fn is_predicate(&self) -> bool {
+        let negated = self.is("not");
+        let ahead = usize::from(negated);
+        ["is", "isnull", "notnull"].iter().any(|word| self.is(word))
+            || (negated && self.is_at(1, "null"))
+            || ["like", "glob", "match", "regexp", "between", "in"].iter().any(|word| self.is_at(ahead, word))
     }
 
     fn is_null(&self, left: Expr, negated: bool) -> ExprKind {
@@ -618,16 +632,32 @@ impl<'a> Parser<'a> {
         ExprKind::Is { left: Box::new(left), right: Box::new(Expr { kind: ExprKind::Null, span: end..end }), negated }
     }
 
-    /// LIKE and its kin, BETWEEN, IN and NOT NULL, after the operand and the NOT.
-    fn predicate(&mut self, left: Expr, negated: bool) -> Parsed<ExprKind> {
+    /// IS, LIKE, BETWEEN, IN and their kin, after the operand.
+    fn predicate(&mut self, left: Expr) -> Parsed<ExprKind> {
+        if self.accept("isnull") {
+            return Ok(self.is_null(left, false));
+        }
+        if self.accept("notnull") {
+            return Ok(self.is_null(left, true));
+        }
+        if self.accept("is") {
+            let mut negated = self.accept("not");
+            if self.accept("distinct") {
+                self.expect("from")?;
+                negated = !negated;
+            }
+            let right = self.climb(COMPARISON)?;
+            return Ok(ExprKind::Is { left: Box::new(left), right: Box::new(right), negated });
+        }
+        let negated = self.accept("not");
         let left = Box::new(left);
         if self.accept("null") {
             return Ok(self.is_null(*left, true));
         }
         if self.accept("between") {
-            let low = Box::new(self.comparison()?);
+            let low = Box::new(self.climb(COMPARISON)?);
             self.expect("and")?;
-            return Ok(ExprKind::Between { operand: left, low, high: Box::new(self.comparison()?), negated });
+            return Ok(ExprKind::Between { operand: left, low, high: Box::new(self.climb(COMPARISON)?), negated });
         }
         if self.accept("in") {
             let list = if self.accept("(") {
@@ -647,44 +677,9 @@ impl<'a> Parser<'a> {
         }
         // LIKE, GLOB, MATCH or REGEXP.
         self.position += 1;
-        let pattern = Box::new(self.comparison()?);
-        let escape = if self.accept("escape") { Some(Box::new(self.comparison()?)) } else { None };
+        let pattern = Box::new(self.climb(COMPARISON)?);
+        let escape = if self.accept("escape") { Some(Box::new(self.climb(COMPARISON)?)) } else { None };
         Ok(ExprKind::Like { left, pattern, escape, negated })
-    }
-
-    fn comparison(&mut self) -> Parsed<Expr> {
-        let operators =
-            [("<=", Operator::LessEqual), ("<", Operator::Less), (">=", Operator::GreaterEqual), (">", Operator::Greater)];
-        self.binary(Self::bits, &operators)
-    }
-
-    fn bits(&mut self) -> Parsed<Expr> {
-        let operators =
-            [("<<", Operator::ShiftLeft), (">>", Operator::ShiftRight), ("&", Operator::BitAnd), ("|", Operator::BitOr)];
-        self.binary(Self::sum, &operators)
-    }
-
-    fn sum(&mut self) -> Parsed<Expr> {
-        self.binary(Self::product, &[("+", Operator::Add), ("-", Operator::Subtract)])
-    }
-
-    fn product(&mut self) -> Parsed<Expr> {
-        let operators = [("*", Operator::Multiply), ("/", Operator::Divide), ("%", Operator::Remainder)];
-        self.binary(Self::concat, &operators)
-    }
-
-    fn concat(&mut self) -> Parsed<Expr> {
-        let operators = [("||", Operator::Concat), ("->>", Operator::ExtractText), ("->", Operator::Extract)];
-        self.binary(Self::collate, &operators)
-    }
-
-    fn collate(&mut self) -> Parsed<Expr> {
-        let mut operand = self.unary()?;
-        while self.accept("collate") {
-            self.name()?;
-            operand = Expr { span: operand.span.start..self.end(), kind: ExprKind::Collate(Box::new(operand)) };
-        }
-        Ok(operand)
     }
 
     fn unary(&mut self) -> Parsed<Expr> {
@@ -692,10 +687,21 @@ impl<'a> Parser<'a> {
         for sign in ['-', '+', '~'] {
             if self.accept(sign.encode_utf8(&mut [0; 4])) {
                 let operand = self.nested(Self::unary)?;
+                self.height += 1;
                 return Ok(Expr { span: start..operand.span.end, kind: ExprKind::Unary(sign, Box::new(operand)) });
             }
         }
-        self.primary()
+        // What stands inside counts for the height, what stands beside does not.
+        let beside = std::mem::take(&mut self.tallest);
+        let mut operand = self.primary()?;
+        self.height = self.tallest + 1;
+        self.tallest = beside;
+        while self.accept("collate") {
+            self.name()?;
+            self.height += 1;
+            operand = Expr { span: operand.span.start..self.end(), kind: ExprKind::Collate(Box::new(operand)) };
+        }
+        Ok(operand)
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
@@ -865,7 +871,7 @@ impl<'a> Parser<'a> {
                 if self.accept("unbounded") || self.accept("current") {
                     let _which = self.accept("preceding") || self.accept("following") || self.accept("row");
                 } else {
-                    let bound = self.bits()?;
+                    let bound = self.climb(COMPARISON)?;
                     window.bounds.push(bound);
                     let _which = self.accept("preceding") || self.accept("following");
                 }

@@ -24,7 +24,7 @@ pub use encode::Parameter;
 pub(crate) use encode::{check, list, text_list};
 pub use json::Json;
 pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
-pub(crate) use query::Call;
+pub(crate) use query::{Call, RowSink};
 
 /// A D1 database.
 #[derive(Debug, Clone)]

@@ -1,0 +1,59 @@
+//! What the platform calls: the glue behind the exports that `handlers!` makes.
+
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::app::{Application, Environment};
+use crate::error::{Error, Kind, Result};
+use crate::http::{Body, IntoResponse, Response};
+
+use super::queue::{received, settle};
+use super::{World, log_line};
+
+/// Answers a request.
+pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue) -> Promise {
+    future_to_promise(async move {
+        let response = answer::<A>(request, env).await.unwrap_or_else(|error| {
+            log_line(&format!("error: {error}"));
+            error.into_response()
+        });
+        to_js(response)
+    })
+}
+
+async fn answer<A: Application>(request: web_sys::Request, env: JsValue) -> Result<Response> {
+    let env = A::Env::connect(&World::new(env))?;
+    let request = worker::request_from_wasm(request)
+        .map_err(|error| Error::worker("fetch", Kind::InvalidArgument, format!("the request cannot be read: {error}")))?;
+    Ok(A::fetch(request.map(Body::new), env).await)
+}
+
+fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
+    worker::response_to_wasm(response)
+        .map(JsValue::from)
+        .map_err(|error| js_sys::Error::new(&format!("the response cannot be sent: {error}")).into())
+}
+
+/// Consumes a batch.
+pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
+    future_to_promise(async move {
+        let env = A::Env::connect(&World::new(env)).map_err(|error| JsValue::from(js_sys::Error::new(&error.to_string())))?;
+        let mut raw = received(&batch);
+        let outcome = A::queue(&mut raw, env).await;
+        if let Err(error) = &outcome {
+            log_line(&format!("queue {}: the handler failed, the batch is tried again: {error}", raw.queue()));
+        }
+        raw.settle(outcome.is_ok());
+        settle(&batch, &raw).map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
+        Ok(JsValue::UNDEFINED)
+    })
+}
+
+/// The answer of a Durable Object class that is exported and not served.
+#[must_use]
+pub fn no_durable_object(class: &str) -> Promise {
+    let message = format!("bindery does not serve Durable Objects yet, and `{class}` is one");
+    let response = Error::worker("fetch", Kind::Unsupported, message).into_response();
+    future_to_promise(async move { to_js(response) })
+}
