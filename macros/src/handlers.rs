@@ -178,7 +178,7 @@ fn application(input: &Input) -> TokenStream {
 fn exports(input: &Input) -> TokenStream {
     let krate = &input.krate;
     let private = quote!(#krate::__private);
-    let attribute = quote!(#[#private::wasm_bindgen::prelude::wasm_bindgen(wasm_bindgen = #private::wasm_bindgen)]);
+    let attribute = quote!(#[wasm_bindgen(wasm_bindgen = #private::wasm_bindgen)]);
     let fetch = input.fetch.as_ref().map(|_| {
         quote! {
             #attribute
@@ -195,7 +195,6 @@ fn exports(input: &Input) -> TokenStream {
             }
         }
     });
-    let constructor = quote!(#[#private::wasm_bindgen::prelude::wasm_bindgen(constructor, wasm_bindgen = #private::wasm_bindgen)]);
     let objects = input.durable_objects.iter().map(|class| {
         let name = class.to_string();
         quote! {
@@ -205,7 +204,7 @@ fn exports(input: &Input) -> TokenStream {
 
             #attribute
             impl #class {
-                #constructor
+                #[wasm_bindgen(constructor)]
                 pub fn new(_state: #private::wasm_bindgen::JsValue, _env: #private::wasm_bindgen::JsValue) -> Self {
                     Self {}
                 }
@@ -222,6 +221,8 @@ fn exports(input: &Input) -> TokenStream {
         #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
         pub mod __bindery_exports {
             use #private::wasm_bindgen;
+            // The attribute looks for its own name on methods.
+            use #private::wasm_bindgen::prelude::wasm_bindgen;
 
             #fetch
             #queue

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -149,44 +150,32 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `Decode` when what is stored is not JSON of the key's type; `TooLarge` for a key over 512 bytes.
-    pub async fn get<K: KvKey>(&self, key: &K) -> Result<Option<K::Value>> {
+    pub fn get<'a, K: KvKey>(&'a self, key: &K) -> BoxFuture<'a, Result<Option<K::Value>>>
+    where
+        K::Value: 'a,
+    {
         const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
-        let name = key.name();
-        self.gate
-            .pass("get", None, async {
-                let bytes = self.read(&name, None).await?;
-                let measures = measures(bytes.as_deref());
-                let value = bytes.map(|bytes| decode(&name, &bytes)).transpose()?;
-                Ok((value, measures))
-            })
-            .await
+        let name = key.name().into_owned();
+        Box::pin(self.get_value(name))
     }
 
     /// Stores a value under a key, for as long as the key says.
     ///
     /// # Errors
     /// `TooLarge` for a key over 512 bytes or a value over 25 MiB.
-    pub async fn put<K: KvKey>(&self, key: &K, value: &K::Value) -> Result<()> {
+    pub fn put<'a, K: KvKey>(&'a self, key: &K, value: &K::Value) -> BoxFuture<'a, Result<()>> {
         const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
-        let name = key.name();
-        let options = PutOptions { ttl: key.ttl(), metadata: None };
-        self.gate
-            .pass("put", None, async {
-                let bytes = serde_json::to_vec(value)
-                    .map_err(|error| Failure::because(Kind::InvalidArgument, "the value is no JSON", error))?;
-                self.write(&name, &bytes, &options).await
-            })
-            .await
+        Box::pin(self.put_value(key.name().into_owned(), serde_json::to_vec(value), key.ttl()))
     }
 
     /// Forgets what is under a key; nothing there is no error.
     ///
     /// # Errors
     /// `TooLarge` for a key over 512 bytes.
-    pub async fn delete<K: KvKey>(&self, key: &K) -> Result<()> {
+    pub fn delete<'a, K: KvKey>(&'a self, key: &K) -> BoxFuture<'a, Result<()>> {
         const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
-        let name = key.name();
-        self.delete_named(&name).await
+        let name = key.name().into_owned();
+        Box::pin(async move { self.delete_named(&name).await })
     }
 
     /// The value under a key; when there is none, what `load` gives, which is then stored.
@@ -197,19 +186,45 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// Those of `load`.
-    pub async fn read_through<K: KvKey, E, F>(&self, key: &K, load: impl FnOnce() -> F) -> Result<Option<K::Value>, E>
+    pub fn read_through<'a, K: KvKey, E, F>(&'a self, key: &K, load: impl FnOnce() -> F + Send + 'a) -> BoxFuture<'a, Result<Option<K::Value>, E>>
     where
-        F: Future<Output = Result<Option<K::Value>, E>>,
+        K::Value: Sync + 'a,
+        E: Send + 'a,
+        F: Future<Output = Result<Option<K::Value>, E>> + Send + 'a,
     {
-        if let Ok(Some(value)) = self.get(key).await {
-            return Ok(Some(value));
-        }
-        let loaded = load().await?;
-        if let Some(value) = &loaded {
-            // The gate has told the observers of a failure.
-            let _ = self.put(key, value).await;
-        }
-        Ok(loaded)
+        const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
+        let (name, ttl) = (key.name().into_owned(), key.ttl());
+        Box::pin(async move {
+            if let Ok(Some(value)) = self.get_value(name.clone()).await {
+                return Ok(Some(value));
+            }
+            let loaded = load().await?;
+            if let Some(value) = &loaded {
+                // The gate has told the observers of a failure.
+                let _ = self.put_value(name, serde_json::to_vec(value), ttl).await;
+            }
+            Ok(loaded)
+        })
+    }
+
+    async fn get_value<V: DeserializeOwned>(&self, name: String) -> Result<Option<V>> {
+        self.gate
+            .pass("get", None, async {
+                let bytes = self.read(&name, None).await?;
+                let measures = measures(bytes.as_deref());
+                let value = bytes.map(|bytes| decode(&name, &bytes)).transpose()?;
+                Ok((value, measures))
+            })
+            .await
+    }
+
+    async fn put_value(&self, name: String, json: serde_json::Result<Vec<u8>>, ttl: Option<Duration>) -> Result<()> {
+        self.gate
+            .pass("put", None, async {
+                let bytes = json.map_err(|error| Failure::because(Kind::InvalidArgument, "the value is no JSON", error))?;
+                self.write(&name, &bytes, &PutOptions { ttl, metadata: None }).await
+            })
+            .await
     }
 
     /// The text under a name, or `None`.

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,38 +30,41 @@ impl Queue {
     ///
     /// # Errors
     /// `TooLarge` when the JSON has more than 128 KB.
-    pub async fn send<T: Serialize + Sync + ?Sized>(&self, message: &T) -> Result<()> {
-        self.send_delayed(message, 0).await
+    pub fn send<T: Serialize + ?Sized>(&self, message: &T) -> BoxFuture<'_, Result<()>> {
+        self.send_delayed(message, 0)
     }
 
     /// Sends a message that is delivered after so many seconds: at most 86,400.
     ///
     /// # Errors
     /// `TooLarge` when the JSON has more than 128 KB; `InvalidArgument` for a longer delay.
-    pub async fn send_delayed<T: Serialize + Sync + ?Sized>(&self, message: &T, seconds: u32) -> Result<()> {
-        self.gate
-            .pass("send", None, async {
+    pub fn send_delayed<T: Serialize + ?Sized>(&self, message: &T, seconds: u32) -> BoxFuture<'_, Result<()>> {
+        let body = encode(message);
+        Box::pin(async move {
+            let work = async {
                 delay(seconds)?;
-                let body = encode(message)?;
+                let body = body?;
                 let bytes = Some(body.len() as u64);
                 self.backend.send(std::slice::from_ref(&body), seconds, false).await?;
                 Ok(((), Measures { count: Some(1), bytes, ..Measures::default() }))
-            })
-            .await
+            };
+            self.gate.pass("send", None, work).await
+        })
     }
 
     /// Sends up to 100 messages, of at most 256 KB together: all of them, or none.
     ///
     /// # Errors
     /// `TooLarge` for more messages, for a message over 128 KB, or for more than 256 KB.
-    pub async fn send_batch<T: Serialize + Sync>(&self, messages: &[T]) -> Result<()> {
-        self.gate
-            .pass("send_batch", None, async {
-                if messages.len() > limits::queue::BATCH_MESSAGES {
-                    let found = format_args!("{} messages", messages.len()).to_string();
+    pub fn send_batch<T: Serialize>(&self, messages: &[T]) -> BoxFuture<'_, Result<()>> {
+        let bodies: Vec<Result<String, Failure>> = messages.iter().map(encode).collect();
+        Box::pin(async move {
+            let work = async {
+                if bodies.len() > limits::queue::BATCH_MESSAGES {
+                    let found = format!("{} messages", bodies.len());
                     return Err(Failure::limit("the batch", found, limits::queue::BATCH_MESSAGES, limits::queue::PAGE));
                 }
-                let bodies = messages.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+                let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
                 let bytes: usize = bodies.iter().map(String::len).sum();
                 limits::bytes("the batch", bytes, limits::queue::BATCH_BYTES, limits::queue::PAGE)?;
                 if !bodies.is_empty() {
@@ -68,8 +72,9 @@ impl Queue {
                 }
                 let count = Some(bodies.len() as u64);
                 Ok(((), Measures { count, bytes: Some(bytes as u64), ..Measures::default() }))
-            })
-            .await
+            };
+            self.gate.pass("send_batch", None, work).await
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body_util::BodyExt;
@@ -188,18 +189,19 @@ impl R2 {
     /// # Errors
     /// `TooLarge` for more than `options.max_bytes`, a key over 1024 bytes or metadata over 8192;
     /// `InvalidArgument` when the stream breaks off.
-    pub async fn put<'c>(&self, key: &str, content: impl Into<Content<'c>>, options: PutOptions) -> Result<ObjectInfo> {
+    pub fn put<'a, 'c: 'a>(&'a self, key: &'a str, content: impl Into<Content<'c>>, options: PutOptions) -> BoxFuture<'a, Result<ObjectInfo>> {
         let content = content.into();
-        self.gate
-            .pass("put", None, async {
+        Box::pin(async move {
+            let work = async {
                 limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)?;
                 let metadata = options.custom_metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
                 limits::bytes("the metadata", metadata, limits::r2::METADATA_BYTES, limits::r2::PAGE)?;
                 let info = self.backend.put(key, Upload::new(content, options.max_bytes), &options).await?;
                 let measures = Measures { bytes: Some(info.size), ..Measures::default() };
                 Ok((info, measures))
-            })
-            .await
+            };
+            self.gate.pass("put", None, work).await
+        })
     }
 
     /// The object under a key, or `None`.
@@ -238,10 +240,10 @@ impl R2 {
     ///
     /// # Errors
     /// `TooLarge` for more than 1000 keys, or a key over 1024 bytes.
-    pub async fn delete<K: AsRef<str> + Sync>(&self, keys: &[K]) -> Result<()> {
+    pub fn delete<'a, K: AsRef<str>>(&'a self, keys: &'a [K]) -> BoxFuture<'a, Result<()>> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        self.gate
-            .pass("delete", None, async {
+        Box::pin(async move {
+            let work = async {
                 if keys.len() > limits::r2::DELETE_KEYS {
                     return Err(Failure::limit("the call", format_args!("{} keys", keys.len()), limits::r2::DELETE_KEYS, limits::r2::PAGE));
                 }
@@ -252,8 +254,9 @@ impl R2 {
                     self.backend.delete(&keys).await?;
                 }
                 Ok(((), Measures { count: Some(keys.len() as u64), ..Measures::default() }))
-            })
-            .await
+            };
+            self.gate.pass("delete", None, work).await
+        })
     }
 
     /// A part of the objects.

@@ -171,7 +171,9 @@ impl<'a> Table<'a> {
             None => &[],
             Some(Spanned { value: Value::Array(items), .. }) => items,
             Some(node) => {
-                mismatch(errors, &format!("`{key}`"), "an array", &node.value, node.span);
+                let message = format!("`{key}` must be an array, not {}", node.value.what());
+                let diagnostic = Diagnostic::new(code::MANIFEST_FIELD, message, node.span).label(format!("this is {}", node.value.what()));
+                errors.push(diagnostic.help(format!("a list of tables is written `[[{key}]]` in TOML, `[{{ ... }}]` in JSON")));
                 &[]
             }
         }

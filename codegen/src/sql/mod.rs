@@ -182,6 +182,7 @@ fn refuse_prepared(errors: &mut Errors, text: &str, place: Span, error: &bindery
     let at = match migrations::offset(error) {
         Some(offset) if offset < text.len() => migrations::word_at(text, offset),
         Some(_) => text.len()..text.len(),
+        None if message == "incomplete input" => text.len()..text.len(),
         None => 0..text.len(),
     };
     errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {message}"), place.part(&at)).label("here"));

@@ -847,6 +847,12 @@ impl<'a> Parser<'a> {
         } else {
             None
         };
+        if name.is("iif") && (2..=3).contains(&arguments.len()) {
+            // What SQLite makes of it, too.
+            let mut parts = arguments.into_iter();
+            let arm = parts.next().zip(parts.next());
+            return Ok(ExprKind::Case { operand: None, arms: arm.into_iter().collect(), otherwise: parts.next().map(Box::new) });
+        }
         Ok(ExprKind::Function(Box::new(Function { name, arguments, star, order_by, filter, over })))
     }
 

@@ -257,8 +257,12 @@ fn unambiguous(scope: &Scope) -> Scope {
 /// What a value for a column must be.
 fn want(table: &Table, column: &Column) -> Want {
     let ty = Ty::of_column(&table.name, column);
-    // A rowid alias takes NULL and gives the next id.
-    let nulls = if column.not_null && !column.rowid_alias { Nulls::Refused } else { Nulls::Welcome };
+    let nulls = match (column.not_null, column.rowid_alias) {
+        // NULL would give the next id; whoever wants that leaves the column out.
+        (_, true) => Nulls::Silent,
+        (true, false) => Nulls::Refused,
+        (false, false) => Nulls::Welcome,
+    };
     Want::compared(&ty).nulls(nulls)
 }
 

@@ -194,12 +194,10 @@ impl<T: FromColumn> FromColumn for Option<T> {
     }
 }
 
-/// Any value that a column can hold; what a column without a type is read into.
+/// Any value but NULL; what a column without a type is read into.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// NULL
-    Null,
     /// A whole number.
     Integer(i64),
     /// Any other number.
@@ -213,7 +211,7 @@ pub enum Value {
 impl FromColumn for Value {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         Ok(match cell {
-            Cell::Null => Self::Null,
+            Cell::Null => return mismatch("a value", &Cell::Null),
             Cell::Real(value) if value.fract() != 0.0 || value.abs() > MAX_SAFE_INTEGER as f64 => Self::Real(value),
             // D1 does not tell 1 from 1.0.
             number @ (Cell::Integer(_) | Cell::Real(_)) => Self::Integer(i64::from_column(number)?),

@@ -55,7 +55,6 @@ impl<'a> From<&'a [u8]> for Parameter<'a> {
 impl From<Value> for Parameter<'_> {
     fn from(value: Value) -> Self {
         match value {
-            Value::Null => Self::Null,
             Value::Integer(value) => Self::Integer(value),
             Value::Real(value) => Self::Real(value),
             Value::Text(text) => Self::Text(Cow::Owned(text)),

@@ -11,7 +11,9 @@ mod batch;
 mod decode;
 mod encode;
 mod json;
-mod query;
+pub(crate) mod query;
+
+use futures_util::future::BoxFuture;
 
 use crate::backend;
 use crate::error::{Failure, Kind, Result};
@@ -24,7 +26,7 @@ pub use encode::Parameter;
 pub(crate) use encode::{check, list, text_list};
 pub use json::Json;
 pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
-pub(crate) use query::{Call, RowSink};
+pub(crate) use query::Call;
 
 /// A D1 database.
 #[derive(Debug, Clone)]
@@ -55,10 +57,12 @@ impl D1 {
     /// The first query that fails; nothing of the batch was kept.
     ///
     /// <https://developers.cloudflare.com/d1/worker-api/d1-database/#batch>
-    pub async fn batch<B: Batch>(&self, batch: B) -> Result<B::Output> {
+    pub fn batch<'b, B: Batch + 'b>(&'b self, batch: B) -> BoxFuture<'b, Result<B::Output>> {
         let size = batch.len();
-        self.gate
-            .pass("batch", None, async {
+        // Boxed, as is every future whose type would hold a type of the caller's: inside a handler that
+        // must be `Send`, the compiler cannot prove a trait of such a type for every lifetime.
+        Box::pin(async move {
+            let work = async {
                 if size == 0 {
                     return Err(Failure::new(Kind::InvalidArgument, "the batch has no query"));
                 }
@@ -71,7 +75,8 @@ impl D1 {
                     ..Measures::default()
                 };
                 Ok((output, measures))
-            })
-            .await
+            };
+            self.gate.pass("batch", None, work).await
+        })
     }
 }

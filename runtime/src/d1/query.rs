@@ -97,7 +97,7 @@ pub struct Exec(());
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Changes {
-    /// Rows that were inserted, updated or deleted.
+    /// Rows that were inserted, updated or deleted; those of triggers and of foreign keys' actions too.
     pub rows: u64,
     /// The rowid of the last row that was inserted on this database.
     pub last_row_id: i64,

@@ -73,10 +73,9 @@ fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
     if call.statement.reads_only {
         return Ok(Meta::default());
     }
-    // Rows of triggers and of foreign keys' actions count as written, not as changed.
-    let written = connection.total_changes() - changes_before;
-    let changes = if written == 0 { 0 } else { connection.changes() };
-    Ok(Meta { rows_read: None, rows_written: Some(written), changes, last_row_id: connection.last_insert_rowid() })
+    // As on D1, rows of triggers and of foreign keys' actions count too.
+    let changes = connection.total_changes() - changes_before;
+    Ok(Meta { rows_read: None, rows_written: Some(changes), changes, last_row_id: connection.last_insert_rowid() })
 }
 
 /// Every number is REAL on D1.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +18,16 @@ use super::queue::Queues;
 use super::{D1, Kv, Queue, R2, Raw};
 
 /// The native backend of one process, or of one test.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct World(Arc<Inner>);
 
-#[derive(Debug)]
+/// Without the variables: some are secrets.
+impl fmt::Debug for World {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("World").field("bindings", &self.0.handles.keys()).finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     handles: BTreeMap<&'static str, Handle>,
     queues: Queues,
@@ -29,7 +36,6 @@ struct Inner {
     given: BTreeMap<String, String>,
 }
 
-#[derive(Debug)]
 enum Handle {
     Kv(Kv),
     D1(D1),

@@ -11,7 +11,8 @@ use js_sys::{Array, Uint8Array};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row, RowSink};
+use crate::d1::query::RowSink;
+use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
 use crate::error::{Constraint, Failure, Kind};
 
 use super::js::{Handle, call, call_async, get, send, stringify};

@@ -1,13 +1,14 @@
 //! What the platform calls: the glue behind the exports that `handlers!` makes.
 
 use js_sys::Promise;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::app::{Application, Environment};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Body, IntoResponse, Response};
 
+use super::js::{call, get};
 use super::queue::{received, settle};
 use super::{World, log_line};
 
@@ -30,9 +31,23 @@ async fn answer<A: Application>(request: web_sys::Request, env: JsValue) -> Resu
 }
 
 fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
-    worker::response_to_wasm(response)
-        .map(JsValue::from)
-        .map_err(|error| js_sys::Error::new(&format!("the response cannot be sent: {error}")).into())
+    let length = response.headers().get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
+    let response = worker::response_to_wasm(response)
+        .map_err(|error| JsValue::from(js_sys::Error::new(&format!("the response cannot be sent: {error}"))))?;
+    match (length, response.body()) {
+        (Some(length), Some(body)) => with_length(&response, &body, length),
+        _ => Ok(response.into()),
+    }
+}
+
+/// The platform drops a `Content-Length` unless the stream itself knows its length.
+///
+/// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
+fn with_length(response: &web_sys::Response, body: &web_sys::ReadableStream, length: f64) -> std::result::Result<JsValue, JsValue> {
+    let constructor = |name: &str| get(&js_sys::global(), name).dyn_into::<js_sys::Function>();
+    let stream = js_sys::Reflect::construct(&constructor("FixedLengthStream")?, &js_sys::Array::of1(&length.into()))?;
+    let piped = call(body, "pipeThrough", &[stream]).map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
+    js_sys::Reflect::construct(&constructor("Response")?, &js_sys::Array::of2(&piped, response))
 }
 
 /// Consumes a batch.

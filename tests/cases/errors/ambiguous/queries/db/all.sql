@@ -1,0 +1,2 @@
+-- name: one :many
+SELECT id FROM users, posts;

@@ -1,0 +1,2 @@
+-- name: names :many
+SELECT id, name, email FROM users;

@@ -1,0 +1,4 @@
+-- name: one :many
+SELECT id FROM usres WHERE email = :email;
+-- name: two :many
+SELECT x.id FROM users u;

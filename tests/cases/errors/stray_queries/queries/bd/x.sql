@@ -1,0 +1,2 @@
+-- name: a :many
+SELECT 1 AS a;

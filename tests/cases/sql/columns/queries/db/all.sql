@@ -1,0 +1,12 @@
+-- name: all_users :many
+SELECT * FROM users;
+-- name: all_keyed :many
+SELECT *, rowid FROM keyed;
+-- name: all_tags :many
+SELECT t.* FROM tags AS t;
+-- name: view :many
+SELECT * FROM authors;
+-- name: renamed :one
+SELECT id AS "id!", name AS "name!", age AS "age?: u32", admin AS "is_admin: crate::Admin" FROM users WHERE id = :id;
+-- name: schema :many
+SELECT name FROM sqlite_master;

@@ -1,0 +1,20 @@
+-- name: compared :many
+SELECT id FROM users WHERE email = :email AND age >= :age AND score < :score AND admin = :admin;
+-- name: optional :many
+SELECT id FROM users WHERE (:name IS NULL OR name = :name) AND age IS :age;
+-- name: slices :many
+SELECT id FROM users WHERE id IN (:ids) AND email NOT IN (:emails);
+-- name: limits :many
+SELECT id FROM users LIMIT :limit OFFSET :offset;
+-- name: patterns :many
+SELECT id FROM users WHERE name LIKE :pattern || '%' AND email GLOB :glob;
+-- name: unnamed :many
+SELECT id FROM users WHERE email = ? AND age BETWEEN ? AND ?;
+-- name: numbered :many
+SELECT id FROM users WHERE email = ?2 OR name = ?2 OR id = ?1;
+-- name: arms :one
+SELECT CASE WHEN admin THEN :yes ELSE name END AS a, coalesce(:first, name) AS b, id + :plus AS c, CAST(:text AS TEXT) AS d FROM users WHERE id = 1;
+-- name: both_sides :many
+SELECT id FROM users WHERE :a = :b AND :b = id;
+-- name: in_functions :many
+SELECT id FROM users WHERE length(:text) > age AND abs(:number) < score;

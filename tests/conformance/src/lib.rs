@@ -1,0 +1,78 @@
+//! What every backend must do. Each case is an async function over a fresh [`Env`]; `tests/native.rs`
+//! runs them natively, and on workerd the worker itself does, asked over HTTP.
+
+pub mod d1;
+pub mod environment;
+pub mod gate;
+pub mod kv;
+pub mod queue;
+pub mod r2;
+mod serve;
+
+/// Everything that `wrangler.jsonc` binds.
+#[bindery::bindings]
+pub struct Env;
+
+bindery::handlers! {
+    env: Env,
+    fetch: serve::fetch,
+    queue "conformance-queue": queue::consume,
+}
+
+/// What a case gives.
+pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Fails the case unless both sides are equal.
+#[macro_export]
+macro_rules! same {
+    ($left:expr, $right:expr) => {{
+        match (&$left, &$right) {
+            (left, right) if left != right => {
+                return Err(format!("{}:{}: {left:?} is not {right:?}", file!(), line!()).into());
+            }
+            _ => {}
+        }
+    }};
+}
+
+/// Calls `$then! { module::case ... }` with every case.
+#[macro_export]
+macro_rules! each_case {
+    ($then:ident) => {
+        $then! {
+            d1::values_cross
+            d1::numbers_are_real
+            d1::integers_keep_every_bit
+            d1::optional_and_one
+            d1::slices
+            d1::optional_filters
+            d1::constraints
+            d1::upsert_and_returning
+            d1::outer_joins
+            d1::aggregates
+            d1::changes
+            d1::batch_is_one_transaction
+            d1::batch_of_a_vec
+            d1::inline_queries
+            d1::broken_promises
+            d1::parameters_over_the_limit
+            kv::entries
+            kv::typed_keys
+            kv::read_through
+            kv::metadata_and_lists
+            kv::sizes
+            r2::objects
+            r2::streams_in_parts
+            r2::replaces_and_deletes
+            r2::lists
+            r2::too_many_bytes
+            r2::a_stream_that_breaks_off
+            r2::bounds
+            queue::limits
+            queue::batch
+            environment::vars_and_secrets
+            environment::raw_bindings
+            gate::every_call_is_told
+        }
+    };
+}

@@ -1,0 +1,25 @@
+//! Every case on the native backend, each in a world of its own.
+
+use conformance::{App, Env, each_case};
+
+macro_rules! native {
+    ($($module:ident::$case:ident)*) => {
+        $(mod $case {
+            #[bindery::test]
+            async fn $module(env: conformance::Env) -> conformance::Outcome {
+                conformance::$module::$case(env).await
+            }
+        })*
+    };
+}
+
+each_case!(native);
+
+#[bindery::test]
+async fn queue_delivery(env: Env) -> conformance::Outcome {
+    conformance::queue::send(env.clone()).await?;
+    let deliveries = bindery::deliver_queues::<App>(&env).await?;
+    // Five messages; three of them are delivered twice: one succeeds then, two never do.
+    conformance::same!(deliveries, 8);
+    conformance::queue::arrived(env).await
+}

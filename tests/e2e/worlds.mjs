@@ -1,0 +1,103 @@
+// The two worlds that every end-to-end suite runs against: workerd through Miniflare, and the native server.
+// Both are started on a free port of 127.0.0.1 and give { base, stop }.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const require = createRequire(join(process.env.BINDERY_NODE_MODULES, "_"));
+export const { Miniflare } = require("miniflare");
+export const root = resolve(import.meta.dirname, "../..");
+
+/** Starts the Wasm build in `folder` on workerd, with the bindings of `options`, and applies its migrations. */
+export async function workerd(folder, options) {
+  const build = join(root, folder, "build");
+  const miniflare = new Miniflare({
+    modules: true,
+    modulesRoot: build,
+    scriptPath: join(build, "index.js"),
+    modulesRules: [
+      { type: "ESModule", include: ["**/*.js"] },
+      { type: "CompiledWasm", include: ["**/*.wasm"] },
+    ],
+    compatibilityDate: "2026-04-01",
+    host: "127.0.0.1",
+    port: 0,
+    cf: false,
+    ...options,
+  });
+  const base = String(await miniflare.ready).replace(/\/$/, "");
+  const migrations = join(root, folder, "migrations");
+  for (const name of readdirSync(migrations).filter((name) => name.endsWith(".sql")).sort()) {
+    const database = await miniflare.getD1Database("DB");
+    await database.prepare(readFileSync(join(migrations, name), "utf8")).run();
+  }
+  return { name: "workerd", base, miniflare, stop: () => miniflare.dispose() };
+}
+
+/** Starts a native program over a fresh state folder and waits until it listens. */
+export async function native(program, environment = {}) {
+  const state = mkdtempSync(join(tmpdir(), "bindery-"));
+  const started = await start(program, state, environment);
+  return { name: "native", state, ...started, stop: async () => { await started.stop(); rmSync(state, { recursive: true }); } };
+}
+
+/** Starts a native program over the state in `state`. */
+export async function start(program, state, environment = {}) {
+  const child = spawn(program, [], {
+    env: { ...process.env, BINDERY_ADDRESS: "127.0.0.1:0", BINDERY_STATE: state, ...environment },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let log = "";
+  const base = await new Promise((done, failed) => {
+    child.stderr.on("data", (chunk) => {
+      log += chunk;
+      const found = log.match(/listens on (http:\/\/[\d.:]+)/);
+      if (found) done(found[1]);
+    });
+    child.on("exit", (code) => failed(new Error(`the program ended with ${code}:\n${log}`)));
+  });
+  const stop = (signal = "SIGTERM") =>
+    new Promise((done) => {
+      child.removeAllListeners("exit");
+      child.on("exit", done);
+      child.kill(signal);
+    });
+  return { base, child, log: () => log, stop };
+}
+
+/** Waits until `check` gives something, for at most 15 seconds. */
+export async function eventually(what, check) {
+  for (let attempt = 0; attempt < 150; attempt++) {
+    const result = await check();
+    if (result) return result;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error(`in 15 seconds, never: ${what}`);
+}
+
+/** Runs named checks one after another and prints a line for each. Gives [passed, failed]. */
+export async function suite(title, checks) {
+  let passed = 0;
+  let failed = 0;
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check();
+      passed++;
+      console.log(`ok      ${title}: ${name}`);
+    } catch (error) {
+      failed++;
+      console.log(`FAILED  ${title}: ${name}\n        ${String(error.stack ?? error).replaceAll("\n", "\n        ")}`);
+    }
+  }
+  return [passed, failed];
+}
+
+/** Prints the count and ends the process with it. */
+export function finish(title, results) {
+  const passed = results.reduce((sum, [count]) => sum + count, 0);
+  const failed = results.reduce((sum, [, count]) => sum + count, 0);
+  console.log(`${title}: ${passed} passed, ${failed} failed`);
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+}

@@ -1,0 +1,108 @@
+//! Every folder of `cases/` through the whole compiler.
+//!
+//! A case is a project: a manifest, migrations, queries. Its snapshot is what a user would see: the
+//! diagnostics, or the bindings and what is known of each query. To add one, add a folder.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use bindery_codegen::model::Project;
+use bindery_codegen::{Errors, Sources, compile, source};
+
+/// What a user would see of a project.
+fn see(folder: &Path) -> String {
+    let Some(manifest) = source::discover(folder) else { return "no manifest".to_owned() };
+    let mut errors = Errors::default();
+    let mut sources = Sources::default();
+    let project = compile(&mut errors, &mut sources, &manifest);
+    let mut seen = String::new();
+    for text in errors.render(&sources) {
+        let _ = writeln!(seen, "{text}\n");
+    }
+    if errors.is_empty()
+        && let Some(project) = project
+    {
+        describe(&mut seen, &project);
+    }
+    seen
+}
+
+fn describe(seen: &mut String, project: &Project) {
+    for bound in &project.bindings {
+        let _ = writeln!(seen, "{}: {} ({})", bound.name.field, bound.name.ty, bound.name.source);
+        for method in bound.database.iter().flat_map(|database| &database.methods) {
+            let arguments: Vec<String> = method
+                .query
+                .parameters
+                .iter()
+                .map(|parameter| {
+                    let list = if parameter.list { "[]" } else { "" };
+                    let nullable = if parameter.nullable { "?" } else { "" };
+                    format!("{}: {}{list}{nullable}", parameter.name, parameter.rust.describe())
+                })
+                .collect();
+            let _ = writeln!(seen, "\n  {}({}) :{}", method.name.field, arguments.join(", "), method.cardinality.word());
+            if method.query.sql != method.written {
+                let _ = writeln!(seen, "    runs: {}", method.query.sql.split_whitespace().collect::<Vec<_>>().join(" "));
+            }
+            for column in &method.query.columns {
+                let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
+                let nullable = if column.nullable { "?" } else { "" };
+                let origin = column.ty.origin.as_ref().map(|origin| format!("  from {origin}")).unwrap_or_default();
+                let reason = column.ty.reason.filter(|_| column.nullable).map(|reason| format!("  ({reason})")).unwrap_or_default();
+                let _ = writeln!(seen, "    {}: {ty}{nullable}{origin}{reason}", column.name);
+            }
+        }
+    }
+    for (name, var) in &project.vars {
+        let _ = writeln!(seen, "vars.{}: {:?} = {}", name.field, var.ty, var.json);
+    }
+    for secret in &project.secrets {
+        let _ = writeln!(seen, "secrets.{}", secret.field);
+    }
+}
+
+#[test]
+fn cases() {
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "../cases" }, {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        let mut count = 0;
+        for topic in source::folders(&root) {
+            for case in source::folders(&root.join(&topic)) {
+                let seen = see(&root.join(&topic).join(&case));
+                insta::assert_snapshot!(format!("{topic}/{case}"), seen);
+                count += 1;
+            }
+        }
+        assert!(count >= 20, "only {count} cases were found");
+    });
+}
+
+/// Byte for byte the same, however often: nothing depends on time, order of maps or absolute paths.
+#[test]
+fn the_same_input_gives_the_same_output() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/files");
+    let emit = || {
+        let mut errors = Errors::default();
+        let mut sources = Sources::default();
+        let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml")).expect("the example compiles");
+        assert!(errors.is_empty(), "{:?}", errors.render(&sources));
+        let site = bindery_codegen::emit::Site {
+            krate: quote::quote!(::bindery),
+            visibility: quote::quote!(pub),
+            ident: syn::Ident::new("Env", proc_macro2::Span::call_site()),
+            attributes: quote::quote!(),
+            base: String::new(),
+            tracked: sources.files().map(|file| file.name.clone()).collect(),
+            manifest_name: "wrangler.toml".to_owned(),
+        };
+        let tokens = bindery_codegen::emit::environment(&project, &site);
+        prettyplease::unparse(&syn::parse2(tokens).expect("the expansion is Rust"))
+    };
+    let first = emit();
+    assert_eq!(first, emit());
+    assert!(!first.contains(env!("CARGO_MANIFEST_DIR")), "an absolute path is in the output");
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "../cases" }, {
+        insta::assert_snapshot!("expansion_of_the_example", first);
+    });
+}
