@@ -37,6 +37,12 @@ impl Name {
         Self { source: source.to_owned(), field, ty }
     }
 
+    /// A number for the name, by which a key's type and its namespace's find each other.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        id(&self.source)
+    }
+
     /// The identifier of the field, method, module or argument.
     #[must_use]
     pub fn field_ident(&self) -> Ident {
@@ -48,6 +54,12 @@ impl Name {
     pub fn ty_ident(&self) -> Ident {
         ident(&self.ty)
     }
+}
+
+/// FNV-1a of a binding's name: the same in every macro, whatever the compiler.
+#[must_use]
+pub fn id(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// An identifier; a keyword becomes a raw one, and the few that cannot be raw get a `_`.

@@ -143,13 +143,15 @@ impl Errors {
         self.diagnostics.is_empty()
     }
 
-    /// Each one as text: the header, the place with its line and carets, the help.
+    /// Each one as text, in the order of the files: the header, the place with its line and carets,
+    /// the help.
     #[must_use]
     pub fn render(&self, sources: &Sources) -> Vec<String> {
         let mut sorted: Vec<&Diagnostic> = self.diagnostics.iter().collect();
         sorted.sort_by_key(|diagnostic| diagnostic.span);
         sorted.into_iter().map(|diagnostic| render(diagnostic, sources)).collect()
     }
+
 }
 
 /// `error[CODE]: message`, then the place, then the help.

@@ -1,7 +1,7 @@
 //! `handlers!`
 
 use bindery_codegen::manifest::Manifest;
-use bindery_codegen::report::{Diagnostic, code, suggestion};
+use bindery_codegen::report::{Diagnostic, code, nearest, suggestion};
 use bindery_codegen::source::Spanned;
 use bindery_codegen::{Errors, model::Project};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -92,10 +92,13 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
     let manifest: &Manifest = &project.manifest;
     let mut in_rust = TokenStream::new();
+    // A slip is one mistake, though it is missing under its right name too.
+    let mut meant: Vec<String> = Vec::new();
     let queues: Vec<&str> = manifest.consumers.iter().map(|consumer| consumer.queue.value.as_str()).collect();
     for (queue, _) in &input.queues {
         if !queues.contains(&queue.value().as_str()) {
             let message = format!("the manifest consumes no queue `{}`", queue.value());
+            meant.extend(nearest(&queue.value(), queues.iter().copied()).map(str::to_owned));
             let help = match suggestion(&queue.value(), "consumed queues", &queues) {
                 near if near.starts_with("did") => near,
                 _ => format!("add to the manifest: [[queues.consumers]] queue = \"{}\"", queue.value()),
@@ -104,7 +107,7 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
         }
     }
     for consumer in &manifest.consumers {
-        if input.queues.iter().all(|(queue, _)| queue.value() != consumer.queue.value) {
+        if !meant.contains(&consumer.queue.value) && input.queues.iter().all(|(queue, _)| queue.value() != consumer.queue.value) {
             let help = format!("add `queue \"{}\": path::to::handler` to `handlers!`", consumer.queue.value);
             missing(errors, "queue", &consumer.queue, &help);
         }
@@ -113,12 +116,13 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
     let names: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
     for class in &input.durable_objects {
         if !names.contains(&class.to_string().as_str()) {
+            meant.extend(nearest(&class.to_string(), names.iter().copied()).map(str::to_owned));
             let message = format!("the manifest binds no Durable Object class `{class}`");
             in_rust.extend(project::error(class.span(), code::HANDLER, &message, &suggestion(&class.to_string(), "classes", &names)));
         }
     }
     for class in classes {
-        if input.durable_objects.iter().all(|declared| *declared != class.value) {
+        if !meant.contains(&class.value) && input.durable_objects.iter().all(|declared| *declared != class.value) {
             missing(errors, "Durable Object class", class, &format!("add `durable_object {}` to `handlers!`", class.value));
         }
     }

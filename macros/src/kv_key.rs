@@ -47,11 +47,11 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         quote!(::std::borrow::Cow::Owned(::std::format!(#format, #(self.#fields),*)))
     };
     let ident = &input.ident;
+    let id = bindery_codegen::names::id(&binding_name);
     let (generics, arguments, clause) = input.generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
         impl #generics #krate::KvKey for #ident #arguments #clause {
-            const BINDING: &'static str = #binding_name;
             type Value = #value;
 
             fn name(&self) -> ::std::borrow::Cow<'_, str> {
@@ -60,6 +60,9 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 
             #ttl
         }
+
+        #[automatically_derived]
+        impl #generics #krate::__private::KeyOf<#krate::__private::Named<#id>> for #ident #arguments #clause {}
     })
 }
 

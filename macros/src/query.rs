@@ -55,7 +55,9 @@ impl Parse for Input {
 }
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    expand_checked(input).unwrap_or_else(|errors| errors)
+    // Several errors are one expression: a block whose last statement is an error has no type to
+    // complain of.
+    expand_checked(input).unwrap_or_else(|errors| quote!({ #errors }))
 }
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
@@ -140,7 +142,8 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
             None => missing.push(format!("`{field}`")),
         }
     }
-    if !missing.is_empty() {
+    // A misspelt name is missing under its right one: that is one mistake.
+    if !missing.is_empty() && errors.is_empty() {
         errors.push(
             Diagnostic::new(code::ARGUMENTS, format!("the query wants a value for {}", missing.join(", ")), place)
                 .label("this query")
@@ -150,7 +153,7 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
     if rest.next().is_some() && errors.is_empty() {
         let count = fields.len();
         errors.push(
-            Diagnostic::new(code::ARGUMENTS, format!("more values than the query's {count} parameters"), place)
+            Diagnostic::new(code::ARGUMENTS, format!("the query takes {count} {}", if count == 1 { "value, and more are given" } else { "values, and more are given" }), place)
                 .label("this query")
                 .help("take the last ones out, or add parameters to the SQL"),
         );

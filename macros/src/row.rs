@@ -29,12 +29,13 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let Fields::Named(fields) = &data.fields else {
         return Err(project::error(input.ident.span(), code::ATTRIBUTE, "a row's fields have names", "write `struct Row { id: i64 }`"));
     };
-    let errors = check(&path, fields.named.iter())?;
+    let checked = check(&path, fields.named.iter())?;
+    let errors = checked.clone().unwrap_or_default();
     let ident = &input.ident;
     let (generics, arguments, clause) = input.generics.split_for_impl();
     let names = fields.named.iter().filter_map(|field| field.ident.as_ref());
     // With mistakes the impl still stands, so that each is told once.
-    let body = if errors.is_empty() {
+    let body = if checked.is_some_and(|errors| errors.is_empty()) {
         quote!(Self { #(#names: row.#names),* })
     } else {
         quote!({ let _ = row; ::core::unreachable!("the row was refused") })
@@ -50,11 +51,12 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     })
 }
 
-/// Compares each field with the column of its name.
-fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<TokenStream, TokenStream> {
+/// Compares each field with the column of its name. `None` where the query itself is refused, which is
+/// told where the environment is declared.
+fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Option<TokenStream>, TokenStream> {
     let span = path.span();
     let loaded = project::load(span, None)?;
-    let Some(project) = &loaded.project else { return Ok(TokenStream::new()) };
+    let Some(project) = &loaded.project else { return Ok(None) };
     let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     let [.., module, row] = segments.as_slice() else {
         return Err(project::error(span, code::ATTRIBUTE, "the path names no database", "write `bindings::db::FileById`"));
@@ -66,13 +68,13 @@ fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Tok
         return Err(project::error(span, code::UNKNOWN_BINDING, &message, &suggestion(module, "databases", &names)));
     };
     let Some(method) = database.methods.iter().find(|method| method.name.ty == *row) else {
-        if database.refused.iter().any(|(name, _)| name.ty == *row) {
-            return Ok(TokenStream::new());
+        if database.refused.iter().any(|refused| refused.name.ty == *row) {
+            return Ok(None);
         }
         let names: Vec<&str> = database.methods.iter().map(|method| method.name.ty.as_str()).collect();
         return Err(project::error(span, code::ROW_FIELD, &format!("no query gives a `{row}`"), &suggestion(row, "rows", &names)));
     };
-    Ok(fields.filter_map(|field| mismatch(&method.query, &method.name.source, field)).collect())
+    Ok(Some(fields.filter_map(|field| mismatch(&method.query, &method.name.source, field)).collect()))
 }
 
 fn mismatch(query: &Query, query_name: &str, field: &Field) -> Option<TokenStream> {

@@ -19,8 +19,6 @@ use crate::observe::{Gate, Measures};
 
 /// A key of one namespace, and the type of its values. Derive it.
 pub trait KvKey {
-    /// The binding that the key belongs to.
-    const BINDING: &'static str;
     /// What is stored under it, as JSON.
     type Value: Serialize + DeserializeOwned + Send;
 
@@ -33,11 +31,26 @@ pub trait KvKey {
     }
 }
 
-/// A binding's type: what its keys are compared with.
+/// A binding's type, and its name as a type.
+#[doc(hidden)]
 pub trait Binding: 'static {
-    /// The binding, as the manifest names it.
-    const NAME: &'static str;
+    /// The name.
+    type Name;
 }
+
+/// The name of a binding as a type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Named<const ID: u64>(());
+
+/// A key of the namespace of a name. Derived with [`KvKey`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a key of another KV namespace",
+    label = "not a key of this namespace",
+    note = "`#[kv(binding = ...)]` on the key names the namespace that it belongs to"
+)]
+pub trait KeyOf<Name> {}
 
 /// A KV namespace. `B` is the generated type of its binding.
 pub struct Kv<B> {
@@ -150,11 +163,10 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `Decode` when what is stored is not JSON of the key's type; `TooLarge` for a key over 512 bytes.
-    pub fn get<'a, K: KvKey>(&'a self, key: &K) -> BoxFuture<'a, Result<Option<K::Value>>>
+    pub fn get<'a, K: KvKey + KeyOf<B::Name>>(&'a self, key: &K) -> BoxFuture<'a, Result<Option<K::Value>>>
     where
         K::Value: 'a,
     {
-        const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
         let name = key.name().into_owned();
         Box::pin(self.get_value(name))
     }
@@ -163,8 +175,7 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `TooLarge` for a key over 512 bytes or a value over 25 MiB.
-    pub fn put<'a, K: KvKey>(&'a self, key: &K, value: &K::Value) -> BoxFuture<'a, Result<()>> {
-        const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
+    pub fn put<'a, K: KvKey + KeyOf<B::Name>>(&'a self, key: &K, value: &K::Value) -> BoxFuture<'a, Result<()>> {
         Box::pin(self.put_value(key.name().into_owned(), serde_json::to_vec(value), key.ttl()))
     }
 
@@ -172,8 +183,7 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `TooLarge` for a key over 512 bytes.
-    pub fn delete<'a, K: KvKey>(&'a self, key: &K) -> BoxFuture<'a, Result<()>> {
-        const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
+    pub fn delete<'a, K: KvKey + KeyOf<B::Name>>(&'a self, key: &K) -> BoxFuture<'a, Result<()>> {
         let name = key.name().into_owned();
         Box::pin(async move { self.delete_named(&name).await })
     }
@@ -186,13 +196,12 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// Those of `load`.
-    pub fn read_through<'a, K: KvKey, E, F>(&'a self, key: &K, load: impl FnOnce() -> F + Send + 'a) -> BoxFuture<'a, Result<Option<K::Value>, E>>
+    pub fn read_through<'a, K: KvKey + KeyOf<B::Name>, E, F>(&'a self, key: &K, load: impl FnOnce() -> F + Send + 'a) -> BoxFuture<'a, Result<Option<K::Value>, E>>
     where
         K::Value: Sync + 'a,
         E: Send + 'a,
         F: Future<Output = Result<Option<K::Value>, E>> + Send + 'a,
     {
-        const { assert!(same(K::BINDING, B::NAME), "this key belongs to another KV namespace") };
         let (name, ttl) = (key.name().into_owned(), key.ttl());
         Box::pin(async move {
             if let Ok(Some(value)) = self.get_value(name.clone()).await {
@@ -331,20 +340,4 @@ fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|error| {
         Failure::because(Kind::Decode, format!("what is stored under `{name}` does not fit its type: {error}"), error)
     })
-}
-
-/// Whether two names are the same, while compiling.
-const fn same(left: &str, right: &str) -> bool {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    if left.len() != right.len() {
-        return false;
-    }
-    let mut index = 0;
-    while index < left.len() {
-        if left[index] != right[index] {
-            return false;
-        }
-        index += 1;
-    }
-    true
 }

@@ -10,7 +10,7 @@ pub use crate::app::{Blueprint, Connector, Consumer, Environment, Resource, deli
 pub use crate::backend::World;
 pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
-pub use crate::kv::Binding;
+pub use crate::kv::{Binding, KeyOf, Named};
 pub use crate::queue::RawBatch;
 
 #[cfg(target_arch = "wasm32")]
@@ -39,11 +39,6 @@ pub fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
 pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
     crate::d1::text_list(items)
 }
-
-/// What a query that was refused while compiling gives: nothing can be done with it, and its
-/// mistake has been told.
-#[derive(Debug)]
-pub struct Refused;
 
 /// The answer of a worker that has no fetch handler.
 #[must_use]

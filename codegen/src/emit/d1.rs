@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::{Site, module_ident, query};
 use crate::manifest::D1;
-use crate::model::{Bound, Database, Method};
+use crate::model::{Bound, Database, Method, Refused};
 use crate::sql::Cardinality;
 
 /// `impl Db { ... }`: one method a query.
@@ -13,13 +13,7 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
     let ty = bound.name.ty_ident();
     let module = module_ident(&bound.name);
     let methods = database.methods.iter().map(|method| one(method, &module, site));
-    let refused = database.refused.iter().map(|(name, count)| {
-        // Stands where the refused query would: its mistake is told once, not at every call.
-        let name = name.field_ident();
-        let generics: Vec<Ident> = (0..*count).map(|index| format_ident!("P{index}")).collect();
-        let krate = &site.krate;
-        quote!(#[doc(hidden)] pub fn #name<#(#generics),*>(&self, #(_: #generics),*) -> #krate::__private::Refused { #krate::__private::Refused })
-    });
+    let refused = database.refused.iter().map(|refused| one_refused(refused, &module, site));
     quote! {
         impl #ty {
             #(#methods)*
@@ -28,16 +22,35 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
     }
 }
 
-fn one(method: &Method, module: &Ident, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let ident = method.name.field_ident();
-    let row = method.name.ty_ident();
-    let shape = match method.cardinality {
+/// What a query gives, as a type.
+fn shape(krate: &TokenStream, cardinality: Cardinality, module: &Ident, row: &Ident) -> TokenStream {
+    match cardinality {
         Cardinality::One => quote!(#krate::d1::One<#module::#row>),
         Cardinality::Optional => quote!(#krate::d1::Optional<#module::#row>),
         Cardinality::Many => quote!(#krate::d1::Many<#module::#row>),
         Cardinality::Exec => quote!(#krate::d1::Exec),
-    };
+    }
+}
+
+/// Stands where a refused query would, and takes anything: its mistake is told once, where it is, and
+/// not at every call.
+fn one_refused(refused: &Refused, module: &Ident, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let name = refused.name.field_ident();
+    let shape = shape(krate, refused.cardinality, module, &refused.name.ty_ident());
+    let generics: Vec<Ident> = (0..refused.parameters).map(|index| format_ident!("P{index}")).collect();
+    quote! {
+        #[doc(hidden)]
+        pub fn #name<#(#generics),*>(&self, #(_: #generics),*) -> #krate::d1::Query<'_, #shape> {
+            ::core::unreachable!()
+        }
+    }
+}
+
+fn one(method: &Method, module: &Ident, site: &Site) -> TokenStream {
+    let krate = &site.krate;
+    let ident = method.name.field_ident();
+    let shape = shape(krate, method.cardinality, module, &method.name.ty_ident());
     let lifetime = quote!('a);
     let arguments = method.query.parameters.iter().map(|parameter| {
         let name = query::argument_ident(parameter);
@@ -104,8 +117,9 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let source = &bound.name.source;
     let rows = database.methods.iter().filter(|method| !method.query.columns.is_empty()).map(|method| {
         let docs = format!("A row of [`{}`](super::{}::{}).", method.name.source, bound.name.ty, method.name.field);
-        query::row(krate, &method.name.ty_ident(), &docs, &method.query)
+        query::row(krate, &method.name.ty_ident(), &docs, &method.query.columns)
     });
+    let refused = database.refused.iter().map(|refused| query::row(krate, &refused.name.ty_ident(), "", &refused.columns));
     let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");
     // A macro by example has textual scope; the alias gives it a path.
     let hidden = Ident::new(&format!("__bindery_query_{}", bound.name.field), Span::call_site());
@@ -117,6 +131,7 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             use super::super::*;
 
             #(#rows)*
+            #(#refused)*
 
             #[doc(hidden)]
             #[allow(unused_macros)]

@@ -136,7 +136,7 @@ fn connector(kind: &Kind) -> &'static str {
 fn binding(bound: &Bound, site: &Site) -> TokenStream {
     let krate = &site.krate;
     let ty = bound.name.ty_ident();
-    let source = &bound.name.source;
+    let id = bound.name.id();
     let docs = docs(bound);
     let inner = match &bound.kind {
         Kind::Kv(_) => quote!(#krate::kv::Kv<#ty>),
@@ -152,7 +152,7 @@ fn binding(bound: &Bound, site: &Site) -> TokenStream {
         pub struct #ty(pub(super) #inner);
 
         impl #krate::__private::Binding for #ty {
-            const NAME: &'static str = #source;
+            type Name = #krate::__private::Named<#id>;
         }
 
         impl ::core::ops::Deref for #ty {

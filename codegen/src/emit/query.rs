@@ -25,15 +25,15 @@ pub fn column_type(krate: &TokenStream, column: &ResultColumn) -> TokenStream {
 
 /// The row type of a query, and how it is read.
 #[must_use]
-pub fn row(krate: &TokenStream, ident: &Ident, docs: &str, query: &Query) -> TokenStream {
-    let fields = query.columns.iter().map(|column| {
+pub fn row(krate: &TokenStream, ident: &Ident, docs: &str, columns: &[ResultColumn]) -> TokenStream {
+    let fields = columns.iter().map(|column| {
         let field = Name::new(&column.name).field_ident();
         let ty = column_type(krate, column);
         let docs = column_docs(column);
         let rename = &column.name;
         quote!(#[doc = #docs] #[serde(rename = #rename)] pub #field: #ty,)
     });
-    let reads = query.columns.iter().enumerate().map(|(index, column)| {
+    let reads = columns.iter().enumerate().map(|(index, column)| {
         let field = Name::new(&column.name).field_ident();
         quote!(#field: row.take(#index)?,)
     });
@@ -109,7 +109,7 @@ pub fn encode(krate: &TokenStream, parameter: &Resolved, value: &TokenStream) ->
     match (parameter.list, parameter.rust) {
         (true, Rust::Text) => quote!(#krate::__private::text_list(#value)),
         (true, _) => quote!(#krate::__private::list(#value)),
-        (false, _) => quote!(#krate::__private::Parameter::from(#value)),
+        (false, _) => quote!(<#krate::__private::Parameter<'_> as ::core::convert::From<_>>::from(#value)),
     }
 }
 
@@ -121,7 +121,7 @@ pub fn inline(krate: &TokenStream, database: &TokenStream, query: &Query, argume
     let (row, shape) = if query.columns.is_empty() {
         (TokenStream::new(), quote!(#krate::d1::Exec))
     } else {
-        (row(krate, &row_ident, "A row of this query.", query), quote!(#krate::d1::Many<#row_ident>))
+        (row(krate, &row_ident, "A row of this query.", &query.columns), quote!(#krate::d1::Many<#row_ident>))
     };
     let lifetime = TokenStream::new();
     let bindings = query.parameters.iter().zip(arguments).map(|(parameter, value)| {

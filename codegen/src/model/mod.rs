@@ -47,8 +47,21 @@ pub struct Database {
     pub catalog: Catalog,
     /// The annotated queries, by file and place.
     pub methods: Vec<Method>,
-    /// The names of queries that are refused: a method stands in for each, so that one mistake is one error.
-    pub refused: Vec<(Name, usize)>,
+    /// Queries that are refused: something stands in for each, so that one mistake is one error.
+    pub refused: Vec<Refused>,
+}
+
+/// A query that is refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// The method, and the row type.
+    pub name: Name,
+    /// How many rows it would give.
+    pub cardinality: Cardinality,
+    /// How many parameters its text has.
+    pub parameters: usize,
+    /// The columns, as far as they are understood.
+    pub columns: Vec<sql::ResultColumn>,
 }
 
 /// A query as a method.
@@ -120,8 +133,9 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
     let text = sources.text(annotated.sql).to_owned();
     let query = if whole { sql::analyse(errors, &database.catalog, &text, annotated.sql) } else { None };
     let Some(query) = query.filter(|query| check_cardinality(errors, query, &annotated)) else {
-        let parameters = parameter_count(&text);
-        database.refused.push((name, parameters));
+        let columns = sql::outline(&database.catalog, &text, annotated.sql);
+        let cardinality = annotated.cardinality.value;
+        database.refused.push(Refused { name, cardinality, parameters: parameter_count(&text), columns });
         return;
     };
     database.methods.push(Method {

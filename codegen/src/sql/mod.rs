@@ -20,7 +20,7 @@ mod write;
 
 use bindery_sqlite::{MAX_BOUND_PARAMETERS, migrations, token};
 
-use crate::report::{Diagnostic, Errors, code};
+use crate::report::{Diagnostic, Errors, code, nearest};
 use crate::schema::Catalog;
 use crate::source::Span;
 
@@ -91,6 +91,24 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
     judge(errors, catalog, text, &sql, place, &columns)?;
     let reads_only = matches!(statement, Statement::Select(_));
     Some(Query { sql, columns, parameters, tables, reads_only })
+}
+
+/// The result columns of a statement that is refused, as far as they are understood: what stands in
+/// for it has them, so that its callers are not told of its mistake again.
+#[must_use]
+pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> {
+    let mut unheard = Errors::default();
+    let Ok((statement, declared)) = parser::parse(text) else { return Vec::new() };
+    let (mut outputs, _, tables) = infer(&mut unheard, catalog, text, place, &statement, &declared);
+    let known = || catalog.tables.iter().filter(|table| tables.contains(&table.name)).flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    for output in outputs.iter_mut().filter(|output| output.ty.storage == types::Storage::NONE) {
+        // A caller knows the column by its right name.
+        let meant = output.name.as_deref().and_then(|name| nearest(name, known().map(|(_, column)| column.name.as_str()))).map(str::to_owned);
+        if let Some((table, column)) = known().find(|(_, column)| Some(&column.name) == meant.as_ref()) {
+            *output = Output { name: meant, ty: Ty::of_column(&table.name, column), ..output.clone() };
+        }
+    }
+    overrides::columns(&mut unheard, text, place, &outputs)
 }
 
 /// Walks the statement until the parameters' types are settled.

@@ -1,0 +1,418 @@
+// The page of examples/files in a headless Chromium, against both worlds: what a person does there has to work.
+// BINDERY_SCREENSHOTS=folder saves pictures of each state, wide and narrow, light and dark.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { bindings, program } from "./files.mjs";
+import { eventually, finish, native, suite, workerd } from "./worlds.mjs";
+
+const require = createRequire(join(process.env.BINDERY_NODE_MODULES, "_"));
+const { chromium } = require("playwright-core");
+
+const args = [
+  "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-pings", "--metrics-recording-only",
+  "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
+  "--disable-domain-reliability", "--disable-client-side-phishing-detection", "--disable-breakpad",
+  "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
+  // Whatever else the browser may want, no other host has an address.
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+// Half an hour apart from every whole hour, so that a time shown in UTC cannot pass for a local one.
+const zone = { locale: "en-GB", timezoneId: "Asia/Kolkata" };
+const tooLarge = 10_485_761;
+const markup = "<img src=x onerror=window.ran=1>.png";
+const text = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.from(content) });
+
+/** Opens the page in a fresh profile, as `user` unless that is null, and notes whatever goes wrong there. */
+async function visit(browser, world, user, options = {}) {
+  const context = await browser.newContext({ ...zone, viewport: { width: 1100, height: 800 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const requests = [];
+  const problems = [];
+  context.on("request", (request) => requests.push(request.url()));
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && problems.push(message.text()));
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("dialog", (dialog) => { problems.push(`a window of the browser's own: ${dialog.message()}`); dialog.dismiss(); });
+  await page.goto(world.base);
+  const list = page.getByRole("list", { name: "Your files" });
+  const visitor = {
+    page,
+    context,
+    rows: list.getByRole("listitem"),
+    row: (name) => list.getByRole("listitem").filter({ hasText: name }),
+    uploads: page.getByRole("list", { name: "Uploads" }).getByRole("listitem"),
+    button: (name) => page.getByRole("button", { name, exact: true }),
+    names: () => list.locator(".name").allTextContents(),
+    /** What the server has of this user, asked without the page. */
+    stored: async () => (await (await fetch(`${world.base}/api/files`, { headers: { "x-user-id": user } })).json()).files,
+    /** Gives the page's file field these files, by the button that a person would press. */
+    async choose(...files) {
+      const chooser = page.waitForEvent("filechooser");
+      await page.getByRole("button", { name: "Choose files" }).click();
+      await (await chooser).setFiles(files);
+    },
+    async enter(name) {
+      await page.getByLabel("User").fill(name);
+      await page.getByLabel("User").press("Enter");
+    },
+    /** Chromium itself writes to the console that a request failed: takes what was meant to fail out of the problems. */
+    expected(pattern, least = 1) {
+      const others = problems.filter((problem) => !pattern.test(problem));
+      assert.ok(problems.length - others.length >= least, `nothing on the console is like ${pattern}: ${problems}`);
+      problems.splice(0, problems.length, ...others);
+    },
+    /** Ends the visit, which must have had no problems and no request to another host. */
+    async leave() {
+      const foreign = requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== world.base);
+      await context.close();
+      assert.deepEqual(foreign, []);
+      assert.deepEqual(problems, []);
+      assert.ok(requests.length > 0);
+    },
+  };
+  if (user) await visitor.enter(user);
+  return visitor;
+}
+
+/** As long as the gate is shut, the page sees every file as waiting. */
+async function gate(page) {
+  const held = { shut: true, asked: 0 };
+  await page.route("**/api/files", async (route) => {
+    if (route.request().method() !== "GET" || !held.shut) return route.fallback();
+    const response = await route.fetch();
+    const { files } = await response.json();
+    held.asked++;
+    await route.fulfill({ response, json: { files: files.map((file) => ({ ...file, processed: false })) } });
+  });
+  return held;
+}
+
+/** Drops files on the element, as a browser does when they are dragged out of a folder. */
+async function drop(page, selector, files) {
+  const data = await page.evaluateHandle((files) => {
+    const data = new DataTransfer();
+    for (const [name, content] of files) data.items.add(new File([content], name, { type: "text/plain" }));
+    return data;
+  }, files);
+  await page.dispatchEvent(selector, "dragover", { dataTransfer: data });
+  const lit = await page.locator("#zone.over").count();
+  await page.dispatchEvent(selector, "drop", { dataTransfer: data });
+  return { lit, after: await page.locator("#zone.over").count() };
+}
+
+/** Makes uploads slow enough to be looked at. */
+async function slow({ page, context }, bytesPerSecond) {
+  const session = await context.newCDPSession(page);
+  await session.send("Network.enable");
+  const speed = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond };
+  await session.send("Network.emulateNetworkConditions", speed);
+}
+
+const checks = (browser, world) => ({
+  "a newcomer is asked for a name, which is remembered": async () => {
+    const visitor = await visit(browser, world, null);
+    const { page } = visitor;
+    await page.getByText("Who are you?").waitFor();
+    await visitor.choose(text("early.txt", "x"));
+    await page.getByText("Enter a user name before you upload.").waitFor();
+    await visitor.enter("a b/../c");
+    await page.getByText("letters, digits and - _ . @ only").waitFor();
+    assert.equal(await page.getByLabel("User").getAttribute("aria-invalid"), "true");
+    await visitor.enter("new.comer@example-1_2");
+    await page.getByText("Nothing here yet").waitFor();
+    assert.equal(await page.getByText("letters, digits and - _ . @ only").count(), 0);
+    await page.reload();
+    await page.getByText("Nothing here yet").waitFor();
+    assert.equal(await page.getByLabel("User").inputValue(), "new.comer@example-1_2");
+    await visitor.leave();
+  },
+  "upload, list, processed, download, delete": async () => {
+    const visitor = await visit(browser, world, "ann");
+    const { page } = visitor;
+    const name = "tide table.bin";
+    const content = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, index) => (index * index) % 253));
+    await page.getByText("Nothing here yet").waitFor();
+    await visitor.choose({ name, mimeType: "application/octet-stream", buffer: content });
+    const row = visitor.row(name);
+    await row.getByText("300 kB").waitFor();
+    await row.getByText("processed").waitFor();
+    assert.equal(await visitor.uploads.count(), 0);
+    assert.equal(await page.getByText("Nothing here yet").isVisible(), false);
+
+    const [{ uploaded_at }] = await visitor.stored();
+    const local = new Date(Date.parse(`${uploaded_at.replace(" ", "T")}Z`) + 5.5 * 3_600_000).toISOString();
+    assert.ok((await row.locator("time").textContent()).includes(local.slice(11, 16)), `${await row.innerText()} has not ${local}`);
+
+    const coming = page.waitForEvent("download");
+    await page.getByRole("link", { name: `Download ${name}` }).click();
+    const download = await coming;
+    assert.equal(download.suggestedFilename(), name);
+    assert.ok(content.equals(await readFile(await download.path())));
+
+    const bin = visitor.button(`Delete ${name}`);
+    await bin.click();
+    const dialog = page.getByRole("dialog", { name: "Delete this file?" });
+    await dialog.getByText(`${name} cannot be brought back.`).waitFor();
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    assert.equal(await visitor.rows.count(), 1);
+    await bin.click();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    assert.equal((await visitor.stored()).length, 1);
+    await bin.click();
+    await dialog.getByRole("button", { name: "Delete" }).click();
+    await page.getByText("Nothing here yet").waitFor();
+    assert.equal(await visitor.rows.count(), 0);
+    assert.deepEqual(await visitor.stored(), []);
+    await visitor.leave();
+  },
+  "a waiting file is looked at again until it is processed": async () => {
+    const visitor = await visit(browser, world, "ben");
+    await visitor.page.getByText("Nothing here yet").waitFor();
+    const held = await gate(visitor.page);
+    await visitor.choose(text("slow.txt", "slow"));
+    await visitor.row("slow.txt").getByText("waiting").waitFor();
+    const asked = held.asked;
+    await eventually("the page asks again by itself", () => held.asked >= asked + 2);
+    assert.equal(await visitor.row("slow.txt").getByText("waiting").count(), 1);
+    held.shut = false;
+    await visitor.row("slow.txt").getByText("processed").waitFor();
+    await visitor.page.getByRole("status").getByText("slow.txt is processed.").waitFor({ state: "attached" });
+    await visitor.leave();
+  },
+  "several files are dropped, also beside the zone": async () => {
+    const visitor = await visit(browser, world, "cleo");
+    await visitor.page.getByText("Nothing here yet").waitFor();
+    const onZone = await drop(visitor.page, "#zone", [["one.txt", "1"], ["two.txt", "22"], ["three.txt", "333"]]);
+    assert.deepEqual(onZone, { lit: 1, after: 0 });
+    await drop(visitor.page, "footer", [["four.txt", "4444"]]);
+    await eventually("four rows", async () => (await visitor.names()).length === 4);
+    assert.deepEqual(await visitor.names(), ["four.txt", "three.txt", "two.txt", "one.txt"]);
+    await eventually("no upload is left", async () => (await visitor.uploads.count()) === 0);
+    await eventually("all are processed", async () => (await visitor.page.locator(".state.processed").count()) === 4);
+    await visitor.leave();
+  },
+  "a name with markup is text and runs nothing": async () => {
+    const visitor = await visit(browser, world, "dora");
+    const { page } = visitor;
+    await page.getByText("Nothing here yet").waitFor();
+    await visitor.choose({ name: markup, mimeType: "image/png", buffer: Buffer.alloc(tooLarge) }, text(markup, "small"));
+    await visitor.row(markup).getByText("processed").waitFor();
+    await visitor.uploads.getByText("Not uploaded").waitFor();
+    await visitor.button(`Delete ${markup}`).click();
+    await page.getByRole("dialog").getByText(markup).waitFor();
+    assert.deepEqual(await visitor.names(), [markup]);
+    assert.deepEqual(await visitor.uploads.locator(".name").allTextContents(), [markup]);
+    assert.equal(await page.locator("img").count(), 0);
+    assert.equal(await page.evaluate("window.ran"), undefined);
+    visitor.expected(/status of 413/);
+    await visitor.leave();
+  },
+  "a file that is too large shows the API's words": async () => {
+    const visitor = await visit(browser, world, "emil");
+    const { page } = visitor;
+    const answer = page.waitForResponse((response) => response.request().method() === "POST");
+    await visitor.choose({ name: "whale.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(tooLarge) });
+    const response = await answer;
+    assert.equal(response.status(), 413);
+    const { error } = await response.json();
+    assert.match(error.message, /10485760 bytes/);
+    const failed = visitor.uploads.filter({ hasText: "whale.bin" });
+    await failed.getByText(error.message).waitFor();
+    await page.getByRole("status").getByText(error.message).waitFor({ state: "attached" });
+    // The message stays while the list goes on, and the next upload is not held up.
+    await visitor.choose(text("minnow.txt", "small"));
+    await visitor.row("minnow.txt").getByText("processed").waitFor();
+    assert.equal(await failed.count(), 1);
+    await visitor.button("Dismiss the message about whale.bin").click();
+    await failed.waitFor({ state: "detached" });
+    assert.deepEqual((await visitor.stored()).map((file) => file.filename), ["minnow.txt"]);
+    visitor.expected(/status of 413/);
+    await visitor.leave();
+  },
+  "an upload shows how far it is, and is cancelled": async () => {
+    const visitor = await visit(browser, world, "fay");
+    await visitor.page.getByText("Nothing here yet").waitFor();
+    await slow(visitor, 1_000_000);
+    await visitor.choose({ name: "long.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(8_000_000) }, text("next.txt", "n"));
+    const upload = visitor.uploads.filter({ hasText: "long.bin" });
+    await upload.getByText(/^[1-9]\d? % of 8 MB$/).waitFor();
+    assert.ok(await upload.getByRole("progressbar", { name: "Upload of long.bin" }).isVisible());
+    await visitor.uploads.filter({ hasText: "next.txt" }).getByText("in line").waitFor();
+    await visitor.button("Cancel the upload of long.bin").click();
+    await visitor.row("next.txt").waitFor();
+    await eventually("no upload is left", async () => (await visitor.uploads.count()) === 0);
+    assert.deepEqual((await visitor.stored()).map((file) => file.filename), ["next.txt"]);
+    await visitor.leave();
+  },
+  "a server that cannot be reached is said, and come back from": async () => {
+    const visitor = await visit(browser, world, "gus");
+    const { page } = visitor;
+    await page.getByText("Nothing here yet").waitFor();
+    await visitor.choose(text("kept.txt", "kept"));
+    await visitor.row("kept.txt").getByText("processed").waitFor();
+    const failing = (route) => route.abort("connectionrefused");
+    await page.route("**/api/**", failing);
+    await visitor.button("Refresh the list").click();
+    const alert = page.getByRole("alert").getByText("the server cannot be reached");
+    await alert.waitFor();
+    // What was known stays, and what is tried says why it failed.
+    assert.deepEqual(await visitor.names(), ["kept.txt"]);
+    await visitor.choose(text("lost.txt", "lost"));
+    await visitor.uploads.getByText("Not uploaded: the connection to the server broke off.").waitFor();
+    await visitor.button("Delete kept.txt").click();
+    await visitor.button("Delete").click();
+    await page.getByRole("dialog").getByText("Not deleted: the server cannot be reached.").waitFor();
+    await visitor.button("Cancel").click();
+    await page.unroute("**/api/**", failing);
+    await visitor.button("Try again").click();
+    await alert.waitFor({ state: "hidden" });
+    // And once more, without a hand.
+    await page.route("**/api/**", failing, { times: 2 });
+    await visitor.button("Refresh the list").click();
+    await alert.waitFor();
+    await alert.waitFor({ state: "hidden" });
+    assert.deepEqual((await visitor.stored()).map((file) => file.filename), ["kept.txt"]);
+    visitor.expected(/ERR_CONNECTION_REFUSED/, 5);
+    await visitor.leave();
+  },
+  "a user sees only what is the user's own": async () => {
+    const visitor = await visit(browser, world, "hal");
+    const { page } = visitor;
+    await page.getByText("Nothing here yet").waitFor();
+    await visitor.choose(text("private.txt", "mine"));
+    await visitor.row("private.txt").waitFor();
+    await visitor.enter("ida");
+    await page.getByText("Nothing here yet").waitFor();
+    assert.equal(await visitor.rows.count(), 0);
+    await visitor.enter("hal");
+    await visitor.row("private.txt").waitFor();
+    await visitor.leave();
+  },
+  "the keyboard reaches everything, and is not lost": async () => {
+    const visitor = await visit(browser, world, "joy");
+    const { page } = visitor;
+    await page.getByText("Nothing here yet").waitFor();
+    await visitor.choose(text("a.txt", "a"), text("b.txt", "b"));
+    await eventually("both are processed", async () => (await page.locator(".state.processed").count()) === 2);
+    const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent);
+    await page.getByLabel("User").focus();
+    const reached = [await focused()];
+    for (let press = 0; press < 7; press++) {
+      await page.keyboard.press("Tab");
+      reached.push((await focused()) || (await page.evaluate(() => document.activeElement.textContent)));
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.equal(outline, "solid", `${reached.at(-1)} does not show the focus`);
+    }
+    assert.deepEqual(reached, [
+      "User", "Open", "Choose files", "Refresh the list", "Download b.txt", "Delete b.txt", "Download a.txt", "Delete a.txt",
+    ]);
+    // From "Delete a.txt" back to the one before, whose row then goes: the focus moves to the next row's button.
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    assert.equal(await focused(), "Cancel");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await visitor.row("b.txt").waitFor({ state: "detached" });
+    assert.equal(await focused(), "Delete a.txt");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Escape");
+    assert.equal(await focused(), "Delete a.txt");
+    await visitor.leave();
+  },
+  "a phone has no need to scroll sideways": async () => {
+    for (const width of [390, 320]) {
+      const visitor = await visit(browser, world, `kim${width}`, { viewport: { width, height: 700 }, hasTouch: true });
+      const { page } = visitor;
+      await page.getByText("Nothing here yet").waitFor();
+      const long = `${"x".repeat(240)}.txt`;
+      await visitor.choose(text(long, "x"), { name: `too-${long}`, mimeType: "text/plain", buffer: Buffer.alloc(tooLarge) });
+      await visitor.uploads.getByText("Not uploaded").waitFor();
+      await visitor.button(`Delete ${long}`).tap();
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(over, 0);
+      const box = await page.getByRole("dialog").boundingBox();
+      assert.ok(box.x >= 0 && box.x + box.width <= width);
+      const small = await page.evaluate(() => [...document.querySelectorAll("main button, main a, main input:not([hidden])")]
+        .map((control) => control.getBoundingClientRect())
+        .filter(({ width, height, right }) => width < 40 || height < 40 || right > innerWidth).length);
+      assert.equal(small, 0, "every control is on the screen and large enough for a finger");
+      visitor.expected(/status of 413/);
+      await visitor.leave();
+    }
+  },
+});
+
+/** Pictures of each state of the page. */
+async function screenshots(browser, world, folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [size, viewport] of [["desktop", { width: 1100, height: 800 }], ["phone", { width: 390, height: 844 }]]) {
+      const visitor = await visit(browser, world, null, { colorScheme, viewport, deviceScaleFactor: 2 });
+      const { page } = visitor;
+      const shoot = (state) => page.screenshot({ path: join(folder, `${state}-${size}-${colorScheme}.png`) });
+      await page.getByText("Who are you?").waitFor();
+      await shoot("newcomer");
+      await visitor.enter(`lou-${size}-${colorScheme}`);
+      await page.getByText("Nothing here yet").waitFor();
+      await shoot("empty");
+      await visitor.choose(
+        { name: "harbour at dusk.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(2_345_678) },
+        text("minutes of the meeting in the old library, second draft with all remarks.txt", "x".repeat(18_250)),
+        text(markup, "x"),
+        text("übersicht.pdf", "x".repeat(640_000)),
+      );
+      await eventually("all are processed", async () => (await page.locator(".state.processed").count()) === 4);
+      const held = await gate(page);
+      await page.route("**/api/files", async (route) => {
+        // Only the newest file is still waiting.
+        if (route.request().method() !== "GET") return route.fallback();
+        const response = await route.fetch();
+        const { files } = await response.json();
+        await route.fulfill({ response, json: { files: files.map((file, index) => ({ ...file, processed: index > 0 })) } });
+      });
+      held.shut = false;
+      await visitor.choose(text("notes.md", "x".repeat(900)));
+      await visitor.row("notes.md").getByText("waiting").waitFor();
+      await shoot("list");
+      await visitor.choose({ name: "whale.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(tooLarge) });
+      await visitor.uploads.getByText("Not uploaded").waitFor();
+      await slow(visitor, 1_000_000);
+      await visitor.choose({ name: "film.mov", mimeType: "video/mp4", buffer: Buffer.alloc(9_000_000) }, text("after it.csv", "x"));
+      await visitor.uploads.getByText(/^[2-9]\d % of/).waitFor();
+      await shoot("uploads");
+      await visitor.button("Cancel the upload of film.mov").click();
+      await visitor.button("Delete harbour at dusk.jpg").click();
+      await shoot("delete");
+      await visitor.button("Cancel").click();
+      await page.route("**/api/**", (route) => route.abort("connectionrefused"));
+      await visitor.button("Refresh the list").click();
+      await page.getByText("the server cannot be reached").waitFor();
+      await shoot("unreachable");
+      visitor.expected(/status of 413|ERR_CONNECTION_REFUSED/, 2);
+      await visitor.leave();
+    }
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const results = [];
+  const browser = await chromium.launch({ executablePath: process.env.BINDERY_CHROMIUM, args });
+  const worlds = [() => native(program), () => workerd("examples/files", bindings)];
+  for (const [index, start] of worlds.entries()) {
+    const world = await start();
+    results.push(await suite(`page, ${world.name}`, checks(browser, world)));
+    const folder = process.env.BINDERY_SCREENSHOTS;
+    if (folder && index === 0) results.push(await suite("page", { "screenshots are saved": () => screenshots(browser, world, folder) }));
+    await world.stop();
+  }
+  await browser.close();
+  finish("page", results);
+}

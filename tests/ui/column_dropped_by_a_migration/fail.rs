@@ -1,0 +1,4 @@
+#[bindery::bindings]
+pub struct Env;
+
+fn main() {}

@@ -1,0 +1,52 @@
+// The expansion needs nothing of the user's: no prelude, no name of the standard library, no import.
+#![no_implicit_prelude]
+#![deny(warnings, unused_qualifications, missing_debug_implementations, non_snake_case)]
+
+extern crate bindery as renamed;
+
+mod nested {
+    #[crate::renamed::bindings(crate = crate::renamed)]
+    #[allow(missing_docs)]
+    pub struct World;
+
+    // Names that an expansion might lean on.
+    #[allow(dead_code)]
+    pub struct Vec;
+    #[allow(dead_code)]
+    pub struct Result;
+    #[allow(dead_code)]
+    pub trait Clone {}
+}
+
+async fn consume(_: renamed::queue::Batch<'_, u8>, _: nested::World) -> renamed::Result<()> {
+    ::std::result::Result::Ok(())
+}
+
+async fn fetch(_: renamed::Request, _: nested::World) -> &'static str {
+    ""
+}
+
+renamed::handlers! {
+    crate: crate::renamed,
+    env: nested::World,
+    fetch: fetch,
+    queue "q": consume,
+}
+
+#[derive(renamed::KvKey)]
+#[kv(crate = crate::renamed, binding = CACHE, key = "{id}", value = ::std::string::String)]
+struct Key {
+    id: u8,
+}
+
+async fn use_everything(env: &nested::World) -> renamed::Result<()> {
+    let _ = env.db.file_by_id(&[1], "user").await?;
+    let _ = env.cache.get(&Key { id: 1 }).await?;
+    let _ = nested::bindings::db::query!(env.db, "SELECT id FROM files WHERE id = :id", id = 1).await?;
+    ::std::result::Result::Ok(())
+}
+
+fn main() {
+    let _ = use_everything;
+    let _ = App;
+}
