@@ -19,9 +19,14 @@ impl Name {
     #[must_use]
     pub fn new(source: &str) -> Self {
         let lower = if source.chars().any(char::is_lowercase) { source.to_snake_case() } else { source.to_lowercase() };
-        let spelled: String =
-            lower.chars().map(|character| if character.is_alphanumeric() || character == '_' { character } else { '_' }).collect();
-        let field = if spelled.is_empty() || spelled.starts_with(|first: char| first.is_ascii_digit()) || spelled.chars().all(|c| c == '_') {
+        let spelled: String = lower
+            .chars()
+            .map(|character| if character.is_alphanumeric() || character == '_' { character } else { '_' })
+            .collect();
+        let field = if spelled.is_empty()
+            || spelled.starts_with(|first: char| first.is_ascii_digit())
+            || spelled.chars().all(|c| c == '_')
+        {
             format!("_{spelled}")
         } else {
             spelled
@@ -31,7 +36,12 @@ impl Name {
             ty.insert(0, 'N');
         }
         // The prelude's names would be shadowed for whoever imports the module with `*`.
-        if ["Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default", "Clone", "Copy", "Send", "Sync", "Drop"].contains(&ty.as_str()) {
+        if [
+            "Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default", "Clone", "Copy", "Send",
+            "Sync", "Drop",
+        ]
+        .contains(&ty.as_str())
+        {
             ty.push('_');
         }
         Self { source: source.to_owned(), field, ty }
@@ -68,7 +78,11 @@ pub fn ident(word: &str) -> Ident {
     if matches!(word, "self" | "Self" | "super" | "crate" | "_") {
         return Ident::new(&format!("{word}_"), Span::call_site());
     }
-    if syn::parse_str::<Ident>(word).is_ok() { Ident::new(word, Span::call_site()) } else { Ident::new_raw(word, Span::call_site()) }
+    if syn::parse_str::<Ident>(word).is_ok() {
+        Ident::new(word, Span::call_site())
+    } else {
+        Ident::new_raw(word, Span::call_site())
+    }
 }
 
 #[cfg(test)]

@@ -151,7 +151,6 @@ impl Errors {
         sorted.sort_by_key(|diagnostic| diagnostic.span);
         sorted.into_iter().map(|diagnostic| render(diagnostic, sources)).collect()
     }
-
 }
 
 /// `error[CODE]: message`, then the place, then the help.

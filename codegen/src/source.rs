@@ -106,9 +106,7 @@ pub const MANIFEST_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrang
 /// The nearest manifest at or above `start`.
 #[must_use]
 pub fn discover(start: &Path) -> Option<PathBuf> {
-    start.ancestors().find_map(|folder| {
-        MANIFEST_NAMES.iter().map(|name| folder.join(name)).find(|candidate| candidate.is_file())
-    })
+    start.ancestors().find_map(|folder| MANIFEST_NAMES.iter().map(|name| folder.join(name)).find(|candidate| candidate.is_file()))
 }
 
 /// The `.sql` files below `folder`, as paths relative to it with `/`, sorted. Hidden ones are left out.

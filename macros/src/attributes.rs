@@ -41,9 +41,8 @@ pub(crate) fn of(input: &DeriveInput, name: &str) -> Result<(Vec<Entry>, Span), 
     };
     let span = attribute.path().segments.first().map_or_else(Span::call_site, |segment| segment.ident.span());
     let list = attribute.meta.require_list().map_err(|error| error.to_compile_error())?;
-    let entries = Punctuated::<Entry, Token![,]>::parse_terminated
-        .parse2(list.tokens.clone())
-        .map_err(|error| error.to_compile_error())?;
+    let entries =
+        Punctuated::<Entry, Token![,]>::parse_terminated.parse2(list.tokens.clone()).map_err(|error| error.to_compile_error())?;
     Ok((entries.into_iter().collect(), span))
 }
 

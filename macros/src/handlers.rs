@@ -22,8 +22,13 @@ struct Input {
 impl Parse for Input {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut env = None;
-        let mut parsed =
-            Self { krate: quote!(::bindery), env: syn::parse_quote!(Env), fetch: None, queues: Vec::new(), durable_objects: Vec::new() };
+        let mut parsed = Self {
+            krate: quote!(::bindery),
+            env: syn::parse_quote!(Env),
+            fetch: None,
+            queues: Vec::new(),
+            durable_objects: Vec::new(),
+        };
         while !input.is_empty() {
             if input.peek(Token![crate]) {
                 input.parse::<Token![crate]>()?;
@@ -118,7 +123,12 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
         if !names.contains(&class.to_string().as_str()) {
             meant.extend(nearest(&class.to_string(), names.iter().copied()).map(str::to_owned));
             let message = format!("the manifest binds no Durable Object class `{class}`");
-            in_rust.extend(project::error(class.span(), code::HANDLER, &message, &suggestion(&class.to_string(), "classes", &names)));
+            in_rust.extend(project::error(
+                class.span(),
+                code::HANDLER,
+                &message,
+                &suggestion(&class.to_string(), "classes", &names),
+            ));
         }
     }
     for class in classes {
@@ -151,9 +161,10 @@ fn application(input: &Input) -> TokenStream {
             #krate::__private::no_fetch()
         }},
     };
-    let arms = input.queues.iter().map(|(queue, path)| {
-        quote!(#queue => #krate::__private::deliver(batch, |batch| #path(batch, env)).await,)
-    });
+    let arms = input
+        .queues
+        .iter()
+        .map(|(queue, path)| quote!(#queue => #krate::__private::deliver(batch, |batch| #path(batch, env)).await,));
     quote! {
         /// The worker: its environment and its handlers.
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]

@@ -21,7 +21,9 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: DeriveInput = syn::parse2(input).map_err(|error| error.to_compile_error())?;
     let (mut entries, span) = attributes::of(&input, "kv")?;
     let krate = attributes::take(&mut entries, "crate").unwrap_or_else(|| quote!(::bindery));
-    let wanted = |name: &str, example: &str| project::error(span, code::ATTRIBUTE, &format!("`{name}` is missing"), &format!("write `{name} = {example}`"));
+    let wanted = |name: &str, example: &str| {
+        project::error(span, code::ATTRIBUTE, &format!("`{name}` is missing"), &format!("write `{name} = {example}`"))
+    };
     let binding = attributes::take(&mut entries, "binding").ok_or_else(|| wanted("binding", "CACHE"))?;
     let key = attributes::take(&mut entries, "key").ok_or_else(|| wanted("key", "\"file:{id}\""))?;
     let value = attributes::take(&mut entries, "value").ok_or_else(|| wanted("value", "FileMeta"))?;
@@ -77,7 +79,12 @@ fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
         if matches!(bound.kind, Kind::Kv(_)) {
             return Ok(());
         }
-        return Err(project::error(span, code::UNKNOWN_BINDING, &format!("`{name}` is not a KV namespace"), &namespaces(project, name)));
+        return Err(project::error(
+            span,
+            code::UNKNOWN_BINDING,
+            &format!("`{name}` is not a KV namespace"),
+            &namespaces(project, name),
+        ));
     }
     Err(project::error(span, code::UNKNOWN_BINDING, &format!("the manifest binds no `{name}`"), &namespaces(project, name)))
 }
@@ -91,13 +98,23 @@ fn namespaces(project: &bindery_codegen::model::Project, name: &str) -> String {
 /// `"file:{id}"` as a format string, and the fields in it.
 fn template(input: &DeriveInput, key: &LitStr) -> Result<(String, Vec<proc_macro2::Ident>), TokenStream> {
     let Data::Struct(data) = &input.data else {
-        return Err(project::error(input.ident.span(), code::ATTRIBUTE, "a key is a struct", "write a struct with a field for each part of the key"));
+        return Err(project::error(
+            input.ident.span(),
+            code::ATTRIBUTE,
+            "a key is a struct",
+            "write a struct with a field for each part of the key",
+        ));
     };
     let known: Vec<String> = match &data.fields {
         Fields::Named(named) => named.named.iter().filter_map(|field| field.ident.as_ref().map(ToString::to_string)).collect(),
         Fields::Unit => Vec::new(),
         Fields::Unnamed(_) => {
-            return Err(project::error(input.ident.span(), code::ATTRIBUTE, "a key's fields have names", "write `struct Key { id: i64 }`"));
+            return Err(project::error(
+                input.ident.span(),
+                code::ATTRIBUTE,
+                "a key's fields have names",
+                "write `struct Key { id: i64 }`",
+            ));
         }
     };
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -128,7 +145,12 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<(String, Vec<proc_macro
     let fixed = format.replace("{}", "").len();
     if fixed > MAX_KEY || (fields.is_empty() && fixed == 0) {
         let message = format!("a key has 1 to {MAX_KEY} bytes");
-        return Err(project::error(key.span(), code::MANIFEST_LIMIT, &message, "see https://developers.cloudflare.com/kv/platform/limits/"));
+        return Err(project::error(
+            key.span(),
+            code::MANIFEST_LIMIT,
+            &message,
+            "see https://developers.cloudflare.com/kv/platform/limits/",
+        ));
     }
     Ok((format, fields))
 }

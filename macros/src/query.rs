@@ -153,9 +153,16 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
     if rest.next().is_some() && errors.is_empty() {
         let count = fields.len();
         errors.push(
-            Diagnostic::new(code::ARGUMENTS, format!("the query takes {count} {}", if count == 1 { "value, and more are given" } else { "values, and more are given" }), place)
-                .label("this query")
-                .help("take the last ones out, or add parameters to the SQL"),
+            Diagnostic::new(
+                code::ARGUMENTS,
+                format!(
+                    "the query takes {count} {}",
+                    if count == 1 { "value, and more are given" } else { "values, and more are given" }
+                ),
+                place,
+            )
+            .label("this query")
+            .help("take the last ones out, or add parameters to the SQL"),
         );
     }
     values

@@ -24,10 +24,20 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     attributes::refuse_rest(&entries, &["from"])?;
     let path: Path = syn::parse2(from).map_err(|error| error.to_compile_error())?;
     let Data::Struct(data) = &input.data else {
-        return Err(project::error(input.ident.span(), code::ATTRIBUTE, "a row is a struct", "write a struct with a field for each column"));
+        return Err(project::error(
+            input.ident.span(),
+            code::ATTRIBUTE,
+            "a row is a struct",
+            "write a struct with a field for each column",
+        ));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(project::error(input.ident.span(), code::ATTRIBUTE, "a row's fields have names", "write `struct Row { id: i64 }`"));
+        return Err(project::error(
+            input.ident.span(),
+            code::ATTRIBUTE,
+            "a row's fields have names",
+            "write `struct Row { id: i64 }`",
+        ));
     };
     let checked = check(&path, fields.named.iter())?;
     let errors = checked.clone().unwrap_or_default();
@@ -38,7 +48,10 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let body = if checked.is_some_and(|errors| errors.is_empty()) {
         quote!(Self { #(#names: row.#names),* })
     } else {
-        quote!({ let _ = row; ::core::unreachable!("the row was refused") })
+        quote!({
+            let _ = row;
+            ::core::unreachable!("the row was refused")
+        })
     };
     Ok(quote! {
         #errors
@@ -72,7 +85,12 @@ fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Opt
             return Ok(None);
         }
         let names: Vec<&str> = database.methods.iter().map(|method| method.name.ty.as_str()).collect();
-        return Err(project::error(span, code::ROW_FIELD, &format!("no query gives a `{row}`"), &suggestion(row, "rows", &names)));
+        return Err(project::error(
+            span,
+            code::ROW_FIELD,
+            &format!("no query gives a `{row}`"),
+            &suggestion(row, "rows", &names),
+        ));
     };
     Ok(Some(fields.filter_map(|field| mismatch(&method.query, &method.name.source, field)).collect()))
 }
@@ -96,7 +114,11 @@ fn mismatch(query: &Query, query_name: &str, field: &Field) -> Option<TokenStrea
         return Some(project::error(span, code::ROW_FIELD, &message, &help));
     }
     let expected = expected(column)?;
-    let inner = if is_option { written.split_once('<').map(|(_, inner)| inner.trim_end_matches('>')).unwrap_or_default() } else { &written };
+    let inner = if is_option {
+        written.split_once('<').map(|(_, inner)| inner.trim_end_matches('>')).unwrap_or_default()
+    } else {
+        &written
+    };
     // Only what is certainly another type; the rest is the Rust compiler's to say.
     let plain = ["i64", "i32", "u32", "u64", "f64", "f32", "bool", "String", "Vec<u8", "Vec<u8>"];
     if plain.contains(&inner) && !expected.starts_with(inner) || is_option && !column.nullable {

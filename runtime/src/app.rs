@@ -111,7 +111,13 @@ impl<'w> Connector<'w> {
         Self { world, problems: Vec::new() }
     }
 
-    fn open<H, T>(&mut self, service: Service, binding: &'static str, handle: Result<H, String>, make: impl FnOnce(Gate, H) -> T) -> Result<T> {
+    fn open<H, T>(
+        &mut self,
+        service: Service,
+        binding: &'static str,
+        handle: Result<H, String>,
+        make: impl FnOnce(Gate, H) -> T,
+    ) -> Result<T> {
         match handle {
             Ok(handle) => Ok(make(Gate::new(service, binding, self.world.observers()), handle)),
             Err(problem) => Err(self.problem(problem)),

@@ -150,7 +150,13 @@ impl Kind {
 }
 
 impl Error {
-    pub(crate) fn new(service: Service, binding: &str, operation: &'static str, query: Option<&'static str>, failure: Failure) -> Self {
+    pub(crate) fn new(
+        service: Service,
+        binding: &str,
+        operation: &'static str,
+        query: Option<&'static str>,
+        failure: Failure,
+    ) -> Self {
         Self(Box::new(Inner { service, binding: binding.to_owned(), operation, query, failure }))
     }
 

@@ -196,7 +196,11 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// Those of `load`.
-    pub fn read_through<'a, K: KvKey + KeyOf<B::Name>, E, F>(&'a self, key: &K, load: impl FnOnce() -> F + Send + 'a) -> BoxFuture<'a, Result<Option<K::Value>, E>>
+    pub fn read_through<'a, K: KvKey + KeyOf<B::Name>, E, F>(
+        &'a self,
+        key: &K,
+        load: impl FnOnce() -> F + Send + 'a,
+    ) -> BoxFuture<'a, Result<Option<K::Value>, E>>
     where
         K::Value: Sync + 'a,
         E: Send + 'a,
@@ -310,7 +314,8 @@ impl<B: Binding> Kv<B> {
         if let Some(ttl) = cache_ttl
             && ttl.as_secs() < limits::kv::MIN_CACHE_TTL_SECONDS
         {
-            let message = format!("a cache lifetime is at least {} seconds; see {}", limits::kv::MIN_CACHE_TTL_SECONDS, limits::kv::PAGE);
+            let message =
+                format!("a cache lifetime is at least {} seconds; see {}", limits::kv::MIN_CACHE_TTL_SECONDS, limits::kv::PAGE);
             return Err(Failure::new(Kind::InvalidArgument, message));
         }
         self.backend.get(name, cache_ttl).await
@@ -324,7 +329,8 @@ impl<B: Binding> Kv<B> {
         if let Some(ttl) = options.ttl
             && ttl.as_secs() < limits::kv::MIN_TTL_SECONDS
         {
-            let message = format!("a value is kept for at least {} seconds; see {}", limits::kv::MIN_TTL_SECONDS, limits::kv::PAGE);
+            let message =
+                format!("a value is kept for at least {} seconds; see {}", limits::kv::MIN_TTL_SECONDS, limits::kv::PAGE);
             return Err(Failure::new(Kind::InvalidArgument, message));
         }
         self.backend.put(name, value, options.ttl, metadata.as_deref()).await?;

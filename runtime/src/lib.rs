@@ -20,7 +20,7 @@ mod vars;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use app::Application;
+pub use app::{Application, Environment};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
 pub use bindery_macros::{KvKey, Row, bindings, handlers, test};
@@ -31,4 +31,4 @@ pub use random::random_id;
 pub use vars::Secret;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use backend::{deliver_queues, serve};
+pub use backend::{deliver_queues, in_memory, serve};

@@ -54,3 +54,31 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
     let message = format!("this worker has no handler for the queue `{}`", batch.queue());
     Err(crate::Error::worker("queue", crate::Kind::Unsupported, message))
 }
+
+/// How long `calls` reads of one value take, straight from the backend and through the gate without an
+/// observer: what the gate costs. For the benchmark.
+///
+/// # Errors
+/// When the store cannot be opened or read.
+#[cfg(not(target_arch = "wasm32"))]
+pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std::time::Duration)> {
+    use crate::backend::Kv;
+    use crate::observe::{Gate, Measures};
+    use crate::{Error, Service};
+
+    let failed = |failure| Error::new(Service::Kv, "BENCH", "get", None, failure);
+    let kv = Kv::in_memory().map_err(failed)?;
+    kv.put("key", b"value", None, None).await.map_err(failed)?;
+    let gate = Gate::new(Service::Kv, "BENCH", std::sync::Arc::default());
+    let start = std::time::Instant::now();
+    for _ in 0..calls {
+        std::hint::black_box(kv.get("key", None).await.map_err(failed)?);
+    }
+    let direct = start.elapsed();
+    let start = std::time::Instant::now();
+    for _ in 0..calls {
+        let read = async { Ok((kv.get("key", None).await?, Measures::default())) };
+        std::hint::black_box(gate.pass("get", None, read).await?);
+    }
+    Ok((direct, start.elapsed()))
+}

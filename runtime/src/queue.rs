@@ -80,14 +80,19 @@ impl Queue {
 
 fn delay(seconds: u32) -> Result<(), Failure> {
     if seconds > limits::queue::DELAY_SECONDS {
-        let message = format!("a message waits at most {} seconds, not {seconds}; see {}", limits::queue::DELAY_SECONDS, limits::queue::PAGE);
+        let message = format!(
+            "a message waits at most {} seconds, not {seconds}; see {}",
+            limits::queue::DELAY_SECONDS,
+            limits::queue::PAGE
+        );
         return Err(Failure::new(Kind::InvalidArgument, message));
     }
     Ok(())
 }
 
 fn encode<T: Serialize + ?Sized>(message: &T) -> Result<String, Failure> {
-    let body = serde_json::to_string(message).map_err(|error| Failure::because(Kind::InvalidArgument, "the message is no JSON", error))?;
+    let body = serde_json::to_string(message)
+        .map_err(|error| Failure::because(Kind::InvalidArgument, "the message is no JSON", error))?;
     limits::bytes("the message", body.len(), limits::queue::MESSAGE_BYTES, limits::queue::PAGE)?;
     Ok(body)
 }
@@ -161,7 +166,8 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
                     }
                     Err(error) => {
                         *verdict = Verdict::Retry(None);
-                        let failure = Failure::new(Kind::Decode, format!("the message {} does not fit its type: {error}", message.id));
+                        let failure =
+                            Failure::new(Kind::Decode, format!("the message {} does not fit its type: {error}", message.id));
                         backend::log_line(&Error::new(Service::Queue, queue, "receive", None, failure).to_string());
                         None
                     }

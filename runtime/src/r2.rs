@@ -189,7 +189,12 @@ impl R2 {
     /// # Errors
     /// `TooLarge` for more than `options.max_bytes`, a key over 1024 bytes or metadata over 8192;
     /// `InvalidArgument` when the stream breaks off.
-    pub fn put<'a, 'c: 'a>(&'a self, key: &'a str, content: impl Into<Content<'c>>, options: PutOptions) -> BoxFuture<'a, Result<ObjectInfo>> {
+    pub fn put<'a, 'c: 'a>(
+        &'a self,
+        key: &'a str,
+        content: impl Into<Content<'c>>,
+        options: PutOptions,
+    ) -> BoxFuture<'a, Result<ObjectInfo>> {
         let content = content.into();
         Box::pin(async move {
             let work = async {
@@ -245,7 +250,12 @@ impl R2 {
         Box::pin(async move {
             let work = async {
                 if keys.len() > limits::r2::DELETE_KEYS {
-                    return Err(Failure::limit("the call", format_args!("{} keys", keys.len()), limits::r2::DELETE_KEYS, limits::r2::PAGE));
+                    return Err(Failure::limit(
+                        "the call",
+                        format_args!("{} keys", keys.len()),
+                        limits::r2::DELETE_KEYS,
+                        limits::r2::PAGE,
+                    ));
                 }
                 for key in &keys {
                     limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)?;
@@ -342,7 +352,8 @@ impl<'c> Upload<'c> {
     /// The next chunk; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         let Some(chunk) = self.content.0.next().await else { return Ok(None) };
-        let chunk = chunk.map_err(|error| Failure::because(Kind::InvalidArgument, format!("the upload broke off: {error}"), error))?;
+        let chunk =
+            chunk.map_err(|error| Failure::because(Kind::InvalidArgument, format!("the upload broke off: {error}"), error))?;
         self.seen += chunk.len() as u64;
         if let Some(most) = self.most.filter(|most| self.seen > *most) {
             return Err(Failure::new(Kind::TooLarge, format!("the content has more than {most} bytes")));

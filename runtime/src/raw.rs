@@ -22,9 +22,7 @@ impl Raw {
     /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the
     /// method throws.
     pub async fn call(&self, method: &str, arguments: &[serde_json::Value]) -> Result<serde_json::Value> {
-        self.gate
-            .pass("call", None, async { Ok((self.backend.call(method, arguments).await?, Measures::default())) })
-            .await
+        self.gate.pass("call", None, async { Ok((self.backend.call(method, arguments).await?, Measures::default())) }).await
     }
 
     /// The JavaScript object itself.

@@ -64,9 +64,7 @@ fn is_allowed(context: &AuthContext<'_>) -> bool {
             SWITCHES.contains(&name.as_str())
                 || READING_PRAGMAS.contains(&name.as_str()) && (name != "page_size" || pragma_value.is_none())
         }
-        Action::CreateVtable { module_name, .. } => {
-            VIRTUAL_TABLES.iter().any(|module| module_name.eq_ignore_ascii_case(module))
-        }
+        Action::CreateVtable { module_name, .. } => VIRTUAL_TABLES.iter().any(|module| module_name.eq_ignore_ascii_case(module)),
         Action::CreateTable { table_name }
         | Action::DropTable { table_name }
         | Action::Insert { table_name }

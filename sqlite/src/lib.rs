@@ -81,7 +81,10 @@ impl Database {
     ///
     /// # Errors
     /// Whatever `work` returns, after everything it did was undone.
-    pub fn transaction<T, E: From<rusqlite::Error>>(&self, work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>) -> Result<T, E> {
+    pub fn transaction<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.trusted(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
         match work(&self.connection) {
             Ok(value) => match self.trusted(|connection| connection.execute_batch("COMMIT")) {

@@ -112,7 +112,8 @@ fn body(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
             ranges.remove(begin);
         }
         (Some(index), _) | (_, Some(index)) => {
-            let message = "a migration runs in one transaction of D1's own; BEGIN TRANSACTION and COMMIT come as a pair or not at all";
+            let message =
+                "a migration runs in one transaction of D1's own; BEGIN TRANSACTION and COMMIT come as a pair or not at all";
             return Err(Failure { message: message.to_owned(), span: ranges[index].clone() });
         }
         (None, None) => {}
@@ -157,11 +158,7 @@ pub fn message(error: &rusqlite::Error) -> String {
 /// The bytes of the token at `offset`.
 #[must_use]
 pub fn word_at(sql: &str, offset: usize) -> Range<usize> {
-    token::tokenize(sql)
-        .into_iter()
-        .map(|token| token.span)
-        .find(|span| span.contains(&offset))
-        .unwrap_or(offset..offset)
+    token::tokenize(sql).into_iter().map(|token| token.span).find(|span| span.contains(&offset)).unwrap_or(offset..offset)
 }
 
 #[cfg(test)]
@@ -190,7 +187,9 @@ mod tests {
     #[test]
     fn what_d1_denies_is_denied() {
         let database = Database::in_memory().expect("opens");
-        for sql in ["SELECT sqlite_version()", "PRAGMA user_version", "BEGIN", "CREATE TEMP TABLE t (x)", "ATTACH ':memory:' AS b"] {
+        for sql in
+            ["SELECT sqlite_version()", "PRAGMA user_version", "BEGIN", "CREATE TEMP TABLE t (x)", "ATTACH ':memory:' AS b"]
+        {
             assert!(database.connection().execute_batch(sql).is_err(), "{sql}");
         }
         for sql in ["SELECT pow(2, 3), sqrt(4), pi()", "PRAGMA table_list", "PRAGMA foreign_keys = off"] {

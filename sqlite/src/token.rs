@@ -153,9 +153,8 @@ fn number(bytes: &[u8], start: usize) -> (Kind, usize) {
 #[must_use]
 pub fn statements(text: &str) -> Vec<Range<usize>> {
     let tokens: Vec<Token> = tokenize(text).into_iter().filter(|token| token.kind != Kind::Comment).collect();
-    let is = |index: usize, word: &str| {
-        tokens.get(index).is_some_and(|token| text[token.span.clone()].eq_ignore_ascii_case(word))
-    };
+    let is =
+        |index: usize, word: &str| tokens.get(index).is_some_and(|token| text[token.span.clone()].eq_ignore_ascii_case(word));
     let mut statements = Vec::new();
     let mut first = 0;
     while first < tokens.len() {

@@ -49,7 +49,8 @@ fn describe(seen: &mut String, project: &Project) {
                 let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
                 let nullable = if column.nullable { "?" } else { "" };
                 let origin = column.ty.origin.as_ref().map(|origin| format!("  from {origin}")).unwrap_or_default();
-                let reason = column.ty.reason.filter(|_| column.nullable).map(|reason| format!("  ({reason})")).unwrap_or_default();
+                let reason =
+                    column.ty.reason.filter(|_| column.nullable).map(|reason| format!("  ({reason})")).unwrap_or_default();
                 let _ = writeln!(seen, "    {}: {ty}{nullable}{origin}{reason}", column.name);
             }
         }

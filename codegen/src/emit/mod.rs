@@ -60,12 +60,15 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
         quote!(#field: bindings::#ty(#field?),)
     });
     let types = project.bindings.iter().map(|bound| binding(bound, site));
-    let databases = project.bindings.iter().filter_map(|bound| bound.database.as_ref().map(|database| d1::module(bound, database, site)));
+    let databases =
+        project.bindings.iter().filter_map(|bound| bound.database.as_ref().map(|database| d1::module(bound, database, site)));
     let blueprint = blueprint(project, site);
     let (vars, secrets) = (vars::vars(project, site), vars::secrets(project, site));
     let tracked = site.tracked.iter().map(|path| {
         let path = site.path(path);
-        quote!(const _: &[u8] = ::core::include_bytes!(#path);)
+        quote!(
+            const _: &[u8] = ::core::include_bytes!(#path);
+        )
     });
     let summary = summary(project, site);
     let module_docs = format!("The types of what `{}` binds: one a binding, one module a database.", site.manifest_name);
@@ -179,7 +182,7 @@ fn docs(bound: &Bound) -> String {
             let name = d1.database_name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
             let count = bound.database.as_ref().map_or(0, |database| database.catalog.migrations.len());
             let folder = &d1.migrations_dir.value;
-            let tables = bound.database.as_ref().map(|database| tables(database)).unwrap_or_default();
+            let tables = bound.database.as_ref().map(tables).unwrap_or_default();
             format!("The D1 database `{source}`{name}, as {count} migrations in `{folder}` make it.{tables}")
         }
         Kind::R2(r2) => {

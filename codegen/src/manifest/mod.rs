@@ -96,11 +96,8 @@ impl Manifest {
 /// the rest of the manifest is still given.
 pub fn parse(errors: &mut Errors, sources: &Sources, file: FileId) -> Option<Manifest> {
     let source = sources.file(file);
-    let tree = if source.name.ends_with(".toml") {
-        node::from_toml(file, &source.text)
-    } else {
-        node::from_json(file, &source.text)
-    };
+    let tree =
+        if source.name.ends_with(".toml") { node::from_toml(file, &source.text) } else { node::from_json(file, &source.text) };
     let root = match tree {
         Ok(root) => root,
         Err(diagnostic) => {
@@ -172,7 +169,8 @@ impl<'a> Table<'a> {
             Some(Spanned { value: Value::Array(items), .. }) => items,
             Some(node) => {
                 let message = format!("`{key}` must be an array, not {}", node.value.what());
-                let diagnostic = Diagnostic::new(code::MANIFEST_FIELD, message, node.span).label(format!("this is {}", node.value.what()));
+                let diagnostic =
+                    Diagnostic::new(code::MANIFEST_FIELD, message, node.span).label(format!("this is {}", node.value.what()));
                 errors.push(diagnostic.help(format!("a list of tables is written `[[{key}]]` in TOML, `[{{ ... }}]` in JSON")));
                 &[]
             }
@@ -203,7 +201,8 @@ impl<'a> Table<'a> {
         }
         let text = self.string(errors, key)?;
         if text.value.is_empty() {
-            errors.push(Diagnostic::new(code::MANIFEST_FIELD, format!("`{key}` is empty"), text.span).label("a name belongs here"));
+            errors
+                .push(Diagnostic::new(code::MANIFEST_FIELD, format!("`{key}` is empty"), text.span).label("a name belongs here"));
             return None;
         }
         Some(text)
@@ -261,10 +260,8 @@ fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
 
 /// A key that is nearly the key of a kind would drop a binding in silence.
 fn unknown_keys(errors: &mut Errors, top: &Table<'_>) {
-    let kinds: Vec<&str> = kind::SERVED_KEYS
-        .into_iter()
-        .chain(RAW_KINDS.iter().filter_map(|kind| kind.key.split('.').next()))
-        .collect();
+    let kinds: Vec<&str> =
+        kind::SERVED_KEYS.into_iter().chain(RAW_KINDS.iter().filter_map(|kind| kind.key.split('.').next())).collect();
     for (key, _) in top.entries {
         if kinds.contains(&key.value.as_str()) || kind::OTHER_KEYS.contains(&key.value.as_str()) {
             continue;

@@ -66,7 +66,10 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
 
 fn syntax(message: &str, file: FileId, range: Range<usize>, format: &str) -> Box<Diagnostic> {
     let span = Span { file, start: range.start, end: range.end };
-    Box::new(Diagnostic::new(code::MANIFEST_SYNTAX, format!("the manifest is not valid {format}"), span).label(message.replace('\n', ", ")))
+    Box::new(
+        Diagnostic::new(code::MANIFEST_SYNTAX, format!("the manifest is not valid {format}"), span)
+            .label(message.replace('\n', ", ")),
+    )
 }
 
 struct At(FileId);

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::manifest::{Kind, Manifest};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code, suggestion};
-use crate::source::{FileId, Span, Sources, Spanned, folders, sql_files};
+use crate::source::{FileId, Sources, Span, Spanned, folders, sql_files};
 
 /// The folder of annotated queries, one folder a database in it.
 pub(crate) const QUERIES: &str = "queries";
@@ -80,9 +80,13 @@ fn stray_queries(errors: &mut Errors, sources: &mut Sources, root: &Path, manife
         if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
             let target = known.first().map_or("<binding>", String::as_str);
             errors.push(
-                Diagnostic::new(code::STRAY_QUERIES, format!("`{shown}` belongs to no database"), Span { file, start: 0, end: 0 })
-                    .label("a file of queries stands in the folder of its database")
-                    .help(format!("move it to `{QUERIES}/{target}/{name}`")),
+                Diagnostic::new(
+                    code::STRAY_QUERIES,
+                    format!("`{shown}` belongs to no database"),
+                    Span { file, start: 0, end: 0 },
+                )
+                .label("a file of queries stands in the folder of its database")
+                .help(format!("move it to `{QUERIES}/{target}/{name}`")),
             );
         }
     }

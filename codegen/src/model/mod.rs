@@ -96,10 +96,17 @@ impl Project {
 }
 
 /// Applies the migrations and analyses the queries of each database.
-pub fn analyse(errors: &mut Errors, sources: &Sources, manifest: &Manifest, inputs: BTreeMap<String, Inputs>) -> BTreeMap<String, Database> {
+pub fn analyse(
+    errors: &mut Errors,
+    sources: &Sources,
+    manifest: &Manifest,
+    inputs: BTreeMap<String, Inputs>,
+) -> BTreeMap<String, Database> {
     let mut databases = BTreeMap::new();
     for (binding, input) in inputs {
-        let Some(Kind::D1(d1)) = manifest.bindings.iter().find(|candidate| candidate.name.value == binding).map(|found| &found.kind) else {
+        let Some(Kind::D1(d1)) =
+            manifest.bindings.iter().find(|candidate| candidate.name.value == binding).map(|found| &found.kind)
+        else {
             continue;
         };
         let before = errors.count();
@@ -112,10 +119,14 @@ pub fn analyse(errors: &mut Errors, sources: &Sources, manifest: &Manifest, inpu
             for annotated in annotation::read(errors, sources, file) {
                 if let Some(first) = names.get(&annotated.name.value) {
                     errors.push(
-                        Diagnostic::new(code::DUPLICATE_QUERY, format!("two queries are named `{}`", annotated.name.value), annotated.name.span)
-                            .label("the second one")
-                            .also(*first, "the first one")
-                            .help("rename one of them"),
+                        Diagnostic::new(
+                            code::DUPLICATE_QUERY,
+                            format!("two queries are named `{}`", annotated.name.value),
+                            annotated.name.span,
+                        )
+                        .label("the second one")
+                        .also(*first, "the first one")
+                        .help("rename one of them"),
                     );
                     continue;
                 }
@@ -218,7 +229,8 @@ fn duplicates<'a>(errors: &mut Errors, names: impl Iterator<Item = &'a Spanned<S
     for name in names {
         match seen.iter().find(|first| first.value == name.value) {
             Some(first) => {
-                let (first, second) = if first.span.start < name.span.start { (first.span, name.span) } else { (name.span, first.span) };
+                let (first, second) =
+                    if first.span.start < name.span.start { (first.span, name.span) } else { (name.span, first.span) };
                 errors.push(
                     Diagnostic::new(code::DUPLICATE_BINDING, format!("two bindings are named `{}`", name.value), second)
                         .label("the second one")
@@ -251,10 +263,14 @@ fn collisions(errors: &mut Errors, manifest: &Manifest) {
             }
             match seen.iter().find(|(other, first)| *other == field && first.value != name.value) {
                 Some((_, first)) => errors.push(
-                    Diagnostic::new(code::DUPLICATE_BINDING, format!("`{}` and `{}` have one name in Rust", first.value, name.value), name.span)
-                        .label(format!("both are `{field}`"))
-                        .also(first.span, "the first one")
-                        .help("rename one of them"),
+                    Diagnostic::new(
+                        code::DUPLICATE_BINDING,
+                        format!("`{}` and `{}` have one name in Rust", first.value, name.value),
+                        name.span,
+                    )
+                    .label(format!("both are `{field}`"))
+                    .also(first.span, "the first one")
+                    .help("rename one of them"),
                 ),
                 None => seen.push((field, name)),
             }

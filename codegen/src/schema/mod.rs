@@ -97,9 +97,13 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, mut files: Ve
         let sql = &sources.file(span.file).text;
         if let Err(failure) = migrations::apply(&database, ledger, migrations::Migration { name: &name, sql }) {
             errors.push(
-                Diagnostic::new(code::MIGRATION, format!("the migration `{name}` fails: {}", failure.message), span.part(&failure.span))
-                    .label("D1 would refuse this")
-                    .help("nothing of this file would be kept; the files before it would"),
+                Diagnostic::new(
+                    code::MIGRATION,
+                    format!("the migration `{name}` fails: {}", failure.message),
+                    span.part(&failure.span),
+                )
+                .label("D1 would refuse this")
+                .help("nothing of this file would be kept; the files before it would"),
             );
             break;
         }

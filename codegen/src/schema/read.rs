@@ -45,8 +45,15 @@ pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<Vec<
     })
 }
 
-fn columns(connection: &Connection, table: &str, kind: &TableKind, has_rowid: bool, strict: bool) -> rusqlite::Result<Vec<Column>> {
-    let mut statement = connection.prepare_cached("SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)")?;
+fn columns(
+    connection: &Connection,
+    table: &str,
+    kind: &TableKind,
+    has_rowid: bool,
+    strict: bool,
+) -> rusqlite::Result<Vec<Column>> {
+    let mut statement = connection
+        .prepare_cached("SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)")?;
     let mut columns = Vec::new();
     let mut key = Vec::new();
     let mut rows = statement.query([table])?;

@@ -61,7 +61,14 @@ impl<'a> Analyzer<'a> {
     }
 
     /// Makes a diagnostic at some bytes of the statement.
-    pub(super) fn error(&mut self, code: &'static str, message: impl Into<String>, at: &Bytes, label: impl Into<String>, help: impl Into<Option<String>>) {
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        at: &Bytes,
+        label: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) {
         let mut diagnostic = Diagnostic::new(code, message, self.place.map(|place| place.part(at))).label(label);
         diagnostic.help = help.into();
         self.diagnostics.push(diagnostic);
@@ -100,7 +107,13 @@ impl<'a> Analyzer<'a> {
             names.extend(self.catalog.tables.iter().map(|table| table.name.clone()).filter(|name| !name.starts_with("sqlite_")));
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let help = suggestion(&name.text, "tables", &names);
-            self.error(code::UNKNOWN_TABLE, format!("there is no table `{}`", name.text), &name.span, "not in the migrations", help);
+            self.error(
+                code::UNKNOWN_TABLE,
+                format!("there is no table `{}`", name.text),
+                &name.span,
+                "not in the migrations",
+                help,
+            );
         }
         found
     }
@@ -141,7 +154,8 @@ impl<'a> Analyzer<'a> {
     /// A recursive CTE's types are the smallest that its arms agree on: start from the first arm
     /// and widen until nothing changes. The sets only grow, so it ends.
     fn recursive(&mut self, cte: &Cte) -> Vec<Output> {
-        let first = super::ast::Select { cores: cte.select.cores.iter().take(1).cloned().collect(), ..super::ast::Select::default() };
+        let first =
+            super::ast::Select { cores: cte.select.cores.iter().take(1).cloned().collect(), ..super::ast::Select::default() };
         self.enter(&cte.select.ctes, cte.select.recursive);
         let mut outputs = self.select(&first);
         loop {
@@ -150,11 +164,8 @@ impl<'a> Analyzer<'a> {
             let before = self.diagnostics.len();
             let again = self.select(&cte.select);
             self.ctes.pop();
-            let widened: Vec<Output> = outputs
-                .iter()
-                .zip(again)
-                .map(|(old, new)| Output { ty: old.ty.clone().join(new.ty), ..old.clone() })
-                .collect();
+            let widened: Vec<Output> =
+                outputs.iter().zip(again).map(|(old, new)| Output { ty: old.ty.clone().join(new.ty), ..old.clone() }).collect();
             let stable = outputs.iter().zip(&widened).all(|(old, new)| {
                 old.ty.storage == new.ty.storage && old.ty.nullable == new.ty.nullable && old.ty.domain == new.ty.domain
             });

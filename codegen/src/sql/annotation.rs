@@ -136,7 +136,9 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
                 .label("lower-case letters, digits and `_`, not a digit first")
                 .help(example),
         ),
-        None => errors.push(Diagnostic::new(code::ANNOTATION, "the annotation has no name", whole).label("a name belongs here").help(example)),
+        None => errors.push(
+            Diagnostic::new(code::ANNOTATION, "the annotation has no name", whole).label("a name belongs here").help(example),
+        ),
     }
     match words.get(1) {
         Some((word, place)) => {

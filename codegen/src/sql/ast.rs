@@ -20,7 +20,7 @@ impl Ident {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Statement {
-    Select(Select),
+    Select(Box<Select>),
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
@@ -66,7 +66,10 @@ pub(crate) enum ResultColumn {
     All(Bytes),
     /// `t.*`
     AllOf(Ident),
-    Expr { expr: Expr, alias: Option<Ident> },
+    Expr {
+        expr: Expr,
+        alias: Option<Ident>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -166,19 +169,45 @@ pub(crate) enum ExprKind {
     CurrentTime,
     /// The number of the parameter, from 0.
     Parameter(usize),
-    Column { table: Option<Ident>, name: Ident, quoted: bool },
+    Column {
+        table: Option<Ident>,
+        name: Ident,
+        quoted: bool,
+    },
     /// `-x`, `+x`, `~x`
     Unary(char, Box<Expr>),
     Not(Box<Expr>),
     Binary(Operator, Box<Expr>, Box<Expr>),
     /// `IS`, `IS NOT`, `IS [NOT] DISTINCT FROM`, `ISNULL`, `NOTNULL`; `negated` asks for a difference.
-    Is { left: Box<Expr>, right: Box<Expr>, negated: bool },
-    Like { left: Box<Expr>, pattern: Box<Expr>, escape: Option<Box<Expr>>, negated: bool },
-    Between { operand: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
-    In { operand: Box<Expr>, list: InList, negated: bool },
+    Is {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        negated: bool,
+    },
+    Like {
+        left: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<Box<Expr>>,
+        negated: bool,
+    },
+    Between {
+        operand: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    In {
+        operand: Box<Expr>,
+        list: InList,
+        negated: bool,
+    },
     Exists(Box<Select>),
     Subquery(Box<Select>),
-    Case { operand: Option<Box<Expr>>, arms: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    Case {
+        operand: Option<Box<Expr>>,
+        arms: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
     Cast(Box<Expr>, String),
     Collate(Box<Expr>),
     Function(Box<Function>),

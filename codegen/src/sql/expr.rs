@@ -154,7 +154,11 @@ impl Analyzer<'_> {
         };
         let beside = |other: &Ty| {
             let storage = number_of(other);
-            if other.storage == Storage::NONE { fallback() } else { Want { domain: Domain::Any, storage, ..Want::compared(other) } }
+            if other.storage == Storage::NONE {
+                fallback()
+            } else {
+                Want { domain: Domain::Any, storage, ..Want::compared(other) }
+            }
         };
         let (left_ty, right_ty) = match (parameter(left), parameter(right)) {
             (Some(_), None) => {
@@ -171,7 +175,13 @@ impl Analyzer<'_> {
         let (a, b) = (number_of(&left_ty), number_of(&right_ty));
         let whole = a.within(Storage::INTEGRAL) && b.within(Storage::INTEGRAL);
         let storage = match operator {
-            Operator::Remainder => if whole && !a.or(b).meets(Storage::WHOLE) { Storage::INTEGER } else { Storage::INTEGRAL },
+            Operator::Remainder => {
+                if whole && !a.or(b).meets(Storage::WHOLE) {
+                    Storage::INTEGER
+                } else {
+                    Storage::INTEGRAL
+                }
+            }
             // A whole REAL divides as a REAL.
             Operator::Divide if whole && a.or(b).meets(Storage::WHOLE) => Storage::INTEGER.or(Storage::REAL),
             _ => a.or(b),
@@ -362,7 +372,13 @@ impl Analyzer<'_> {
             self.scopes.iter().flat_map(|scope| scope.relations.iter().map(|relation| relation.name.clone())).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let help = suggestion(&table.text, "tables of this query", &names);
-        self.error(code::UNKNOWN_TABLE, format!("the query has no table `{}`", table.text), &table.span, "not in the FROM clause", help);
+        self.error(
+            code::UNKNOWN_TABLE,
+            format!("the query has no table `{}`", table.text),
+            &table.span,
+            "not in the FROM clause",
+            help,
+        );
     }
 
     fn function(&mut self, function: &Function, want: Option<&Want>) -> Ty {
@@ -373,10 +389,19 @@ impl Analyzer<'_> {
                 None => {
                     let names: Vec<&str> = functions::names().collect();
                     let near = crate::report::nearest(&name.text, names);
-                    near.map_or_else(|| "see https://developers.cloudflare.com/d1/sql-api/sql-statements/".to_owned(), |near| format!("did you mean `{near}`?"))
+                    near.map_or_else(
+                        || "see https://developers.cloudflare.com/d1/sql-api/sql-statements/".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    )
                 }
             };
-            self.error(code::UNKNOWN_FUNCTION, format!("D1 has no function `{}`", name.text), &name.span, "not allowed or not known", help);
+            self.error(
+                code::UNKNOWN_FUNCTION,
+                format!("D1 has no function `{}`", name.text),
+                &name.span,
+                "not allowed or not known",
+                help,
+            );
             return Ty::null();
         };
         // An aggregate reads rows that exist.
@@ -427,7 +452,11 @@ impl Analyzer<'_> {
         let mut types: Vec<Ty> = Vec::new();
         let alike = letters.contains(&b's');
         // `coalesce(:x, column)`: the parameter is like the argument whose type is known.
-        let sibling = if alike { function.arguments.iter().find(|argument| parameter(argument).is_none()).map(|argument| self.probe(argument)) } else { None };
+        let sibling = if alike {
+            function.arguments.iter().find(|argument| parameter(argument).is_none()).map(|argument| self.probe(argument))
+        } else {
+            None
+        };
         for (index, argument) in function.arguments.iter().enumerate() {
             let letter = letters.get(index).or(letters.last()).copied().unwrap_or(b'a');
             let meets = format!("an argument of `{}`", row.name);
@@ -491,8 +520,6 @@ fn is_now(function: &Function) -> bool {
 fn is_single_row(select: &super::ast::Select) -> bool {
     let [super::ast::Core::Query(query)] = select.cores.as_slice() else { return false };
     let plain = query.group_by.is_empty() && query.having.is_none() && select.limit.is_none();
-    let aggregate = |column: &super::ast::ResultColumn| {
-        matches!(column, super::ast::ResultColumn::Expr { expr, .. } if super::select::is_aggregate(expr))
-    };
+    let aggregate = |column: &super::ast::ResultColumn| matches!(column, super::ast::ResultColumn::Expr { expr, .. } if super::select::is_aggregate(expr));
     plain && (query.columns.iter().any(aggregate) || (query.from.is_none() && query.filter.is_none()))
 }

@@ -208,14 +208,8 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// What to call instead of a function that SQLite has and D1 denies.
 pub(super) fn alternative(name: &str) -> Option<&'static str> {
-    let alternatives = [
-        ("power", "pow"),
-        ("ceiling", "ceil"),
-        ("log10", "log"),
-        ("if", "iif"),
-        ("json_pretty", "json"),
-        ("now", "datetime"),
-    ];
+    let alternatives =
+        [("power", "pow"), ("ceiling", "ceil"), ("log10", "log"), ("if", "iif"), ("json_pretty", "json"), ("now", "datetime")];
     alternatives.into_iter().find(|(denied, _)| name.eq_ignore_ascii_case(denied)).map(|(_, allowed)| allowed)
 }
 

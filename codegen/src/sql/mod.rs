@@ -100,10 +100,20 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> 
     let mut unheard = Errors::default();
     let Ok((statement, declared)) = parser::parse(text) else { return Vec::new() };
     let (mut outputs, _, tables) = infer(&mut unheard, catalog, text, place, &statement, &declared);
-    let known = || catalog.tables.iter().filter(|table| tables.contains(&table.name)).flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+    let known = || {
+        catalog
+            .tables
+            .iter()
+            .filter(|table| tables.contains(&table.name))
+            .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+    };
     for output in outputs.iter_mut().filter(|output| output.ty.storage == types::Storage::NONE) {
         // A caller knows the column by its right name.
-        let meant = output.name.as_deref().and_then(|name| nearest(name, known().map(|(_, column)| column.name.as_str()))).map(str::to_owned);
+        let meant = output
+            .name
+            .as_deref()
+            .and_then(|name| nearest(name, known().map(|(_, column)| column.name.as_str())))
+            .map(str::to_owned);
         if let Some((table, column)) = known().find(|(_, column)| Some(&column.name) == meant.as_ref()) {
             *output = Output { name: meant, ty: Ty::of_column(&table.name, column), ..output.clone() };
         }
@@ -159,7 +169,13 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
                 let shown = parameter.name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
                 let at = parameter.spans.first().cloned().unwrap_or(0..0);
                 let help = format!("say its type: `CAST({shown} AS TEXT)`");
-                analyzer.error(code::UNTYPED_PARAMETER, format!("the type of `{shown}` cannot be told"), &at, "nothing here says what it is", help);
+                analyzer.error(
+                    code::UNTYPED_PARAMETER,
+                    format!("the type of `{shown}` cannot be told"),
+                    &at,
+                    "nothing here says what it is",
+                    help,
+                );
             }
             Unresolved::Conflict { index, first, second } => {
                 let shown = declared[*index].name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
@@ -188,9 +204,13 @@ fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Sp
     match prepared {
         Err(error) => refuse_prepared(errors, text, place, &error),
         Ok(_) => errors.push(
-            Diagnostic::new(code::UNSUPPORTED, format!("the statement is not understood: {}", unparsed.message), place.part(&unparsed.span))
-                .label("SQLite accepts this, bindery cannot type it yet")
-                .help("SELECT, INSERT, UPDATE and DELETE are understood"),
+            Diagnostic::new(
+                code::UNSUPPORTED,
+                format!("the statement is not understood: {}", unparsed.message),
+                place.part(&unparsed.span),
+            )
+            .label("SQLite accepts this, bindery cannot type it yet")
+            .help("SELECT, INSERT, UPDATE and DELETE are understood"),
         ),
     }
 }
@@ -214,14 +234,17 @@ fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: S
             // The rewritten text has other offsets; the original one fails in the same place.
             match catalog.database.connection().prepare(text) {
                 Err(original) => refuse_prepared(errors, text, place, &original),
-                Ok(_) => errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {error}"), place).label("here")),
+                Ok(_) => {
+                    errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {error}"), place).label("here"));
+                }
             }
             return None;
         }
     };
     let names: Vec<&str> = statement.column_names().collect();
     let inferred: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let agree = names.len() == inferred.len() && names.iter().zip(&inferred).all(|(name, inferred)| name.eq_ignore_ascii_case(inferred));
+    let agree =
+        names.len() == inferred.len() && names.iter().zip(&inferred).all(|(name, inferred)| name.eq_ignore_ascii_case(inferred));
     if !agree {
         errors.push(
             Diagnostic::new(code::UNSUPPORTED, "the result columns are not understood", place)

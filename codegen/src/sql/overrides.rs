@@ -108,7 +108,8 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
 
 /// A name for an expression: its first word.
 fn suggest(expression: &str) -> String {
-    let word: String = expression.chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect();
+    let word: String =
+        expression.chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect();
     let word = word.to_ascii_lowercase();
     if word.is_empty() || word.starts_with(|first: char| first.is_ascii_digit()) { "value".to_owned() } else { word }
 }

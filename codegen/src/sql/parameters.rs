@@ -98,15 +98,7 @@ impl Want {
 
     /// Some storage, preferred or not.
     pub(super) fn storage(storage: Storage, meets: &str) -> Self {
-        Self {
-            storage,
-            domain: Domain::Any,
-            nulls: Nulls::Silent,
-            list: false,
-            weak: false,
-            meets: meets.to_owned(),
-            name: None,
-        }
+        Self { storage, domain: Domain::Any, nulls: Nulls::Silent, list: false, weak: false, meets: meets.to_owned(), name: None }
     }
 
     pub(super) fn weak(self) -> Self {
@@ -211,7 +203,11 @@ impl<'a> Parameters<'a> {
             if let (true, Some(scalar)) = (list, own.iter().find(|(want, _)| !want.list)) {
                 let place = own.iter().find(|(want, _)| want.list).map_or(0..0, |(_, span)| span.clone());
                 let first = ("a slice here".to_owned(), place);
-                problems.push(Unresolved::Conflict { index, first, second: ("a single value here".to_owned(), scalar.1.clone()) });
+                problems.push(Unresolved::Conflict {
+                    index,
+                    first,
+                    second: ("a single value here".to_owned(), scalar.1.clone()),
+                });
             }
             let welcome = wants.iter().any(|(want, _)| want.nulls == Nulls::Welcome);
             let refused = wants.iter().any(|(want, _)| want.nulls == Nulls::Refused);

@@ -105,19 +105,115 @@ const OPERATORS: &[(&str, Operator, u8)] = &[
 
 /// Words that end an expression or a table name where an alias without AS could stand.
 const NO_ALIAS: &[&str] = &[
-    "and", "as", "between", "collate", "cross", "else", "end", "escape", "except", "filter", "from", "full", "glob", "group", "having",
-    "in", "indexed", "inner", "intersect", "is", "isnull", "join", "left", "like", "limit", "match", "natural", "not", "notnull",
-    "on", "or", "order", "outer", "over", "regexp", "returning", "right", "select", "set", "then", "union", "using", "values", "when",
-    "where", "window", "offset", "do",
+    "and",
+    "as",
+    "between",
+    "collate",
+    "cross",
+    "else",
+    "end",
+    "escape",
+    "except",
+    "filter",
+    "from",
+    "full",
+    "glob",
+    "group",
+    "having",
+    "in",
+    "indexed",
+    "inner",
+    "intersect",
+    "is",
+    "isnull",
+    "join",
+    "left",
+    "like",
+    "limit",
+    "match",
+    "natural",
+    "not",
+    "notnull",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "over",
+    "regexp",
+    "returning",
+    "right",
+    "select",
+    "set",
+    "then",
+    "union",
+    "using",
+    "values",
+    "when",
+    "where",
+    "window",
+    "offset",
+    "do",
 ];
 
 /// Words that cannot be a name unless quoted.
 const RESERVED: &[&str] = &[
-    "add", "all", "alter", "and", "as", "autoincrement", "between", "case", "check", "collate", "commit", "constraint", "create",
-    "default", "deferrable", "delete", "distinct", "drop", "else", "escape", "except", "exists", "foreign", "from", "group",
-    "having", "in", "index", "insert", "intersect", "into", "is", "isnull", "join", "limit", "not", "notnull", "null", "on", "or",
-    "order", "primary", "references", "returning", "select", "set", "table", "then", "to", "transaction", "union", "unique",
-    "update", "using", "values", "when", "where",
+    "add",
+    "all",
+    "alter",
+    "and",
+    "as",
+    "autoincrement",
+    "between",
+    "case",
+    "check",
+    "collate",
+    "commit",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "delete",
+    "distinct",
+    "drop",
+    "else",
+    "escape",
+    "except",
+    "exists",
+    "foreign",
+    "from",
+    "group",
+    "having",
+    "in",
+    "index",
+    "insert",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "limit",
+    "not",
+    "notnull",
+    "null",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "references",
+    "returning",
+    "select",
+    "set",
+    "table",
+    "then",
+    "to",
+    "transaction",
+    "union",
+    "unique",
+    "update",
+    "using",
+    "values",
+    "when",
+    "where",
 ];
 
 impl<'a> Parser<'a> {
@@ -138,9 +234,9 @@ impl<'a> Parser<'a> {
 
     /// Whether the token `ahead` of the next is the bare word or symbol `word`.
     fn is_at(&self, ahead: usize, word: &str) -> bool {
-        self.tokens.get(self.position + ahead).is_some_and(|token| {
-            matches!(token.kind, Kind::Word | Kind::Symbol) && self.slice(token).eq_ignore_ascii_case(word)
-        })
+        self.tokens
+            .get(self.position + ahead)
+            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Symbol) && self.slice(token).eq_ignore_ascii_case(word))
     }
 
     fn is(&self, word: &str) -> bool {
@@ -243,7 +339,7 @@ impl<'a> Parser<'a> {
             self.delete(ctes, recursive).map(|delete| Statement::Delete(Box::new(delete)))
         } else if self.is("select") || self.is("values") {
             let select = self.select_body()?;
-            Ok(Statement::Select(Select { ctes, recursive, ..select }))
+            Ok(Statement::Select(Box::new(Select { ctes, recursive, ..select })))
         } else {
             Err(self.wanted("SELECT, INSERT, UPDATE, DELETE, VALUES or WITH"))
         }
@@ -963,7 +1059,18 @@ mod tests {
 
     #[test]
     fn hostile_text_is_refused_and_never_ends_the_stack() {
-        for text in ["", "select", "select ((((", "with", "select case", "\u{0}", "select 'x", "insert", "delete from t where", "select f("] {
+        for text in [
+            "",
+            "select",
+            "select ((((",
+            "with",
+            "select case",
+            "\u{0}",
+            "select 'x",
+            "insert",
+            "delete from t where",
+            "select f(",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         for (open, close) in [("(", ")"), ("not ", ""), ("-", ""), ("(select ", ")"), ("case when ", " then 1 end")] {

@@ -24,11 +24,9 @@ impl Analyzer<'_> {
             };
             outputs = Some(match outputs {
                 None => arm,
-                Some(first) => first
-                    .into_iter()
-                    .zip(arm)
-                    .map(|(left, right)| Output { ty: left.ty.join(right.ty), ..left })
-                    .collect(),
+                Some(first) => {
+                    first.into_iter().zip(arm).map(|(left, right)| Output { ty: left.ty.join(right.ty), ..left }).collect()
+                }
             });
         }
         let outputs = outputs.unwrap_or_default();
@@ -77,10 +75,11 @@ impl Analyzer<'_> {
             self.expr(filter);
             self.keep_where_true(filter);
         }
-        let aggregates = query.columns.iter().any(|column| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr)))
-            || query.having.as_ref().is_some_and(is_aggregate)
-            || order_by.iter().any(is_aggregate)
-            || (query.having.is_some() && query.group_by.is_empty());
+        let aggregates =
+            query.columns.iter().any(|column| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr)))
+                || query.having.as_ref().is_some_and(is_aggregate)
+                || order_by.iter().any(is_aggregate)
+                || (query.having.is_some() && query.group_by.is_empty());
         if aggregates && query.group_by.is_empty() {
             self.scope().may_be_empty = true;
         }
@@ -174,7 +173,13 @@ impl Analyzer<'_> {
                     self.scopes.pop();
                     if !name.is("json_each") && !name.is("json_tree") {
                         let help = "only `json_each` and `json_tree` are understood yet".to_owned();
-                        self.error(code::UNSUPPORTED, format!("the table function `{}` is not understood", name.text), &name.span, "its columns have no types", help);
+                        self.error(
+                            code::UNSUPPORTED,
+                            format!("the table function `{}` is not understood", name.text),
+                            &name.span,
+                            "its columns have no types",
+                            help,
+                        );
                         return;
                     }
                     let shown = alias.as_ref().unwrap_or(name).text.clone();

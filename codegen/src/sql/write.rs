@@ -14,9 +14,8 @@ impl<'a> Analyzer<'a> {
         self.enter(&insert.ctes, insert.recursive);
         let Some(table) = self.target(&insert.table) else { return Vec::new() };
         let written = self.insert_columns(table, insert);
-        match &insert.source {
-            Some(select) => self.insert_rows(table, &written, insert, select),
-            None => {}
+        if let Some(select) = &insert.source {
+            self.insert_rows(table, &written, insert, select);
         }
         self.missing_columns(table, &written, insert);
         let mut scope = Scope::default();
@@ -54,7 +53,13 @@ impl<'a> Analyzer<'a> {
         let table = self.table(name)?;
         if matches!(table.kind, TableKind::View(_)) {
             let help = "write to its tables instead".to_owned();
-            self.error(code::UNSUPPORTED, format!("`{}` is a view", name.text), &name.span, "writing to a view is not understood", help);
+            self.error(
+                code::UNSUPPORTED,
+                format!("`{}` is a view", name.text),
+                &name.span,
+                "writing to a view is not understood",
+                help,
+            );
             return None;
         }
         self.tables.insert(table.name.clone());

@@ -34,9 +34,7 @@ impl IntoResponse for AppError {
                 (StatusCode::UNAUTHORIZED, "no_user", "name a user in the header `x-user-id`, or in `?user=`".to_owned())
             }
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "there is no such file".to_owned()),
-            Self::TooLarge(most) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a file has at most {most} bytes"))
-            }
+            Self::TooLarge(most) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a file has at most {most} bytes")),
             Self::Binding(error) => return error.into_response(),
         };
         (status, Json(json!({ "error": { "kind": kind, "message": message } }))).into_response()

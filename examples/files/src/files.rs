@@ -54,7 +54,13 @@ pub struct Uploaded {
 ///
 /// # Errors
 /// `TooLarge` when there are more bytes than `MAX_FILE_SIZE`; then nothing is stored.
-pub async fn upload(env: &Env, user: &str, filename: &str, content_type: &str, content: Content<'_>) -> Result<db::AddFile, AppError> {
+pub async fn upload(
+    env: &Env,
+    user: &str,
+    filename: &str,
+    content_type: &str,
+    content: Content<'_>,
+) -> Result<db::AddFile, AppError> {
     let most = max_file_size(env)?;
     // A key that no other upload has.
     let key = format!("{user}/{}/{filename}", bindery::random_id()?);

@@ -53,7 +53,9 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
         let header = parts.headers.get("x-user-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let query = Query::<UserQuery>::from_request_parts(parts, state).await;
         let user = header.or_else(|| query.ok().and_then(|Query(query)| query.user)).unwrap_or_default();
-        let good = !user.is_empty() && user.len() <= 64 && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
+        let good = !user.is_empty()
+            && user.len() <= 64
+            && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
         if good { Ok(Self(user)) } else { Err(AppError::NoUser) }
     }
 }
@@ -79,7 +81,11 @@ async fn list(State(env): State<Env>, User(user): User) -> Result<Response, AppE
     Ok(Json(json!({ "files": files })).into_response())
 }
 
-async fn upload(State(env): State<Env>, User(user): User, form: Result<Multipart, axum::extract::multipart::MultipartRejection>) -> Result<Response, AppError> {
+async fn upload(
+    State(env): State<Env>,
+    User(user): User,
+    form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+) -> Result<Response, AppError> {
     let broken = |error: &dyn std::fmt::Display| AppError::BadRequest(format!("the form cannot be read: {error}"));
     let mut form = form.map_err(|error| broken(&error))?;
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error.body_text()))? {
@@ -114,7 +120,8 @@ async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Re
 async fn download(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
     let (meta, object) = files::open(&env, &user, id).await?;
     // A quote or a control character would end the value.
-    let plain: String = meta.filename.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) || c == ' ' { c } else { '_' }).collect();
+    let plain: String =
+        meta.filename.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) || c == ' ' { c } else { '_' }).collect();
     let headers = [
         (header::CONTENT_TYPE, meta.content_type),
         (header::CONTENT_LENGTH, meta.size_bytes.to_string()),

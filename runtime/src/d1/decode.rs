@@ -120,9 +120,8 @@ fn mismatch<T>(expected: &str, found: &Cell<'_>) -> Result<T, String> {
 /// A whole number, from INTEGER or from a REAL that is whole.
 impl FromColumn for i64 {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
-        let out_of_range = |value: &dyn fmt::Display| {
-            Err(format!("{value} is beyond what D1 gives back exactly (2^53 - 1); store it as TEXT"))
-        };
+        let out_of_range =
+            |value: &dyn fmt::Display| Err(format!("{value} is beyond what D1 gives back exactly (2^53 - 1); store it as TEXT"));
         match cell {
             Cell::Integer(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() => Ok(value),
             Cell::Integer(value) => out_of_range(&value),

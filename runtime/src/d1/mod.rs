@@ -20,13 +20,13 @@ use crate::error::{Failure, Kind, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
-pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub(crate) use decode::Cells;
+pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub use encode::Parameter;
 pub(crate) use encode::{check, list, text_list};
 pub use json::Json;
-pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
 pub(crate) use query::Call;
+pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
 
 /// A D1 database.
 #[derive(Debug, Clone)]

@@ -75,6 +75,8 @@ pub trait Shape: Send + 'static {
     type Output: Send;
     /// How many rows are read at most.
     const LIMIT: usize;
+    #[doc(hidden)]
+    const WANTS_CHANGES: bool = false;
 
     #[doc(hidden)]
     fn finish(rows: Vec<Self::Row>, changes: Changes) -> Option<Self::Output>;
@@ -148,6 +150,7 @@ impl Shape for Exec {
     type Row = NoRow;
     type Output = Changes;
     const LIMIT: usize = 0;
+    const WANTS_CHANGES: bool = true;
 
     fn finish(_: Vec<NoRow>, changes: Changes) -> Option<Changes> {
         Some(changes)
@@ -201,7 +204,7 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
             let work = async {
                 check(&parameters)?;
                 let mut rows = Rows::<S>(Vec::new());
-                let wants_meta = !statement.reads_only || database.gate.is_watched();
+                let wants_meta = S::WANTS_CHANGES || database.gate.is_watched();
                 let call = Call { statement, parameters: &parameters, rows: &mut rows, wants_meta };
                 let meta = database.backend.run(call).await?;
                 let count = rows.0.len() as u64;

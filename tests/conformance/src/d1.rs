@@ -16,7 +16,15 @@ pub async fn values_cross(env: Env) -> Outcome {
     let bytes = [0_u8, 1, 127, 128, 255];
     let full = env
         .db
-        .add_user("ann@example.com", Some("Ann \u{1F600} \"q\" \\ \u{0}"), Some(42), Some(0.1), true, Some(&bytes), Some(Value::from("text")))
+        .add_user(
+            "ann@example.com",
+            Some("Ann \u{1F600} \"q\" \\ \u{0}"),
+            Some(42),
+            Some(0.1),
+            true,
+            Some(&bytes),
+            Some(Value::from("text")),
+        )
         .await?;
     same!(full.name.as_deref(), Some("Ann \u{1F600} \"q\" \\ \u{0}"));
     same!(full.age, Some(42));
@@ -161,9 +169,8 @@ pub async fn changes(env: Env) -> Outcome {
 /// All of a batch, or nothing.
 pub async fn batch_is_one_transaction(env: Env) -> Outcome {
     let db = &env.db;
-    let (row, changes, all) = db
-        .batch((db.add_user("a", None, None, None, false, None, None), db.rename(Some("Ann"), "a"), db.users()))
-        .await?;
+    let (row, changes, all) =
+        db.batch((db.add_user("a", None, None, None, false, None, None), db.rename(Some("Ann"), "a"), db.users())).await?;
     same!((row.email.as_str(), changes.rows), ("a", 1));
     same!(all.first().and_then(|user| user.name.clone()).as_deref(), Some("Ann"));
     let failed = db.batch((db.rename(Some("Lost"), "a"), db.add_post(404, "of nobody"))).await;
@@ -194,7 +201,8 @@ pub async fn inline_queries(env: Env) -> Outcome {
     same!((row.email.as_str(), row.bytes), ("a", 1));
     let none = db::query!(env.db, r"SELECT id FROM users WHERE email = ?", "nobody").optional().await?;
     same!(none.is_none(), true);
-    let changes = db::query!(env.db, "UPDATE users SET admin = :on WHERE email IN (:emails)", on = true, emails = &["a", "b"]).await?;
+    let changes =
+        db::query!(env.db, "UPDATE users SET admin = :on WHERE email IN (:emails)", on = true, emails = &["a", "b"]).await?;
     same!(changes.rows, 2);
     Ok(())
 }

@@ -19,7 +19,8 @@ pub async fn vars_and_secrets(env: Env) -> Outcome {
 
 /// A raw binding is there; calling it fails with a clear error, natively and where it is not simulated.
 pub async fn raw_bindings(env: Env) -> Outcome {
-    let error = env.ai.call("run", &["model".into(), serde_json::json!({ "prompt": "hi" })]).await.err().ok_or("nothing answers")?;
+    let error =
+        env.ai.call("run", &["model".into(), serde_json::json!({ "prompt": "hi" })]).await.err().ok_or("nothing answers")?;
     same!(error.service(), bindery::Service::Raw);
     same!(matches!(error.kind(), Kind::Unsupported | Kind::Misconfigured | Kind::Internal), true);
     same!(error.binding(), "AI");

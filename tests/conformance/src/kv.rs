@@ -83,7 +83,8 @@ pub async fn read_through(env: Env) -> Outcome {
     let none = env.cache.read_through(&ProfileKey { team: "blue", id: 2 }, async || Ok::<_, bindery::Error>(None)).await?;
     same!(none, None);
     env.cache.put_bytes("profile:blue:3", "no json", PutOptions::default()).await?;
-    let healed = env.cache.read_through(&ProfileKey { team: "blue", id: 3 }, async || Ok::<_, bindery::Error>(Some(profile()))).await?;
+    let healed =
+        env.cache.read_through(&ProfileKey { team: "blue", id: 3 }, async || Ok::<_, bindery::Error>(Some(profile()))).await?;
     same!(healed, Some(profile()));
     same!(env.cache.get(&ProfileKey { team: "blue", id: 3 }).await?, Some(profile()));
     Ok(())
@@ -93,7 +94,11 @@ pub async fn read_through(env: Env) -> Outcome {
 pub async fn metadata_and_lists(env: Env) -> Outcome {
     let metadata = serde_json::json!({ "kind": "x", "n": [1, null] });
     for number in 0..5 {
-        let options = if number == 0 { PutOptions::default().metadata(metadata.clone()).ttl(Duration::from_secs(600)) } else { PutOptions::default() };
+        let options = if number == 0 {
+            PutOptions::default().metadata(metadata.clone()).ttl(Duration::from_secs(600))
+        } else {
+            PutOptions::default()
+        };
         env.cache.put_bytes(&format!("list/{number}"), "v", options).await?;
     }
     env.cache.put_bytes("other", "v", PutOptions::default()).await?;
@@ -126,6 +131,9 @@ pub async fn sizes(env: Env) -> Outcome {
     same!(kind(env.cache.put_bytes("large", &large, PutOptions::default()).await), Err(Kind::TooLarge));
     let list = env.cache.list(ListOptions::default().limit(1001)).await;
     same!(list.map_err(|error| error.kind()), Err(Kind::InvalidArgument));
-    same!(env.cache.get_bytes("k", Some(Duration::from_secs(29))).await.map_err(|error| error.kind()), Err(Kind::InvalidArgument));
+    same!(
+        env.cache.get_bytes("k", Some(Duration::from_secs(29))).await.map_err(|error| error.kind()),
+        Err(Kind::InvalidArgument)
+    );
     Ok(())
 }

@@ -36,7 +36,8 @@ pub async fn objects(env: Env) -> Outcome {
 pub async fn streams_in_parts(env: Env) -> Outcome {
     let size = 11 * 1024 * 1024 + 13;
     let byte = |index: usize| (index % 251) as u8;
-    let chunks = (0..size).step_by(100_003).map(move |start| -> Chunk { Ok((start..size.min(start + 100_003)).map(byte).collect()) });
+    let chunks =
+        (0..size).step_by(100_003).map(move |start| -> Chunk { Ok((start..size.min(start + 100_003)).map(byte).collect()) });
     let put = env.storage.put("large", Content::stream(stream::iter(chunks)), PutOptions::default()).await?;
     same!(put.size, size as u64);
     let back = env.storage.get("large").await?.ok_or("it is there")?.bytes().await?;

@@ -31,6 +31,10 @@ impl Kv {
         Store::open(path, SCHEMA).map(Self)
     }
 
+    pub(crate) fn in_memory() -> Result<Self, Failure> {
+        Ok(Self::open(None)?)
+    }
+
     pub(crate) async fn get(&self, name: &str, _: Option<Duration>) -> Result<Option<Vec<u8>>, Failure> {
         self.0.with(|connection| {
             connection
@@ -40,7 +44,13 @@ impl Kv {
         })
     }
 
-    pub(crate) async fn put(&self, name: &str, value: &[u8], ttl: Option<Duration>, metadata: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn put(
+        &self,
+        name: &str,
+        value: &[u8],
+        ttl: Option<Duration>,
+        metadata: Option<&str>,
+    ) -> Result<(), Failure> {
         let expiration = ttl.map(|ttl| now_seconds().saturating_add_unsigned(ttl.as_secs()));
         self.0.with(|connection| {
             connection

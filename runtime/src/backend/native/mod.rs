@@ -22,5 +22,5 @@ pub use queue::deliver_queues;
 pub(crate) use r2::R2;
 pub(crate) use raw::Raw;
 pub use serve::serve;
-pub use test::{TestOutcome, test};
+pub use test::{TestOutcome, in_memory, test};
 pub use world::World;

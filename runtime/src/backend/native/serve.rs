@@ -42,7 +42,11 @@ fn run<A: Application>() -> Result<()> {
     let failed = |what: String, error: std::io::Error| Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"));
     let address = std::env::var("BINDERY_ADDRESS").unwrap_or_else(|_| "127.0.0.1:8787".to_owned());
     let address: SocketAddr = address.parse().map_err(|_| {
-        Error::worker("start", Kind::Misconfigured, format!("BINDERY_ADDRESS is `{address}`, not an address such as 127.0.0.1:8787"))
+        Error::worker(
+            "start",
+            Kind::Misconfigured,
+            format!("BINDERY_ADDRESS is `{address}`, not an address such as 127.0.0.1:8787"),
+        )
     })?;
     let folder = std::env::var_os("BINDERY_STATE").map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
     let blueprint = A::Env::BLUEPRINT;
@@ -56,7 +60,8 @@ fn run<A: Application>() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed("the runtime cannot start".to_owned(), error))?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.map_err(|error| failed(format!("{address} cannot be listened on"), error))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| failed(format!("{address} cannot be listened on"), error))?;
         let bound = listener.local_addr().map_err(|error| failed("the address is unknown".to_owned(), error))?;
         for consumer in blueprint.consumers {
             let (world, env) = (world.clone(), env.clone());

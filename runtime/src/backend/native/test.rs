@@ -26,6 +26,14 @@ impl<E: Debug> TestOutcome for Result<(), E> {
     }
 }
 
+/// A fresh environment in memory, its migrations applied: one world of its own.
+///
+/// # Errors
+/// When a migration fails, or a variable or secret is missing.
+pub fn in_memory<E: Environment>() -> crate::Result<E> {
+    E::connect(&World::open(None, &E::BLUEPRINT)?)
+}
+
 /// Runs a test with a fresh environment in memory, its migrations applied.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn test<E: Environment, F: Future<Output: TestOutcome>>(body: impl FnOnce(E) -> F) {
@@ -33,8 +41,7 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(body: impl FnOnce(E)
         Ok(runtime) => runtime,
         Err(error) => panic!("the test's runtime cannot start: {error}"),
     };
-    let env = World::open(None, &E::BLUEPRINT).and_then(|world| E::connect(&world));
-    match env {
+    match in_memory::<E>() {
         Ok(env) => runtime.block_on(body(env)).check(),
         Err(error) => panic!("the test's environment cannot start: {error}"),
     }

@@ -67,7 +67,9 @@ impl World {
         let mut handles = BTreeMap::new();
         for (binding, resource) in blueprint.resources {
             let handle = match resource {
-                Resource::Kv => place("kv", &format!("{binding}.sqlite")).and_then(|path| Ok(Handle::Kv(Kv::open(path.as_deref())?))),
+                Resource::Kv => {
+                    place("kv", &format!("{binding}.sqlite")).and_then(|path| Ok(Handle::Kv(Kv::open(path.as_deref())?)))
+                }
                 // Two bindings of one database are one database.
                 Resource::D1 { database, .. } if databases.contains_key(database) => Ok(Handle::D1(databases[database].clone())),
                 Resource::D1 { database, ledger, migrations } => place("d1", &format!("{database}.sqlite"))

@@ -1,21 +1,21 @@
 //! D1 on the platform.
 //!
-//! `all()` gives rows as objects, with the counts that `raw()` leaves out. The rows cross into Wasm
-//! as one JSON text, which is decoded value by value into the row types: that is faster than one
-//! call into JavaScript for each value.
+//! `raw()` gives rows as arrays, as D1 has them; `all()` makes objects of them, and has the counts
+//! that observers and writes want. Either way the rows cross into Wasm as one JSON text, which is
+//! decoded value by value into the row types: that is faster than a call into JavaScript for each.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use js_sys::{Array, Uint8Array};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::d1::query::RowSink;
 use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
 use crate::error::{Constraint, Failure, Kind};
 
-use super::js::{Handle, call, call_async, get, send, stringify};
+use super::js::{Handle, call as call_js, call_async, get, send, stringify};
 
 #[derive(Debug, Clone)]
 pub struct D1(pub(super) Handle);
@@ -24,8 +24,13 @@ impl D1 {
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         send(async {
             let statement = self.bound(&call)?;
-            let result = call_async(&statement, "all", &[]).await.map_err(refined)?;
-            read(&result, call)
+            if call.wants_meta {
+                let result = call_async(&statement, "all", &[]).await.map_err(refined)?;
+                return read(&result, call);
+            }
+            let rows = call_async(&statement, "raw", &[]).await.map_err(refined)?;
+            read_rows(&rows, call)?;
+            Ok(Meta::default())
         })
         .await
     }
@@ -50,12 +55,12 @@ impl D1 {
     }
 
     fn bound(&self, query: &Call<'_>) -> Result<JsValue, Failure> {
-        let statement = call(self.0.value(), "prepare", &[JsValue::from_str(query.statement.sql)])?;
+        let statement = call_js(self.0.value(), "prepare", &[JsValue::from_str(query.statement.sql)])?;
         if query.parameters.is_empty() {
             return Ok(statement);
         }
         let parameters: Vec<JsValue> = query.parameters.iter().map(js_value).collect();
-        call(&statement, "bind", &parameters)
+        call_js(&statement, "bind", &parameters)
     }
 }
 
@@ -72,18 +77,7 @@ fn js_value(parameter: &Parameter<'_>) -> JsValue {
 
 fn read(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
     if !call.statement.columns.is_empty() {
-        let results = get(result, "results");
-        let json = stringify(&results).ok_or_else(|| Failure::new(Kind::Internal, "the rows are no JSON"))?;
-        let mut failure = None;
-        let rows = RowsSeed { call: &mut *call.rows, columns: call.statement.columns, failure: &mut failure };
-        let decoded = rows.deserialize(&mut serde_json::Deserializer::from_str(&json));
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        decoded.map_err(|error| Failure::because(Kind::Decode, "the rows are not as expected", error))?;
-    }
-    if !call.wants_meta {
-        return Ok(Meta::default());
+        read_rows(&values(&get(result, "results"))?, call)?;
     }
     let meta = get(result, "meta");
     let number = |name: &str| get(&meta, name).as_f64();
@@ -94,6 +88,24 @@ fn read(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
         changes: count("changes").unwrap_or_default(),
         last_row_id: number("last_row_id").unwrap_or_default() as i64,
     })
+}
+
+/// An array of objects as an array of arrays. The keys stand in the order of the columns: the compiler
+/// has refused names that JavaScript would put in another order.
+fn values(objects: &JsValue) -> Result<JsValue, Failure> {
+    let values = get(&get(&js_sys::global(), "Object"), "values");
+    call_js(objects, "map", &[values])
+}
+
+fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
+    let json = stringify(rows).ok_or_else(|| Failure::new(Kind::Internal, "the rows are no JSON"))?;
+    let mut failure = None;
+    let seed = RowsSeed { call: call.rows, columns: call.statement.columns, failure: &mut failure };
+    let decoded = seed.deserialize(&mut serde_json::Deserializer::from_str(&json));
+    match failure {
+        Some(failure) => Err(failure),
+        None => decoded.map_err(|error| Failure::because(Kind::Decode, "the rows are not as expected", error)),
+    }
 }
 
 /// D1's errors are `D1_ERROR: <SQLite's words>: SQLITE_X (extended: SQLITE_Y)`; the words alone are kept.
@@ -162,15 +174,14 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
     }
 }
 
-/// One row: an object whose keys stand in the order of the columns. The compiler has refused names
-/// that JavaScript would put in another order.
+/// One row: an array of its values.
 struct RowSeed<'c, 'de>(&'c mut Vec<Cell<'de>>);
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_seq(self)
     }
 }
 
@@ -181,10 +192,10 @@ impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
         formatter.write_str("a row")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
         self.0.clear();
-        while row.next_key::<IgnoredAny>()?.is_some() {
-            self.0.push(row.next_value_seed(CellSeed)?);
+        while let Some(cell) = row.next_element_seed(CellSeed)? {
+            self.0.push(cell);
         }
         Ok(())
     }

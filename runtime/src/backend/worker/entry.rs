@@ -43,7 +43,11 @@ fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
 /// The platform drops a `Content-Length` unless the stream itself knows its length.
 ///
 /// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
-fn with_length(response: &web_sys::Response, body: &web_sys::ReadableStream, length: f64) -> std::result::Result<JsValue, JsValue> {
+fn with_length(
+    response: &web_sys::Response,
+    body: &web_sys::ReadableStream,
+    length: f64,
+) -> std::result::Result<JsValue, JsValue> {
     let constructor = |name: &str| get(&js_sys::global(), name).dyn_into::<js_sys::Function>();
     let stream = js_sys::Reflect::construct(&constructor("FixedLengthStream")?, &js_sys::Array::of1(&length.into()))?;
     let piped = call(body, "pipeThrough", &[stream]).map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;

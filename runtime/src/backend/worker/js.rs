@@ -44,7 +44,10 @@ pub(super) fn send<F: Future>(future: F) -> SendFuture<F> {
 pub(super) fn call(object: &JsValue, name: &str, arguments: &[JsValue]) -> Result<JsValue, Failure> {
     let method = get(object, name);
     let Some(method) = method.dyn_ref::<Function>() else {
-        return Err(Failure::new(Kind::Misconfigured, format!("the binding has no method `{name}`; is it of the kind that the manifest says?")));
+        return Err(Failure::new(
+            Kind::Misconfigured,
+            format!("the binding has no method `{name}`; is it of the kind that the manifest says?"),
+        ));
     };
     let arguments: Array = arguments.iter().collect();
     method.apply(object, &arguments).map_err(|error| failure(&error))
@@ -90,7 +93,11 @@ pub(super) fn stringify(value: &JsValue) -> Option<String> {
 
 /// The words of a thrown value.
 pub(super) fn message(error: &JsValue) -> String {
-    get(error, "message").as_string().or_else(|| error.as_string()).or_else(|| stringify(error)).unwrap_or_else(|| "an error without words".to_owned())
+    get(error, "message")
+        .as_string()
+        .or_else(|| error.as_string())
+        .or_else(|| stringify(error))
+        .unwrap_or_else(|| "an error without words".to_owned())
 }
 
 /// A thrown value as a failure, by the platform's words for what is known.
@@ -98,7 +105,11 @@ pub(super) fn failure(error: &JsValue) -> Failure {
     let message = message(error);
     let has = |part: &str| message.contains(part);
     // https://developers.cloudflare.com/d1/observability/debug-d1/
-    let kind = if has("Network connection lost") || has("storage caused object to be reset") || has("reset because its code was updated") || has("transient issue") {
+    let kind = if has("Network connection lost")
+        || has("storage caused object to be reset")
+        || has("reset because its code was updated")
+        || has("transient issue")
+    {
         Kind::Unavailable
     } else if has("overloaded") || has("Too many requests") || has("429") {
         Kind::Overloaded

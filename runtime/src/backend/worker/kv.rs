@@ -27,7 +27,13 @@ impl Kv {
         .await
     }
 
-    pub(crate) async fn put(&self, name: &str, value: &[u8], ttl: Option<Duration>, metadata: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn put(
+        &self,
+        name: &str,
+        value: &[u8],
+        ttl: Option<Duration>,
+        metadata: Option<&str>,
+    ) -> Result<(), Failure> {
         send(async {
             let metadata = metadata.map_or(Ok(JsValue::UNDEFINED), parse)?;
             let options = object(&[("expirationTtl", seconds(ttl)), ("metadata", metadata)]);
@@ -66,6 +72,8 @@ fn listed(key: &JsValue) -> Option<ListedKey> {
     Some(ListedKey {
         name: get(key, "name").as_string()?,
         expiration: get(key, "expiration").as_f64().map(|seconds| seconds as u64),
-        metadata: stringify(&metadata).and_then(|json| serde_json::from_str(&json).ok()).filter(|value: &serde_json::Value| !value.is_null()),
+        metadata: stringify(&metadata)
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .filter(|value: &serde_json::Value| !value.is_null()),
     })
 }

@@ -20,7 +20,8 @@ impl Queue {
                 let options = object(&[json(), ("delaySeconds", delay_seconds.into())]);
                 return call_async(self.0.value(), "send", &[parse(body)?, options]).await.map(drop);
             }
-            let messages = bodies.iter().map(|body| Ok(object(&[("body", parse(body)?), json()]))).collect::<Result<Array, Failure>>()?;
+            let messages =
+                bodies.iter().map(|body| Ok(object(&[("body", parse(body)?), json()]))).collect::<Result<Array, Failure>>()?;
             call_async(self.0.value(), "sendBatch", &[messages.into()]).await.map(drop)
         })
         .await

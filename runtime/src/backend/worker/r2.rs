@@ -62,7 +62,8 @@ impl R2 {
                     let parts = match &mut multipart {
                         Some(parts) => parts,
                         None => {
-                            let upload = call_async(self.0.value(), "createMultipartUpload", &[key.clone(), options.clone()]).await?;
+                            let upload =
+                                call_async(self.0.value(), "createMultipartUpload", &[key.clone(), options.clone()]).await?;
                             multipart.insert(Multipart { upload, parts: Array::new(), complete: false })
                         }
                     };
@@ -145,7 +146,8 @@ fn put_options(options: &PutOptions) -> JsValue {
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
     let missing = || Failure::new(Kind::Decode, "R2 gave no object");
     let http = get(found, "httpMetadata");
-    let custom = stringify(&get(found, "customMetadata")).and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
+    let custom =
+        stringify(&get(found, "customMetadata")).and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
     Ok(ObjectInfo {
         key: get(found, "key").as_string().ok_or_else(missing)?,
         size: get(found, "size").as_f64().ok_or_else(missing)? as u64,

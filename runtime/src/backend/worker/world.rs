@@ -34,6 +34,12 @@ impl World {
         observers().install(observer);
     }
 
+    /// The object that the platform handed over.
+    #[must_use]
+    pub fn platform(&self) -> JsValue {
+        self.0.value().clone()
+    }
+
     /// A binding that has the method of its kind.
     fn binding(&self, name: &str, method: &str, kind: &str) -> Result<Handle, String> {
         let value = get(self.0.value(), name);

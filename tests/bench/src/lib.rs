@@ -1,0 +1,96 @@
+//! On workerd: `GET /bindery?rows=1000&rounds=10` and `GET /worker?...` read the same rows, through a
+//! generated query and through `worker`'s `all()` and `results::<T>()`, and answer with how many.
+
+use axum::extract::{Query, State};
+use axum::routing::{Router, get};
+use bindery::{Request, Response};
+use serde::Deserialize;
+
+/// Everything that `wrangler.toml` binds.
+#[bindery::bindings]
+pub struct Env;
+
+bindery::handlers! {
+    env: Env,
+    fetch: fetch,
+}
+
+#[derive(Deserialize)]
+struct Rounds {
+    rows: i64,
+    rounds: u32,
+}
+
+/// Answers the harness.
+pub async fn fetch(request: Request, env: Env) -> Response {
+    let router = Router::new().route("/bindery", get(through_bindery)).route("/observed", get(observed));
+    #[cfg(target_arch = "wasm32")]
+    let router = router.route("/worker", get(through_worker)).route("/undecoded", get(undecoded));
+    bindery::http::route(router.with_state(env), request).await
+}
+
+async fn through_bindery(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Result<String, bindery::Error> {
+    let mut count = 0;
+    for _ in 0..rounds.rounds {
+        count += env.db.all_files(rounds.rows).await?.iter().filter(|file| file.size_bytes > 0).count();
+    }
+    Ok(count.to_string())
+}
+
+/// The same with an observer, who is told what D1 says of the query.
+async fn observed(State(env): State<Env>, rounds: Query<Rounds>) -> Result<String, bindery::Error> {
+    env.observe(|event: &bindery::observe::Event<'_>| {
+        std::hint::black_box(event.duration);
+    });
+    through_bindery(State(env), rounds).await
+}
+
+/// The same rows as the `worker` crate reads them.
+#[cfg(target_arch = "wasm32")]
+#[worker::send]
+async fn through_worker(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct File {
+        #[serde(rename = "id")]
+        _id: i64,
+        #[serde(rename = "user_id")]
+        _user_id: String,
+        #[serde(rename = "filename")]
+        _filename: String,
+        #[serde(rename = "content_type")]
+        _content_type: String,
+        size_bytes: i64,
+        #[serde(rename = "rating")]
+        _rating: Option<f64>,
+        #[serde(rename = "note")]
+        _note: Option<String>,
+        #[serde(rename = "uploaded_at")]
+        _uploaded_at: String,
+    }
+    let mut count = 0;
+    for _ in 0..rounds.rounds {
+        let result = all(&env, rounds.rows).await?;
+        let files: Vec<File> = result.results().map_err(|error| error.to_string())?;
+        count += files.iter().filter(|file| file.size_bytes > 0).count();
+    }
+    Ok(count.to_string())
+}
+
+/// The query alone: what both share.
+#[cfg(target_arch = "wasm32")]
+#[worker::send]
+async fn undecoded(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Result<String, String> {
+    for _ in 0..rounds.rounds {
+        all(&env, rounds.rows).await?;
+    }
+    Ok(rounds.rounds.to_string())
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn all(env: &Env, rows: i64) -> Result<worker::D1Result, String> {
+    let platform: worker::Env = env.__world.platform().into();
+    let database = platform.d1("DB").map_err(|error| error.to_string())?;
+    let statement =
+        database.prepare(env.db.all_files(rows).sql()).bind(&[(rows as f64).into()]).map_err(|error| error.to_string())?;
+    statement.all().await.map_err(|error| error.to_string())
+}
