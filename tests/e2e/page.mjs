@@ -116,11 +116,20 @@ const checks = (browser, world) => ({
     const visitor = await visit(browser, world, null);
     const { page } = visitor;
     await page.getByText("Who are you?").waitFor();
-    await visitor.choose(text("early.txt", "x"));
-    await page.getByText("Enter a user name before you upload.").waitFor();
+    const asked = page.getByText("Enter a user name first.");
+    const inField = () => page.evaluate(() => document.activeElement.id === "user");
+    await visitor.button("Choose files").click();
+    await asked.waitFor();
+    assert.ok(await inField());
+    await page.reload();
+    await drop(page, "#zone", [["early.txt", "x"]]);
+    await asked.waitFor();
     await visitor.enter("a b/../c");
     await page.getByText("letters, digits and - _ . @ only").waitFor();
     assert.equal(await page.getByLabel("User").getAttribute("aria-invalid"), "true");
+    // Who leaves the field with a name that cannot be is not held there.
+    await page.keyboard.press("Tab");
+    assert.equal(await inField(), false);
     await visitor.enter("new.comer@example-1_2");
     await page.getByText("Nothing here yet").waitFor();
     assert.equal(await page.getByText("letters, digits and - _ . @ only").count(), 0);
@@ -291,6 +300,14 @@ const checks = (browser, world) => ({
     assert.equal(await visitor.rows.count(), 0);
     await visitor.enter("hal");
     await visitor.row("private.txt").waitFor();
+    // A name that was typed counts at once, and one that cannot be is nobody's.
+    await page.getByLabel("User").fill("ida");
+    await drop(page, "#zone", [["of ida.txt", "i"]]);
+    await visitor.row("of ida.txt").waitFor();
+    assert.deepEqual((await visitor.stored()).map((file) => file.filename), ["private.txt"]);
+    await visitor.enter("i/da");
+    await page.getByText("Who are you?").waitFor();
+    assert.equal(await visitor.rows.count(), 0);
     await visitor.leave();
   },
   "the keyboard reaches everything, and is not lost": async () => {
@@ -299,12 +316,15 @@ const checks = (browser, world) => ({
     await page.getByText("Nothing here yet").waitFor();
     await visitor.choose(text("a.txt", "a"), text("b.txt", "b"));
     await eventually("both are processed", async () => (await page.locator(".state.processed").count()) === 2);
-    const focused = () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent);
+    const focused = () => page.evaluate(() => {
+      const control = document.activeElement;
+      return control.ariaLabel || control.labels?.[0]?.textContent || control.textContent;
+    });
     await page.getByLabel("User").focus();
     const reached = [await focused()];
     for (let press = 0; press < 7; press++) {
       await page.keyboard.press("Tab");
-      reached.push((await focused()) || (await page.evaluate(() => document.activeElement.textContent)));
+      reached.push(await focused());
       const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
       assert.equal(outline, "solid", `${reached.at(-1)} does not show the focus`);
     }
@@ -341,6 +361,7 @@ const checks = (browser, world) => ({
       const box = await page.getByRole("dialog").boundingBox();
       assert.ok(box.x >= 0 && box.x + box.width <= width);
       const small = await page.evaluate(() => [...document.querySelectorAll("main button, main a, main input:not([hidden])")]
+        .filter((control) => control.checkVisibility())
         .map((control) => control.getBoundingClientRect())
         .filter(({ width, height, right }) => width < 40 || height < 40 || right > innerWidth).length);
       assert.equal(small, 0, "every control is on the screen and large enough for a finger");

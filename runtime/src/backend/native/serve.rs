@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::app::{Application, Environment};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, Shared};
 use crate::observe;
 
 use super::world::project_folder;
@@ -86,7 +86,9 @@ fn run<A: Application>() -> Result<()> {
 
 /// A handler of its own task: one that panics takes its request with it and nothing else.
 async fn answer<A: Application>(request: Request, env: A::Env) -> Result<Response, Infallible> {
+    let (request, body) = Shared::new(request);
     let outcome = tokio::spawn(A::fetch(request, env)).await;
+    body.read_out().await;
     Ok(outcome.unwrap_or_else(|_| {
         let body = r#"{"error":{"kind":"internal","message":"the request could not be served"}}"#;
         (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "application/json")], body).into_response()

@@ -6,7 +6,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::app::{Application, Environment};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, IntoResponse, Response};
+use crate::http::{Body, IntoResponse, Response, Shared};
 
 use super::js::{call, get};
 use super::queue::{received, settle};
@@ -27,7 +27,10 @@ async fn answer<A: Application>(request: web_sys::Request, env: JsValue) -> Resu
     let env = A::Env::connect(&World::new(env))?;
     let request = worker::request_from_wasm(request)
         .map_err(|error| Error::worker("fetch", Kind::InvalidArgument, format!("the request cannot be read: {error}")))?;
-    Ok(A::fetch(request.map(Body::new), env).await)
+    let (request, body) = Shared::new(request.map(Body::new));
+    let response = A::fetch(request, env).await;
+    body.read_out().await;
+    Ok(response)
 }
 
 fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
