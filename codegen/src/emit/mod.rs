@@ -183,7 +183,8 @@ fn docs(bound: &Bound) -> String {
             let count = bound.database.as_ref().map_or(0, |database| database.catalog.migrations.len());
             let folder = &d1.migrations_dir.value;
             let tables = bound.database.as_ref().map(tables).unwrap_or_default();
-            format!("The D1 database `{source}`{name}, as {count} migrations in `{folder}` make it.{tables}")
+            let made = if count == 1 { "1 migration" } else { &format!("{count} migrations") };
+            format!("The D1 database `{source}`{name}, made by {made} in `{folder}`.{tables}")
         }
         Kind::R2(r2) => {
             let name = r2.bucket_name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();

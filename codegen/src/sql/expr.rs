@@ -426,6 +426,15 @@ impl Analyzer<'_> {
             Result::Boolean => Ty::boolean(),
             Result::First => Ty { nullable: false, reason: None, ..first.clone() },
             Result::Number => Ty::new(number_of(&first)),
+            Result::FirstOrDefault => {
+                let ty = arguments.get(2).map_or_else(|| first.clone(), |default| first.clone().join(default.clone()));
+                Ty { nullable: false, reason: None, ..ty }
+            }
+            Result::Part if first.storage == Storage::BLOB => Ty::new(Storage::BLOB),
+            Result::Part if first.storage.meets(Storage::BLOB) => Ty::new(Storage::TEXT.or(Storage::BLOB)),
+            Result::Part => Ty::new(Storage::TEXT),
+            Result::Seconds if arguments.len() < 2 => Ty::new(Storage::INTEGER),
+            Result::Seconds => Ty::new(Storage::INTEGER.or(Storage::REAL)),
             Result::Join => {
                 let joined = arguments.iter().cloned().reduce(Ty::join).unwrap_or_else(Ty::null);
                 Ty { nullable: false, reason: None, origin: None, ..joined }

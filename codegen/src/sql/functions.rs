@@ -31,6 +31,12 @@ pub(super) enum Result {
     Number,
     /// The type of any argument.
     Join,
+    /// The type of the first argument, or of the default in the third.
+    FirstOrDefault,
+    /// A part of the first argument: a BLOB of a BLOB, TEXT of all else.
+    Part,
+    /// A whole number, unless a modifier asks for fractions.
+    Seconds,
 }
 
 /// When the result is NULL.
@@ -89,9 +95,9 @@ static FUNCTIONS: &[Row] = &[
     window("cume_dist", "", REAL, Null::Never),
     window("dense_rank", "", INTEGER, Null::Never),
     window("first_value", "a", Result::First, Null::Maybe),
-    window("lag", "ais", Result::First, Null::Maybe),
+    window("lag", "ais", Result::FirstOrDefault, Null::Maybe),
     window("last_value", "a", Result::First, Null::Maybe),
-    window("lead", "ais", Result::First, Null::Maybe),
+    window("lead", "ais", Result::FirstOrDefault, Null::Maybe),
     window("nth_value", "ai", Result::First, Null::Maybe),
     window("ntile", "i", INTEGER, Null::Never),
     window("percent_rank", "", REAL, Null::Never),
@@ -170,8 +176,8 @@ static FUNCTIONS: &[Row] = &[
     scalar("snippet", "aitttt", TEXT, Null::Maybe),
     scalar("sqrt", "n", REAL, Null::Maybe),
     scalar("strftime", "t", TEXT, Null::Maybe),
-    scalar("substr", "ti", Result::Is(Storage::TEXT.or(Storage::BLOB)), Null::Any),
-    scalar("substring", "ti", Result::Is(Storage::TEXT.or(Storage::BLOB)), Null::Any),
+    scalar("substr", "ti", Result::Part, Null::Any),
+    scalar("substring", "ti", Result::Part, Null::Any),
     scalar("tan", "n", REAL, Null::Maybe),
     scalar("tanh", "n", REAL, Null::Maybe),
     scalar("time", "t", TEXT, Null::Maybe),
@@ -182,7 +188,7 @@ static FUNCTIONS: &[Row] = &[
     scalar("typeof", "a", TEXT, Null::Never),
     scalar("unhex", "t", BLOB, Null::Maybe),
     scalar("unicode", "t", INTEGER, Null::Maybe),
-    scalar("unixepoch", "t", INTEGER, Null::Maybe),
+    scalar("unixepoch", "t", Result::Seconds, Null::Maybe),
     scalar("unlikely", "a", Result::First, Null::First),
     scalar("upper", "t", TEXT, Null::Any),
     scalar("zeroblob", "i", BLOB, Null::Never),

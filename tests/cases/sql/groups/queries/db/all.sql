@@ -18,3 +18,9 @@ VALUES (1, 'a', NULL), (2.5, 'b', x'00');
 SELECT j.value, j.key, j.type FROM posts, json_each(posts.body) AS j;
 -- name: order_by_alias :many
 SELECT length(title) AS bytes FROM posts GROUP BY bytes ORDER BY bytes DESC;
+-- name: functions :many
+SELECT substr(title, 1, 3) AS a, substr(body, 2) AS b, upper(title) AS c, round(likes / 2.0, 1) AS d, abs(likes) AS e,
+       lag(title, 1, 0) OVER (ORDER BY id) AS f, unixepoch('now') AS g, datetime(body) AS h, json_extract(body, '$.a') AS i,
+       body ->> '$.a' AS j, json_object('t', title) AS k, max(likes, id) AS l, typeof(body) AS m, hex(body) AS n, sign(likes) AS o,
+       instr(title, body) AS p, likes << 1 AS q, ~likes AS r, format('%d', likes) AS s, unicode(title) AS t
+FROM posts;
