@@ -13,6 +13,7 @@ pub mod http;
 mod app;
 mod backend;
 mod limits;
+mod list;
 mod random;
 mod vars;
 

@@ -16,6 +16,7 @@ use crate::backend;
 use crate::error::{Error, Failure, Kind, Result, Service};
 use crate::http::Body;
 use crate::limits;
+pub use crate::list::ListOptions;
 use crate::observe::{Gate, Measures};
 
 /// An R2 bucket.
@@ -128,41 +129,6 @@ impl Object {
         String::from_utf8(bytes.to_vec()).map_err(|error| {
             Error::new(Service::R2, binding, "get", None, Failure::because(Kind::Decode, "the content is not UTF-8", error))
         })
-    }
-}
-
-/// Which objects a list gives.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct ListOptions {
-    /// Only keys that begin with this.
-    pub prefix: Option<String>,
-    /// How many at most: 1 to 1000.
-    pub limit: Option<u32>,
-    /// Where the last list ended.
-    pub cursor: Option<String>,
-}
-
-impl ListOptions {
-    /// Only keys that begin with `prefix`.
-    #[must_use]
-    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = Some(prefix.into());
-        self
-    }
-
-    /// How many at most: 1 to 1000.
-    #[must_use]
-    pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-
-    /// Goes on where the last list ended.
-    #[must_use]
-    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
-        self.cursor = Some(cursor.into());
-        self
     }
 }
 

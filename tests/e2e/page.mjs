@@ -29,7 +29,8 @@ const text = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.
 async function visit(browser, world, user, options = {}) {
   const context = await browser.newContext({ ...zone, viewport: { width: 1100, height: 800 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  // The native queue waits five seconds for a batch; a slow machine takes a few more.
+  page.setDefaultTimeout(30_000);
   const requests = [];
   const problems = [];
   context.on("request", (request) => requests.push(request.url()));
