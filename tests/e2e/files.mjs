@@ -1,5 +1,6 @@
 // examples/files, end to end, in both worlds: the same requests must have the same answers.
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { eventually, finish, native, root, start, suite, workerd } from "./worlds.mjs";
 
@@ -122,6 +123,7 @@ if (process.argv[1] === import.meta.filename) {
         });
       } finally {
         await again.stop();
+        rmSync(onNative.state, { recursive: true });
       }
     },
   }));
