@@ -107,7 +107,7 @@ pub struct Connector<'w> {
 impl<'w> Connector<'w> {
     #[doc(hidden)]
     #[must_use]
-    pub fn new(world: &'w World, _: &Blueprint) -> Self {
+    pub fn new(world: &'w World) -> Self {
         Self { world, problems: Vec::new() }
     }
 

@@ -98,7 +98,7 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
             const BLUEPRINT: #krate::__private::Blueprint = #blueprint;
 
             fn connect(world: &#krate::__private::World) -> #krate::Result<Self> {
-                let mut connector = #krate::__private::Connector::new(world, &Self::BLUEPRINT);
+                let mut connector = #krate::__private::Connector::new(world);
                 #(#connect)*
                 let vars = bindings::Vars::read(&mut connector);
                 let secrets = bindings::Secrets::read(&mut connector);
@@ -286,7 +286,11 @@ fn blueprint(project: &Project, site: &Site) -> TokenStream {
             worker: #worker,
             resources: &[#(#resources),*],
             consumers: &[#(#consumers),*],
+            // On Workers the platform gives them.
+            #[cfg(not(target_arch = "wasm32"))]
             vars: &[#(#vars),*],
+            #[cfg(target_arch = "wasm32")]
+            vars: &[],
         }
     }
 }
