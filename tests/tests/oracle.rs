@@ -5,6 +5,8 @@
 //! or a NULL where none was promised, is a failure. Beside it the other way round: how many of the
 //! columns that may be NULL were seen so, for a promise of nothing is always kept.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use bindery_codegen::model::{Database, Method};

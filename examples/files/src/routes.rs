@@ -119,18 +119,26 @@ async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Re
 
 async fn download(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
     let (meta, object) = files::open(&env, &user, id).await?;
-    // A quote or a control character would end the value.
-    let plain: String =
-        meta.filename.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) || c == ' ' { c } else { '_' }).collect();
     let headers = [
         (header::CONTENT_TYPE, meta.content_type),
         (header::CONTENT_LENGTH, meta.size_bytes.to_string()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"")),
+        (header::CONTENT_DISPOSITION, attachment(&meta.filename)),
         (header::ETAG, format!("\"{}\"", object.info.etag)),
         // What others uploaded is never run in this page's place.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     Ok((headers, object.body).into_response())
+}
+
+/// `attachment` with the name in both spellings: plain for old clients, and exact (RFC 8187).
+fn attachment(filename: &str) -> String {
+    // A quote or a control character would end the value.
+    let plain = |c: char| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' };
+    let exact = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    let (plain, exact): (String, String) = (filename.chars().map(plain).collect(), filename.bytes().map(exact).collect());
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}")
 }
 
 async fn remove(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
