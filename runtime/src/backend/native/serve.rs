@@ -60,8 +60,12 @@ fn run<A: Application>() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed("the runtime cannot start".to_owned(), error))?;
     runtime.block_on(async {
-        let listener =
-            TcpListener::bind(address).await.map_err(|error| failed(format!("{address} cannot be listened on"), error))?;
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            failed(
+                format!("{address} cannot be listened on (BINDERY_ADDRESS names another, 127.0.0.1:0 takes a free one)"),
+                error,
+            )
+        })?;
         let bound = listener.local_addr().map_err(|error| failed("the address is unknown".to_owned(), error))?;
         for consumer in blueprint.consumers {
             let (world, env) = (world.clone(), env.clone());

@@ -167,9 +167,9 @@ fn open_database(path: Option<&Path>, ledger: &str, files: &[(&str, &str)]) -> O
     let applied = migrations::applied(&database, ledger)?;
     for (name, sql) in files.iter().filter(|(name, _)| !applied.iter().any(|known| known == name)) {
         migrations::apply(&database, ledger, migrations::Migration { name, sql }).map_err(|failure| {
-            let line = sql.get(..failure.span.start).unwrap_or_default().lines().count().max(1);
+            let line = sql.get(..failure.span.start).unwrap_or_default().matches('\n').count() + 1;
             format!(
-                "the migration `{name}` fails near line {line}: {}; nothing of this file was kept, those before it are applied",
+                "the migration `{name}` fails at line {line}: {}; nothing of this file was kept, those before it are applied",
                 failure.message
             )
         })?;
