@@ -40,7 +40,7 @@ pub fn row(krate: &TokenStream, ident: &Ident, docs: &str, columns: &[ResultColu
     let serde = format!("{}::__private::serde", krate.to_string().replace(' ', ""));
     quote! {
         #[doc = #docs]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Serialize, #krate::__private::serde::Deserialize)]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Serialize)]
         #[serde(crate = #serde)]
         pub struct #ident { #(#fields)* }
 
