@@ -231,7 +231,7 @@ fn distance(left: &str, right: &str) -> usize {
 pub fn suggestion(word: &str, what: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(candidate) => format!("did you mean `{candidate}`?"),
-        None if candidates.is_empty() => format!("there is no {what}"),
+        None if candidates.is_empty() => format!("there are no {what}"),
         None => {
             let names: Vec<String> = candidates.iter().map(|candidate| format!("`{candidate}`")).collect();
             format!("the {what}: {}", names.join(", "))

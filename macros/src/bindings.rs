@@ -44,7 +44,13 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
         let help = "write `pub struct Env;`: its fields come from the manifest";
         return Err(project::error(item.ident.span(), code::ATTRIBUTE, "`bindings` stands on a unit struct", help));
     }
-    let loaded = project::load(Span::call_site(), arguments.manifest.as_ref())?;
+    let loaded = match project::load(Span::call_site(), arguments.manifest.as_ref()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            let nothing = emit::nothing(&arguments.krate, &item.vis.into_token_stream(), &item.ident);
+            return Ok(quote!(#error #nothing));
+        }
+    };
     let errors = project::print(&loaded.errors, &loaded.sources, Span::call_site());
     let tracked = loaded.sources.files().map(|file| project::from_package(&file.path)).collect();
     let manifest = project::from_package(&loaded.manifest);
@@ -61,7 +67,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     // With mistakes too, what is understood is emitted: each mistake is told once, where it is.
     let environment = match &loaded.project {
         Some(project) => emit::environment(project, &site),
-        None => emit::nothing(&site),
+        None => emit::nothing(&site.krate, &site.visibility, &site.ident),
     };
     Ok(quote!(#errors #environment))
 }

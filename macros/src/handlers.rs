@@ -5,8 +5,9 @@ use bindery_codegen::report::{Diagnostic, code, nearest, suggestion};
 use bindery_codegen::source::Spanned;
 use bindery_codegen::{Errors, model::Project};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned as _;
 use syn::{LitStr, Path, Token};
 
 use crate::project;
@@ -85,7 +86,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             // A manifest that is not understood is told of where the environment is declared.
             None => TokenStream::new(),
         },
-        Err(error) => error,
+        // Told where the environment is declared.
+        Err(_) => TokenStream::new(),
     };
     let application = application(&input);
     let exports = exports(&input);
@@ -106,7 +108,7 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
             meant.extend(nearest(&queue.value(), queues.iter().copied()).map(str::to_owned));
             let help = match suggestion(&queue.value(), "consumed queues", &queues) {
                 near if near.starts_with("did") => near,
-                _ => format!("add to the manifest: [[queues.consumers]] queue = \"{}\"", queue.value()),
+                _ => format!("add a consumer of `{}` to `queues.consumers` of the manifest", queue.value()),
             };
             in_rust.extend(project::error(queue.span(), code::HANDLER, &message, &help));
         }
@@ -155,7 +157,11 @@ fn missing(errors: &mut Errors, what: &str, name: &Spanned<String>, help: &str) 
 fn application(input: &Input) -> TokenStream {
     let Input { krate, env, .. } = input;
     let fetch = match &input.fetch {
-        Some(path) => quote!(#krate::__private::IntoResponse::into_response(#path(request, env).await)),
+        Some(path) => {
+            // With the handler's own place, so that the compiler points there when its signature is wrong.
+            let call = quote_spanned!(path.span()=> #path(request, env));
+            quote!(#krate::__private::IntoResponse::into_response(#call.await))
+        }
         None => quote! {{
             let _ = (request, env);
             #krate::__private::no_fetch()

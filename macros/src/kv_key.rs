@@ -14,7 +14,33 @@ const MIN_TTL: u64 = 60;
 const MAX_KEY: usize = 512;
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    expand_checked(input).unwrap_or_else(|errors| errors)
+    expand_checked(input.clone()).unwrap_or_else(|errors| {
+        let stand_in = stand_in(input);
+        quote!(#errors #stand_in)
+    })
+}
+
+/// What stands in for a key that is refused: a key of every namespace, so that its mistake is told once.
+fn stand_in(input: TokenStream) -> Option<TokenStream> {
+    let input: DeriveInput = syn::parse2(input).ok()?;
+    let (mut entries, _) = attributes::of(&input, "kv").ok()?;
+    let krate = attributes::take(&mut entries, "crate").unwrap_or_else(|| quote!(::bindery));
+    let value = attributes::take(&mut entries, "value").unwrap_or_else(|| quote!(()));
+    let ident = &input.ident;
+    let (_, arguments, clause) = input.generics.split_for_impl();
+    let parameters = input.generics.params.iter();
+    let of_any = input.generics.params.iter();
+    Some(quote! {
+        impl<#(#parameters),*> #krate::KvKey for #ident #arguments #clause {
+            type Value = #value;
+
+            fn name(&self) -> ::std::borrow::Cow<'_, str> {
+                ::core::unreachable!("the key was refused")
+            }
+        }
+
+        impl<#(#of_any,)* Name> #krate::__private::KeyOf<Name> for #ident #arguments #clause {}
+    })
 }
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
@@ -71,8 +97,8 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 /// The binding must be there, and be a KV namespace.
 fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
     let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
-    let loaded = project::load(span, None)?;
-    // A manifest that is not understood is told of where the environment is declared.
+    // A manifest that is absent or not understood is told of where the environment is declared.
+    let Ok(loaded) = project::load(span, None) else { return Ok(()) };
     let Some(project) = &loaded.project else { return Ok(()) };
     let found = project.bindings.iter().find(|bound| bound.name.source == name);
     if let Some(bound) = found {

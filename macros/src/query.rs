@@ -63,8 +63,9 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: Input = syn::parse2(input).map_err(|error| error.to_compile_error())?;
     let span = input.sql.span();
-    let loaded = project::load(span, None)?;
-    let Some(database) = loaded.project.as_ref().and_then(|project| project.database(&input.binding.value())) else {
+    let loaded = project::load(span, None).ok();
+    let project = loaded.as_ref().and_then(|loaded| loaded.project.as_ref());
+    let Some(database) = project.and_then(|project| project.database(&input.binding.value())) else {
         // The manifest's mistake is told where the environment is declared.
         return Ok(quote!(::core::unreachable!("the manifest was refused")));
     };
@@ -121,6 +122,15 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
             (None, _) => positional.push(&argument.value),
         }
     }
+    for (index, (name, _)) in named.iter().enumerate() {
+        if named[..index].iter().any(|(first, _)| first == name) {
+            errors.push(
+                Diagnostic::new(code::ARGUMENTS, format!("`{name}` is given twice"), place)
+                    .label("this query")
+                    .help("give each parameter one value; a variable of a parameter's name is that parameter's"),
+            );
+        }
+    }
     let fields: Vec<String> = query.parameters.iter().map(|parameter| Name::new(&parameter.name).field).collect();
     let names: Vec<&str> = fields.iter().map(String::as_str).collect();
     for (name, _) in &named {
@@ -147,7 +157,10 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
         errors.push(
             Diagnostic::new(code::ARGUMENTS, format!("the query wants a value for {}", missing.join(", ")), place)
                 .label("this query")
-                .help(format!("add `, {} = ...` after the SQL", missing[0].trim_matches('`'))),
+                .help(match missing[0].trim_matches('`') {
+                    unnamed if unnamed.starts_with("parameter_") => format!("give {} values after the SQL", fields.len()),
+                    name => format!("add `, {name} = ...` after the SQL"),
+                }),
         );
     }
     if rest.next().is_some() && errors.is_empty() {

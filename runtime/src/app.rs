@@ -165,7 +165,7 @@ impl<'w> Connector<'w> {
 
     #[doc(hidden)]
     pub fn secret(&mut self, name: &'static str) -> Result<Secret> {
-        self.world.secret(name).map(Secret::new).ok_or_else(|| self.problem(format!("the secret {name} is missing")))
+        self.world.secret(name).map(Secret::new).ok_or_else(|| self.problem(format!("the secret {name} is missing (natively it comes from `.dev.vars` or the environment, on Workers from `wrangler secret put`)")))
     }
 
     #[doc(hidden)]

@@ -165,6 +165,19 @@ impl Error {
         Self::new(Service::Worker, "", operation, None, Failure::new(kind, message))
     }
 
+    /// An error of the application's own, of the kind `Internal`: what `?` can carry beside ours.
+    ///
+    /// # Examples
+    /// ```
+    /// let number: Result<i64, bindery::Error> = "4".parse().map_err(bindery::Error::other);
+    /// assert!(number.is_ok());
+    /// ```
+    #[must_use]
+    pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let source = error.into();
+        Self::new(Service::Worker, "", "application", None, Failure::because(Kind::Internal, source.to_string(), source))
+    }
+
     /// The service that was called.
     #[must_use]
     pub fn service(&self) -> Service {
@@ -273,7 +286,12 @@ impl StdError for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        let message = if status.is_server_error() { "the request could not be served" } else { self.message() };
+        // The names of tables and columns are nobody else's affair.
+        let message = match self.kind() {
+            Kind::Constraint(_) => "the change conflicts with what is stored",
+            _ if status.is_server_error() => "the request could not be served",
+            _ => self.message(),
+        };
         let body = serde_json::json!({ "error": { "kind": self.kind().name(), "message": message } });
         (status, [(http::header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
     }

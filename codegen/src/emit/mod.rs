@@ -307,13 +307,24 @@ fn module_ident(name: &Name) -> proc_macro2::Ident {
     name.field_ident()
 }
 
-/// The struct alone, for a manifest that is not understood at all: its mistake is told once.
+/// The struct alone, for a manifest that is absent or not understood at all: its mistake is told once.
 #[must_use]
-pub fn nothing(site: &Site) -> TokenStream {
-    let Site { visibility, ident, attributes, .. } = site;
+pub fn nothing(krate: &TokenStream, visibility: &TokenStream, ident: &proc_macro2::Ident) -> TokenStream {
     quote! {
-        #attributes
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #visibility struct #ident;
+
+        impl #krate::__private::Environment for #ident {
+            const BLUEPRINT: #krate::__private::Blueprint =
+                #krate::__private::Blueprint { worker: "", resources: &[], consumers: &[], vars: &[] };
+
+            fn connect(_: &#krate::__private::World) -> #krate::Result<Self> {
+                ::core::unreachable!("the manifest was refused")
+            }
+
+            fn world(&self) -> &#krate::__private::World {
+                ::core::unreachable!("the manifest was refused")
+            }
+        }
     }
 }

@@ -53,7 +53,18 @@ pub(super) fn from_toml(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
 
 /// Parses JSON with comments and trailing commas, as wrangler does for both endings.
 pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic>> {
-    let options = jsonc_parser::ParseOptions::default();
+    let options = jsonc_parser::ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
     let parsed = jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &options).map_err(|error| {
         let range = error.range();
         syntax(&error.kind().to_string(), file, range.start..range.end, "JSON")

@@ -71,7 +71,12 @@ fn stray_queries(errors: &mut Errors, sources: &mut Sources, root: &Path, manife
             errors.push(
                 Diagnostic::new(code::STRAY_QUERIES, format!("`{QUERIES}/{name}` belongs to no database"), at)
                     .label("this manifest binds no database of that name")
-                    .help(suggestion(&name, "databases' folders", &names)),
+                    .help(match names.as_slice() {
+                        [only] => format!("move its files to `{QUERIES}/{only}`: the folder is named after the binding"),
+                        _ => {
+                            format!("the folder is named after the binding; {}", suggestion(&name, "databases' folders", &names))
+                        }
+                    }),
             );
         }
     }

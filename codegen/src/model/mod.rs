@@ -111,8 +111,17 @@ pub fn analyse(
         };
         let before = errors.count();
         let Some(catalog) = schema::build(errors, sources, &d1.migrations_table, input.migrations) else { continue };
+        let is_empty = catalog.migrations.is_empty();
+        if is_empty && errors.count() == before && !input.queries.is_empty() && !d1.migrations_dir_is_explicit {
+            let folder = &d1.migrations_dir;
+            errors.push(
+                Diagnostic::new(code::NO_MIGRATIONS, format!("the queries of `{binding}` have no schema"), folder.span)
+                    .label(format!("no `.sql` file in `{}`, the folder of its migrations", folder.value))
+                    .help("create one with `wrangler d1 migrations create`, or name the folder with `migrations_dir = \"...\"`"),
+            );
+        }
         // A schema that is not whole would make every query that uses the rest of it wrong.
-        let whole = errors.count() == before;
+        let whole = errors.count() == before && !is_empty;
         let mut database = Database { catalog, methods: Vec::new(), refused: Vec::new() };
         let mut names: BTreeMap<String, Span> = BTreeMap::new();
         for file in input.queries {

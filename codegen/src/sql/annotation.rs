@@ -155,12 +155,15 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
                 }
             }
         }
-        None if header.name.is_some() => errors.push(
-            Diagnostic::new(code::ANNOTATION, "the annotation does not say how many rows", whole)
-                .label("`:one`, `:optional`, `:many` or `:exec` belongs at its end")
-                .help(example),
-        ),
-        None => {}
+        None => {
+            if let Some(name) = &header.name {
+                errors.push(
+                    Diagnostic::new(code::ANNOTATION, "the annotation does not say how many rows", whole)
+                        .label("`:one`, `:optional`, `:many` or `:exec` belongs at its end")
+                        .help(format!("for every row, write `-- name: {} :many`", name.value)),
+                );
+            }
+        }
     }
     if let Some((word, place)) = words.get(2) {
         errors.push(

@@ -13,11 +13,16 @@ impl<'a> Analyzer<'a> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Vec<Output> {
         self.enter(&insert.ctes, insert.recursive);
         let Some(table) = self.target(&insert.table) else { return Vec::new() };
+        let before = self.diagnostics.len();
         let written = self.insert_columns(table, insert);
+        // A misspelt column is missing under its right name: that is one mistake.
+        let spelt = self.diagnostics.len() == before;
         if let Some(select) = &insert.source {
             self.insert_rows(table, &written, insert, select);
         }
-        self.missing_columns(table, &written, insert);
+        if spelt {
+            self.missing_columns(table, &written, insert);
+        }
         let mut scope = Scope::default();
         scope.relations.push(own(table, insert.alias.as_ref()));
         // In DO UPDATE, the row that could not be inserted. A column that SQLite would have filled can be NULL there.

@@ -91,6 +91,11 @@ impl Queues {
         let now = now_milliseconds();
         self.0.transaction(|connection| {
             for (id, attempts, verdict) in outcomes {
+                if matches!(verdict, Verdict::Retry(_)) && *attempts > consumer.max_retries {
+                    let kept =
+                        consumer.dead_letter_queue.map_or("it is lost".to_owned(), |queue| format!("it goes to `{queue}`"));
+                    log_line(&format!("queue {}: message {id} failed {attempts} times, {kept}", consumer.queue));
+                }
                 match verdict {
                     Verdict::Retry(delay) if *attempts <= consumer.max_retries => {
                         let delay = i64::from(delay.unwrap_or(consumer.retry_delay)) * 1000;
@@ -124,7 +129,7 @@ impl Queues {
         let mut batch = RawBatch::new(consumer.queue.to_owned(), messages);
         let outcome = A::queue(&mut batch, env.clone()).await;
         if let Err(error) = &outcome {
-            log_line(&format!("queue {}: the handler failed, the batch is tried again: {error}", consumer.queue));
+            log_line(&format!("queue {}: the handler failed: {error}", consumer.queue));
         }
         batch.settle(outcome.is_ok());
         let outcomes: Vec<(i64, u32, Verdict)> = ids

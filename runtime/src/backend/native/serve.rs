@@ -54,7 +54,11 @@ fn run<A: Application>() -> Result<()> {
     match std::env::var("BINDERY_LOG").as_deref() {
         Ok("off") => {}
         Ok("json") => world.observe(observe::json()),
-        _ => world.observe(observe::console()),
+        Ok("lines") | Err(_) => world.observe(observe::console()),
+        Ok(other) => {
+            let message = format!("BINDERY_LOG is `{other}`, not `lines`, `json` or `off`");
+            return Err(Error::worker("start", Kind::Misconfigured, message));
+        }
     }
     let env = A::Env::connect(&world)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -64,7 +64,7 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
         let mut raw = received(&batch);
         let outcome = A::queue(&mut raw, env).await;
         if let Err(error) = &outcome {
-            log_line(&format!("queue {}: the handler failed, the batch is tried again: {error}", raw.queue()));
+            log_line(&format!("queue {}: the handler failed: {error}", raw.queue()));
         }
         raw.settle(outcome.is_ok());
         settle(&batch, &raw).map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
