@@ -82,6 +82,12 @@ pub enum Shape {
     List,
     /// One table.
     Single,
+    /// A table whose keys are the bindings' names.
+    Map,
+}
+
+const fn map(key: &'static str, title: &'static str) -> RawKind {
+    RawKind { key, title, shape: Shape::Map, name: "" }
 }
 
 const fn list(key: &'static str, title: &'static str) -> RawKind {
@@ -132,6 +138,9 @@ pub static RAW_KINDS: &[RawKind] = &[
     list("unsafe_hello_world", "hello world"),
     named("unsafe.bindings", "unsafe binding"),
     named("logfwdr.bindings", "log forwarder"),
+    map("wasm_modules", "Wasm module"),
+    map("text_blobs", "text blob"),
+    map("data_blobs", "data blob"),
 ];
 
 /// The keys that hold bindings of a served kind.
@@ -153,7 +162,6 @@ pub(super) const OTHER_KEYS: &[&str] = &[
     "compliance_region",
     "connect",
     "containers",
-    "data_blobs",
     "define",
     "dependencies_instrumentation",
     "dev",
@@ -187,11 +195,9 @@ pub(super) const OTHER_KEYS: &[&str] = &[
     "site",
     "streaming_tail_consumers",
     "tail_consumers",
-    "text_blobs",
     "triggers",
     "tsconfig",
     "upload_source_maps",
-    "wasm_modules",
     "workers_dev",
     "zone_id",
     "usage_model",

@@ -453,7 +453,21 @@ fn raw(errors: &mut Errors, top: &Table<'_>, kind: &'static RawKind, manifest: &
         },
     };
     let holder = parent.as_ref().unwrap_or(top);
+    if kind.shape == Shape::Map {
+        let Some(table) = holder.table(errors, key) else { return };
+        for (name, node) in table.entries {
+            let bound_to = match &node.value {
+                Value::String(path) => vec![("file".to_owned(), path.clone())],
+                _ => Vec::new(),
+            };
+            if check_name(errors, name) {
+                manifest.bindings.push(Binding { name: name.clone(), kind: Kind::Raw(Raw { kind, bound_to, class_name: None }) });
+            }
+        }
+        return;
+    }
     let tables = match kind.shape {
+        Shape::Map => Vec::new(),
         Shape::List => holder.tables(errors, key),
         Shape::Single => holder.table(errors, key).into_iter().collect(),
     };
