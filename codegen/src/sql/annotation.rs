@@ -76,7 +76,15 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
         let own: Vec<&Range<usize>> =
             statements.iter().filter(|statement| statement.start >= *start && statement.start < end).collect();
         unclaimed.retain(|statement| !own.contains(statement));
+        let holds = |statement: &Range<usize>, place: usize| statement.start < place && place < statement.end;
         match own.as_slice() {
+            [] if statements.iter().any(|statement| holds(statement, header.span.start)) => errors.push(
+                Diagnostic::new(code::ANNOTATION, "the statement above does not end", at(header.span.clone()))
+                    .label("the next query begins here")
+                    .help("end the statement above with `;`"),
+            ),
+            // Told where the next query begins.
+            [only] if annotations.iter().any(|(next, ..)| holds(only, next.span.start)) => {}
             [] => errors.push(
                 Diagnostic::new(code::ANNOTATION, "the annotation has no statement", at(header.span.clone()))
                     .label("no statement before the next annotation"),
