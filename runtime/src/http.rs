@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
@@ -28,6 +29,9 @@ pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>
 
 /// Bytes of a request that are read on after its handler has answered without reading them.
 const READ_OUT_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long that is waited for: a client may wait for the answer before it sends.
+pub(crate) const READ_OUT_TIME: Duration = Duration::from_secs(2);
 
 /// The body of a request, shared between the handler and whoever reads it out.
 pub(crate) struct Shared(Arc<Mutex<Body>>);

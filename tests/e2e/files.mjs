@@ -1,6 +1,7 @@
 // examples/files, end to end, in both worlds: the same requests must have the same answers.
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually, finish, native, root, start, suite, workerd } from "./worlds.mjs";
 
@@ -104,6 +105,18 @@ if (process.argv[1] === import.meta.filename) {
         "as large as it may be 201", "list after all 200",
       ]);
       assert.ok(here.includes("the large one comes back whole: true"));
+    },
+    "a client that waits with its body is answered": async () => {
+      for (const { name, base } of [onNative, onWorkerd]) {
+        const socket = connect(new URL(base).port, "127.0.0.1");
+        socket.write("POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nx");
+        const answer = await new Promise((done) => {
+          socket.once("data", (data) => done(String(data)));
+          setTimeout(() => done("no answer"), 10_000).unref();
+        });
+        socket.destroy();
+        assert.match(answer, /^HTTP\/1.1 401 /, name);
+      }
     },
     "what was acknowledged survives kill -9": async () => {
       const data = new FormData();

@@ -467,9 +467,8 @@ fn raw(errors: &mut Errors, top: &Table<'_>, kind: &'static RawKind, manifest: &
         return;
     }
     let tables = match kind.shape {
-        Shape::Map => Vec::new(),
         Shape::List => holder.tables(errors, key),
-        Shape::Single => holder.table(errors, key).into_iter().collect(),
+        Shape::Single | Shape::Map => holder.table(errors, key).into_iter().collect(),
     };
     for table in tables {
         // `assets` and `pipelines` may stand without a binding.

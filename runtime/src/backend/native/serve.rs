@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::app::{Application, Environment};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Request, Response, Shared};
+use crate::http::{READ_OUT_TIME, Request, Response, Shared};
 use crate::observe;
 
 use super::world::project_folder;
@@ -96,7 +96,8 @@ fn run<A: Application>() -> Result<()> {
 async fn answer<A: Application>(request: Request, env: A::Env) -> Result<Response, Infallible> {
     let (request, body) = Shared::new(request);
     let outcome = tokio::spawn(A::fetch(request, env)).await;
-    body.read_out().await;
+    // Out of time is as good as read out: the answer goes.
+    let _ = tokio::time::timeout(READ_OUT_TIME, body.read_out()).await;
     Ok(outcome.unwrap_or_else(|_| {
         let body = r#"{"error":{"kind":"internal","message":"the request could not be served"}}"#;
         (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "application/json")], body).into_response()

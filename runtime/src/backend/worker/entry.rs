@@ -1,12 +1,15 @@
 //! What the platform calls: the glue behind the exports that `handlers!` makes.
 
+use std::pin::pin;
+
+use futures_util::future::select;
 use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::app::{Application, Environment};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, IntoResponse, Response, Shared};
+use crate::http::{Body, IntoResponse, READ_OUT_TIME, Response, Shared};
 
 use super::js::{call, get};
 use super::queue::{received, settle};
@@ -29,7 +32,8 @@ async fn answer<A: Application>(request: web_sys::Request, env: JsValue) -> Resu
         .map_err(|error| Error::worker("fetch", Kind::InvalidArgument, format!("the request cannot be read: {error}")))?;
     let (request, body) = Shared::new(request.map(Body::new));
     let response = A::fetch(request, env).await;
-    body.read_out().await;
+    // Out of time is as good as read out: the answer goes.
+    select(pin!(body.read_out()), pin!(worker::Delay::from(READ_OUT_TIME))).await;
     Ok(response)
 }
 
