@@ -7,6 +7,7 @@ pub mod source;
 pub mod report;
 pub mod names;
 pub mod manifest;
+mod syntax;
 pub mod schema;
 pub mod sql;
 pub mod model;

@@ -70,9 +70,31 @@ pub mod code {
     pub const ROW_FIELD: &str = "B0404";
 }
 
-/// One mistake.
+/// Whether a diagnostic ends the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// A mistake: nothing is built.
+    Error,
+    /// Something to look at. `cargo bindery check` shows it; a macro cannot on stable Rust.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One mistake, or one thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Whether it ends the build.
+    pub severity: Severity,
     /// The stable code.
     pub code: &'static str,
     /// One sentence, without a full stop.
@@ -91,7 +113,22 @@ impl Diagnostic {
     /// A diagnostic with a code, a sentence and a place.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>, span: impl Into<Option<Span>>) -> Self {
-        Self { code, message: message.into(), span: span.into(), label: String::new(), also: Vec::new(), help: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            span: span.into(),
+            label: String::new(),
+            also: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// As something to look at.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// With a few words beside the caret.
@@ -131,32 +168,43 @@ impl Errors {
         }
     }
 
-    /// How many there are so far.
+    /// How many errors there are so far.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.diagnostics.len()
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
     }
 
-    /// Whether there is none.
+    /// Whether there is no error.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.diagnostics.is_empty()
+        self.count() == 0
     }
 
-    /// Each one as text, in the order of the files: the header, the place with its line and carets,
+    /// Errors and warnings, in the order of the files.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut sorted: Vec<&Diagnostic> = self.diagnostics.iter().collect();
+        sorted.sort_by_key(|diagnostic| diagnostic.span);
+        sorted
+    }
+
+    /// Each error as text, in the order of the files: the header, the place with its line and carets,
     /// the help.
     #[must_use]
     pub fn render(&self, sources: &Sources) -> Vec<String> {
-        let mut sorted: Vec<&Diagnostic> = self.diagnostics.iter().collect();
-        sorted.sort_by_key(|diagnostic| diagnostic.span);
-        sorted.into_iter().map(|diagnostic| render(diagnostic, sources)).collect()
+        let errors = self.sorted().into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        errors.map(|diagnostic| render(diagnostic, sources)).collect()
     }
 }
 
-/// `error[CODE]: message`, then the place, then the help.
+/// `error[CODE]: message` or `warning[CODE]: message`, then the place, then the help.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
-    let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
     let mut group: Group<'_> = Group::with_title(title);
     let mut groups = Vec::new();
     if let Some(span) = diagnostic.span {

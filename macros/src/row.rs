@@ -141,6 +141,6 @@ fn expected(column: &ResultColumn) -> Option<&'static str> {
         Rust::Boolean => Some("bool"),
         Rust::Text => Some("String"),
         Rust::Blob => Some("Vec<u8>"),
-        Rust::Any => None,
+        Rust::Any | Rust::Choice(_) => None,
     }
 }

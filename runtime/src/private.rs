@@ -21,7 +21,7 @@ pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::backend::{TestOutcome, test};
 
-use crate::d1::{D1, Query, Statement};
+use crate::d1::{Cell, D1, Query, Statement, UnknownText};
 
 /// A query from its statement and its encoded arguments.
 pub fn query<'a, S>(database: &'a D1, statement: &'static Statement, parameters: impl Into<Vec<Parameter<'a>>>) -> Query<'a, S> {
@@ -38,6 +38,22 @@ pub fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
 #[must_use]
 pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
     crate::d1::text_list(items)
+}
+
+/// The one of `all` that a text is.
+///
+/// # Errors
+/// When it is none of them.
+pub fn choose<T: Copy>(text: &str, all: &[T], as_str: fn(T) -> &'static str) -> Result<T, UnknownText> {
+    crate::d1::choose(text, all, as_str)
+}
+
+/// The one of `all` that a stored text is.
+///
+/// # Errors
+/// When it is none of them, as a sentence's end.
+pub fn choose_cell<T: Copy>(cell: Cell<'_>, all: &[T], as_str: fn(T) -> &'static str) -> Result<T, String> {
+    crate::d1::choose_cell(cell, all, as_str)
 }
 
 /// The answer of a worker that has no fetch handler.

@@ -2,8 +2,9 @@
 //!
 //! <https://developers.cloudflare.com/d1/sql-api/sql-statements/>
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -40,9 +41,55 @@ const SWITCHES: [&str; 7] = [
     "reverse_unordered_selects",
 ];
 
-pub(crate) fn install(connection: &mut Connection, trusted: Arc<AtomicBool>) -> rusqlite::Result<()> {
+/// A table or a column that a statement reads or writes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touched {
+    /// The table, or the view.
+    pub table: String,
+    /// The column; `None` where rows are inserted, deleted or counted.
+    pub column: Option<String>,
+    /// Whether it is written.
+    pub writes: bool,
+}
+
+/// What the authorizer goes by.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// Whether the rules are lifted.
+    pub(crate) trusted: AtomicBool,
+    /// What was asked for since [`Rules::note`].
+    noted: Mutex<Option<BTreeSet<Touched>>>,
+}
+
+impl Rules {
+    /// From here on, notes what is asked for.
+    pub(crate) fn note(&self) {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(BTreeSet::new());
+    }
+
+    /// What was asked for, and no more notes.
+    pub(crate) fn noted(&self) -> BTreeSet<Touched> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    fn hear(&self, action: &AuthAction<'_>) {
+        let (table, column, writes) = match action {
+            AuthAction::Read { table_name, column_name } => (*table_name, Some(*column_name), false),
+            AuthAction::Update { table_name, column_name } => (*table_name, Some(*column_name), true),
+            AuthAction::Insert { table_name } | AuthAction::Delete { table_name } => (*table_name, None, true),
+            _ => return,
+        };
+        if let Some(noted) = self.noted.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let column = column.filter(|column| !column.is_empty()).map(str::to_owned);
+            noted.insert(Touched { table: table.to_owned(), column, writes });
+        }
+    }
+}
+
+pub(crate) fn install(connection: &mut Connection, rules: Arc<Rules>) -> rusqlite::Result<()> {
     connection.authorizer(Some(move |context: AuthContext<'_>| {
-        if trusted.load(Ordering::Relaxed) || is_allowed(&context) { Authorization::Allow } else { Authorization::Deny }
+        rules.hear(&context.action);
+        if rules.trusted.load(Ordering::Relaxed) || is_allowed(&context) { Authorization::Allow } else { Authorization::Deny }
     }))
 }
 

@@ -12,18 +12,20 @@ mod limits;
 pub mod migrations;
 pub mod token;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-pub use limits::{MAX_BOUND_PARAMETERS, MAX_ROW_BYTES, MAX_SQL_BYTES};
+pub use authorizer::Touched;
+pub use limits::{MAX_BOUND_PARAMETERS, MAX_PATTERN_BYTES, MAX_ROW_BYTES, MAX_SQL_BYTES};
 pub use rusqlite;
 
 /// A SQLite connection that behaves as a D1 database does.
 #[derive(Debug)]
 pub struct Database {
     connection: rusqlite::Connection,
-    trusted: Arc<AtomicBool>,
+    rules: Arc<authorizer::Rules>,
 }
 
 impl Database {
@@ -55,9 +57,9 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(256);
         functions::register(&connection)?;
         limits::set(&connection)?;
-        let trusted = Arc::new(AtomicBool::new(false));
-        authorizer::install(&mut connection, Arc::clone(&trusted))?;
-        Ok(Self { connection, trusted })
+        let rules = Arc::new(authorizer::Rules::default());
+        authorizer::install(&mut connection, Arc::clone(&rules))?;
+        Ok(Self { connection, rules })
     }
 
     /// The connection, under D1's rules.
@@ -66,14 +68,25 @@ impl Database {
         &self.connection
     }
 
+    /// Prepares a statement, and gives what it reads and writes: what SQLite asked leave for.
+    ///
+    /// # Errors
+    /// When SQLite or D1's rules refuse the statement.
+    pub fn prepare_noting(&self, sql: &str) -> rusqlite::Result<(rusqlite::Statement<'_>, BTreeSet<Touched>)> {
+        self.rules.note();
+        let prepared = self.connection.prepare(sql);
+        let touched = self.rules.noted();
+        prepared.map(|statement| (statement, touched))
+    }
+
     /// Runs `work` with the rules lifted: for our own bookkeeping, never for a user's SQL.
     ///
     /// # Errors
     /// Whatever `work` returns.
     pub fn trusted<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        self.trusted.store(true, Ordering::Relaxed);
+        self.rules.trusted.store(true, Ordering::Relaxed);
         let result = work(&self.connection);
-        self.trusted.store(false, Ordering::Relaxed);
+        self.rules.trusted.store(false, Ordering::Relaxed);
         result
     }
 

@@ -8,6 +8,8 @@ use rusqlite::limits::Limit;
 pub const MAX_BOUND_PARAMETERS: usize = 100;
 /// Bytes of SQL text that one statement may have.
 pub const MAX_SQL_BYTES: usize = 100_000;
+/// Bytes that a pattern of LIKE or GLOB may have.
+pub const MAX_PATTERN_BYTES: usize = 50;
 /// Bytes that one row, string or blob may have.
 pub const MAX_ROW_BYTES: usize = 2_000_000;
 
@@ -20,7 +22,7 @@ const LIMITS: [(Limit, i32); 11] = [
     (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
     (Limit::SQLITE_LIMIT_FUNCTION_ARG, 127),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN_BYTES as i32),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, MAX_BOUND_PARAMETERS as i32),
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
 ];

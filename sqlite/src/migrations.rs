@@ -101,6 +101,22 @@ pub fn apply(database: &Database, table: &str, migration: Migration<'_>) -> Resu
         .map_err(|Problem(failure)| failure)
 }
 
+/// Applies a schema that was there before the first migration, statement by statement, and gives every
+/// failure.
+///
+/// What `sqlite3 .dump` and `wrangler d1 export` write around it (BEGIN, COMMIT, pragmas) is of a session, not of
+/// the schema, and is passed over.
+#[must_use]
+pub fn baseline(database: &Database, sql: &str) -> Vec<Failure> {
+    let of_session = |range: &Range<usize>| {
+        let word = sql[range.clone()].split(|end: char| !end.is_ascii_alphabetic()).next().unwrap_or_default();
+        ["begin", "commit", "end", "pragma"].iter().any(|known| word.eq_ignore_ascii_case(known))
+    };
+    let statements = token::statements(sql).into_iter().filter(|range| !of_session(range));
+    let connection = database.connection();
+    statements.filter_map(|range| execute(connection, sql, &range).err()).collect()
+}
+
 /// The statements of a file. Wrangler strips one pair of `BEGIN TRANSACTION;` and `COMMIT;`.
 fn body(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
     let mut ranges = token::statements(sql);

@@ -72,7 +72,7 @@ impl Random {
             Rust::Integer => Value::Integer(self.integer()),
             Rust::Boolean => Value::Integer(self.below(2) as i64),
             Rust::Float => Value::Real([0.0, -1.5, 1e300, 0.1][self.below(4) as usize]),
-            Rust::Text => Value::Text(self.text()),
+            Rust::Text | Rust::Choice(_) => Value::Text(self.text()),
             Rust::Blob => Value::Blob(vec![0, 255][..self.below(3) as usize].to_vec()),
             Rust::Any => {
                 let kinds = [Rust::Integer, Rust::Float, Rust::Text, Rust::Blob];
@@ -157,7 +157,9 @@ fn fits(rust: Rust, value: &Value) -> bool {
     const SAFE: f64 = 9_007_199_254_740_991.0;
     match (rust, value) {
         (Rust::Any, _) | (Rust::Float, Value::Integer(_) | Value::Real(_)) => true,
-        (Rust::Boolean, Value::Integer(0 | 1)) | (Rust::Text, Value::Text(_)) | (Rust::Blob, Value::Blob(_)) => true,
+        (Rust::Boolean, Value::Integer(0 | 1))
+        | (Rust::Text | Rust::Choice(_), Value::Text(_))
+        | (Rust::Blob, Value::Blob(_)) => true,
         // What overflows 2^53 is an error of its own, told when it is read.
         (Rust::Integer, Value::Integer(_)) => true,
         (Rust::Integer, Value::Real(value)) => value.fract() == 0.0 || value.abs() > SAFE,

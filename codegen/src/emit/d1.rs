@@ -3,16 +3,17 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{Site, module_ident, query};
+use super::{Site, choice, module_ident, query};
 use crate::manifest::D1;
 use crate::model::{Bound, Database, Method, Refused};
+use crate::schema::Choices;
 use crate::sql::Cardinality;
 
 /// `impl Db { ... }`: one method a query.
 pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
     let ty = bound.name.ty_ident();
     let module = module_ident(&bound.name);
-    let methods = database.methods.iter().map(|method| one(method, &module, site));
+    let methods = database.methods.iter().map(|method| one(method, &database.catalog.choices, &module, site));
     let refused = database.refused.iter().map(|refused| one_refused(refused, &module, site));
     quote! {
         impl #ty {
@@ -47,14 +48,14 @@ fn one_refused(refused: &Refused, module: &Ident, site: &Site) -> TokenStream {
     }
 }
 
-fn one(method: &Method, module: &Ident, site: &Site) -> TokenStream {
+fn one(method: &Method, choices: &[Choices], module: &Ident, site: &Site) -> TokenStream {
     let krate = &site.krate;
     let ident = method.name.field_ident();
     let shape = shape(krate, method.cardinality, module, &method.name.ty_ident());
     let lifetime = quote!('a);
     let arguments = method.query.parameters.iter().map(|parameter| {
         let name = query::argument_ident(parameter);
-        let ty = query::argument_type(krate, parameter, &lifetime);
+        let ty = query::argument_type(krate, (&quote!(#module), choices), parameter, &lifetime);
         quote!(#name: #ty)
     });
     let encoded = method.query.parameters.iter().map(|parameter| {
@@ -115,11 +116,14 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let krate = &site.krate;
     let module = module_ident(&bound.name);
     let source = &bound.name.source;
+    let choices = &database.catalog.choices;
+    let enums = choices.iter().map(|choices| choice::choice(choices, krate));
     let rows = database.methods.iter().filter(|method| !method.query.columns.is_empty()).map(|method| {
         let docs = format!("A row of [`{}`](super::{}::{}).", method.name.source, bound.name.ty, method.name.field);
-        query::row(krate, &method.name.ty_ident(), &docs, &method.query.columns)
+        query::row(krate, choices, &method.name.ty_ident(), &docs, &method.query.columns)
     });
-    let refused = database.refused.iter().map(|refused| query::row(krate, &refused.name.ty_ident(), "", &refused.columns));
+    let refused =
+        database.refused.iter().map(|refused| query::row(krate, choices, &refused.name.ty_ident(), "", &refused.columns));
     let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");
     // A macro by example has textual scope; the alias gives it a path.
     let hidden = Ident::new(&format!("__bindery_query_{}", bound.name.field), Span::call_site());
@@ -130,6 +134,7 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             #[allow(unused_imports)]
             use super::super::*;
 
+            #(#enums)*
             #(#rows)*
             #(#refused)*
 

@@ -3,6 +3,7 @@
 //! What is emitted is types and one call into the runtime's hidden module an operation: the weight
 //! is in the runtime. Paths are absolute, so the user's prelude and imports do not matter.
 
+mod choice;
 mod d1;
 pub mod query;
 mod vars;

@@ -1,15 +1,22 @@
 //! What every checked query becomes: a row type, a statement, and one call.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use crate::names::{Name, ident};
+use crate::schema::Choices;
 use crate::sql::parameters::{Resolved, Rust};
 use crate::sql::{Query, ResultColumn};
 
+/// The enum of a CHECK as a column's or an argument's type.
+fn choice(choices: &[Choices], number: u32) -> Ident {
+    let choices = usize::try_from(number).ok().and_then(|number| choices.get(number));
+    choices.map_or_else(|| format_ident!("Never"), |choices| choices.name().ty_ident())
+}
+
 /// The Rust type of a column.
 #[must_use]
-pub fn column_type(krate: &TokenStream, column: &ResultColumn) -> TokenStream {
+pub fn column_type(krate: &TokenStream, choices: &[Choices], column: &ResultColumn) -> TokenStream {
     let own = column.as_type.as_deref().and_then(|ty| syn::parse_str::<syn::Type>(ty).ok());
     let inner = match (own, column.rust) {
         (Some(ty), _) => quote!(#ty),
@@ -19,16 +26,17 @@ pub fn column_type(krate: &TokenStream, column: &ResultColumn) -> TokenStream {
         (None, Rust::Text) => quote!(#krate::__private::String),
         (None, Rust::Blob) => quote!(#krate::__private::Vec<u8>),
         (None, Rust::Any) => quote!(#krate::d1::Value),
+        (None, Rust::Choice(number)) => choice(choices, number).into_token_stream(),
     };
     if column.nullable { quote!(::core::option::Option<#inner>) } else { inner }
 }
 
 /// The row type of a query, and how it is read.
 #[must_use]
-pub fn row(krate: &TokenStream, ident: &Ident, docs: &str, columns: &[ResultColumn]) -> TokenStream {
+pub fn row(krate: &TokenStream, choices: &[Choices], ident: &Ident, docs: &str, columns: &[ResultColumn]) -> TokenStream {
     let fields = columns.iter().map(|column| {
         let field = Name::new(&column.name).field_ident();
-        let ty = column_type(krate, column);
+        let ty = column_type(krate, choices, column);
         let docs = column_docs(column);
         let rename = &column.name;
         quote!(#[doc = #docs] #[serde(rename = #rename)] pub #field: #ty,)
@@ -82,9 +90,14 @@ pub fn statement(krate: &TokenStream, name: &str, query: &Query) -> TokenStream 
     }
 }
 
-/// The type of an argument; `lifetime` is the query's.
+/// The type of an argument; `lifetime` is the query's, `module` where the enums of CHECKs are.
 #[must_use]
-pub fn argument_type(krate: &TokenStream, parameter: &Resolved, lifetime: &TokenStream) -> TokenStream {
+pub fn argument_type(
+    krate: &TokenStream,
+    (module, choices): (&TokenStream, &[Choices]),
+    parameter: &Resolved,
+    lifetime: &TokenStream,
+) -> TokenStream {
     let inner = match parameter.rust {
         Rust::Integer => quote!(i64),
         Rust::Float => quote!(f64),
@@ -92,11 +105,15 @@ pub fn argument_type(krate: &TokenStream, parameter: &Resolved, lifetime: &Token
         Rust::Text => quote!(&#lifetime str),
         Rust::Blob => quote!(&#lifetime [u8]),
         Rust::Any => quote!(#krate::d1::Value),
+        Rust::Choice(number) => {
+            let choice = choice(choices, number);
+            quote!(#module::#choice)
+        }
     };
     if parameter.list {
         return match parameter.rust {
             Rust::Text => quote!(&[impl ::core::convert::AsRef<str>]),
-            Rust::Integer | Rust::Float | Rust::Boolean => quote!(&[#inner]),
+            Rust::Integer | Rust::Float | Rust::Boolean | Rust::Choice(_) => quote!(&[#inner]),
             Rust::Blob | Rust::Any => quote!(&[#krate::d1::Value]),
         };
     }
@@ -114,14 +131,24 @@ pub fn encode(krate: &TokenStream, parameter: &Resolved, value: &TokenStream) ->
 }
 
 /// An inline query: a block that makes the query from its arguments.
+///
+/// The texts of a CHECK are texts in it: it stands where the module of their enum has no path.
 #[must_use]
 pub fn inline(krate: &TokenStream, database: &TokenStream, query: &Query, arguments: &[TokenStream]) -> TokenStream {
     let row_ident = format_ident!("Row");
-    let statement = statement(krate, "query", query);
+    let mut query = query.clone();
+    let text = |rust: &mut Rust| {
+        if matches!(rust, Rust::Choice(_)) {
+            *rust = Rust::Text;
+        }
+    };
+    query.columns.iter_mut().for_each(|column| text(&mut column.rust));
+    query.parameters.iter_mut().for_each(|parameter| text(&mut parameter.rust));
+    let statement = statement(krate, "query", &query);
     let (row, shape) = if query.columns.is_empty() {
         (TokenStream::new(), quote!(#krate::d1::Exec))
     } else {
-        (row(krate, &row_ident, "A row of this query.", &query.columns), quote!(#krate::d1::Many<#row_ident>))
+        (row(krate, &[], &row_ident, "A row of this query.", &query.columns), quote!(#krate::d1::Many<#row_ident>))
     };
     let lifetime = TokenStream::new();
     let bindings = query.parameters.iter().zip(arguments).map(|(parameter, value)| {
@@ -129,7 +156,7 @@ pub fn inline(krate: &TokenStream, database: &TokenStream, query: &Query, argume
         if parameter.list && parameter.rust == Rust::Text {
             return quote!(let #name = #value;);
         }
-        let ty = argument_type(krate, parameter, &lifetime);
+        let ty = argument_type(krate, (&lifetime, &[]), parameter, &lifetime);
         quote!(let #name: #ty = #value;)
     });
     let encoded = query.parameters.iter().map(|parameter| {

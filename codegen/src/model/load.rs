@@ -6,16 +6,17 @@ use std::path::Path;
 use crate::manifest::{Kind, Manifest};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::schema;
 use crate::source::{FileId, Sources, Span, Spanned, folders, sql_files};
 
 /// The folder of annotated queries, one folder a database in it.
 pub(crate) const QUERIES: &str = "queries";
 
 /// The files of one database.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// The migrations: name in the ledger, and the whole file.
-    pub migrations: Vec<Spanned<String>>,
+    /// What makes its schema.
+    pub schema: schema::Inputs,
     /// The files of queries.
     pub queries: Vec<FileId>,
 }
@@ -46,7 +47,7 @@ pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, m
         for name in found {
             let shown = format!("{folder}/{name}");
             if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
-                inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
+                inputs.schema.migrations.push(Spanned { value: name, span: sources.whole(file) });
             }
         }
         let queries = Name::new(&binding.name.value).field;

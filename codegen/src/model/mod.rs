@@ -110,7 +110,7 @@ pub fn analyse(
             continue;
         };
         let before = errors.count();
-        let Some(catalog) = schema::build(errors, sources, &d1.migrations_table, input.migrations) else { continue };
+        let Some(catalog) = schema::build(errors, sources, &d1.migrations_table, input.schema) else { continue };
         let is_empty = catalog.migrations.is_empty();
         if is_empty && errors.count() == before && !input.queries.is_empty() && !d1.migrations_dir_is_explicit {
             let folder = &d1.migrations_dir;
@@ -151,8 +151,10 @@ pub fn analyse(
 fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annotated: Annotated, whole: bool) {
     let name = Name::new(&annotated.name.value);
     let text = sources.text(annotated.sql).to_owned();
+    let before = errors.count();
     let query = if whole { sql::analyse(errors, &database.catalog, &text, annotated.sql) } else { None };
-    let Some(query) = query.filter(|query| check_cardinality(errors, query, &annotated)) else {
+    let query = query.filter(|_| errors.count() == before).filter(|query| check_cardinality(errors, query, &annotated));
+    let Some(query) = query else {
         let columns = sql::outline(&database.catalog, &text, annotated.sql);
         let cardinality = annotated.cardinality.value;
         database.refused.push(Refused { name, cardinality, parameters: parameter_count(&text), columns });

@@ -3,12 +3,17 @@
 //! The migrations run on real SQLite under D1's rules; the catalog is read back from it, so it
 //! knows what SQLite knows and cannot disagree with it.
 
+mod check;
 mod read;
+
+use std::rc::Rc;
 
 use bindery_sqlite::{Database, migrations};
 
+use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
 use crate::source::{FileId, Sources, Spanned};
+use crate::syntax::ast::Expr;
 
 /// The schema of one database, and the database itself: the judge of every query.
 #[derive(Debug)]
@@ -19,6 +24,19 @@ pub struct Catalog {
     pub tables: Vec<Table>,
     /// The migrations, in the order in which they are applied.
     pub migrations: Vec<Migration>,
+    /// Columns that a CHECK holds to a list of texts.
+    pub choices: Vec<Choices>,
+}
+
+/// The texts that a CHECK leaves to a column: `CHECK (status IN ('open', 'done'))`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choices {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// The texts, in the order of the CHECK.
+    pub values: Vec<String>,
 }
 
 /// One migration file.
@@ -43,6 +61,23 @@ pub struct Table {
     pub has_triggers: bool,
     /// Its columns, in order; hidden ones too.
     pub columns: Vec<Column>,
+    /// Its indexes, those of its keys included.
+    pub indexes: Vec<Index>,
+}
+
+/// An index.
+#[derive(Debug, Clone)]
+pub struct Index {
+    /// Its name; SQLite's own for that of a key.
+    pub name: String,
+    /// Whether no two rows may be equal in it.
+    pub unique: bool,
+    /// Whether a WHERE leaves rows out of it.
+    pub partial: bool,
+    /// Whether it is the primary key's.
+    pub of_key: bool,
+    /// What it orders by: the number of a column, `None` for an expression, and the collation.
+    pub columns: Vec<(Option<usize>, String)>,
 }
 
 /// What kind of relation a [`Table`] is.
@@ -52,8 +87,8 @@ pub enum TableKind {
     Table,
     /// A view, with its CREATE VIEW statement.
     View(String),
-    /// A virtual table.
-    Virtual,
+    /// A virtual table: its module, in lower case, and the arguments of `USING`.
+    Virtual(String, Vec<String>),
 }
 
 /// A column.
@@ -65,6 +100,8 @@ pub struct Column {
     pub declared: String,
     /// Whether NULL is refused: NOT NULL, or a rowid alias.
     pub not_null: bool,
+    /// Whether it is a part of the primary key.
+    pub in_key: bool,
     /// Whether an INSERT may leave it out.
     pub has_default: bool,
     /// Whether it is an alias of the rowid: given by SQLite when left out or NULL.
@@ -75,6 +112,32 @@ pub struct Column {
     pub hidden: bool,
     /// Whether the table is STRICT: the declared type is then kept by SQLite.
     pub strict: bool,
+    /// How its texts are compared, in upper case: `BINARY` unless declared otherwise.
+    pub collation: String,
+    /// What a CHECK of the table leaves to it.
+    pub checked: Checked,
+    /// What a generated column computes, and the statement that the expression is a part of.
+    pub(crate) computed: Option<(Expr, Rc<str>)>,
+}
+
+/// What a CHECK leaves to a column, NULL aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checked {
+    /// Nothing is known.
+    #[default]
+    Any,
+    /// 0 and 1.
+    Boolean,
+    /// One of the texts of [`Catalog::choices`], by number.
+    Choice(u32),
+}
+
+impl Choices {
+    /// The name of their enum.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        Name::new(&format!("{}_{}", self.table, self.column))
+    }
 }
 
 impl Catalog {
@@ -85,13 +148,26 @@ impl Catalog {
     }
 }
 
-/// Applies the migrations of one database, in wrangler's order, and reads what came of it.
+/// The files that make a database.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// A schema that was there before the first migration.
+    pub baseline: Option<FileId>,
+    /// The migrations: name in the ledger, and the whole file.
+    pub migrations: Vec<Spanned<String>>,
+}
+
+/// Makes one database: its baseline if there is one, then its migrations in wrangler's order. Reads what
+/// came of it.
 ///
 /// The first migration that fails ends the run, as it would on D1; what the ones before it made is
 /// still given.
-pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, mut files: Vec<Spanned<String>>) -> Option<Catalog> {
+pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Inputs) -> Option<Catalog> {
+    let mut files = inputs.migrations;
     files.sort_by(|left, right| migrations::order(&left.value, &right.value));
-    let database = open(errors, ledger)?;
+    let (database, known) = open(errors, sources, ledger, inputs.baseline)?;
+    // A baseline that was exported from D1 holds the ledger, too.
+    files.retain(|file| !known.contains(&file.value));
     let mut applied = Vec::new();
     for Spanned { value: name, span } in files {
         let sql = &sources.file(span.file).text;
@@ -110,7 +186,7 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, mut files: Ve
         applied.push(Migration { name, file: span.file });
     }
     match read::tables(&database, ledger) {
-        Ok(tables) => Some(Catalog { database, tables, migrations: applied }),
+        Ok((tables, choices)) => Some(Catalog { database, tables, migrations: applied, choices }),
         Err(error) => {
             errors.push(Diagnostic::new(code::MIGRATION, format!("the schema cannot be read back: {error}"), None));
             None
@@ -118,10 +194,20 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, mut files: Ve
     }
 }
 
-fn open(errors: &mut Errors, ledger: &str) -> Option<Database> {
-    let opened = Database::in_memory().and_then(|database| migrations::applied(&database, ledger).map(|_| database));
+/// A database with its baseline, and the names in its ledger.
+fn open(errors: &mut Errors, sources: &Sources, ledger: &str, baseline: Option<FileId>) -> Option<(Database, Vec<String>)> {
+    let opened = Database::in_memory().and_then(|database| {
+        for failure in baseline.map(|file| migrations::baseline(&database, &sources.file(file).text)).unwrap_or_default() {
+            let span = baseline.map(|file| sources.whole(file).part(&failure.span));
+            errors.push(
+                Diagnostic::new(code::MIGRATION, format!("the schema fails: {}", failure.message), span)
+                    .label("D1 would refuse this"),
+            );
+        }
+        migrations::applied(&database, ledger).map(|known| (database, known))
+    });
     match opened {
-        Ok(database) => Some(database),
+        Ok(opened) => Some(opened),
         Err(error) => {
             errors.push(Diagnostic::new(code::MIGRATION, format!("SQLite cannot start: {error}"), None));
             None

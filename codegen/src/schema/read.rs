@@ -1,12 +1,16 @@
 //! Reads the schema back from SQLite.
 
+use std::rc::Rc;
+
 use bindery_sqlite::Database;
 use bindery_sqlite::rusqlite::{self, Connection};
 
-use super::{Column, Table, TableKind};
+use crate::syntax;
+
+use super::{Checked, Choices, Column, Index, Table, TableKind};
 
 /// Every table and view but SQLite's own and the ledger.
-pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<Vec<Table>> {
+pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<(Vec<Table>, Vec<Choices>)> {
     database.trusted(|connection| {
         let mut statement = connection.prepare(
             "SELECT list.name, list.type, list.wr, list.strict, master.sql,
@@ -27,6 +31,7 @@ pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<Vec<
             ))
         })?;
         let mut tables = Vec::new();
+        let mut choices = Vec::new();
         for row in rows {
             let (name, kind, without_rowid, strict, sql, has_triggers) = row?;
             if name == ledger || (name.starts_with("sqlite_") && name != "sqlite_schema") {
@@ -34,57 +39,113 @@ pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<Vec<
             }
             let kind = match kind.as_str() {
                 "view" => TableKind::View(sql.unwrap_or_default()),
-                "virtual" => TableKind::Virtual,
-                _ => TableKind::Table,
+                "virtual" => virtual_table(&sql.unwrap_or_default()),
+                _ => {
+                    tables.push(table(
+                        connection,
+                        name,
+                        &sql.unwrap_or_default(),
+                        !without_rowid,
+                        strict,
+                        has_triggers,
+                        &mut choices,
+                    )?);
+                    continue;
+                }
             };
             let has_rowid = !matches!(kind, TableKind::View(_)) && !without_rowid;
-            let columns = columns(connection, &name, &kind, has_rowid, strict)?;
-            tables.push(Table { name, kind, has_rowid, has_triggers, columns });
+            let columns = columns(connection, &name, strict)?;
+            tables.push(Table { name, kind, has_rowid, has_triggers, columns, indexes: Vec::new() });
         }
-        Ok(tables)
+        Ok((tables, choices))
     })
 }
 
-fn columns(
+/// The module of a virtual table and its arguments.
+fn virtual_table(sql: &str) -> TableKind {
+    let (module, arguments) = syntax::parse_virtual(sql).unwrap_or_default();
+    TableKind::Virtual(module, arguments)
+}
+
+fn table(
     connection: &Connection,
-    table: &str,
-    kind: &TableKind,
+    name: String,
+    sql: &str,
     has_rowid: bool,
     strict: bool,
-) -> rusqlite::Result<Vec<Column>> {
+    has_triggers: bool,
+    choices: &mut Vec<Choices>,
+) -> rusqlite::Result<Table> {
+    let mut columns = columns(connection, &name, strict)?;
+    let indexes = indexes(connection, &name)?;
+    let definition = syntax::parse_table(sql).unwrap_or_default();
+    let text: Rc<str> = Rc::from(sql);
+    for defined in definition.columns {
+        let Some(column) = columns.iter_mut().find(|column| defined.name.is(&column.name)) else { continue };
+        if let Some(collation) = defined.collation {
+            column.collation = collation.to_ascii_uppercase();
+        }
+        column.computed = defined.generated.filter(|_| column.generated).map(|computed| (computed, Rc::clone(&text)));
+    }
+    // A single INTEGER key without an index of its own is the rowid itself. SQLite gives such a
+    // key no index; `INTEGER PRIMARY KEY DESC`, which is no alias, gets one.
+    let mut key = columns.iter_mut().filter(|column| column.in_key);
+    if let (Some(column), None, true) = (key.next(), key.next(), has_rowid)
+        && column.declared.eq_ignore_ascii_case("integer")
+        && indexes.iter().all(|index| !index.of_key)
+    {
+        column.rowid_alias = true;
+        column.not_null = true;
+    }
+    super::check::apply(&name, &mut columns, &definition.checks, sql, choices);
+    Ok(Table { name, kind: TableKind::Table, has_rowid, has_triggers, columns, indexes })
+}
+
+fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Result<Vec<Column>> {
     let mut statement = connection
         .prepare_cached("SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)")?;
     let mut columns = Vec::new();
-    let mut key = Vec::new();
     let mut rows = statement.query([table])?;
     while let Some(row) = rows.next()? {
         let hidden: i64 = row.get(5)?;
-        if row.get::<_, i64>(4)? > 0 {
-            key.push(columns.len());
-        }
         columns.push(Column {
             name: row.get(0)?,
             declared: row.get(1)?,
             not_null: row.get(2)?,
             has_default: row.get(3)?,
+            in_key: row.get::<_, i64>(4)? > 0,
             rowid_alias: false,
             // 2 and 3 are virtual and stored generated columns; 1 is a hidden column of a virtual table.
             generated: hidden >= 2,
             hidden: hidden == 1,
             strict,
+            collation: "BINARY".to_owned(),
+            checked: Checked::Any,
+            computed: None,
         });
     }
-    // A single INTEGER key without an index of its own is the rowid itself. SQLite gives such a
-    // key no index; `INTEGER PRIMARY KEY DESC`, which is no alias, gets one.
-    if let ([index], TableKind::Table, true) = (key.as_slice(), kind, has_rowid) {
-        let column: &mut Column = &mut columns[*index];
-        if column.declared.eq_ignore_ascii_case("integer") {
-            let indexed: bool = connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')")?
-                .query_row([table], |row| row.get(0))?;
-            column.rowid_alias = !indexed;
-            column.not_null |= column.rowid_alias;
+    Ok(columns)
+}
+
+fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT list.name, list.\"unique\", list.partial, list.origin = 'pk', part.cid, part.coll
+         FROM pragma_index_list(?1) AS list, pragma_index_xinfo(list.name) AS part
+         WHERE part.key ORDER BY list.seq, part.seqno",
+    )?;
+    let mut rows = statement.query([table])?;
+    let mut indexes: Vec<Index> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if indexes.last().is_none_or(|last| last.name != name) {
+            let (unique, partial, of_key) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            indexes.push(Index { name, unique, partial, of_key, columns: Vec::new() });
+        }
+        let column = usize::try_from(row.get::<_, i64>(4)?).ok();
+        let collation: Option<String> = row.get(5)?;
+        if let Some(index) = indexes.last_mut() {
+            index.columns.push((column, collation.unwrap_or_default().to_ascii_uppercase()));
         }
     }
-    Ok(columns)
+    Ok(indexes)
 }

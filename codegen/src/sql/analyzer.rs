@@ -6,11 +6,12 @@ use crate::report::{Diagnostic, Errors, code, suggestion};
 use crate::schema::{Catalog, Table, TableKind};
 use crate::source::Span;
 
-use super::ast::{Bytes, Cte, Ident, Parameter};
 use super::parameters::Parameters;
-use super::parser;
 use super::scope::{Relation, RelationColumn, Scope};
-use super::types::{Storage, Ty};
+use super::types::{Domain, Storage, Ty, converted};
+use super::virtual_tables::stored_columns;
+use crate::syntax;
+use crate::syntax::ast::{Bytes, Cte, Ident, Parameter};
 
 /// How deep views may read views.
 const MAX_VIEW_DEPTH: usize = 16;
@@ -21,6 +22,8 @@ pub(super) struct Output {
     pub(super) name: Option<String>,
     pub(super) ty: Ty,
     pub(super) span: Bytes,
+    /// Whether `span` is a name after AS.
+    pub(super) aliased: bool,
 }
 
 /// A CTE whose columns are known.
@@ -41,6 +44,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) scopes: Vec<Scope>,
     pub(super) ctes: Vec<KnownCte>,
     pub(super) tables: BTreeSet<String>,
+    /// The names in FROM clauses, and the tables behind them.
+    pub(super) relations: Vec<(String, String)>,
     pub(super) diagnostics: Vec<Diagnostic>,
     view_depth: usize,
 }
@@ -55,6 +60,7 @@ impl<'a> Analyzer<'a> {
             scopes: Vec::new(),
             ctes: Vec::new(),
             tables: BTreeSet::new(),
+            relations: Vec::new(),
             diagnostics: Vec::new(),
             view_depth: 0,
         }
@@ -88,13 +94,19 @@ impl<'a> Analyzer<'a> {
             return Some(Relation { name: shown, columns: cte.columns.clone(), outer: false, has_rowid: false });
         }
         let table = self.table(name)?;
-        self.tables.insert(table.name.clone());
+        self.note(&shown, &table.name);
         let columns = match &table.kind {
             TableKind::View(sql) => self.view(table, sql, name)?,
-            TableKind::Table => columns(table),
-            TableKind::Virtual => virtual_columns(table),
+            TableKind::Table => self.columns(table),
+            TableKind::Virtual(module, arguments) => self.virtual_columns(table, module, arguments),
         };
         Some(Relation { name: shown, columns, outer: false, has_rowid: table.has_rowid })
+    }
+
+    /// Notes that a table is used, and under which name.
+    pub(super) fn note(&mut self, shown: &str, table: &str) {
+        self.tables.insert(table.to_owned());
+        self.relations.push((shown.to_owned(), table.to_owned()));
     }
 
     /// The table or view of a name, or a diagnostic.
@@ -120,13 +132,14 @@ impl<'a> Analyzer<'a> {
 
     /// A view is analysed where it is read: its SELECT has the types.
     fn view(&mut self, table: &Table, sql: &str, name: &Ident) -> Option<Vec<RelationColumn>> {
-        let parsed = parser::parse_view(sql);
+        let parsed = syntax::parse_view(sql);
         let outputs = match parsed {
             Ok((_, select)) if self.view_depth < MAX_VIEW_DEPTH => {
                 let mut inner = Analyzer::new(self.catalog, sql, None, &[]);
                 inner.view_depth = self.view_depth + 1;
                 let outputs = inner.select(&select);
                 self.tables.extend(inner.tables);
+                self.relations.extend(inner.relations);
                 // The view's own mistake belongs to the migrations; here it is only not understood.
                 if inner.diagnostics.is_empty() { outputs } else { Vec::new() }
             }
@@ -142,11 +155,32 @@ impl<'a> Analyzer<'a> {
         Some(columns.map(|(column, output)| RelationColumn { name: column.name.clone(), ty: output.ty, hidden: false }).collect())
     }
 
+    /// The columns of a table; generated ones have the type of what they compute.
+    pub(super) fn columns(&mut self, table: &Table) -> Vec<RelationColumn> {
+        let mut columns = stored_columns(table);
+        for (known, column) in columns.iter_mut().zip(&table.columns) {
+            let Some((computed, text)) = &column.computed else { continue };
+            let mut inner = Analyzer::new(self.catalog, text, None, &[]);
+            // A generated column may read another, which stands before or after it: nothing is known of those.
+            let relation = Relation { name: table.name.clone(), columns: stored_columns(table), outer: false, has_rowid: false };
+            inner.scopes.push(Scope { relations: vec![relation], ..Scope::default() });
+            let ty = inner.expr(computed);
+            if inner.diagnostics.is_empty() {
+                let domain = if ty.domain == Domain::Any { known.ty.domain } else { ty.domain };
+                let nullable = ty.nullable && !column.not_null;
+                let storage = converted(ty.storage, &column.declared);
+                let domain = if storage.within(Storage::INTEGRAL) { domain } else { ty.domain };
+                known.ty = Ty { storage, domain, nullable, reason: ty.reason, ..known.ty.clone() };
+            }
+        }
+        columns
+    }
+
     /// Makes CTEs known, in order.
     pub(super) fn enter(&mut self, ctes: &[Cte], recursive: bool) {
         for cte in ctes {
             let outputs = if recursive { self.recursive(cte) } else { self.select(&cte.select) };
-            let columns = named(cte, outputs);
+            let columns = named(cte, self.text, outputs);
             self.ctes.push(KnownCte { name: cte.name.text.clone(), columns });
         }
     }
@@ -154,12 +188,14 @@ impl<'a> Analyzer<'a> {
     /// A recursive CTE's types are the smallest that its arms agree on: start from the first arm
     /// and widen until nothing changes. The sets only grow, so it ends.
     fn recursive(&mut self, cte: &Cte) -> Vec<Output> {
-        let first =
-            super::ast::Select { cores: cte.select.cores.iter().take(1).cloned().collect(), ..super::ast::Select::default() };
+        let first = crate::syntax::ast::Select {
+            cores: cte.select.cores.iter().take(1).cloned().collect(),
+            ..crate::syntax::ast::Select::default()
+        };
         self.enter(&cte.select.ctes, cte.select.recursive);
         let mut outputs = self.select(&first);
         loop {
-            let columns = named(cte, outputs.clone());
+            let columns = named(cte, self.text, outputs.clone());
             self.ctes.push(KnownCte { name: cte.name.text.clone(), columns });
             let before = self.diagnostics.len();
             let again = self.select(&cte.select);
@@ -179,54 +215,27 @@ impl<'a> Analyzer<'a> {
 }
 
 /// The columns of a CTE under the names that it gives them.
-fn named(cte: &Cte, outputs: Vec<Output>) -> Vec<RelationColumn> {
-    outputs
-        .into_iter()
-        .enumerate()
-        .map(|(index, output)| RelationColumn {
-            name: cte.columns.get(index).map_or_else(|| output.name.unwrap_or_default(), |name| name.text.clone()),
-            ty: output.ty,
-            hidden: false,
-        })
-        .collect()
-}
-
-/// The columns of a table.
-pub(super) fn columns(table: &Table) -> Vec<RelationColumn> {
-    let relation = |column: &crate::schema::Column| RelationColumn {
-        name: column.name.clone(),
-        ty: Ty::of_column(&table.name, column),
-        hidden: column.hidden,
-    };
-    table.columns.iter().map(relation).collect()
-}
-
-/// A virtual table keeps no types and no NOT NULL.
-fn virtual_columns(table: &Table) -> Vec<RelationColumn> {
-    let mut columns = columns(table);
-    for column in &mut columns {
-        column.ty = Ty { storage: Storage::ANY, ..column.ty.clone() }.or_null("a virtual table keeps no NOT NULL");
+fn named(cte: &Cte, text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
+    let mut columns = relation_columns(text, outputs);
+    for (column, name) in columns.iter_mut().zip(&cte.columns) {
+        column.name.clone_from(&name.text);
     }
     columns
 }
 
-/// The columns of `json_each` and `json_tree`.
-pub(super) fn json_columns() -> Vec<RelationColumn> {
-    let column = |name: &str, storage: Storage, nullable: bool, hidden: bool| {
-        let ty = Ty::new(storage);
-        let ty = if nullable { ty.or_null("json_each can give NULL here") } else { ty };
-        RelationColumn { name: name.to_owned(), ty, hidden }
-    };
-    vec![
-        column("key", Storage::INTEGER.or(Storage::TEXT), true, false),
-        column("value", Storage::ANY, true, false),
-        column("type", Storage::TEXT, false, false),
-        column("atom", Storage::ANY, true, false),
-        column("id", Storage::INTEGER, false, false),
-        column("parent", Storage::INTEGER, true, false),
-        column("fullkey", Storage::TEXT, false, false),
-        column("path", Storage::TEXT, false, false),
-        column("json", Storage::ANY, true, true),
-        column("root", Storage::ANY, true, true),
-    ]
+/// The columns of a subquery. As in SQLite an expression's name is its text, and the second of a name gets a
+/// number.
+pub(super) fn relation_columns(text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
+    let mut columns: Vec<RelationColumn> = Vec::new();
+    for output in outputs {
+        let base = output.name.unwrap_or_else(|| text.get(output.span).unwrap_or_default().to_owned());
+        let mut name = base.clone();
+        let mut number = 0;
+        while columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {
+            number += 1;
+            name = format!("{base}:{number}");
+        }
+        columns.push(RelationColumn { name, ty: output.ty, hidden: false });
+    }
+    columns
 }

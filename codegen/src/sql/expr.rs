@@ -3,12 +3,12 @@
 use crate::report::{code, suggestion};
 
 use super::analyzer::Analyzer;
-use super::ast::{Expr, ExprKind, Function, Ident, InList, Operator};
 use super::functions::{self, Kind, Null, Result};
 use super::narrow;
 use super::parameters::{Nulls, Want};
-use super::scope::Found;
+use super::scope::{Found, Scope};
 use super::types::{Domain, Storage, Ty, cast};
+use crate::syntax::ast::{Expr, ExprKind, Function, Ident, InList, Operator};
 
 impl Analyzer<'_> {
     /// The type of an expression of which nothing is expected.
@@ -22,9 +22,24 @@ impl Analyzer<'_> {
     }
 
     fn typed(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
+        let ty = self.inferred(expr, want);
+        if !ty.nullable || matches!(expr.kind, ExprKind::Column { .. }) || self.scope().present.is_empty() {
+            return ty;
+        }
+        // WHERE or HAVING has asked the same of the same row.
+        let written = self.written(expr).to_owned();
+        if self.scope().present.contains(&written) { Ty { nullable: false, reason: None, ..ty } } else { ty }
+    }
+
+    fn inferred(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
         match &expr.kind {
             ExprKind::Null | ExprKind::Raise => Ty::null(),
-            ExprKind::Integer => Ty::new(Storage::INTEGER),
+            ExprKind::Integer => {
+                let digits = self.written(expr);
+                // A literal that outgrows 64 bits is a REAL; a hexadecimal one is refused by SQLite.
+                let fits = digits.starts_with("0x") || digits.replace('_', "").parse::<i64>().is_ok();
+                Ty::new(if fits { Storage::INTEGER } else { Storage::INTEGER.or(Storage::OUTGROWN) })
+            }
             ExprKind::Float => Ty::new(Storage::REAL),
             ExprKind::String(_) | ExprKind::CurrentTime => Ty::new(Storage::TEXT),
             ExprKind::Blob => Ty::new(Storage::BLOB),
@@ -46,7 +61,10 @@ impl Analyzer<'_> {
                 self.compare(left, right, Nulls::Welcome);
                 Ty::boolean()
             }
-            ExprKind::Like { left, pattern, escape, .. } => {
+            ExprKind::Like { left, matches, pattern, escape, .. } => {
+                if !matches {
+                    self.check_pattern(pattern);
+                }
                 let text = Want::storage(Storage::TEXT, "a pattern");
                 let left = self.expr_as(left, &text);
                 let pattern = self.expr_as(pattern, &text);
@@ -91,6 +109,17 @@ impl Analyzer<'_> {
         }
     }
 
+    /// D1 takes patterns of 50 bytes at most, and says so only when one is used.
+    fn check_pattern(&mut self, pattern: &Expr) {
+        if let ExprKind::String(text) = &pattern.kind
+            && text.len() > bindery_sqlite::MAX_PATTERN_BYTES
+        {
+            let message = format!("the pattern has {} bytes, D1 takes {}", text.len(), bindery_sqlite::MAX_PATTERN_BYTES);
+            let help = "compare with `instr(column, 'text') > 0`, or search with an FTS5 table".to_owned();
+            self.error(code::SQLITE, message, &pattern.span, "too long for LIKE and GLOB", help);
+        }
+    }
+
     /// An expression that is asked whether it is true.
     fn condition(&mut self, expr: &Expr) -> Ty {
         let want = Want { domain: Domain::Boolean, ..Want::storage(Storage::INTEGER, "a condition") };
@@ -99,11 +128,14 @@ impl Analyzer<'_> {
 
     fn unary(&mut self, sign: char, operand: &Expr, want: Option<&Want>) -> Ty {
         let number = Want::storage(Storage::NUMERIC, "arithmetic").weak();
+        let is_literal = matches!(operand.kind, ExprKind::Integer | ExprKind::Float);
         let operand = self.typed(operand, Some(want.unwrap_or(&number)));
         match sign {
             '+' => operand,
             '~' => Ty::new(Storage::INTEGER).null_with([&operand]),
-            _ => Ty::new(number_of(&operand)).null_with([&operand]),
+            // The smallest integer has no negative.
+            _ if is_literal => Ty::new(number_of(&operand)),
+            _ => Ty::new(outgrown(number_of(&operand))).null_with([&operand]),
         }
     }
 
@@ -184,6 +216,8 @@ impl Analyzer<'_> {
             }
             // A whole REAL divides as a REAL.
             Operator::Divide if whole && a.or(b).meets(Storage::WHOLE) => Storage::INTEGER.or(Storage::REAL),
+            Operator::Divide if self.is_nonzero_literal(right) => a.or(b),
+            _ if a.meets(Storage::INTEGER) && b.meets(Storage::INTEGER) => outgrown(a.or(b)),
             _ => a.or(b),
         };
         let ty = Ty::new(storage).null_with([&left_ty, &right_ty]);
@@ -262,10 +296,15 @@ impl Analyzer<'_> {
                 let ty = Ty::boolean().null_with(std::iter::once(&value).chain(outputs.iter().map(|output| &output.ty)));
                 if rows_can_be_null { ty.or_null("a part of the row can be NULL") } else { ty }
             }
-            InList::Table(name) => {
-                let value = self.expr(operand);
-                let relation = self.relation(name, None);
-                let columns = relation.iter().flat_map(|relation| relation.columns.iter().map(|column| &column.ty));
+            InList::Table(source) => {
+                let mut scope = Scope::default();
+                self.source(source, &mut scope);
+                let columns = scope.relations.iter().flat_map(|relation| &relation.columns).filter(|column| !column.hidden);
+                let columns: Vec<&Ty> = columns.map(|column| &column.ty).collect();
+                let value = match columns.as_slice() {
+                    [column] => self.expr_as(operand, &Want::compared(column)),
+                    _ => self.expr(operand),
+                };
                 Ty::boolean().null_with(std::iter::once(&value).chain(columns))
             }
         }
@@ -440,10 +479,14 @@ impl Analyzer<'_> {
                 Ty { nullable: false, reason: None, origin: None, ..joined }
             }
         };
-        let over_nothing = row.kind == Kind::Aggregate && (outside || function.filter.is_some() || function.over.is_some());
+        let over_nothing = function.filter.is_some()
+            || match &function.over {
+                Some(window) => self.frame_may_be_empty(window),
+                None => outside && row.kind == Kind::Aggregate,
+            };
         match row.null {
             Null::Never => ty,
-            Null::All if over_nothing => ty.or_null("the aggregate may see no row"),
+            Null::All if row.kind == Kind::Aggregate && over_nothing => ty.or_null("the aggregate may see no row"),
             Null::All if row.kind == Kind::Aggregate => ty.null_with([&first]),
             Null::All => {
                 let all = arguments.iter().all(|argument| argument.nullable);
@@ -451,9 +494,31 @@ impl Analyzer<'_> {
             }
             Null::Any => ty.null_with(&arguments),
             Null::First => ty.null_with([&first]),
-            Null::Maybe if is_now(function) => ty,
+            Null::Frame if over_nothing => ty.or_null("the frame may hold no row"),
+            Null::Frame => ty.null_with([&first]),
+            Null::Default => match (arguments.as_slice(), function.arguments.get(1)) {
+                ([value, _, default], Some(Expr { kind: ExprKind::Integer, .. })) => ty.null_with([value, default]),
+                _ => ty.or_null("there may be no such row, and no default is given"),
+            },
+            Null::Maybe if self.is_constant_and_present(function) => ty,
             Null::Maybe => ty.or_null("the function can give NULL"),
         }
+    }
+
+    /// Whether a call of literals gives a value: SQLite is asked. `datetime('now', '-7 days')` does.
+    fn is_constant_and_present(&self, function: &Function) -> bool {
+        let literal =
+            |expr: &Expr| matches!(expr.kind, ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob);
+        let (Some(first), Some(last)) = (function.arguments.first(), function.arguments.last()) else {
+            // `date()` and its kin are the time of now.
+            return true;
+        };
+        if function.over.is_some() || !function.arguments.iter().all(literal) {
+            return false;
+        }
+        let arguments = self.text.get(first.span.start..last.span.end).unwrap_or_default();
+        let sql = format!("SELECT {}({arguments}) IS NOT NULL", function.name.text);
+        self.catalog.database.connection().query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
     }
 
     fn arguments(&mut self, row: &functions::Row, function: &Function, want: Option<&Want>) -> Vec<Ty> {
@@ -509,6 +574,11 @@ fn has_parameter_arms(expr: &Expr) -> bool {
     }
 }
 
+/// Integers that may outgrow 64 bits.
+fn outgrown(storage: Storage) -> Storage {
+    if storage.meets(Storage::INTEGER) { storage.or(Storage::OUTGROWN) } else { storage }
+}
+
 /// What an operand becomes in arithmetic.
 fn number_of(ty: &Ty) -> Storage {
     if ty.storage.within(Storage::NUMERIC) {
@@ -518,17 +588,10 @@ fn number_of(ty: &Ty) -> Storage {
     Storage::INTEGER.or(Storage::REAL)
 }
 
-/// `date()`, `datetime('now')` and their kin never fail.
-fn is_now(function: &Function) -> bool {
-    let clock = ["date", "time", "datetime", "julianday", "unixepoch"].iter().any(|name| function.name.is(name));
-    let now = |expr: &Expr| matches!(&expr.kind, ExprKind::String(text) if text.eq_ignore_ascii_case("now"));
-    clock && function.arguments.len() <= 1 && function.arguments.iter().all(now)
-}
-
 /// Whether a select gives exactly one row: an aggregate without GROUP BY, HAVING or LIMIT.
-fn is_single_row(select: &super::ast::Select) -> bool {
-    let [super::ast::Core::Query(query)] = select.cores.as_slice() else { return false };
+fn is_single_row(select: &crate::syntax::ast::Select) -> bool {
+    let [crate::syntax::ast::Core::Query(query)] = select.cores.as_slice() else { return false };
     let plain = query.group_by.is_empty() && query.having.is_none() && select.limit.is_none();
-    let aggregate = |column: &super::ast::ResultColumn| matches!(column, super::ast::ResultColumn::Expr { expr, .. } if super::select::is_aggregate(expr));
+    let aggregate = |column: &crate::syntax::ast::ResultColumn| matches!(column, crate::syntax::ast::ResultColumn::Expr { expr, .. } if super::select::is_aggregate(expr));
     plain && (query.columns.iter().any(aggregate) || (query.from.is_none() && query.filter.is_none()))
 }

@@ -49,6 +49,10 @@ pub(super) enum Null {
     All,
     /// When the first argument is.
     First,
+    /// When the first argument is, or the frame of the window is empty.
+    Frame,
+    /// Unless the first argument and the default in the third are never NULL.
+    Default,
     /// It can be, whatever the arguments.
     Maybe,
 }
@@ -94,10 +98,10 @@ static FUNCTIONS: &[Row] = &[
     aggregate("total", "n", REAL, Null::Never),
     window("cume_dist", "", REAL, Null::Never),
     window("dense_rank", "", INTEGER, Null::Never),
-    window("first_value", "a", Result::First, Null::Maybe),
-    window("lag", "ais", Result::FirstOrDefault, Null::Maybe),
-    window("last_value", "a", Result::First, Null::Maybe),
-    window("lead", "ais", Result::FirstOrDefault, Null::Maybe),
+    window("first_value", "a", Result::First, Null::Frame),
+    window("lag", "ais", Result::FirstOrDefault, Null::Default),
+    window("last_value", "a", Result::First, Null::Frame),
+    window("lead", "ais", Result::FirstOrDefault, Null::Default),
     window("nth_value", "ai", Result::First, Null::Maybe),
     window("ntile", "i", INTEGER, Null::Never),
     window("percent_rank", "", REAL, Null::Never),
@@ -111,7 +115,7 @@ static FUNCTIONS: &[Row] = &[
     scalar("atan", "n", REAL, Null::Maybe),
     scalar("atan2", "n", REAL, Null::Maybe),
     scalar("atanh", "n", REAL, Null::Maybe),
-    scalar("bm25", "an", REAL, Null::Maybe),
+    scalar("bm25", "an", REAL, Null::Never),
     scalar("ceil", "n", Result::Number, Null::Maybe),
     scalar("changes", "", INTEGER, Null::Never),
     scalar("char", "i", TEXT, Null::Never),
@@ -144,6 +148,15 @@ static FUNCTIONS: &[Row] = &[
     scalar("json_set", "tta", TEXT, Null::Maybe),
     scalar("json_type", "t", TEXT, Null::Maybe),
     scalar("json_valid", "ti", Result::Boolean, Null::Any),
+    scalar("jsonb", "a", BLOB, Null::Any),
+    scalar("jsonb_array", "a", BLOB, Null::Never),
+    scalar("jsonb_extract", "t", ANY, Null::Maybe),
+    scalar("jsonb_insert", "tta", BLOB, Null::Maybe),
+    scalar("jsonb_object", "ta", BLOB, Null::Never),
+    scalar("jsonb_patch", "t", BLOB, Null::Any),
+    scalar("jsonb_remove", "t", BLOB, Null::Maybe),
+    scalar("jsonb_replace", "tta", BLOB, Null::Maybe),
+    scalar("jsonb_set", "tta", BLOB, Null::Maybe),
     scalar("julianday", "t", REAL, Null::Maybe),
     scalar("last_insert_rowid", "", INTEGER, Null::Never),
     scalar("length", "t", INTEGER, Null::Any),
@@ -155,6 +168,7 @@ static FUNCTIONS: &[Row] = &[
     scalar("log2", "n", REAL, Null::Maybe),
     scalar("lower", "t", TEXT, Null::Any),
     scalar("ltrim", "t", TEXT, Null::Any),
+    scalar("match", "t", Result::Boolean, Null::Any),
     scalar("max", "as", Result::Join, Null::Any),
     scalar("min", "as", Result::Join, Null::Any),
     scalar("mod", "n", REAL, Null::Maybe),
@@ -170,6 +184,7 @@ static FUNCTIONS: &[Row] = &[
     scalar("replace", "t", TEXT, Null::Any),
     scalar("round", "ni", REAL, Null::Any),
     scalar("rtrim", "t", TEXT, Null::Any),
+    scalar("rtreecheck", "t", TEXT, Null::Maybe),
     scalar("sign", "n", INTEGER, Null::Maybe),
     scalar("sin", "n", REAL, Null::Maybe),
     scalar("sinh", "n", REAL, Null::Maybe),
@@ -227,7 +242,7 @@ mod tests {
     #[test]
     fn every_function_exists_on_d1() {
         let database = bindery_sqlite::Database::in_memory().expect("opens");
-        let full_text = ["bm25", "highlight", "snippet"];
+        let full_text = ["bm25", "highlight", "snippet", "match"];
         for row in FUNCTIONS.iter().filter(|row| !full_text.contains(&row.name)) {
             let failures: Vec<String> = (0..6)
                 .filter_map(|count| {

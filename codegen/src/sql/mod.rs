@@ -6,29 +6,36 @@
 
 mod analyzer;
 pub mod annotation;
-mod ast;
 mod expr;
 mod functions;
 mod narrow;
+mod other;
 mod overrides;
 pub mod parameters;
-mod parser;
+pub mod plan;
+mod rows;
 mod scope;
 mod select;
 pub mod types;
+mod virtual_tables;
 mod write;
 
-use bindery_sqlite::{MAX_BOUND_PARAMETERS, migrations, token};
+use std::collections::BTreeSet;
 
-use crate::report::{Diagnostic, Errors, code, nearest};
+use bindery_sqlite::{MAX_BOUND_PARAMETERS, Touched, migrations, token};
+
+use crate::names::Name;
+use crate::report::{Diagnostic, Errors, Severity, code, nearest};
 use crate::schema::Catalog;
 use crate::source::Span;
+use crate::syntax;
 
+use crate::syntax::ast::{Parameter, Statement};
 use analyzer::{Analyzer, Output};
 pub use annotation::Cardinality;
-use ast::{Parameter, Statement};
 pub use overrides::Override;
 use parameters::{Resolved, Rust, Unresolved};
+pub use rows::Rows;
 use types::Ty;
 
 /// A statement that is understood.
@@ -40,10 +47,16 @@ pub struct Query {
     pub columns: Vec<ResultColumn>,
     /// The parameters, in the order of `?1`, `?2`, and so on.
     pub parameters: Vec<Resolved>,
-    /// The tables that are read or written, sorted.
+    /// The tables that are named, also by views, sorted.
     pub tables: Vec<String>,
-    /// Whether nothing is written.
+    /// Every column that is read or written, triggers included.
+    pub touched: BTreeSet<Touched>,
+    /// Whether nothing is written: then it is safe to repeat.
     pub reads_only: bool,
+    /// How many rows it can give.
+    pub rows: Rows,
+    /// How SQLite would run it.
+    pub plan: Vec<plan::Step>,
 }
 
 /// A result column.
@@ -61,10 +74,26 @@ pub struct ResultColumn {
     pub nullable: bool,
 }
 
+/// The bytes of each statement of a text, comments around it left out.
+#[must_use]
+pub fn statements(text: &str) -> Vec<std::ops::Range<usize>> {
+    token::statements(text)
+}
+
 /// Analyses the statement `text`, which stands at `place`.
+///
+/// A statement whose columns have names that no row can have is given, too; the mistake is in `errors`.
 pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
     let before = errors.count();
-    let (statement, declared) = match parser::parse(text) {
+    if token::statements(text).len() > 1 {
+        errors.push(
+            Diagnostic::new(code::SEVERAL_STATEMENTS, "a query is one statement", place)
+                .label("more than one")
+                .help("make each a query of its own, and run them in a `batch`"),
+        );
+        return None;
+    }
+    let (statement, declared) = match syntax::parse(text) {
         Ok(parsed) => parsed,
         Err(unparsed) => {
             refuse_unparsed(errors, catalog, text, place, unparsed);
@@ -79,18 +108,24 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
         );
         return None;
     }
-    let (outputs, parameters, tables) = infer(errors, catalog, text, place, &statement, &declared);
+    let walked = infer(errors, catalog, text, place, &statement, &declared);
     if errors.count() > before {
         return None;
     }
+    let outputs = match statement {
+        Statement::Other => other::columns(errors, catalog, text, place)?,
+        _ => walked.outputs,
+    };
     let columns = overrides::columns(errors, text, place, &outputs);
-    let sql = rewrite(text, &declared, &parameters, &outputs);
-    if errors.count() > before {
-        return None;
-    }
-    judge(errors, catalog, text, &sql, place, &columns)?;
-    let reads_only = matches!(statement, Statement::Select(_));
-    Some(Query { sql, columns, parameters, tables, reads_only })
+    let sql = rewrite(text, &declared, &walked.parameters, &outputs, &columns);
+    let Judged { touched, reads_only } = judge(errors, catalog, text, &sql, place, &columns)?;
+    let rows = if columns.is_empty() { Rows::None } else { rows::of(catalog, text, &statement) };
+    let plan = match statement {
+        Statement::Other => Vec::new(),
+        // SQLite has prepared the statement; that it can explain it adds nothing that could fail.
+        _ => plan::of(catalog.database.connection(), &sql, &walked.relations).unwrap_or_default(),
+    };
+    Some(Query { sql, columns, parameters: walked.parameters, tables: walked.tables, touched, reads_only, rows, plan })
 }
 
 /// The result columns of a statement that is refused, as far as they are understood: what stands in
@@ -98,8 +133,8 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
 #[must_use]
 pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> {
     let mut unheard = Errors::default();
-    let Ok((statement, declared)) = parser::parse(text) else { return Vec::new() };
-    let (mut outputs, _, tables) = infer(&mut unheard, catalog, text, place, &statement, &declared);
+    let Ok((statement, declared)) = syntax::parse(text) else { return Vec::new() };
+    let Walked { mut outputs, tables, .. } = infer(&mut unheard, catalog, text, place, &statement, &declared);
     let known = || {
         catalog
             .tables
@@ -118,7 +153,24 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> 
             *output = Output { name: meant, ty: Ty::of_column(&table.name, column), ..output.clone() };
         }
     }
-    overrides::columns(&mut unheard, text, place, &outputs)
+    let mut columns = overrides::columns(&mut unheard, text, place, &outputs);
+    // A row has each field once.
+    let fields: Vec<String> = columns.iter().map(|column| Name::new(&column.name).field).collect();
+    let mut index = 0;
+    columns.retain(|_| {
+        index += 1;
+        !fields[..index - 1].contains(&fields[index - 1])
+    });
+    columns
+}
+
+/// What the walk over a statement found.
+#[derive(Default)]
+struct Walked {
+    outputs: Vec<Output>,
+    parameters: Vec<Resolved>,
+    tables: Vec<String>,
+    relations: Vec<(String, String)>,
 }
 
 /// Walks the statement until the parameters' types are settled.
@@ -129,7 +181,7 @@ fn infer(
     place: Span,
     statement: &Statement,
     declared: &[Parameter],
-) -> (Vec<Output>, Vec<Resolved>, Vec<String>) {
+) -> Walked {
     let mut analyzer = Analyzer::new(catalog, text, Some(place), declared);
     // A parameter's type can hang on another's; each walk settles at least one more.
     for _ in 0..=declared.len() {
@@ -141,6 +193,7 @@ fn infer(
             Statement::Insert(insert) => analyzer.insert(insert),
             Statement::Update(update) => analyzer.update(update),
             Statement::Delete(delete) => analyzer.delete(delete),
+            Statement::Other => Vec::new(),
         };
         let (stable, problems) = analyzer.parameters.resolve();
         if stable || declared.is_empty() {
@@ -150,7 +203,8 @@ fn infer(
             }
             analyzer.report(errors);
             let tables = std::mem::take(&mut analyzer.tables).into_iter().collect();
-            return (outputs, analyzer.parameters.into_resolved(), tables);
+            let relations = std::mem::take(&mut analyzer.relations);
+            return Walked { outputs, parameters: analyzer.parameters.into_resolved(), tables, relations };
         }
     }
     errors.push(
@@ -158,7 +212,7 @@ fn infer(
             .label("each hangs on another")
             .help("give one of them a type with `CAST(:name AS INTEGER)`"),
     );
-    (Vec::new(), Vec::new(), Vec::new())
+    Walked::default()
 }
 
 fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], problems: &[Unresolved]) {
@@ -171,11 +225,14 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
                 let help = format!("say its type: `CAST({shown} AS TEXT)`");
                 analyzer.error(
                     code::UNTYPED_PARAMETER,
-                    format!("the type of `{shown}` cannot be told"),
+                    format!("the type of `{shown}` cannot be told: it takes any value"),
                     &at,
                     "nothing here says what it is",
                     help,
                 );
+                if let Some(last) = analyzer.diagnostics.last_mut() {
+                    last.severity = Severity::Warning;
+                }
             }
             Unresolved::Conflict { index, first, second } => {
                 let shown = declared[*index].name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
@@ -191,15 +248,7 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
 }
 
 /// Our parser refuses the text: SQLite says why, unless SQLite accepts it.
-fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, unparsed: parser::Unparsed) {
-    if token::statements(text).len() > 1 {
-        errors.push(
-            Diagnostic::new(code::SEVERAL_STATEMENTS, "a query is one statement", place)
-                .label("more than one")
-                .help("make each a query of its own, and run them in a `batch`"),
-        );
-        return;
-    }
+fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, unparsed: syntax::Unparsed) {
     let prepared = catalog.database.connection().prepare(text);
     match prepared {
         Err(error) => refuse_prepared(errors, text, place, &error),
@@ -226,10 +275,16 @@ fn refuse_prepared(errors: &mut Errors, text: &str, place: Span, error: &bindery
     errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {message}"), place.part(&at)).label("here"));
 }
 
+/// What SQLite says of a statement that it has prepared.
+struct Judged {
+    touched: BTreeSet<Touched>,
+    reads_only: bool,
+}
+
 /// Real SQLite prepares what will be run; its columns must be the ones that were inferred.
-fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: Span, columns: &[ResultColumn]) -> Option<()> {
-    let statement = match catalog.database.connection().prepare(sql) {
-        Ok(statement) => statement,
+fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: Span, columns: &[ResultColumn]) -> Option<Judged> {
+    let (statement, mut touched) = match catalog.database.prepare_noting(sql) {
+        Ok(prepared) => prepared,
         Err(error) => {
             // The rewritten text has other offsets; the original one fails in the same place.
             match catalog.database.connection().prepare(text) {
@@ -253,11 +308,12 @@ fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: S
         );
         return None;
     }
-    Some(())
+    touched.retain(|touched| catalog.table(&touched.table).is_some());
+    Some(Judged { touched, reads_only: statement.readonly() })
 }
 
 /// The SQL that is run: every parameter numbered, slices through `json_each`, overrides taken out.
-fn rewrite(text: &str, declared: &[Parameter], parameters: &[Resolved], outputs: &[Output]) -> String {
+fn rewrite(text: &str, declared: &[Parameter], parameters: &[Resolved], outputs: &[Output], columns: &[ResultColumn]) -> String {
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     for (index, parameter) in declared.iter().enumerate() {
         let list = parameters.get(index).is_some_and(|resolved| resolved.list);
@@ -267,12 +323,12 @@ fn rewrite(text: &str, declared: &[Parameter], parameters: &[Resolved], outputs:
             edits.push((span.clone(), new));
         }
     }
-    for output in outputs {
-        if let Some(name) = &output.name
-            && let Some(bare) = overrides::bare(name)
-            && text.get(output.span.clone()).is_some_and(|written| written.contains(name.as_str()))
-        {
-            edits.push((output.span.clone(), format!("\"{}\"", bare.replace('"', "\"\""))));
+    for (output, column) in outputs.iter().zip(columns) {
+        let quoted = format!("\"{}\"", column.name.replace('"', "\"\""));
+        match &output.name {
+            Some(name) if output.aliased && overrides::bare(name).is_some() => edits.push((output.span.clone(), quoted)),
+            Some(_) => {}
+            None => edits.push((output.span.end..output.span.end, format!(" AS {quoted}"))),
         }
     }
     edits.sort_by_key(|(span, _)| span.start);

@@ -3,9 +3,9 @@
 //! SQL's logic has three values. `x = 1` holds only where `x` is not NULL; so does its negation.
 //! Only what is certain is said: an empty answer is always right.
 
-use super::ast::{Expr, ExprKind, InList, Operator};
 use super::functions::{self, Kind, Null};
 use super::scope::Scope;
+use crate::syntax::ast::{Expr, ExprKind, InList, Operator};
 
 type Facts = Vec<(usize, usize)>;
 
@@ -24,6 +24,31 @@ pub(super) fn when_not_true(scope: &Scope, condition: &Expr) -> Facts {
         _ => false,
     };
     if never_null { decided(scope, condition, false) } else { Facts::new() }
+}
+
+/// The expressions in `condition` that are not NULL where it is true: aggregates, calls, anything but
+/// a plain column.
+pub(super) fn expressions_when_true<'e>(condition: &'e Expr, found: &mut Vec<&'e Expr>) {
+    match &condition.kind {
+        ExprKind::Binary(Operator::And, left, right) => {
+            expressions_when_true(left, found);
+            expressions_when_true(right, found);
+        }
+        ExprKind::Binary(
+            Operator::Equal
+            | Operator::NotEqual
+            | Operator::Less
+            | Operator::LessEqual
+            | Operator::Greater
+            | Operator::GreaterEqual,
+            left,
+            right,
+        ) => found.extend([left.as_ref(), right.as_ref()]),
+        ExprKind::Is { left, right, negated: true } if right.kind == ExprKind::Null => found.push(left),
+        ExprKind::Between { operand, negated: false, .. } => found.push(operand),
+        ExprKind::Like { left, .. } => found.push(left),
+        _ => {}
+    }
 }
 
 fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {

@@ -48,18 +48,14 @@ pub(super) fn bare(name: &str) -> Option<&str> {
 /// The columns that a row will have; names that no row can have are reported.
 pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[Output]) -> Vec<ResultColumn> {
     let mut columns: Vec<(ResultColumn, Span)> = Vec::new();
-    for output in outputs {
+    for (index, output) in outputs.iter().enumerate() {
         let at = place.part(&output.span);
-        let Some(name) = &output.name else {
-            let shown = text.get(output.span.clone()).unwrap_or_default();
-            errors.push(
-                Diagnostic::new(code::RESULT_NAME, "the column has no name", at)
-                    .label("an expression")
-                    .help(format!("name it: `{shown} AS {}`", suggest(shown))),
-            );
-            continue;
+        let named = match &output.name {
+            Some(name) => name.clone(),
+            None => derived(text.get(output.span.clone()).unwrap_or_default(), index, outputs, &columns),
         };
-        let written = split(name);
+        let name = &named;
+        let written = if output.aliased { split(name) } else { Written { name, mark: None, ty: None } };
         if written.name.is_empty() || written.name.bytes().all(|byte| byte.is_ascii_digit()) {
             // An object whose keys are numbers has them in another order, and so would the row.
             errors.push(
@@ -67,7 +63,6 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
                     .label("a letter belongs in it")
                     .help("name it with AS"),
             );
-            continue;
         }
         if let Some(ty) = written.ty
             && let Err(error) = syn::parse_str::<syn::Type>(ty)
@@ -77,7 +72,6 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
                     .label("in this name")
                     .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
             );
-            continue;
         }
         let field = Name::new(written.name).field;
         if let Some((_, first)) = columns.iter().find(|(column, _)| Name::new(&column.name).field == field) {
@@ -87,7 +81,6 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
                     .also(*first, "the first one")
                     .help(format!("rename one: `AS other_{field}`")),
             );
-            continue;
         }
         let nullable = match written.mark {
             Some(Override::NotNull) => false,
@@ -106,10 +99,22 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
     columns.into_iter().map(|(column, _)| column).collect()
 }
 
-/// A name for an expression: its first word.
-fn suggest(expression: &str) -> String {
-    let word: String =
-        expression.chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect();
-    let word = word.to_ascii_lowercase();
-    if word.is_empty() || word.starts_with(|first: char| first.is_ascii_digit()) { "value".to_owned() } else { word }
+/// A name for an expression without one: the function that it calls, or its place.
+fn derived(expression: &str, index: usize, outputs: &[Output], before: &[(ResultColumn, Span)]) -> String {
+    let word = |text: &str| -> String {
+        text.trim_start().chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect()
+    };
+    let first = word(expression);
+    let rest = expression.trim_start().get(first.len()..).unwrap_or_default().trim_start();
+    // `CAST(price AS REAL)` is the price.
+    let name = match rest.strip_prefix('(') {
+        Some(inner) if first.eq_ignore_ascii_case("cast") => word(inner),
+        Some(_) => first,
+        None => String::new(),
+    };
+    let name = name.to_ascii_lowercase();
+    let usable = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    let taken = outputs.iter().filter_map(|output| output.name.as_deref()).any(|other| other.eq_ignore_ascii_case(&name))
+        || before.iter().any(|(column, _)| column.name == name);
+    if usable && !taken { name } else { format!("column_{}", index + 1) }
 }

@@ -1,7 +1,7 @@
 //! What the places where a parameter stands say of its type, and the one type that fits them all.
 
-use super::ast::{Bytes, Parameter};
 use super::types::{Domain, Storage, Ty};
+use crate::syntax::ast::{Bytes, Parameter};
 
 /// The Rust type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Rust {
     Text,
     /// `&[u8]`, or `Vec<u8>`
     Blob,
+    /// One of the texts of a CHECK, by its number in the catalog.
+    Choice(u32),
     /// Any value.
     Any,
 }
@@ -26,6 +28,7 @@ impl Rust {
     pub fn of(storage: Storage, domain: Domain) -> Self {
         match storage {
             _ if domain == Domain::Boolean && storage.within(Storage::INTEGRAL) => Self::Boolean,
+            Storage::TEXT if let Domain::Choice(number) = domain => Self::Choice(number),
             Storage::NONE => Self::Any,
             _ if storage.within(Storage::INTEGRAL) => Self::Integer,
             _ if storage.within(Storage::NUMERIC) => Self::Float,
@@ -43,7 +46,30 @@ impl Rust {
             Self::Float => (Storage::REAL, Domain::Any),
             Self::Text => (Storage::TEXT, Domain::Any),
             Self::Blob => (Storage::BLOB, Domain::Any),
+            Self::Choice(number) => (Storage::TEXT, Domain::Choice(number)),
             Self::Any => (Storage::ANY.or(Storage::WHOLE), Domain::Any),
+        }
+    }
+
+    /// The storage classes of a value of this type, as it is given.
+    #[must_use]
+    pub fn storage(self) -> Storage {
+        match self {
+            Self::Integer | Self::Boolean => Storage::INTEGER,
+            Self::Float => Storage::REAL,
+            Self::Text | Self::Choice(_) => Storage::TEXT,
+            Self::Blob => Storage::BLOB,
+            Self::Any => Storage::ANY,
+        }
+    }
+
+    /// The one type of a parameter that is used as both, if there is one.
+    fn unified(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            _ if self == other => Some(self),
+            // A text that is compared with texts of a CHECK and with others is a text.
+            (Self::Choice(_) | Self::Text, Self::Choice(_) | Self::Text) => Some(Self::Text),
+            _ => None,
         }
     }
 
@@ -56,6 +82,7 @@ impl Rust {
             Self::Boolean => "bool",
             Self::Text => "text",
             Self::Blob => "bytes",
+            Self::Choice(_) => "one of a CHECK's texts",
             Self::Any => "any value",
         }
     }
@@ -181,23 +208,25 @@ impl<'a> Parameters<'a> {
             let strong: Vec<&(Want, Bytes)> = wants.iter().filter(|(want, _)| !want.weak && is_specific(want)).collect();
             let weak: Vec<&(Want, Bytes)> = wants.iter().filter(|(want, _)| want.weak && is_specific(want)).collect();
             let specific = if strong.is_empty() { weak } else { strong };
-            let rust = match specific.split_first() {
-                None if wants.iter().any(|(want, _)| want.storage != Storage::NONE) => Rust::Any,
-                None => {
-                    problems.push(Unresolved::Untyped { index });
-                    Rust::Any
+            // Nothing says what it is: it takes any value.
+            let untyped = specific.is_empty() && wants.iter().all(|(want, _)| want.storage == Storage::NONE);
+            if untyped {
+                problems.push(Unresolved::Untyped { index });
+            }
+            let of = |want: &Want| Rust::of(want.storage, want.domain);
+            let mut rust = specific.first().map_or(Rust::Any, |(want, _)| of(want));
+            for (place, (want, span)) in specific.iter().enumerate() {
+                if let Some(unified) = rust.unified(of(want)) {
+                    rust = unified;
+                    continue;
                 }
-                Some((first, rest)) => {
-                    let rust = Rust::of(first.0.storage, first.0.domain);
-                    if let Some(other) = rest.iter().find(|(want, _)| Rust::of(want.storage, want.domain) != rust) {
-                        let words = |(want, span): &(Want, Bytes)| {
-                            (format!("{} here: {}", Rust::of(want.storage, want.domain).describe(), want.meets), span.clone())
-                        };
-                        problems.push(Unresolved::Conflict { index, first: words(first), second: words(other) });
-                    }
-                    rust
-                }
-            };
+                let words =
+                    |(want, span): (&Want, &Bytes)| (format!("{} here: {}", of(want).describe(), want.meets), span.clone());
+                let first = specific[..place].iter().find(|(first, _)| of(first).unified(of(want)).is_none());
+                let first = first.map_or((String::new(), span.clone()), |(first, span)| words((first, span)));
+                problems.push(Unresolved::Conflict { index, first, second: words((want, span)) });
+                break;
+            }
             let own = &self.seen[index].wants;
             let list = own.iter().any(|(want, _)| want.list);
             if let (true, Some(scalar)) = (list, own.iter().find(|(want, _)| !want.list)) {
@@ -217,7 +246,7 @@ impl<'a> Parameters<'a> {
                 taken.push(name.clone());
                 name
             });
-            resolved.push(Resolved { name, rust, nullable: welcome && !refused, list });
+            resolved.push(Resolved { name, rust, nullable: (welcome || untyped) && !refused && !list, list });
         }
         self.seen = vec![Seen::default(); self.declared.len()];
         let stable = self.resolved.as_ref() == Some(&resolved);

@@ -1,7 +1,7 @@
 //! Which names an expression can use, and what they stand for.
 
-use super::ast::Ident;
 use super::types::{Storage, Ty};
+use crate::syntax::ast::Ident;
 
 /// A table, view, subquery or CTE in a FROM clause.
 #[derive(Debug, Clone)]
@@ -40,6 +40,10 @@ pub(super) struct Scope {
     pub(super) aliases: Vec<(String, Ty)>,
     /// Relation and column of what is known not to be NULL.
     pub(super) facts: Vec<(usize, usize)>,
+    /// Expressions that are known not to be NULL, as they are written.
+    pub(super) present: Vec<String>,
+    /// The windows of the WINDOW clause: whether the frame can be empty.
+    pub(super) windows: Vec<(String, bool)>,
     /// Whether a column outside an aggregate is read although there may be no row.
     pub(super) may_be_empty: bool,
 }

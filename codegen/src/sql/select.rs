@@ -1,13 +1,14 @@
 //! SELECT: sources into a scope, the scope into result columns.
 
-use crate::report::code;
+use crate::report::{code, suggestion};
 
-use super::analyzer::{Analyzer, Output, json_columns};
-use super::ast::{Core, Expr, ExprKind, Join, JoinKind, Query, ResultColumn, Select, Source};
+use super::analyzer::{Analyzer, Output, relation_columns};
 use super::narrow;
 use super::parameters::{Nulls, Want};
-use super::scope::{Merged, Relation, RelationColumn, Scope};
+use super::scope::{Merged, Relation, Scope};
 use super::types::{Storage, Ty};
+use super::virtual_tables::{function_columns, function_names};
+use crate::syntax::ast::{Core, Expr, ExprKind, Ident, Join, JoinKind, Query, ResultColumn, Select, Source, Window};
 
 impl Analyzer<'_> {
     /// The result columns of a select.
@@ -58,7 +59,12 @@ impl Analyzer<'_> {
                 let ty = self.expr(expr);
                 match outputs.get_mut(index) {
                     Some(output) => output.ty = output.ty.clone().join(ty),
-                    None => outputs.push(Output { name: Some(format!("column{}", index + 1)), ty, span: expr.span.clone() }),
+                    None => outputs.push(Output {
+                        name: Some(format!("column{}", index + 1)),
+                        ty,
+                        span: expr.span.clone(),
+                        aliased: false,
+                    }),
                 }
             }
         }
@@ -75,23 +81,70 @@ impl Analyzer<'_> {
             self.expr(filter);
             self.keep_where_true(filter);
         }
+        self.windows(&query.windows);
         let aggregates =
             query.columns.iter().any(|column| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr)))
                 || query.having.as_ref().is_some_and(is_aggregate)
                 || order_by.iter().any(is_aggregate)
                 || (query.having.is_some() && query.group_by.is_empty());
         if aggregates && query.group_by.is_empty() {
-            self.scope().may_be_empty = true;
+            let scope = self.scope();
+            scope.may_be_empty = true;
+            // What WHERE tells holds for rows, and there may be none.
+            scope.present.clear();
+        }
+        if let Some(having) = &query.having {
+            self.keep_groups(having, &query.group_by);
         }
         let outputs = self.result_columns(&query.columns);
         self.scope().aliases =
             outputs.iter().filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone()))).collect();
-        let windows = query.windows.iter().flat_map(|window| &window.exprs);
-        for expr in query.group_by.iter().chain(&query.having).chain(order_by).chain(windows) {
+        let windows = query.windows.iter().flat_map(|(_, window)| &window.exprs);
+        for expr in query.group_by.iter().chain(order_by).chain(windows) {
             self.expr(expr);
+        }
+        // What HAVING itself says of parameters; a boolean is wanted of it as of WHERE.
+        if let Some(having) = &query.having {
+            self.expr(having);
         }
         self.scopes.pop();
         outputs
+    }
+
+    /// Makes the windows of the WINDOW clause known.
+    fn windows(&mut self, windows: &[(Ident, Window)]) {
+        for (name, window) in windows {
+            let may_be_empty = self.frame_may_be_empty(window);
+            self.scope().windows.push((name.text.clone(), may_be_empty));
+            self.limits(window.bounds.iter());
+        }
+    }
+
+    /// Whether the frame of a window can leave out the row that it is for.
+    pub(super) fn frame_may_be_empty(&mut self, window: &Window) -> bool {
+        let base = window.base.as_ref().is_some_and(|base| {
+            self.scope().windows.iter().find(|(name, _)| base.is(name)).is_none_or(|(_, may_be_empty)| *may_be_empty)
+        });
+        base || window.may_be_empty
+    }
+
+    /// From here on, only groups for which `having` is true: what it compares is not NULL in them.
+    fn keep_groups(&mut self, having: &Expr, group_by: &[Expr]) {
+        let mut found = Vec::new();
+        narrow::expressions_when_true(having, &mut found);
+        // Of the columns, only those that are the same in all rows of a group.
+        let is_key = |expr: &Expr| group_by.iter().any(|key| self.written(key) == self.written(expr));
+        let present: Vec<String> = found
+            .into_iter()
+            .filter(|expr| is_aggregate(expr) || is_key(expr))
+            .map(|expr| self.written(expr).to_owned())
+            .collect();
+        self.scope().present.extend(present);
+    }
+
+    /// An expression as the statement has it.
+    pub(super) fn written(&self, expr: &Expr) -> &str {
+        self.text.get(expr.span.clone()).unwrap_or_default()
     }
 
     /// The innermost level.
@@ -108,6 +161,11 @@ impl Analyzer<'_> {
         let scope = self.scope();
         let facts = narrow::when_true(scope, condition);
         scope.keep_only(facts);
+        let mut found = Vec::new();
+        narrow::expressions_when_true(condition, &mut found);
+        let present: Vec<String> =
+            found.into_iter().filter(|expr| is_repeatable(expr)).map(|expr| self.written(expr).to_owned()).collect();
+        self.scope().present.extend(present);
     }
 
     pub(super) fn result_columns(&mut self, columns: &[ResultColumn]) -> Vec<Output> {
@@ -126,7 +184,7 @@ impl Analyzer<'_> {
                             }
                             let merged = scope.merged.iter().find(|merged| merged.parts.first() == Some(&(index, position)));
                             let ty = merged.map_or_else(|| scope.ty(index, position), |merged| scope.merged_ty(merged));
-                            outputs.push(Output { name: Some(column.name.clone()), ty, span: span.clone() });
+                            outputs.push(Output { name: Some(column.name.clone()), ty, span: span.clone(), aliased: false });
                         }
                     }
                 }
@@ -137,7 +195,12 @@ impl Analyzer<'_> {
                             for (position, column) in scope.relations[index].columns.iter().enumerate() {
                                 if !column.hidden {
                                     let ty = scope.ty(index, position);
-                                    outputs.push(Output { name: Some(column.name.clone()), ty, span: table.span.clone() });
+                                    outputs.push(Output {
+                                        name: Some(column.name.clone()),
+                                        ty,
+                                        span: table.span.clone(),
+                                        aliased: false,
+                                    });
                                 }
                             }
                         }
@@ -152,7 +215,7 @@ impl Analyzer<'_> {
                         _ => None,
                     };
                     let span = alias.as_ref().map_or_else(|| expr.span.clone(), |alias| alias.span.clone());
-                    outputs.push(Output { name, ty, span });
+                    outputs.push(Output { name, ty, span, aliased: alias.is_some() });
                 }
             }
         }
@@ -163,6 +226,8 @@ impl Analyzer<'_> {
     pub(super) fn source(&mut self, source: &Source, scope: &mut Scope) {
         match source {
             Source::Table { name, alias, arguments, .. } => {
+                let shown = alias.as_ref().unwrap_or(name).text.clone();
+                let function = function_columns(&name.text);
                 if let Some(arguments) = arguments {
                     // What stands to the left can be an argument.
                     self.scopes.push(scope.clone());
@@ -171,19 +236,20 @@ impl Analyzer<'_> {
                         self.expr_as(argument, &want);
                     }
                     self.scopes.pop();
-                    if !name.is("json_each") && !name.is("json_tree") {
-                        let help = "only `json_each` and `json_tree` are understood yet".to_owned();
-                        self.error(
-                            code::UNSUPPORTED,
-                            format!("the table function `{}` is not understood", name.text),
-                            &name.span,
-                            "its columns have no types",
-                            help,
-                        );
+                    let Some(columns) = function else {
+                        let names: Vec<String> = function_names().collect();
+                        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                        let help = suggestion(&name.text, "table functions", &names);
+                        let message = format!("D1 has no table function `{}`", name.text);
+                        self.error(code::UNKNOWN_TABLE, message, &name.span, "not allowed or not known", help);
                         return;
-                    }
-                    let shown = alias.as_ref().unwrap_or(name).text.clone();
-                    scope.relations.push(Relation { name: shown, columns: json_columns(), outer: false, has_rowid: false });
+                    };
+                    scope.relations.push(Relation { name: shown, columns, outer: false, has_rowid: false });
+                    return;
+                }
+                // `FROM pragma_table_list` needs no parentheses.
+                if let (Some(columns), None) = (function, self.catalog.table(&name.text)) {
+                    scope.relations.push(Relation { name: shown, columns, outer: false, has_rowid: false });
                     return;
                 }
                 if let Some(relation) = self.relation(name, alias.as_ref()) {
@@ -192,10 +258,7 @@ impl Analyzer<'_> {
             }
             Source::Select { select, alias, .. } => {
                 let outputs = self.select(select);
-                let columns = outputs
-                    .into_iter()
-                    .map(|output| RelationColumn { name: output.name.unwrap_or_default(), ty: output.ty, hidden: false })
-                    .collect();
+                let columns = relation_columns(self.text, outputs);
                 let name = alias.as_ref().map(|alias| alias.text.clone()).unwrap_or_default();
                 scope.relations.push(Relation { name, columns, outer: false, has_rowid: false });
             }
@@ -242,7 +305,7 @@ impl Analyzer<'_> {
 
     /// The columns that USING or NATURAL makes one.
     fn merge(&mut self, join: &Join, scope: &mut Scope, before: usize, middle: usize) {
-        let names: Vec<super::ast::Ident> = if join.natural {
+        let names: Vec<Ident> = if join.natural {
             let on_left = |name: &str| {
                 scope.relations[before..middle].iter().any(|relation| {
                     relation.columns.iter().any(|column| !column.hidden && column.name.eq_ignore_ascii_case(name))
@@ -251,7 +314,7 @@ impl Analyzer<'_> {
             let right = scope.relations[middle..].iter().flat_map(|relation| &relation.columns);
             right
                 .filter(|column| !column.hidden && on_left(&column.name))
-                .map(|column| super::ast::Ident { text: column.name.clone(), span: 0..0 })
+                .map(|column| Ident { text: column.name.clone(), span: 0..0 })
                 .collect()
         } else {
             join.using.clone()
@@ -293,6 +356,28 @@ fn keep_base(scope: &mut Scope, facts: &[(usize, usize)], from: usize) {
     }
 }
 
+/// Whether an expression gives the same value wherever it stands in one row: a call or an operator
+/// over columns, no subquery and nothing random.
+fn is_repeatable(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Function(function) => {
+            let random = ["random", "randomblob", "changes", "total_changes", "last_insert_rowid"];
+            !random.iter().any(|name| function.name.is(name))
+                && function.over.is_none()
+                && function.arguments.iter().all(is_repeatable)
+        }
+        ExprKind::Column { .. }
+        | ExprKind::Integer
+        | ExprKind::Float
+        | ExprKind::String(_)
+        | ExprKind::Blob
+        | ExprKind::Parameter(_) => true,
+        ExprKind::Unary(_, operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => is_repeatable(operand),
+        ExprKind::Binary(_, left, right) => is_repeatable(left) && is_repeatable(right),
+        _ => false,
+    }
+}
+
 /// Whether an expression calls an aggregate at its own level.
 pub(super) fn is_aggregate(expr: &Expr) -> bool {
     use super::functions::{self, Kind};
@@ -312,7 +397,7 @@ pub(super) fn is_aggregate(expr: &Expr) -> bool {
         }
         ExprKind::Between { operand, low, high, .. } => is_aggregate(operand) || is_aggregate(low) || is_aggregate(high),
         ExprKind::In { operand, list, .. } => {
-            is_aggregate(operand) || matches!(list, super::ast::InList::Exprs(items) if any(items))
+            is_aggregate(operand) || matches!(list, crate::syntax::ast::InList::Exprs(items) if any(items))
         }
         ExprKind::Case { operand, arms, otherwise } => {
             operand.as_deref().is_some_and(is_aggregate)

@@ -1,11 +1,12 @@
 //! What an expression can hold: storage classes, whether NULL, and what is known besides.
 
-use crate::schema::Column;
+use crate::schema::{Checked, Column};
 
-/// A set of SQLite's storage classes, and one refinement of REAL.
+/// A set of SQLite's storage classes, with two refinements of REAL.
 ///
 /// D1 binds every number as REAL, so a whole number that came in as a parameter is a REAL that is
-/// whole: it stays whole under `+`, `-` and `*`, and does not under `/`.
+/// whole: it stays whole under `+`, `-` and `*`, and does not under `/`. Integers that outgrow 64
+/// bits become a REAL, too: one that is beyond what an `i64` of ours carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Storage(u8);
 
@@ -22,8 +23,14 @@ impl Storage {
     pub const BLOB: Self = Self(8);
     /// REAL that is whole.
     pub const WHOLE: Self = Self(16);
+    /// REAL that integers became when they outgrew 64 bits.
+    pub const OUTGROWN: Self = Self(32);
     /// Any value.
     pub const ANY: Self = Self(15);
+    /// INTEGER, or REAL that stands for one.
+    pub const INTEGRAL: Self = Self(1 | 16 | 32);
+    /// Any number.
+    pub const NUMERIC: Self = Self(1 | 2 | 16 | 32);
 
     /// Either.
     #[must_use]
@@ -43,10 +50,22 @@ impl Storage {
         self.0 & other.0 != 0
     }
 
-    /// INTEGER, or REAL that is whole.
-    pub const INTEGRAL: Self = Self(17);
-    /// Any number.
-    pub const NUMERIC: Self = Self(19);
+    /// The classes that are in `other`, too.
+    #[must_use]
+    pub const fn only(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What SQLite calls each class of the set.
+    pub fn classes(self) -> impl Iterator<Item = &'static str> {
+        let real = Self::REAL.or(Self::WHOLE).or(Self::OUTGROWN);
+        // A whole number that came in as a parameter is an INTEGER wherever numbers are not bound as REAL.
+        let integer = Self::INTEGER.or(Self::WHOLE);
+        [(integer, "INTEGER"), (real, "REAL"), (Self::TEXT, "TEXT"), (Self::BLOB, "BLOB")]
+            .into_iter()
+            .filter(move |(class, _)| self.meets(*class))
+            .map(|(_, name)| name)
+    }
 }
 
 /// What is known of a value besides its storage.
@@ -57,6 +76,8 @@ pub enum Domain {
     Any,
     /// 0 or 1.
     Boolean,
+    /// One of the texts of a CHECK, by its number in the catalog.
+    Choice(u32),
 }
 
 /// The type of an expression.
@@ -134,7 +155,12 @@ impl Ty {
     /// What a column of a table gives.
     #[must_use]
     pub fn of_column(table: &str, column: &Column) -> Self {
-        let (storage, domain) = declared(&column.declared, column.strict);
+        let (storage, mut domain) = declared(&column.declared, column.strict);
+        match column.checked {
+            Checked::Boolean => domain = Domain::Boolean,
+            Checked::Choice(number) => domain = Domain::Choice(number),
+            Checked::Any => {}
+        }
         let ty = Self { domain, origin: Some(format!("{table}.{}", column.name)), ..Self::new(storage) };
         if column.not_null { ty } else { ty.or_null("the column has no NOT NULL") }
     }
@@ -161,6 +187,33 @@ pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
         _ => Storage::INTEGER.or(Storage::REAL),
     };
     (storage, Domain::Any)
+}
+
+/// What a value becomes in a column of a declared type.
+#[must_use]
+pub(super) fn converted(storage: Storage, declared: &str) -> Storage {
+    let has = |part: &str| declared.to_ascii_uppercase().contains(part);
+    let number = Storage::INTEGER.or(Storage::REAL);
+    if has("INT") {
+        // Below.
+    } else if has("CHAR") || has("CLOB") || has("TEXT") {
+        let others = if storage.meets(Storage::BLOB) { Storage::BLOB } else { Storage::NONE };
+        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) { others.or(Storage::TEXT) } else { others };
+    } else if declared.is_empty() || has("BLOB") {
+        return storage;
+    } else if has("REAL") || has("FLOA") || has("DOUB") {
+        let others = storage.only(Storage::TEXT.or(Storage::BLOB));
+        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) { others.or(Storage::REAL) } else { others };
+    }
+    // INTEGER and NUMERIC: a text that looks like a number becomes one, a whole REAL an INTEGER.
+    let kept = storage.only(Storage::INTEGER.or(Storage::OUTGROWN).or(Storage::TEXT).or(Storage::BLOB));
+    if storage.meets(Storage::TEXT.or(Storage::REAL)) {
+        kept.or(number)
+    } else if storage.meets(Storage::WHOLE) {
+        kept.or(Storage::INTEGER).or(Storage::OUTGROWN)
+    } else {
+        kept
+    }
 }
 
 /// What CAST to a type gives.

@@ -3,11 +3,12 @@
 use crate::report::{code, suggestion};
 use crate::schema::{Column, Table, TableKind};
 
-use super::analyzer::{Analyzer, Output, columns};
-use super::ast::{Assignment, Core, Delete, Expr, ExprKind, Ident, Insert, ResultColumn, Select, Update};
+use super::analyzer::{Analyzer, Output};
 use super::parameters::{Nulls, Want};
 use super::scope::{Relation, Scope};
-use super::types::Ty;
+use super::types::{Storage, Ty};
+use super::virtual_tables::stored_columns;
+use crate::syntax::ast::{Assignment, Core, Delete, Expr, ExprKind, Ident, Insert, ResultColumn, Select, Update};
 
 impl<'a> Analyzer<'a> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Vec<Output> {
@@ -24,9 +25,9 @@ impl<'a> Analyzer<'a> {
             self.missing_columns(table, &written, insert);
         }
         let mut scope = Scope::default();
-        scope.relations.push(own(table, insert.alias.as_ref()));
+        scope.relations.push(self.own(table, insert.alias.as_ref()));
         // In DO UPDATE, the row that could not be inserted. A column that SQLite would have filled can be NULL there.
-        let mut excluded = own(table, None);
+        let mut excluded = self.own(table, None);
         excluded.name = "excluded".to_owned();
         excluded.has_rowid = false;
         for (relation, column) in excluded.columns.iter_mut().zip(&table.columns) {
@@ -53,23 +54,30 @@ impl<'a> Analyzer<'a> {
         self.returning(scope, &insert.returning)
     }
 
-    /// A table that can be written.
+    /// A table that can be written; SQLite says which views can.
     fn target(&mut self, name: &Ident) -> Option<&'a Table> {
         let table = self.table(name)?;
-        if matches!(table.kind, TableKind::View(_)) {
-            let help = "write to its tables instead".to_owned();
-            self.error(
-                code::UNSUPPORTED,
-                format!("`{}` is a view", name.text),
-                &name.span,
-                "writing to a view is not understood",
-                help,
-            );
-            return None;
-        }
-        self.tables.insert(table.name.clone());
+        self.note(&table.name, &table.name);
         // The catalog outlives the walk.
         Some(table)
+    }
+
+    /// The relation of a table that is written.
+    fn own(&mut self, table: &Table, alias: Option<&Ident>) -> Relation {
+        let name = alias.map_or_else(|| table.name.clone(), |alias| alias.text.clone());
+        let columns = match &table.kind {
+            TableKind::Table => self.columns(table),
+            TableKind::Virtual(module, arguments) => self.virtual_columns(table, module, arguments),
+            // What a trigger does in place of the write is not known.
+            TableKind::View(_) => {
+                let mut columns = stored_columns(table);
+                for column in &mut columns {
+                    column.ty = Ty::new(Storage::ANY).or_null("it is written to a view");
+                }
+                columns
+            }
+        };
+        Relation { name, columns, outer: false, has_rowid: table.has_rowid }
     }
 
     /// The columns that an INSERT writes, by name or all of them.
@@ -77,11 +85,11 @@ impl<'a> Analyzer<'a> {
         if insert.columns.is_empty() {
             return table.columns.iter().filter(|column| !column.generated && !column.hidden).map(Some).collect();
         }
-        insert.columns.iter().map(|name| self.written(table, name)).collect()
+        insert.columns.iter().map(|name| self.written_column(table, name)).collect()
     }
 
     /// The column of a name that is written; `None` for the rowid and for a mistake.
-    fn written<'t>(&mut self, table: &'t Table, name: &Ident) -> Option<&'t Column> {
+    fn written_column<'t>(&mut self, table: &'t Table, name: &Ident) -> Option<&'t Column> {
         let column = table.columns.iter().find(|column| name.is(&column.name));
         match column {
             Some(column) if column.generated => {
@@ -179,7 +187,7 @@ impl<'a> Analyzer<'a> {
 
     fn assignments(&mut self, table: &Table, set: &[Assignment]) {
         for assignment in set {
-            let columns: Vec<Option<&Column>> = assignment.columns.iter().map(|name| self.written(table, name)).collect();
+            let columns: Vec<Option<&Column>> = assignment.columns.iter().map(|name| self.written_column(table, name)).collect();
             match (columns.as_slice(), &assignment.value.kind) {
                 ([column], _) => self.assigned(table, *column, &assignment.value),
                 (columns, ExprKind::Row(values)) => {
@@ -198,8 +206,8 @@ impl<'a> Analyzer<'a> {
         self.enter(&update.ctes, update.recursive);
         let Some(table) = self.target(&update.table) else { return Vec::new() };
         let mut scope = Scope::default();
-        scope.relations.push(own(table, update.alias.as_ref()));
-        let target = scope.clone();
+        scope.relations.push(self.own(table, update.alias.as_ref()));
+        let mut target = scope.clone();
         if let Some(from) = &update.from {
             self.source(from, &mut scope);
         }
@@ -213,8 +221,15 @@ impl<'a> Analyzer<'a> {
             self.expr(expr);
         }
         self.limits(update.limits.iter());
-        self.scopes.pop();
-        // The new row: what WHERE tells of the old one does not hold.
+        let scope = self.scopes.pop();
+        // The new row: what WHERE tells of the old one holds for what is not written.
+        if let Some(scope) = scope.filter(|_| !table.has_triggers) {
+            let written = |column: &Column| {
+                column.generated || update.set.iter().flat_map(|set| &set.columns).any(|name| name.is(&column.name))
+            };
+            let kept = |fact: &&(usize, usize)| fact.0 == 0 && !table.columns.get(fact.1).is_none_or(written);
+            target.facts = scope.facts.iter().filter(kept).copied().collect();
+        }
         self.returning(target, &update.returning)
     }
 
@@ -222,7 +237,7 @@ impl<'a> Analyzer<'a> {
         self.enter(&delete.ctes, delete.recursive);
         let Some(table) = self.target(&delete.table) else { return Vec::new() };
         let mut scope = Scope::default();
-        scope.relations.push(own(table, delete.alias.as_ref()));
+        scope.relations.push(self.own(table, delete.alias.as_ref()));
         self.scopes.push(scope.clone());
         if let Some(filter) = &delete.filter {
             self.expr(filter);
@@ -245,12 +260,6 @@ impl<'a> Analyzer<'a> {
         self.scopes.pop();
         outputs
     }
-}
-
-/// The relation of a table that is written.
-fn own(table: &Table, alias: Option<&Ident>) -> Relation {
-    let name = alias.map_or_else(|| table.name.clone(), |alias| alias.text.clone());
-    Relation { name, columns: columns(table), outer: false, has_rowid: table.has_rowid }
 }
 
 /// `excluded.x` and `x` share every name; only the qualified form means `excluded`.

@@ -23,7 +23,7 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    fn what(&self) -> &'static str {
+    pub(crate) fn what(&self) -> &'static str {
         match self {
             Self::Null => "NULL",
             Self::Integer(_) => "INTEGER",

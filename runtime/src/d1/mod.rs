@@ -8,6 +8,7 @@
 //! <https://developers.cloudflare.com/d1/>
 
 mod batch;
+mod choice;
 mod decode;
 mod encode;
 mod json;
@@ -20,6 +21,8 @@ use crate::error::{Failure, Kind, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
+pub use choice::UnknownText;
+pub(crate) use choice::{choose, choose_cell};
 pub(crate) use decode::Cells;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub use encode::Parameter;

@@ -1,4 +1,4 @@
 -- name: one :many
 SELECT id FROM users WHERE email = :x OR age = :x;
 -- name: two :many
-SELECT :y AS nothing;
+SELECT id FROM users WHERE email IN (:y) OR email = :y;

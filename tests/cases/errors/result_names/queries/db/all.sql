@@ -1,5 +1,5 @@
 -- name: one :many
-SELECT count(*) FROM users;
+SELECT *, name AS id FROM users;
 -- name: two :many
 SELECT u.id, p.id FROM users u JOIN posts p ON p.author = u.id;
 -- name: three :many

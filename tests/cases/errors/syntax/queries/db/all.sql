@@ -3,7 +3,7 @@ SELECT id FORM users;
 -- name: two :many
 SELECT id FROM users WHERE;
 -- name: three :exec
-CREATE TABLE x (y);
+CREATE TEMP TABLE x (y);
 -- name: four :many
 SELECT sqlite_version() AS v;
 -- name: five :many

@@ -2,7 +2,7 @@
 
 use bindery_sqlite::token::Kind;
 
-use super::super::ast::{Expr, ExprKind, Function, Ident, InList, Operator, Window};
+use super::ast::{Expr, ExprKind, Function, Ident, InList, Operator, Window};
 use super::{MAX_DEPTH, Parsed, Parser, Unparsed, unquote};
 
 // How tightly operators bind, from the loosest.
@@ -146,15 +146,16 @@ impl Parser<'_> {
                 self.expect(")")?;
                 list
             } else {
-                InList::Table(self.name()?)
+                InList::Table(Box::new(self.table_source()?))
             };
             return Ok(ExprKind::In { operand: left, list, negated });
         }
         // LIKE, GLOB, MATCH or REGEXP.
+        let matches = self.is("match");
         self.position += 1;
         let pattern = Box::new(self.climb(COMPARISON)?);
         let escape = if self.accept("escape") { Some(Box::new(self.climb(COMPARISON)?)) } else { None };
-        Ok(ExprKind::Like { left, pattern, escape, negated })
+        Ok(ExprKind::Like { left, matches, pattern, escape, negated })
     }
 
     pub(super) fn unary(&mut self) -> Parsed<Expr> {
@@ -313,20 +314,21 @@ impl Parser<'_> {
             self.expect(")")?;
         }
         let over = if self.accept("over") {
-            Some(if self.is("(") {
-                self.window()?
-            } else {
-                self.name()?;
-                Window::default()
-            })
+            Some(if self.is("(") { self.window()? } else { Window { base: Some(self.name()?), ..Window::default() } })
         } else {
             None
         };
-        if name.is("iif") && (2..=3).contains(&arguments.len()) {
-            // What SQLite makes of it, too.
+        if name.is("iif") && arguments.len() >= 2 {
+            // What SQLite makes of it, too: pairs of condition and value, then the rest.
+            let mut arms = Vec::new();
             let mut parts = arguments.into_iter();
-            let arm = parts.next().zip(parts.next());
-            return Ok(ExprKind::Case { operand: None, arms: arm.into_iter().collect(), otherwise: parts.next().map(Box::new) });
+            let otherwise = loop {
+                match (parts.next(), parts.next()) {
+                    (Some(condition), Some(value)) => arms.push((condition, value)),
+                    (rest, _) => break rest.map(Box::new),
+                }
+            };
+            return Ok(ExprKind::Case { operand: None, arms, otherwise });
         }
         Ok(ExprKind::Function(Box::new(Function { name, arguments, star, order_by, filter, over })))
     }
@@ -336,7 +338,7 @@ impl Parser<'_> {
         self.expect("(")?;
         let mut window = Window::default();
         if !["partition", "order", "rows", "range", "groups", ")"].iter().any(|word| self.is(word)) {
-            self.name()?;
+            window.base = Some(self.name()?);
         }
         if self.accept("partition") {
             self.expect("by")?;
@@ -344,27 +346,49 @@ impl Parser<'_> {
         }
         window.exprs.extend(self.order_by()?);
         if self.accept("rows") || self.accept("range") || self.accept("groups") {
-            let bounds = if self.accept("between") { 2 } else { 1 };
-            for index in 0..bounds {
-                if index == 1 {
-                    self.expect("and")?;
-                }
-                if self.accept("unbounded") || self.accept("current") {
-                    let _which = self.accept("preceding") || self.accept("following") || self.accept("row");
-                } else {
-                    let bound = self.climb(COMPARISON)?;
-                    window.bounds.push(bound);
-                    let _which = self.accept("preceding") || self.accept("following");
-                }
-            }
-            if self.accept("exclude") {
-                while self.peek().is_some() && !self.is(")") {
-                    self.position += 1;
-                }
-            }
+            self.frame(&mut window)?;
         }
         self.expect(")")?;
         Ok(window)
+    }
+
+    /// `BETWEEN 1 PRECEDING AND CURRENT ROW`, or the first bound alone.
+    fn frame(&mut self, window: &mut Window) -> Parsed<()> {
+        let between = self.accept("between");
+        let starts_after = self.bound(window)?;
+        let ends_before = if between {
+            self.expect("and")?;
+            self.bound(window)?
+        } else {
+            // The frame ends with the current row.
+            std::cmp::Ordering::Equal
+        };
+        window.may_be_empty = starts_after.is_gt() || ends_before.is_lt();
+        if self.accept("exclude") {
+            window.may_be_empty = true;
+            while self.peek().is_some() && !self.is(")") {
+                self.position += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// A bound of a frame: before, at or after the current row.
+    fn bound(&mut self, window: &mut Window) -> Parsed<std::cmp::Ordering> {
+        use std::cmp::Ordering;
+        if self.accept("current") {
+            self.expect("row")?;
+            return Ok(Ordering::Equal);
+        }
+        if !self.accept("unbounded") {
+            let bound = self.climb(COMPARISON)?;
+            window.bounds.push(bound);
+        }
+        if self.accept("preceding") {
+            return Ok(Ordering::Less);
+        }
+        self.expect("following")?;
+        Ok(Ordering::Greater)
     }
 
     pub(super) fn column(&mut self) -> Parsed<ExprKind> {

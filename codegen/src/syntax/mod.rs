@@ -1,4 +1,4 @@
-//! SQLite's grammar for the statements a query can be: text in, a tree with spans out.
+//! SQLite's grammar for the statements a query can be, and for the tables they meet: text in, a tree with spans out.
 //!
 //! By recursive descent over the tokens of [`bindery_sqlite::token`], with SQLite's precedence.
 //! SQLite itself judges the text afterwards, so this accepts a little more than SQLite does and
@@ -6,12 +6,16 @@
 //!
 //! <https://www.sqlite.org/syntaxdiagrams.html>
 
+pub(crate) mod ast;
 mod expr;
 mod statement;
+mod table;
+
+pub(crate) use table::{parse_table, parse_virtual};
 
 use bindery_sqlite::token::{Kind, Token, tokenize};
 
-use super::ast::{Bytes, Ident, Parameter, Select, Statement};
+use ast::{Bytes, Ident, Parameter, Select, Statement};
 
 /// D1 refuses deeper expressions; a bound here keeps hostile text from the end of the stack.
 const MAX_DEPTH: usize = 100;
@@ -42,14 +46,7 @@ pub(crate) fn parse_view(text: &str) -> Parsed<(Vec<Ident>, Select)> {
     parser.expect("create")?;
     let _temporary = parser.accept("temp") || parser.accept("temporary");
     parser.expect("view")?;
-    if parser.accept("if") {
-        parser.expect("not")?;
-        parser.expect("exists")?;
-    }
-    parser.name()?;
-    if parser.accept(".") {
-        parser.name()?;
-    }
+    parser.created_name()?;
     let columns = if parser.is("(") { parser.names_in_parentheses()? } else { Vec::new() };
     parser.expect("as")?;
     Ok((columns, parser.select()?))

@@ -24,6 +24,8 @@ pub(crate) enum Statement {
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
+    /// CREATE, PRAGMA and the rest: SQLite alone judges them.
+    Other,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -57,7 +59,7 @@ pub(crate) struct Query {
     pub(crate) filter: Option<Expr>,
     pub(crate) group_by: Vec<Expr>,
     pub(crate) having: Option<Expr>,
-    pub(crate) windows: Vec<Window>,
+    pub(crate) windows: Vec<(Ident, Window)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +103,8 @@ pub(crate) enum JoinKind {
 pub(crate) struct Insert {
     pub(crate) ctes: Vec<Cte>,
     pub(crate) recursive: bool,
-    pub(crate) replaces: bool,
+    /// Whether a row that a constraint refuses is left out: OR IGNORE.
+    pub(crate) ignores: bool,
     pub(crate) table: Ident,
     pub(crate) alias: Option<Ident>,
     pub(crate) columns: Vec<Ident>,
@@ -184,8 +187,11 @@ pub(crate) enum ExprKind {
         right: Box<Expr>,
         negated: bool,
     },
+    /// `LIKE`, `GLOB`, `MATCH` and `REGEXP`.
     Like {
         left: Box<Expr>,
+        /// Whether it is MATCH, which asks a full-text table.
+        matches: bool,
         pattern: Box<Expr>,
         escape: Option<Box<Expr>>,
         negated: bool,
@@ -219,7 +225,7 @@ pub(crate) enum ExprKind {
 pub(crate) enum InList {
     Exprs(Vec<Expr>),
     Select(Box<Select>),
-    Table(Ident),
+    Table(Box<Source>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,12 +262,16 @@ pub(crate) struct Function {
     pub(crate) over: Option<Window>,
 }
 
-/// What a window reads besides the rows: its name if it has one, and every expression in it.
+/// What a window reads besides the rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Window {
+    /// The window of the WINDOW clause that it is, or builds on.
+    pub(crate) base: Option<Ident>,
     pub(crate) exprs: Vec<Expr>,
     /// The bounds of the frame: parameters in it are whole numbers.
     pub(crate) bounds: Vec<Expr>,
+    /// Whether the frame can leave out the very row that it is for.
+    pub(crate) may_be_empty: bool,
 }
 
 /// A parameter of a statement, in the order of first use.

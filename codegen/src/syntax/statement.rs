@@ -1,10 +1,32 @@
 //! SELECT, INSERT, UPDATE and DELETE, with their clauses.
 
-use super::super::ast::{
+use super::ast::{
     Assignment, Core, Cte, Delete, Expr, Ident, Insert, Join, JoinKind, Query, ResultColumn, Select, Source, Statement, Update,
     Upsert,
 };
+use bindery_sqlite::token::Kind;
+
 use super::{Parsed, Parser};
+
+/// How statements begin that no row type hangs on.
+const OTHERS: [&str; 16] = [
+    "alter",
+    "analyze",
+    "attach",
+    "begin",
+    "commit",
+    "create",
+    "detach",
+    "drop",
+    "end",
+    "explain",
+    "pragma",
+    "reindex",
+    "release",
+    "rollback",
+    "savepoint",
+    "vacuum",
+];
 
 impl Parser<'_> {
     pub(super) fn statement(&mut self) -> Parsed<Statement> {
@@ -18,8 +40,21 @@ impl Parser<'_> {
         } else if self.is("select") || self.is("values") {
             let select = self.select_body()?;
             Ok(Statement::Select(Box::new(Select { ctes, recursive, ..select })))
+        } else if ctes.is_empty() && OTHERS.iter().any(|word| self.is(word)) {
+            self.other();
+            Ok(Statement::Other)
         } else {
             Err(self.wanted("SELECT, INSERT, UPDATE, DELETE, VALUES or WITH"))
+        }
+    }
+
+    /// A statement that SQLite alone judges: only its parameters are read.
+    fn other(&mut self) {
+        while let Some(token) = self.peek().cloned() {
+            if token.kind == Kind::Parameter {
+                self.parameter(self.slice(&token), token.span);
+            }
+            self.position += 1;
         }
     }
 
@@ -92,9 +127,9 @@ impl Parser<'_> {
         let mut windows = Vec::new();
         if self.accept("window") {
             windows = self.list(|parser| {
-                parser.name()?;
+                let name = parser.name()?;
                 parser.expect("as")?;
-                parser.window()
+                Ok((name, parser.window()?))
             })?;
         }
         Ok(Core::Query(Box::new(Query { columns, from, filter, group_by, having, windows })))
@@ -201,6 +236,16 @@ impl Parser<'_> {
             self.expect(")")?;
             return Ok(source);
         }
+        let mut source = self.table_source()?;
+        if let Source::Table { alias, .. } = &mut source {
+            *alias = self.alias()?;
+        }
+        self.indexed()?;
+        Ok(source)
+    }
+
+    /// `[schema.]name[(arguments)]`
+    pub(super) fn table_source(&mut self) -> Parsed<Source> {
         let mut name = self.name()?;
         let mut schema = None;
         if self.accept(".") {
@@ -212,21 +257,14 @@ impl Parser<'_> {
             arguments = Some(if self.is(")") { Vec::new() } else { self.list(Self::expr)? });
             self.expect(")")?;
         }
-        let alias = self.alias()?;
-        if self.accept("not") {
-            self.expect("indexed")?;
-        } else if self.accept("indexed") {
-            self.expect("by")?;
-            self.name()?;
-        }
-        Ok(Source::Table { schema, name, alias, arguments })
+        Ok(Source::Table { schema, name, alias: None, arguments })
     }
 
     pub(super) fn insert(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Insert> {
-        let mut replaces = self.accept("replace");
-        if !replaces {
+        let mut ignores = false;
+        if !self.accept("replace") {
             self.expect("insert")?;
-            replaces = self.or_action()?;
+            ignores = self.or_action()?;
         }
         self.expect("into")?;
         let (table, alias) = self.target()?;
@@ -262,18 +300,18 @@ impl Parser<'_> {
             upserts.push(Upsert { target, target_filter, set, filter });
         }
         let returning = self.returning()?;
-        Ok(Insert { ctes, recursive, replaces, table, alias, columns, source, upserts, returning })
+        Ok(Insert { ctes, recursive, ignores, table, alias, columns, source, upserts, returning })
     }
 
-    /// `OR REPLACE` and its kin; true for REPLACE.
+    /// `OR IGNORE` and its kin; true for IGNORE.
     pub(super) fn or_action(&mut self) -> Parsed<bool> {
         if !self.accept("or") {
             return Ok(false);
         }
-        if self.accept("replace") {
+        if self.accept("ignore") {
             return Ok(true);
         }
-        for action in ["rollback", "abort", "fail", "ignore"] {
+        for action in ["rollback", "abort", "fail", "replace"] {
             if self.accept(action) {
                 return Ok(false);
             }

@@ -1,0 +1,36 @@
+//! `cargo bindery check`
+
+use std::process::ExitCode;
+
+use bindery_codegen::report::{self, Severity};
+use bindery_codegen::{Errors, Sources, compile};
+use clap::ArgMatches;
+
+use crate::{print, project, wants_json};
+
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
+    let path = project::manifest(matches)?;
+    let mut errors = Errors::default();
+    let mut sources = Sources::default();
+    let project = compile(&mut errors, &mut sources, &path);
+    let queries: usize = project
+        .iter()
+        .flat_map(|project| &project.bindings)
+        .filter_map(|bound| bound.database.as_ref())
+        .map(|database| database.methods.len())
+        .sum();
+    let sorted = errors.sorted();
+    for diagnostic in &sorted {
+        if wants_json(matches) {
+            print(&project::diagnostic(diagnostic, &sources).to_string())?;
+        } else {
+            print(&format!("{}\n", report::render(diagnostic, &sources)))?;
+        }
+    }
+    let warnings = sorted.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count();
+    if !wants_json(matches) {
+        print(&format!("{queries} queries, {} errors, {warnings} warnings", errors.count()))?;
+    }
+    let denied = matches.get_flag("deny-warnings") && warnings > 0;
+    Ok(if errors.is_empty() && !denied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,133 @@
+//! CREATE TABLE, for what no pragma tells: CHECKs, collations and generated columns.
+//!
+//! SQLite has accepted the text already. What stands between the parts that matter is passed over.
+
+use super::ast::{Expr, Ident};
+use super::{Parsed, Parser};
+
+/// What a CREATE TABLE statement says of its columns.
+#[derive(Debug, Default)]
+pub(crate) struct Definition {
+    pub(crate) columns: Vec<ColumnDefinition>,
+    /// Every CHECK, of a column or of the table.
+    pub(crate) checks: Vec<Expr>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ColumnDefinition {
+    pub(crate) name: Ident,
+    pub(crate) collation: Option<String>,
+    /// What a generated column computes.
+    pub(crate) generated: Option<Expr>,
+}
+
+/// Words that open a constraint of the table where a column could stand.
+const TABLE_CONSTRAINTS: [&str; 5] = ["constraint", "primary", "unique", "check", "foreign"];
+
+/// Parses a CREATE TABLE statement.
+pub(crate) fn parse_table(text: &str) -> Parsed<Definition> {
+    let mut parser = Parser::new(text);
+    parser.expect("create")?;
+    let _temporary = parser.accept("temp") || parser.accept("temporary");
+    parser.expect("table")?;
+    parser.created_name()?;
+    let mut definition = Definition::default();
+    if !parser.accept("(") {
+        // CREATE TABLE ... AS SELECT has no constraints.
+        return Ok(definition);
+    }
+    loop {
+        if TABLE_CONSTRAINTS.iter().any(|word| parser.is(word)) {
+            parser.constraints(&mut definition.checks, &mut None)?;
+        } else {
+            let name = parser.name()?;
+            let mut column = Some(ColumnDefinition { name, collation: None, generated: None });
+            parser.constraints(&mut definition.checks, &mut column)?;
+            definition.columns.extend(column);
+        }
+        if !parser.accept(",") {
+            break;
+        }
+    }
+    parser.expect(")")?;
+    Ok(definition)
+}
+
+/// The module of a CREATE VIRTUAL TABLE statement, and its arguments as written.
+pub(crate) fn parse_virtual(text: &str) -> Parsed<(String, Vec<String>)> {
+    let mut parser = Parser::new(text);
+    parser.expect("create")?;
+    parser.expect("virtual")?;
+    parser.expect("table")?;
+    parser.created_name()?;
+    parser.expect("using")?;
+    let module = parser.name()?.text.to_ascii_lowercase();
+    let mut arguments = Vec::new();
+    if parser.accept("(") {
+        loop {
+            let start = parser.start();
+            while !(parser.is(",") || parser.is(")")) && parser.peek().is_some() {
+                parser.skip();
+            }
+            arguments.push(text.get(start..parser.end()).unwrap_or_default().trim().to_owned());
+            if !parser.accept(",") {
+                break;
+            }
+        }
+    }
+    Ok((module, arguments))
+}
+
+impl Parser<'_> {
+    /// `[IF NOT EXISTS] [schema.]name`
+    pub(super) fn created_name(&mut self) -> Parsed<()> {
+        if self.accept("if") {
+            self.expect("not")?;
+            self.expect("exists")?;
+        }
+        self.name()?;
+        if self.accept(".") {
+            self.name()?;
+        }
+        Ok(())
+    }
+
+    /// The constraints up to the next comma or the end of the list.
+    fn constraints(&mut self, checks: &mut Vec<Expr>, column: &mut Option<ColumnDefinition>) -> Parsed<()> {
+        while self.peek().is_some() && !self.is(",") && !self.is(")") {
+            if self.is("check") && self.is_at(1, "(") {
+                self.position += 2;
+                checks.push(self.expr()?);
+                self.expect(")")?;
+            } else if self.is("as") && self.is_at(1, "(") {
+                self.position += 2;
+                let computed = self.expr()?;
+                self.expect(")")?;
+                if let Some(column) = column {
+                    column.generated = Some(computed);
+                }
+            } else if self.accept("collate") {
+                let collation = self.name()?;
+                if let Some(column) = column {
+                    column.collation = Some(collation.text);
+                }
+            } else {
+                self.skip();
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over one token, or over everything in parentheses.
+    fn skip(&mut self) {
+        let mut depth = 0_usize;
+        loop {
+            depth += usize::from(self.is("("));
+            depth = depth.saturating_sub(usize::from(self.is(")")));
+            self.position += 1;
+            if depth == 0 || self.peek().is_none() {
+                return;
+            }
+        }
+    }
+}
