@@ -46,7 +46,8 @@ pub fn tokenize(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(bytes.len() / 4);
     let mut position = 0;
     while position < bytes.len() {
-        if bytes[position].is_ascii_whitespace() {
+        // SQLite counts the vertical tab, too.
+        if bytes[position].is_ascii_whitespace() || bytes[position] == 0x0b {
             position += 1;
             continue;
         }
@@ -79,7 +80,7 @@ fn next(bytes: &[u8], start: usize) -> (Kind, usize) {
         }
         b'?' => (Kind::Parameter, run(bytes, start + 1, |byte| byte.is_ascii_digit())),
         b':' | b'@' | b'$' | b'#' => {
-            let end = run(bytes, start + 1, is_word);
+            let end = variable(bytes, start + 1);
             if end == start + 1 { (Kind::Illegal, end) } else { (Kind::Parameter, end) }
         }
         b'.' if after(1).is_ascii_digit() => number(bytes, start),
@@ -95,6 +96,22 @@ fn next(bytes: &[u8], start: usize) -> (Kind, usize) {
             (Kind::Symbol, start + 1)
         }
         _ => (Kind::Illegal, start + 1),
+    }
+}
+
+/// The end of a parameter's name: as in Tcl it may hold `::`, and end with `(text)`.
+fn variable(bytes: &[u8], start: usize) -> usize {
+    let mut end = start;
+    loop {
+        end = run(bytes, end, is_word);
+        match bytes.get(end) {
+            Some(b':') if bytes.get(end + 1) == Some(&b':') => end += 2,
+            Some(b'(') if end > start => {
+                let inner = run(bytes, end + 1, |byte| byte != b')' && !byte.is_ascii_whitespace());
+                return if bytes.get(inner) == Some(&b')') { inner + 1 } else { end };
+            }
+            _ => return end,
+        }
     }
 }
 

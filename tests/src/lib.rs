@@ -1,1 +1,6 @@
-//! Nothing: the tests are in `tests/`.
+//! What the tests in `tests/` and the programs in `src/bin/` share.
+
+pub mod generator;
+pub mod random;
+pub mod synthetic;
+pub mod world;

@@ -1,87 +1,32 @@
 //! The oracle: what the analysis promises of a query, against what real SQLite does.
 //!
-//! Every query of `cases/sql` and of the example runs over random databases that their schema permits:
-//! empty tables, NULLs wherever they are allowed, extremes. A value that contradicts its inferred type,
-//! or a NULL where none was promised, is a failure. Beside it the other way round: how many of the
-//! columns that may be NULL were seen so, for a promise of nothing is always kept.
+//! Every query of `cases/sql` and of the examples, and thousands that a generator writes, run over random
+//! databases that their schema permits: empty tables, NULLs wherever they are allowed, extremes, values of any
+//! type where the table allows them. A value that contradicts its inferred type, or a NULL where none was
+//! promised, is a failure. Beside it the other way round: how many of the columns that may be NULL were seen so,
+//! for a promise of nothing is always kept.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking, and tells its figures")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use bindery_codegen::model::{Database, Method};
-use bindery_codegen::sql::parameters::Rust;
+use bindery_codegen::model::Database;
+use bindery_codegen::schema::{Catalog, TableKind};
+use bindery_codegen::sql::{self, Query};
 use bindery_codegen::{Errors, Sources, compile, source};
-use bindery_sqlite::rusqlite::types::Value;
+use bindery_sqlite::rusqlite::types::{Value, ValueRef};
 use bindery_sqlite::rusqlite::{self, Connection};
+use bindery_tests::generator::{Generator, Relation};
+use bindery_tests::random::Random;
+use bindery_tests::world::{Stored, argument, contradiction, fill};
 
 /// Random databases for each case.
 const DATABASES: u64 = 120;
 /// Rows that are looked at of one run.
-const MOST_ROWS: u32 = 200;
+const MOST_ROWS: u32 = 500;
 /// Runs of each query over one of them.
 const RUNS: usize = 4;
-
-/// A generator that gives the same numbers on every machine (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_in(&mut self, bound: u64) -> bool {
-        self.below(bound) == 0
-    }
-
-    fn integer(&mut self) -> i64 {
-        let extremes = [0, 1, -1, i64::from(i32::MAX), 9_007_199_254_740_991, -9_007_199_254_740_991];
-        if self.one_in(6) { extremes[self.below(6) as usize] } else { self.below(12) as i64 - 2 }
-    }
-
-    fn text(&mut self) -> String {
-        let texts = [
-            "",
-            "a",
-            "b",
-            "x",
-            "ann",
-            "Ann",
-            "10",
-            "1.5",
-            "\u{1F600}",
-            "{\"a\": [1, null]}",
-            "[1, \"x\", null]",
-            "%",
-            "2024-02-30",
-        ];
-        texts[self.below(texts.len() as u64) as usize].to_owned()
-    }
-
-    /// A value of a type that a column or a parameter was given.
-    fn of(&mut self, rust: Rust) -> Value {
-        match rust {
-            Rust::Integer => Value::Integer(self.integer()),
-            Rust::Boolean => Value::Integer(self.below(2) as i64),
-            Rust::Float => Value::Real([0.0, -1.5, 1e300, 0.1][self.below(4) as usize]),
-            Rust::Text | Rust::Choice(_) => Value::Text(self.text()),
-            Rust::Blob => Value::Blob(vec![0, 255][..self.below(3) as usize].to_vec()),
-            Rust::Any => {
-                let kinds = [Rust::Integer, Rust::Float, Rust::Text, Rust::Blob];
-                let kind = kinds[self.below(4) as usize];
-                self.of(kind)
-            }
-        }
-    }
-}
 
 /// What was seen of a column that may be NULL.
 struct Column {
@@ -92,88 +37,30 @@ struct Column {
 
 #[derive(Default)]
 struct Tally {
+    rows: u64,
     values: u64,
     contradictions: Vec<String>,
     nullable: Vec<Column>,
 }
 
-/// Fills every table with random rows; those that a constraint refuses are left out.
-fn fill(random: &mut Random, database: &Database, connection: &Connection) {
-    for table in database.catalog.tables.iter().filter(|table| table.kind == bindery_codegen::schema::TableKind::Table) {
-        if table.name.starts_with("sqlite_") {
-            continue;
-        }
-        let columns: Vec<_> = table.columns.iter().filter(|column| !column.generated && !column.hidden).collect();
-        let names: Vec<String> = columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
-        let marks = vec!["?"; columns.len()].join(", ");
-        let insert = format!("INSERT OR IGNORE INTO \"{}\" ({}) VALUES ({marks})", table.name, names.join(", "));
-        for _ in 0..random.below(8) {
-            let values: Vec<Value> = columns
-                .iter()
-                .map(|column| {
-                    if !column.not_null && random.one_in(3) {
-                        return Value::Null;
-                    }
-                    if ["DATE", "TIME", "DATETIME", "TIMESTAMP"].contains(&column.declared.to_uppercase().as_str()) {
-                        // Their affinity would make a number of a text such as '10', which the docs say is an
-                        // error when it is read: a promise of the schema's author.
-                        return Value::Text("2024-02-30 10:00:00".to_owned());
-                    }
-                    let (storage, domain) = bindery_codegen::sql::types::declared(&column.declared, column.strict);
-                    random.of(Rust::of(storage, domain))
-                })
-                .collect();
-            // A CHECK or a foreign key may refuse the row: then it is one that the schema does not permit.
-            let _ = connection.execute(&insert, rusqlite::params_from_iter(values));
-        }
-    }
-}
-
-/// A parameter as D1 binds it: every number is REAL.
-fn argument(random: &mut Random, method: &Method, index: usize) -> Value {
-    let parameter = &method.query.parameters[index];
-    if parameter.nullable && random.one_in(3) {
-        return Value::Null;
-    }
-    if parameter.list {
-        let items: Vec<String> = (0..random.below(4))
-            .map(|_| match random.of(parameter.rust) {
-                Value::Integer(value) => value.to_string(),
-                Value::Real(value) => format!("{value:?}"),
-                Value::Text(text) => format!("{text:?}").replace("\\u{1f600}", "x"),
-                _ => "null".to_owned(),
-            })
-            .collect();
-        return Value::Text(format!("[{}]", items.join(",")));
-    }
-    match random.of(parameter.rust) {
-        Value::Integer(value) => Value::Real(value as f64),
-        other => other,
-    }
-}
-
-/// Whether a stored value is one of the inferred type, as the decoder would read it.
-fn fits(rust: Rust, value: &Value) -> bool {
-    const SAFE: f64 = 9_007_199_254_740_991.0;
-    match (rust, value) {
-        (Rust::Any, _) | (Rust::Float, Value::Integer(_) | Value::Real(_)) => true,
-        (Rust::Boolean, Value::Integer(0 | 1))
-        | (Rust::Text | Rust::Choice(_), Value::Text(_))
-        | (Rust::Blob, Value::Blob(_)) => true,
-        // What overflows 2^53 is an error of its own, told when it is read.
-        (Rust::Integer, Value::Integer(_)) => true,
-        (Rust::Integer, Value::Real(value)) => value.fract() == 0.0 || value.abs() > SAFE,
-        _ => false,
-    }
-}
-
-fn judge(random: &mut Random, method: &Method, connection: &Connection, tally: &mut Tally, first: usize) {
-    let Ok(mut statement) = connection.prepare_cached(&method.query.sql) else {
-        tally.contradictions.push(format!("{}: it does not prepare", method.name.field));
+/// Runs a query once, and compares every value with what was inferred of its column.
+fn judge(
+    random: &mut Random,
+    catalog: &Catalog,
+    name: &str,
+    query: &Query,
+    world: (&Connection, Stored),
+    tally: &mut Tally,
+    first: usize,
+) {
+    let (connection, stored) = world;
+    let Ok(mut statement) = connection.prepare_cached(&query.sql) else {
+        tally.contradictions.push(format!("{name}: it does not prepare"));
         return;
     };
-    let arguments: Vec<Value> = (0..method.query.parameters.len()).map(|index| argument(random, method, index)).collect();
-    let Ok(mut rows) = statement.query(rusqlite::params_from_iter(arguments)) else { return };
+    let as_real = random.one_in(2);
+    let arguments: Vec<Value> = query.parameters.iter().map(|parameter| argument(random, catalog, parameter, as_real)).collect();
+    let Ok(mut rows) = statement.query(rusqlite::params_from_iter(&arguments)) else { return };
     // A recursive query may have no end. An error while it runs (an overflow, malformed JSON) is an
     // error to the caller, too.
     let mut count = 0;
@@ -182,22 +69,49 @@ fn judge(random: &mut Random, method: &Method, connection: &Connection, tally: &
         if count > MOST_ROWS {
             break;
         }
-        for (index, column) in method.query.columns.iter().enumerate() {
-            let value: Value = row.get(index).expect("the column is there");
+        tally.rows += 1;
+        for (index, column) in query.columns.iter().enumerate() {
+            // A BLOB that was cast is TEXT, whatever its bytes.
+            let value = match row.get_ref(index).expect("the column is there") {
+                ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+                other => Value::try_from(other).expect("a value"),
+            };
             tally.values += 1;
-            let place = format!("{}.{}", method.name.field, column.name);
-            let overridden = column.as_type.is_some() || column.nullable != column.ty.nullable;
-            match value {
-                // An infinity divided by itself is no number, which is NULL to SQLite: told when it is read.
-                Value::Null if !column.ty.nullable && !overridden => tally.contradictions.push(format!("{place} is NULL")),
-                Value::Null => tally.nullable[first + index].seen_null = true,
-                value if !fits(column.rust, &value) => {
-                    tally.contradictions.push(format!("{place} is {value:?}, not {}", column.rust.describe()));
-                }
-                _ => {}
+            if let Some(told) = contradiction(column, &value, stored) {
+                tally.contradictions.push(format!("{name}.{} is {told}", column.name));
+            } else if value == Value::Null {
+                tally.nullable[first + index].seen_null = true;
             }
         }
     }
+    let most = match query.rows {
+        sql::Rows::None => 0,
+        sql::Rows::One | sql::Rows::AtMostOne => 1,
+        sql::Rows::Many => u32::MAX,
+    };
+    if count > most {
+        tally.contradictions.push(format!("{name} gives {count} rows"));
+    }
+}
+
+/// Makes room for what will be seen of a query's columns.
+fn expect(tally: &mut Tally, name: &str, query: &Query) -> usize {
+    let first = tally.nullable.len();
+    tally.nullable.extend(query.columns.iter().map(|column| Column {
+        name: format!("{name}.{}", column.name),
+        reason: if column.ty.nullable { column.ty.reason.unwrap_or("it is NULL") } else { "" },
+        seen_null: false,
+    }));
+    first
+}
+
+/// An empty database with every migration applied.
+fn empty(sources: &Sources, catalog: &Catalog) -> bindery_sqlite::Database {
+    let world = bindery_sqlite::Database::in_memory().expect("opens");
+    for migration in &catalog.migrations {
+        world.connection().execute_batch(&sources.file(migration.file).text).expect("the migration applies");
+    }
+    world
 }
 
 fn run(tally: &mut Tally, manifest: &Path) {
@@ -206,37 +120,37 @@ fn run(tally: &mut Tally, manifest: &Path) {
     let project = compile(&mut errors, &mut sources, manifest).expect("the case compiles");
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
     for bound in &project.bindings {
-        let Some(database) = &bound.database else { continue };
-        let mut offsets = Vec::new();
-        for method in &database.methods {
-            offsets.push(tally.nullable.len());
-            tally.nullable.extend(method.query.columns.iter().map(|column| Column {
-                name: format!("{}.{}", method.name.field, column.name),
-                reason: if column.ty.nullable { column.ty.reason.unwrap_or_default() } else { "" },
-                seen_null: false,
-            }));
-        }
+        let Some(Database { catalog, methods, .. }) = &bound.database else { continue };
+        let firsts: Vec<usize> = methods.iter().map(|method| expect(tally, &method.name.field, &method.query)).collect();
         for seed in 0..DATABASES {
             let mut random = Random(seed);
-            for (method, first) in database.methods.iter().zip(&offsets) {
+            let stored = if seed % 4 == 3 { Stored::Anything } else { Stored::AsDeclared };
+            let readers = empty(&sources, catalog);
+            fill(&mut random, catalog, readers.connection(), stored).expect("fills");
+            for (method, first) in methods.iter().zip(&firsts) {
+                let name = &method.name.field;
+                if method.query.reads_only {
+                    for _ in 0..RUNS {
+                        judge(&mut random, catalog, name, &method.query, (readers.connection(), stored), tally, *first);
+                    }
+                    continue;
+                }
                 for _ in 0..RUNS {
-                    let world = bindery_sqlite::Database::in_memory().expect("opens");
-                    let connection = world.connection();
-                    for migration in &database.catalog.migrations {
-                        connection.execute_batch(&sources.file(migration.file).text).expect("the migration applies");
-                    }
-                    fill(&mut random, database, connection);
-                    judge(&mut random, method, connection, tally, *first);
-                    if method.query.reads_only {
-                        for _ in 1..RUNS {
-                            judge(&mut random, method, connection, tally, *first);
-                        }
-                        break;
-                    }
+                    undone(&readers, || {
+                        judge(&mut random, catalog, name, &method.query, (readers.connection(), stored), tally, *first);
+                    });
                 }
             }
         }
     }
+}
+
+/// Runs something whose writes are undone.
+fn undone(database: &bindery_sqlite::Database, work: impl FnOnce()) {
+    database.trusted(|connection| connection.execute_batch("BEGIN")).expect("begins");
+    work();
+    // An error may have rolled back already.
+    let _done = database.trusted(|connection| connection.execute_batch("ROLLBACK"));
 }
 
 #[test]
@@ -260,4 +174,100 @@ fn nothing_contradicts_an_inferred_type() {
         insta::assert_snapshot!("options_never_seen_null", never.join("\n"));
     });
     assert!(never.len() * 5 < nullable.len(), "of {} Options, {} were never NULL", nullable.len(), never.len());
+}
+
+/// Databases that every generated query can meet, and how many of them it does.
+const WORLDS: u64 = 48;
+const MEETS: usize = 12;
+
+/// Queries that the generator writes; `BINDERY_ORACLE_QUERIES` asks for more, `BINDERY_ORACLE_SEED` for others.
+fn asked(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn nothing_contradicts_the_type_of_a_generated_query() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle/wrangler.toml");
+    let mut errors = Errors::default();
+    let mut sources = Sources::default();
+    let project = compile(&mut errors, &mut sources, &manifest).expect("the schema compiles");
+    assert!(errors.is_empty(), "{:?}", errors.render(&sources));
+    let catalog = &project.bindings[0].database.as_ref().expect("a database").catalog;
+    let relations: Vec<Relation> =
+        catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")).map(relation).collect();
+    let worlds: Vec<(bindery_sqlite::Database, Stored)> = (0..WORLDS)
+        .map(|seed| {
+            let stored = if seed % 4 == 3 { Stored::Anything } else { Stored::AsDeclared };
+            let world = empty(&sources, catalog);
+            // The first of each kind stays empty.
+            if seed >= 4 {
+                fill(&mut Random(seed), catalog, world.connection(), stored).expect("fills");
+            }
+            (world, stored)
+        })
+        .collect();
+    let wanted = asked("BINDERY_ORACLE_QUERIES", 20_000);
+    let seed = asked("BINDERY_ORACLE_SEED", 1);
+    let mut generator = Generator::new(seed, &relations);
+    let mut random = Random(seed ^ 0xABCD);
+    let mut tally = Tally::default();
+    let mut refused: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    let (mut accepted, mut contradictions) = (0, Vec::new());
+    let mut written: u64 = 0;
+    while accepted < wanted {
+        written += 1;
+        let text = generator.statement();
+        let file = sources.add("generated".to_owned(), Path::new("").to_owned(), text.clone());
+        let mut errors = Errors::default();
+        let query = sql::analyse(&mut errors, catalog, &text, sources.whole(file)).filter(|_| errors.is_empty());
+        let Some(query) = query else {
+            let told = errors.sorted().first().map(|diagnostic| format!("{} {}", diagnostic.code, diagnostic.message));
+            refused.entry(told.unwrap_or_default()).or_insert((0, text)).0 += 1;
+            continue;
+        };
+        accepted += 1;
+        let first = expect(&mut tally, "", &query);
+        for _ in 0..MEETS {
+            let (world, stored) = &worlds[random.below(worlds.len())];
+            // What a statement itself writes may be of another type than its column's.
+            let kept = query.reads_only || generator.writes_arguments;
+            let stored = if kept { *stored } else { Stored::Anything };
+            let mut run = || judge(&mut random, catalog, "", &query, (world.connection(), stored), &mut tally, first);
+            if query.reads_only { run() } else { undone(world, run) }
+        }
+        if let Some(told) = tally.contradictions.first() {
+            contradictions.push(format!("{text}\n    {told}"));
+        }
+        tally.contradictions.clear();
+    }
+    let nullable = tally.nullable.iter().filter(|column| !column.reason.is_empty()).count();
+    let seen = tally.nullable.iter().filter(|column| !column.reason.is_empty() && column.seen_null).count();
+    let mut reasons: Vec<(&String, &(u64, String))> = refused.iter().collect();
+    reasons.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    let total: u64 = refused.values().map(|(count, _)| count).sum();
+    eprintln!(
+        "{accepted} queries of {written}, {} rows, {} values; of {nullable} columns that can be NULL {seen} were; refused: {total}",
+        tally.rows, tally.values
+    );
+    if std::env::var_os("BINDERY_ORACLE_TELL").is_some() {
+        for (told, (count, text)) in reasons.iter().take(25) {
+            eprintln!("{count:6} {told}\n       {text}");
+        }
+    }
+    contradictions.sort_by_key(String::len);
+    assert!(
+        contradictions.is_empty(),
+        "{} contradictions\n{}",
+        contradictions.len(),
+        contradictions[..contradictions.len().min(12)].join("\n")
+    );
+}
+
+fn relation(table: &bindery_codegen::schema::Table) -> Relation {
+    let written = table.columns.iter().filter(|column| !column.generated && !column.hidden).map(|column| column.name.clone());
+    Relation {
+        name: table.name.clone(),
+        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        written: if table.kind == TableKind::Table { written.collect() } else { Vec::new() },
+    }
 }

@@ -44,6 +44,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) scopes: Vec<Scope>,
     pub(super) ctes: Vec<KnownCte>,
     pub(super) tables: BTreeSet<String>,
+    /// Whether the select that was walked last gives exactly one row.
+    pub(super) single_row: bool,
     /// The names in FROM clauses, and the tables behind them.
     pub(super) relations: Vec<(String, String)>,
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -60,6 +62,7 @@ impl<'a> Analyzer<'a> {
             scopes: Vec::new(),
             ctes: Vec::new(),
             tables: BTreeSet::new(),
+            single_row: false,
             relations: Vec::new(),
             diagnostics: Vec::new(),
             view_depth: 0,

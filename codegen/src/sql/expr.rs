@@ -2,6 +2,7 @@
 
 use crate::report::{code, suggestion};
 
+use super::aggregates::Owner;
 use super::analyzer::Analyzer;
 use super::functions::{self, Kind, Null, Result};
 use super::narrow;
@@ -84,10 +85,9 @@ impl Analyzer<'_> {
                 Ty::boolean()
             }
             ExprKind::Subquery(select) => {
-                let single = is_single_row(select);
                 match self.select(select).into_iter().next() {
                     // Without GROUP BY an aggregate gives exactly one row.
-                    Some(output) if single => output.ty,
+                    Some(output) if self.single_row => output.ty,
                     Some(output) => output.ty.or_null("the subquery may find no row"),
                     None => Ty::null(),
                 }
@@ -443,11 +443,18 @@ impl Analyzer<'_> {
             );
             return Ty::null();
         };
-        // An aggregate reads rows that exist.
-        let outside = self.scope().may_be_empty;
-        if row.kind == Kind::Aggregate && function.over.is_none() {
-            self.scope().may_be_empty = false;
+        // An aggregate reads rows that exist, of the query that it belongs to.
+        let is_aggregate = row.kind == Kind::Aggregate && function.over.is_none();
+        let own = self.scopes.len().saturating_sub(1);
+        let level = match self.owner(function) {
+            Owner::Level(level) if is_aggregate => Some(level),
+            _ => None,
+        };
+        if is_aggregate && level != Some(own) {
+            let first = level.unwrap_or(0);
+            self.scopes[first..own].iter_mut().for_each(|scope| scope.aggregated_below = true);
         }
+        let outside = level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
         let arguments = self.arguments(row, function, want);
         if let Some(filter) = &function.filter {
             self.condition(filter);
@@ -458,12 +465,19 @@ impl Analyzer<'_> {
         if let Some(window) = &function.over {
             self.limits(window.bounds.iter());
         }
-        self.scope().may_be_empty = outside;
+        if let (Some(level), Some(outside)) = (level, outside) {
+            self.scopes[level].may_be_empty = outside;
+        }
         let first = arguments.first().cloned().unwrap_or_else(|| Ty::new(Storage::ANY));
         let ty = match row.result {
             Result::Is(storage) => Ty::new(storage),
             Result::Boolean => Ty::boolean(),
             Result::First => Ty { nullable: false, reason: None, ..first.clone() },
+            // SQLite leaves out that a whole number in a REAL column is a REAL.
+            Result::Hint if first.storage.meets(Storage::REAL) => {
+                Ty { nullable: false, reason: None, storage: first.storage.or(Storage::INTEGER), ..first.clone() }
+            }
+            Result::Hint => Ty { nullable: false, reason: None, ..first.clone() },
             Result::Number => Ty::new(number_of(&first)),
             Result::FirstOrDefault => {
                 let ty = arguments.get(2).map_or_else(|| first.clone(), |default| first.clone().join(default.clone()));
@@ -482,7 +496,7 @@ impl Analyzer<'_> {
         let over_nothing = function.filter.is_some()
             || match &function.over {
                 Some(window) => self.frame_may_be_empty(window),
-                None => outside && row.kind == Kind::Aggregate,
+                None => is_aggregate && outside.unwrap_or(true),
             };
         match row.null {
             Null::Never => ty,
@@ -491,6 +505,9 @@ impl Analyzer<'_> {
             Null::All => {
                 let all = arguments.iter().all(|argument| argument.nullable);
                 if all { ty.or_null("every argument can be NULL") } else { ty }
+            }
+            Null::Any if row.result == Result::Part && first.storage.meets(Storage::BLOB) => {
+                ty.null_with(&arguments).or_null("a part of an empty BLOB is NULL")
             }
             Null::Any => ty.null_with(&arguments),
             Null::First => ty.null_with([&first]),
@@ -586,12 +603,4 @@ fn number_of(ty: &Ty) -> Storage {
     }
     // Text and blobs are read as a number of either kind.
     Storage::INTEGER.or(Storage::REAL)
-}
-
-/// Whether a select gives exactly one row: an aggregate without GROUP BY, HAVING or LIMIT.
-fn is_single_row(select: &crate::syntax::ast::Select) -> bool {
-    let [crate::syntax::ast::Core::Query(query)] = select.cores.as_slice() else { return false };
-    let plain = query.group_by.is_empty() && query.having.is_none() && select.limit.is_none();
-    let aggregate = |column: &crate::syntax::ast::ResultColumn| matches!(column, crate::syntax::ast::ResultColumn::Expr { expr, .. } if super::select::is_aggregate(expr));
-    plain && (query.columns.iter().any(aggregate) || (query.from.is_none() && query.filter.is_none()))
 }

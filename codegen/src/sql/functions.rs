@@ -27,6 +27,8 @@ pub(super) enum Result {
     Boolean,
     /// The type of the first argument.
     First,
+    /// The first argument, of which it says how likely it is.
+    Hint,
     /// The first argument as a number: whole if it is whole.
     Number,
     /// The type of any argument.
@@ -161,8 +163,8 @@ static FUNCTIONS: &[Row] = &[
     scalar("last_insert_rowid", "", INTEGER, Null::Never),
     scalar("length", "t", INTEGER, Null::Any),
     scalar("like", "t", Result::Boolean, Null::Any),
-    scalar("likelihood", "an", Result::First, Null::First),
-    scalar("likely", "a", Result::First, Null::First),
+    scalar("likelihood", "an", Result::Hint, Null::First),
+    scalar("likely", "a", Result::Hint, Null::First),
     scalar("ln", "n", REAL, Null::Maybe),
     scalar("log", "n", REAL, Null::Maybe),
     scalar("log2", "n", REAL, Null::Maybe),
@@ -204,7 +206,7 @@ static FUNCTIONS: &[Row] = &[
     scalar("unhex", "t", BLOB, Null::Maybe),
     scalar("unicode", "t", INTEGER, Null::Maybe),
     scalar("unixepoch", "t", Result::Seconds, Null::Maybe),
-    scalar("unlikely", "a", Result::First, Null::First),
+    scalar("unlikely", "a", Result::Hint, Null::First),
     scalar("upper", "t", TEXT, Null::Any),
     scalar("zeroblob", "i", BLOB, Null::Never),
 ];

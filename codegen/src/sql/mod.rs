@@ -4,6 +4,7 @@
 //! What either refuses is a diagnostic; what the analysis does not understand is refused, never
 //! guessed.
 
+mod aggregates;
 mod analyzer;
 pub mod annotation;
 mod expr;
@@ -78,6 +79,14 @@ pub struct ResultColumn {
 #[must_use]
 pub fn statements(text: &str) -> Vec<std::ops::Range<usize>> {
     token::statements(text)
+}
+
+/// Whether the grammar has a statement of this text; nothing is looked up.
+///
+/// # Errors
+/// Where it does not, and what was expected there.
+pub fn parses(text: &str) -> Result<(), (std::ops::Range<usize>, String)> {
+    syntax::parse(text).map(drop).map_err(|unparsed| (unparsed.span, unparsed.message))
 }
 
 /// Analyses the statement `text`, which stands at `place`.

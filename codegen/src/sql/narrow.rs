@@ -99,7 +99,13 @@ fn present(scope: &Scope, expr: &Expr) -> Facts {
         ExprKind::Function(function) if function.over.is_none() => {
             match functions::find(&function.name.text, function.arguments.len()) {
                 Some(row) if row.kind == Kind::Scalar && row.null == Null::Any => {
-                    function.arguments.iter().fold(Facts::new(), |facts, argument| union(facts, present(scope, argument)))
+                    // `replace(x, '', NULL)` is `x`.
+                    let read = if row.name == "replace" { 2 } else { usize::MAX };
+                    function
+                        .arguments
+                        .iter()
+                        .take(read)
+                        .fold(Facts::new(), |facts, argument| union(facts, present(scope, argument)))
                 }
                 _ => Facts::new(),
             }

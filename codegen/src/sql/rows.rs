@@ -5,7 +5,7 @@ use crate::syntax::ast::{
     Core, Expr, ExprKind, Ident, Insert, JoinKind, Operator, Query, ResultColumn, Select, Source, Statement,
 };
 
-use super::select::is_aggregate;
+use super::aggregates::is_aggregate;
 
 /// How many rows a statement can give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -46,6 +46,8 @@ pub(super) struct Scope {
     pub(super) windows: Vec<(String, bool)>,
     /// Whether a column outside an aggregate is read although there may be no row.
     pub(super) may_be_empty: bool,
+    /// Whether a subquery calls an aggregate over the rows of this level.
+    pub(super) aggregated_below: bool,
 }
 
 /// What a name stands for.

@@ -2,6 +2,7 @@
 
 use crate::report::{code, suggestion};
 
+use super::aggregates::is_aggregate;
 use super::analyzer::{Analyzer, Output, relation_columns};
 use super::narrow;
 use super::parameters::{Nulls, Want};
@@ -40,8 +41,14 @@ impl Analyzer<'_> {
             }
             self.scopes.pop();
         }
+        let single = match select.cores.as_slice() {
+            [Core::Query(_)] => self.single_row,
+            [Core::Values(rows)] => rows.len() == 1,
+            _ => false,
+        };
         self.limits(select.limit.iter().chain(&select.offset));
         self.ctes.truncate(known);
+        self.single_row = single && select.limit.is_none();
         outputs
     }
 
@@ -82,17 +89,40 @@ impl Analyzer<'_> {
             self.keep_where_true(filter);
         }
         self.windows(&query.windows);
-        let aggregates =
-            query.columns.iter().any(|column| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr)))
-                || query.having.as_ref().is_some_and(is_aggregate)
-                || order_by.iter().any(is_aggregate)
-                || (query.having.is_some() && query.group_by.is_empty());
-        if aggregates && query.group_by.is_empty() {
-            let scope = self.scope();
-            scope.may_be_empty = true;
-            // What WHERE tells holds for rows, and there may be none.
-            scope.present.clear();
+        let exprs = query.columns.iter().filter_map(|column| match column {
+            ResultColumn::Expr { expr, .. } => Some(expr),
+            ResultColumn::All(_) | ResultColumn::AllOf(_) => None,
+        });
+        let calls: Vec<Option<bool>> =
+            exprs.chain(&query.having).chain(order_by).map(|expr| self.aggregates_here(expr)).collect();
+        let having = query.having.is_some();
+        let ungrouped = query.group_by.is_empty();
+        let aggregates = having || calls.iter().any(|here| *here != Some(false));
+        let single = ungrouped && !having && calls.contains(&Some(true));
+        if aggregates && ungrouped {
+            self.read_no_row();
         }
+        let mut outputs = self.result(query, order_by);
+        if ungrouped && !aggregates && self.scope().aggregated_below {
+            // A subquery has made an aggregate query of this one.
+            self.read_no_row();
+            outputs = self.result(query, order_by);
+        }
+        self.single_row = single || (query.from.is_none() && query.filter.is_none() && !having);
+        self.scopes.pop();
+        outputs
+    }
+
+    /// From here on, a column outside an aggregate may be read although there is no row.
+    fn read_no_row(&mut self) {
+        let scope = self.scope();
+        scope.may_be_empty = true;
+        // What WHERE tells holds for rows.
+        scope.present.clear();
+    }
+
+    /// The result columns, and everything that comes after WHERE.
+    fn result(&mut self, query: &Query, order_by: &[Expr]) -> Vec<Output> {
         if let Some(having) = &query.having {
             self.keep_groups(having, &query.group_by);
         }
@@ -100,14 +130,9 @@ impl Analyzer<'_> {
         self.scope().aliases =
             outputs.iter().filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone()))).collect();
         let windows = query.windows.iter().flat_map(|(_, window)| &window.exprs);
-        for expr in query.group_by.iter().chain(order_by).chain(windows) {
+        for expr in query.group_by.iter().chain(&query.having).chain(order_by).chain(windows) {
             self.expr(expr);
         }
-        // What HAVING itself says of parameters; a boolean is wanted of it as of WHERE.
-        if let Some(having) = &query.having {
-            self.expr(having);
-        }
-        self.scopes.pop();
         outputs
     }
 
@@ -263,6 +288,16 @@ impl Analyzer<'_> {
                 scope.relations.push(Relation { name, columns, outer: false, has_rowid: false });
             }
             Source::Join(join) => self.join(join, scope),
+            Source::Named { source, alias } => {
+                // SQLite makes a subquery of it: `(SELECT * FROM ...)`.
+                let mut inner = Scope::default();
+                self.source(source, &mut inner);
+                self.scopes.push(inner);
+                let outputs = self.result_columns(&[ResultColumn::All(alias.span.clone())]);
+                self.scopes.pop();
+                let columns = relation_columns(self.text, outputs);
+                scope.relations.push(Relation { name: alias.text.clone(), columns, outer: false, has_rowid: false });
+            }
         }
     }
 
@@ -374,37 +409,6 @@ fn is_repeatable(expr: &Expr) -> bool {
         | ExprKind::Parameter(_) => true,
         ExprKind::Unary(_, operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => is_repeatable(operand),
         ExprKind::Binary(_, left, right) => is_repeatable(left) && is_repeatable(right),
-        _ => false,
-    }
-}
-
-/// Whether an expression calls an aggregate at its own level.
-pub(super) fn is_aggregate(expr: &Expr) -> bool {
-    use super::functions::{self, Kind};
-    let any = |exprs: &[Expr]| exprs.iter().any(is_aggregate);
-    match &expr.kind {
-        ExprKind::Function(function) => {
-            let row = functions::find(&function.name.text, function.arguments.len());
-            let itself = function.over.is_none() && row.is_some_and(|row| row.kind == Kind::Aggregate);
-            itself || any(&function.arguments) || function.over.as_ref().is_some_and(|window| any(&window.exprs))
-        }
-        ExprKind::Unary(_, operand) | ExprKind::Not(operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => {
-            is_aggregate(operand)
-        }
-        ExprKind::Binary(_, left, right) | ExprKind::Is { left, right, .. } => is_aggregate(left) || is_aggregate(right),
-        ExprKind::Like { left, pattern, escape, .. } => {
-            is_aggregate(left) || is_aggregate(pattern) || escape.as_deref().is_some_and(is_aggregate)
-        }
-        ExprKind::Between { operand, low, high, .. } => is_aggregate(operand) || is_aggregate(low) || is_aggregate(high),
-        ExprKind::In { operand, list, .. } => {
-            is_aggregate(operand) || matches!(list, crate::syntax::ast::InList::Exprs(items) if any(items))
-        }
-        ExprKind::Case { operand, arms, otherwise } => {
-            operand.as_deref().is_some_and(is_aggregate)
-                || otherwise.as_deref().is_some_and(is_aggregate)
-                || arms.iter().any(|(when, then)| is_aggregate(when) || is_aggregate(then))
-        }
-        ExprKind::Row(items) => any(items),
         _ => false,
     }
 }

@@ -1,12 +1,12 @@
 //! INSERT, UPDATE and DELETE: what may be written where, and what RETURNING gives.
 
-use crate::report::{code, suggestion};
+use crate::report::{Severity, code, suggestion};
 use crate::schema::{Column, Table, TableKind};
 
 use super::analyzer::{Analyzer, Output};
 use super::parameters::{Nulls, Want};
 use super::scope::{Relation, Scope};
-use super::types::{Storage, Ty};
+use super::types::{Storage, Ty, converted};
 use super::virtual_tables::stored_columns;
 use crate::syntax::ast::{Assignment, Core, Delete, Expr, ExprKind, Ident, Insert, ResultColumn, Select, Update};
 
@@ -170,18 +170,31 @@ impl<'a> Analyzer<'a> {
 
     /// A value that is written to a column.
     fn assigned(&mut self, table: &Table, column: Option<&Column>, expr: &Expr) {
-        match column {
-            Some(column) => {
-                let want = want(table, column);
-                self.expr_as(expr, &want);
-                if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
-                    let message = format!("`{}` refuses NULL", column.name);
-                    self.error(code::INSERT, message, &expr.span, "the column is NOT NULL", None);
-                }
-            }
-            None => {
-                self.expr(expr);
-            }
+        let Some(column) = column else {
+            self.expr(expr);
+            return;
+        };
+        let given = self.expr_as(expr, &want(table, column));
+        if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
+            let message = format!("`{}` refuses NULL", column.name);
+            self.error(code::INSERT, message, &expr.span, "the column is NOT NULL", None);
+        } else if super::expr::parameter(expr).is_none() {
+            self.check_stored(table, column, &given, expr);
+        }
+    }
+
+    /// What a column cannot hold: SQLite refuses it in a STRICT table, and keeps it in any other.
+    fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
+        let promised = Ty::of_column(&table.name, column).storage;
+        if given.storage == Storage::NONE || converted(given.storage, &column.declared).meets(promised) {
+            return;
+        }
+        let classes = given.storage.classes().collect::<Vec<_>>().join(" or ");
+        let message = format!("`{}` is declared {} and is given {classes}", column.name, column.declared);
+        let label = if column.strict { "the table is STRICT: this fails" } else { "SQLite keeps it as it is; reading it fails" };
+        self.error(code::INSERT, message, &expr.span, label, None);
+        if let (false, Some(last)) = (column.strict, self.diagnostics.last_mut()) {
+            last.severity = Severity::Warning;
         }
     }
 

@@ -76,9 +76,23 @@ pub(crate) enum ResultColumn {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Source {
-    Table { schema: Option<Ident>, name: Ident, alias: Option<Ident>, arguments: Option<Vec<Expr>> },
-    Select { select: Box<Select>, alias: Option<Ident>, span: Bytes },
+    Table {
+        schema: Option<Ident>,
+        name: Ident,
+        alias: Option<Ident>,
+        arguments: Option<Vec<Expr>>,
+    },
+    Select {
+        select: Box<Select>,
+        alias: Option<Ident>,
+        span: Bytes,
+    },
     Join(Box<Join>),
+    /// `(a JOIN b) AS name`
+    Named {
+        source: Box<Source>,
+        alias: Ident,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]

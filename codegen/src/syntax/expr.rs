@@ -3,7 +3,7 @@
 use bindery_sqlite::token::Kind;
 
 use super::ast::{Expr, ExprKind, Function, Ident, InList, Operator, Window};
-use super::{MAX_DEPTH, Parsed, Parser, Unparsed, unquote};
+use super::{MAX_DEPTH, Parsed, Parser, RESERVED, Unparsed, unquote};
 
 // How tightly operators bind, from the loosest.
 const OR: u8 = 1;
@@ -207,6 +207,7 @@ impl Parser<'_> {
             }
             Kind::Symbol if slice == "(" => self.parenthesised()?,
             Kind::Word => self.word(slice)?,
+            Kind::Quoted if self.is_at(1, "(") => self.function()?,
             Kind::Quoted => self.column()?,
             _ => return Err(self.wanted("an expression")),
         };
@@ -298,12 +299,14 @@ impl Parser<'_> {
     pub(super) fn function(&mut self) -> Parsed<ExprKind> {
         // Reserved words such as `replace` and `like` are functions too.
         let Some(token) = self.peek().cloned() else { return Err(self.wanted("a function")) };
-        let name = Ident { text: self.slice(&token).to_owned(), span: token.span };
+        let slice = self.slice(&token);
+        let text = if token.kind == Kind::Quoted { unquote(slice) } else { slice.to_owned() };
+        let name = Ident { text, span: token.span };
         self.position += 1;
         self.expect("(")?;
         let star = self.accept("*");
         let _distinct = self.accept("distinct") || self.accept("all");
-        let arguments = if star || self.is(")") { Vec::new() } else { self.list(Self::expr)? };
+        let arguments = if star || self.is(")") || self.is("order") { Vec::new() } else { self.list(Self::expr)? };
         let order_by = self.order_by()?;
         self.expect(")")?;
         let mut filter = None;
@@ -313,7 +316,13 @@ impl Parser<'_> {
             filter = Some(self.expr()?);
             self.expect(")")?;
         }
-        let over = if self.accept("over") {
+        // Elsewhere the word is a name.
+        let opens = self.tokens.get(self.position + 1).is_some_and(|token| match token.kind {
+            Kind::Word => !RESERVED.iter().any(|word| self.slice(token).eq_ignore_ascii_case(word)),
+            Kind::Quoted | Kind::String => true,
+            _ => self.slice(token) == "(",
+        });
+        let over = if opens && self.accept("over") {
             Some(if self.is("(") { self.window()? } else { Window { base: Some(self.name()?), ..Window::default() } })
         } else {
             None

@@ -74,7 +74,6 @@ const NO_ALIAS: &[&str] = &[
     "end",
     "escape",
     "except",
-    "filter",
     "from",
     "full",
     "glob",
@@ -98,7 +97,6 @@ const NO_ALIAS: &[&str] = &[
     "or",
     "order",
     "outer",
-    "over",
     "regexp",
     "returning",
     "right",
@@ -110,9 +108,6 @@ const NO_ALIAS: &[&str] = &[
     "values",
     "when",
     "where",
-    "window",
-    "offset",
-    "do",
 ];
 
 /// Words that cannot be a name unless quoted.
@@ -271,12 +266,21 @@ impl<'a> Parser<'a> {
         let could = self.peek().is_some_and(|token| match token.kind {
             Kind::Word => {
                 let slice = self.slice(token);
-                !NO_ALIAS.iter().chain(RESERVED).any(|word| slice.eq_ignore_ascii_case(word))
+                !self.is_window_clause() && !NO_ALIAS.iter().chain(RESERVED).any(|word| slice.eq_ignore_ascii_case(word))
             }
             Kind::Quoted | Kind::String => true,
             _ => false,
         });
         if could { self.name().map(Some) } else { Ok(None) }
+    }
+
+    /// Whether a WINDOW clause begins: elsewhere the word is a name.
+    fn is_window_clause(&self) -> bool {
+        let named = self
+            .tokens
+            .get(self.position + 1)
+            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::String));
+        self.is("window") && named && self.is_at(2, "as")
     }
 
     fn list<T>(&mut self, rule: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {

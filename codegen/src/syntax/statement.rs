@@ -125,7 +125,8 @@ impl Parser<'_> {
         }
         let having = self.clause("having")?;
         let mut windows = Vec::new();
-        if self.accept("window") {
+        if self.is_window_clause() {
+            self.position += 1;
             windows = self.list(|parser| {
                 let name = parser.name()?;
                 parser.expect("as")?;
@@ -164,12 +165,18 @@ impl Parser<'_> {
         self.expect("by")?;
         self.list(|parser| {
             let expr = parser.expr()?;
-            let _direction = parser.accept("asc") || parser.accept("desc");
-            if parser.accept("nulls") && !parser.accept("first") {
-                parser.expect("last")?;
-            }
+            parser.direction()?;
             Ok(expr)
         })
+    }
+
+    /// `[ASC | DESC] [NULLS FIRST | LAST]`
+    fn direction(&mut self) -> Parsed<()> {
+        let _direction = self.accept("asc") || self.accept("desc");
+        if self.accept("nulls") && !self.accept("first") {
+            self.expect("last")?;
+        }
+        Ok(())
     }
 
     pub(super) fn limit(&mut self) -> Parsed<(Option<Expr>, Option<Expr>)> {
@@ -234,7 +241,10 @@ impl Parser<'_> {
             }
             let source = self.source()?;
             self.expect(")")?;
-            return Ok(source);
+            return Ok(match self.alias()? {
+                Some(alias) => Source::Named { source: Box::new(source), alias },
+                None => source,
+            });
         }
         let mut source = self.table_source()?;
         if let Source::Table { alias, .. } = &mut source {
@@ -283,7 +293,7 @@ impl Parser<'_> {
             if self.accept("(") {
                 target = self.list(|parser| {
                     let expr = parser.expr()?;
-                    let _direction = parser.accept("asc") || parser.accept("desc");
+                    parser.direction()?;
                     Ok(expr)
                 })?;
                 self.expect(")")?;
