@@ -152,7 +152,7 @@ fn cardinality(rows: Rows) -> &'static str {
     match rows {
         Rows::None => "exec",
         Rows::One => "one",
-        Rows::AtMostOne => "optional",
+        Rows::Never | Rows::AtMostOne => "optional",
         Rows::Many => "many",
     }
 }

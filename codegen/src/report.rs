@@ -60,6 +60,10 @@ pub mod code {
     pub const OVERRIDE: &str = "B0316";
     /// The arguments of an inline query do not fit its parameters.
     pub const ARGUMENTS: &str = "B0317";
+    /// An UPDATE or DELETE without WHERE.
+    pub const UNGUARDED: &str = "B0318";
+    /// A table is read whole.
+    pub const FULL_SCAN: &str = "B0319";
     /// An attribute names a binding that the manifest lacks, or one of another kind.
     pub const UNKNOWN_BINDING: &str = "B0401";
     /// An attribute is malformed.

@@ -7,7 +7,7 @@ use super::{Site, choice, module_ident, query};
 use crate::manifest::D1;
 use crate::model::{Bound, Database, Method, Refused};
 use crate::schema::Choices;
-use crate::sql::Cardinality;
+use crate::sql::{Cardinality, Query, Rows};
 
 /// `impl Db { ... }`: one method a query.
 pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
@@ -93,10 +93,21 @@ fn docs(method: &Method) -> String {
         }
         .to_owned(),
     );
-    if !method.query.tables.is_empty() {
-        let tables: Vec<String> = method.query.tables.iter().map(|table| format!("`{table}`")).collect();
-        let verb = if method.query.reads_only { "Reads" } else { "Writes or reads" };
-        docs.push(format!("{verb} {}.", tables.join(", ")));
+    docs.push(
+        match method.query.rows {
+            Rows::One => "There is always one.",
+            Rows::AtMostOne => "There is at most one.",
+            Rows::None | Rows::Never | Rows::Many => "",
+        }
+        .to_owned(),
+    );
+    docs.extend(touched(&method.query));
+    if method.query.reads_only {
+        docs.push("\nNothing is written: it is safe to repeat.".to_owned());
+    }
+    if !method.query.plan.is_empty() {
+        let steps = method.query.plan.iter().map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
+        docs.push(format!("\nSQLite's plan:\n\n```text\n{}\n```", steps.collect::<Vec<_>>().join("\n")));
     }
     let nullable: Vec<String> = method
         .query
@@ -109,6 +120,34 @@ fn docs(method: &Method) -> String {
         docs.push(format!("\n{}.", nullable.join(", ")));
     }
     docs.join("\n")
+}
+
+/// The tables and columns that a query reads and writes.
+fn touched(query: &Query) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (writes, verb) in [(false, "Reads"), (true, "Writes")] {
+        let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
+        for touched in query.touched.iter().filter(|touched| touched.writes == writes) {
+            if tables.last().is_none_or(|(table, _)| *table != touched.table) {
+                tables.push((&touched.table, Vec::new()));
+            }
+            if let (Some((_, columns)), Some(column)) = (tables.last_mut(), &touched.column) {
+                columns.push(format!("`{column}`"));
+            }
+        }
+        let tables: Vec<String> = tables
+            .into_iter()
+            .map(
+                |(table, columns)| {
+                    if columns.is_empty() { format!("`{table}`") } else { format!("`{table}` ({})", columns.join(", ")) }
+                },
+            )
+            .collect();
+        if !tables.is_empty() {
+            lines.push(format!("\n{verb} {}.", tables.join(", ")));
+        }
+    }
+    lines
 }
 
 /// `mod db { ... }`: the row types, and `query!`.

@@ -12,7 +12,7 @@ use crate::report::{Diagnostic, Errors, code};
 use crate::schema::{self, Catalog};
 use crate::source::{Sources, Span, Spanned};
 use crate::sql::annotation::{self, Annotated};
-use crate::sql::{self, Cardinality, Query};
+use crate::sql::{self, Cardinality, Query, Rows};
 
 pub use load::{Inputs, load_databases, load_manifest};
 
@@ -196,6 +196,9 @@ fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) 
         (Cardinality::One | Cardinality::Optional | Cardinality::Many, true) => {
             Some(("the statement gives no rows", "write `:exec`, or add RETURNING"))
         }
+        (Cardinality::One, false) if query.rows == Rows::Never => {
+            Some(("the statement never gives a row", "take the `LIMIT 0` out"))
+        }
         _ => None,
     };
     if let Some((message, help)) = wrong {
@@ -204,6 +207,15 @@ fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) 
                 .label(format!("`:{}`", cardinality.value.word()))
                 .also(annotated.sql, "this statement")
                 .help(help),
+        );
+    }
+    if matches!(cardinality.value, Cardinality::One | Cardinality::Optional) && query.rows == Rows::Many {
+        errors.push(
+            Diagnostic::new(code::CARDINALITY, "the statement may give more than one row", cardinality.span)
+                .label("the first one is taken")
+                .also(annotated.sql, "no unique key is given here")
+                .help("compare a unique key, or write `LIMIT 1` with an ORDER BY")
+                .warning(),
         );
     }
     wrong.is_none()

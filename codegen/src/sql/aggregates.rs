@@ -22,7 +22,7 @@ impl Analyzer<'_> {
     /// The level whose rows an aggregate reads: the innermost of which it names a column, else its own.
     pub(super) fn owner(&self, function: &Function) -> Owner {
         let mut found = Some(Vec::new());
-        for argument in &function.arguments {
+        for argument in function.arguments.iter().chain(&function.order_by).chain(&function.filter) {
             self.levels(argument, &mut found);
         }
         let own = self.scopes.len().saturating_sub(1);

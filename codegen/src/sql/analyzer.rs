@@ -26,6 +26,15 @@ pub(super) struct Output {
     pub(super) aliased: bool,
 }
 
+/// A table under the name that a FROM clause gives it.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) shown: String,
+    pub(super) table: String,
+    /// Where the statement names it; `None` inside a view.
+    pub(super) at: Option<Bytes>,
+}
+
 /// A CTE whose columns are known.
 #[derive(Debug, Clone)]
 pub(super) struct KnownCte {
@@ -46,8 +55,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) tables: BTreeSet<String>,
     /// Whether the select that was walked last gives exactly one row.
     pub(super) single_row: bool,
-    /// The names in FROM clauses, and the tables behind them.
-    pub(super) relations: Vec<(String, String)>,
+    /// What the FROM clauses name.
+    pub(super) relations: Vec<Named>,
     pub(super) diagnostics: Vec<Diagnostic>,
     view_depth: usize,
 }
@@ -97,7 +106,7 @@ impl<'a> Analyzer<'a> {
             return Some(Relation { name: shown, columns: cte.columns.clone(), outer: false, has_rowid: false });
         }
         let table = self.table(name)?;
-        self.note(&shown, &table.name);
+        self.note(&shown, &table.name, name);
         let columns = match &table.kind {
             TableKind::View(sql) => self.view(table, sql, name)?,
             TableKind::Table => self.columns(table),
@@ -107,9 +116,11 @@ impl<'a> Analyzer<'a> {
     }
 
     /// Notes that a table is used, and under which name.
-    pub(super) fn note(&mut self, shown: &str, table: &str) {
+    pub(super) fn note(&mut self, shown: &str, table: &str, name: &Ident) {
         self.tables.insert(table.to_owned());
-        self.relations.push((shown.to_owned(), table.to_owned()));
+        // Inside a view the bytes are another text's.
+        let at = self.place.is_some().then(|| name.span.clone());
+        self.relations.push(Named { shown: shown.to_owned(), table: table.to_owned(), at });
     }
 
     /// The table or view of a name, or a diagnostic.

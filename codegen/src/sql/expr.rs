@@ -208,7 +208,7 @@ impl Analyzer<'_> {
         let whole = a.within(Storage::INTEGRAL) && b.within(Storage::INTEGRAL);
         let storage = match operator {
             Operator::Remainder => {
-                if whole && !a.or(b).meets(Storage::WHOLE) {
+                if whole && !a.or(b).meets(Storage::WHOLE.or(Storage::OUTGROWN)) {
                     Storage::INTEGER
                 } else {
                     Storage::INTEGRAL
@@ -316,7 +316,7 @@ impl Analyzer<'_> {
         let results: Vec<&Expr> = arms.iter().map(|(_, then)| then).chain(otherwise).collect();
         // A parameter among the arms takes the type of the others, unless the place says more.
         let sibling = results.iter().find(|result| parameter(result).is_none()).map(|result| self.probe(result));
-        let inner = want.cloned().or_else(|| sibling.map(|ty| Want { nulls: Nulls::Silent, ..Want::compared(&ty) }));
+        let inner = want.cloned().or_else(|| sibling.map(|ty| Want { nulls: Nulls::Silent, ..Want::compared(&ty) }.weak()));
         for (when, then) in arms {
             let facts = match operand {
                 Some(operand) => {

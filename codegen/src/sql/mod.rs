@@ -9,6 +9,7 @@ mod analyzer;
 pub mod annotation;
 mod expr;
 mod functions;
+mod guards;
 mod narrow;
 mod other;
 mod overrides;
@@ -32,7 +33,7 @@ use crate::source::Span;
 use crate::syntax;
 
 use crate::syntax::ast::{Parameter, Statement};
-use analyzer::{Analyzer, Output};
+use analyzer::{Analyzer, Named, Output};
 pub use annotation::Cardinality;
 pub use overrides::Override;
 use parameters::{Resolved, Rust, Unresolved};
@@ -91,7 +92,8 @@ pub fn parses(text: &str) -> Result<(), (std::ops::Range<usize>, String)> {
 
 /// Analyses the statement `text`, which stands at `place`.
 ///
-/// A statement whose columns have names that no row can have is given, too; the mistake is in `errors`.
+/// A statement whose columns have names that no row can have is given, too, and so is one that changes every
+/// row: the mistake is in `errors`.
 pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
     let before = errors.count();
     if token::statements(text).len() > 1 {
@@ -134,6 +136,7 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
         // SQLite has prepared the statement; that it can explain it adds nothing that could fail.
         _ => plan::of(catalog.database.connection(), &sql, &walked.relations).unwrap_or_default(),
     };
+    guards::check(errors, &statement, place, &walked.relations, &plan);
     Some(Query { sql, columns, parameters: walked.parameters, tables: walked.tables, touched, reads_only, rows, plan })
 }
 
@@ -179,7 +182,7 @@ struct Walked {
     outputs: Vec<Output>,
     parameters: Vec<Resolved>,
     tables: Vec<String>,
-    relations: Vec<(String, String)>,
+    relations: Vec<Named>,
 }
 
 /// Walks the statement until the parameters' types are settled.

@@ -4,6 +4,8 @@
 
 use bindery_sqlite::rusqlite::{self, Connection};
 
+use super::analyzer::Named;
+
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -18,7 +20,7 @@ pub struct Step {
 }
 
 /// The plan of a statement; `relations` are the names in its FROM clauses and the tables behind them.
-pub(super) fn of(connection: &Connection, sql: &str, relations: &[(String, String)]) -> rusqlite::Result<Vec<Step>> {
+pub(super) fn of(connection: &Connection, sql: &str, relations: &[Named]) -> rusqlite::Result<Vec<Step>> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
     let mut rows = statement.raw_query();
     let mut steps: Vec<Step> = Vec::new();
@@ -30,7 +32,7 @@ pub(super) fn of(connection: &Connection, sql: &str, relations: &[(String, Strin
         let index = ["USING INDEX ", "USING COVERING INDEX "]
             .iter()
             .find_map(|words| detail.split_once(words).map(|(_, rest)| rest.split(' ').next().unwrap_or_default().to_owned()));
-        let table = |shown: &str| relations.iter().find(|(name, _)| name == shown).map(|(_, table)| table.clone());
+        let table = |shown: &str| relations.iter().find(|named| named.shown == shown).map(|named| named.table.clone());
         let scans = detail.strip_prefix("SCAN ").filter(|rest| !rest.contains("VIRTUAL TABLE")).and_then(|rest| {
             // A name can hold spaces; what follows it is in capitals.
             let end = [" USING ", " LEFT-JOIN", " VIRTUAL"].iter().filter_map(|words| rest.find(words)).min();

@@ -12,6 +12,8 @@ use super::aggregates::is_aggregate;
 pub enum Rows {
     /// It has no result columns.
     None,
+    /// Never one, though it has result columns.
+    Never,
     /// Always one.
     One,
     /// One or none.
@@ -45,6 +47,7 @@ fn select_rows(catalog: &Catalog, text: &str, select: &Select) -> Rows {
         _ => Rows::Many,
     };
     match &select.limit {
+        Some(limit) if literal(limit, "0") => Rows::Never,
         Some(limit) if literal(limit, "1") && select.offset.is_none() => rows.min(Rows::AtMostOne),
         // Any other bound may leave nothing.
         Some(_) => rows.max(Rows::AtMostOne),

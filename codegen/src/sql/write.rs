@@ -57,7 +57,7 @@ impl<'a> Analyzer<'a> {
     /// A table that can be written; SQLite says which views can.
     fn target(&mut self, name: &Ident) -> Option<&'a Table> {
         let table = self.table(name)?;
-        self.note(&table.name, &table.name);
+        self.note(&table.name, &table.name, name);
         // The catalog outlives the walk.
         Some(table)
     }
@@ -267,9 +267,37 @@ impl<'a> Analyzer<'a> {
         self.returning(scope, &delete.returning)
     }
 
-    fn returning(&mut self, scope: Scope, columns: &[ResultColumn]) -> Vec<Output> {
+    fn returning(&mut self, mut scope: Scope, columns: &[ResultColumn]) -> Vec<Output> {
+        // Inside an expression of RETURNING, SQLite may hand on a whole number in a REAL column as the INTEGER
+        // that it stores.
+        let real = |ty: &Ty| ty.storage == Storage::REAL;
+        for relation in &mut scope.relations {
+            for column in relation.columns.iter_mut().filter(|column| real(&column.ty)) {
+                column.ty.storage = Storage::REAL.or(Storage::INTEGER);
+            }
+        }
+        let stored = |ty: &Ty| ty.storage == Storage::REAL.or(Storage::INTEGER);
         self.scopes.push(scope);
-        let outputs = self.result_columns(columns);
+        let mut outputs = Vec::new();
+        for column in columns {
+            let mut results = self.result_columns(std::slice::from_ref(column));
+            let plain = match column {
+                ResultColumn::All(_) | ResultColumn::AllOf(_) => true,
+                ResultColumn::Expr { expr, .. } => matches!(expr.kind, ExprKind::Column { .. }),
+            };
+            for output in results.iter_mut().filter(|output| plain && stored(&output.ty)) {
+                let declared = output
+                    .ty
+                    .origin
+                    .as_ref()
+                    .and_then(|origin| origin.split_once('.'))
+                    .and_then(|(table, column)| self.catalog.table(table)?.columns.iter().find(|known| known.name == column));
+                if let Some(column) = declared {
+                    output.ty.storage = Ty::of_column("", column).storage;
+                }
+            }
+            outputs.append(&mut results);
+        }
         self.scopes.pop();
         outputs
     }
