@@ -18,6 +18,9 @@ impl Name {
     /// The spellings of `source`.
     #[must_use]
     pub fn new(source: &str) -> Self {
+        if let Some(name) = Self::plain(source) {
+            return name;
+        }
         let lower = if source.chars().any(char::is_lowercase) { source.to_snake_case() } else { source.to_lowercase() };
         let spelled: String = lower
             .chars()
@@ -35,16 +38,30 @@ impl Name {
         if ty.is_empty() || ty.starts_with(|first: char| first.is_ascii_digit()) {
             ty.insert(0, 'N');
         }
-        // The prelude's names would be shadowed for whoever imports the module with `*`.
-        if [
-            "Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default", "Clone", "Copy", "Send",
-            "Sync", "Drop",
-        ]
-        .contains(&ty.as_str())
-        {
-            ty.push('_');
+        Self { source: source.to_owned(), field, ty: unshadowing(ty) }
+    }
+
+    /// The spellings of a name that is in snake case already: most are, and this runs for every column.
+    fn plain(source: &str) -> Option<Self> {
+        let bytes = source.as_bytes();
+        let is_plain = bytes.first()?.is_ascii_lowercase()
+            && bytes.last() != Some(&b'_')
+            && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+            && !source.contains("__");
+        if !is_plain {
+            return None;
         }
-        Self { source: source.to_owned(), field, ty }
+        let mut ty = String::with_capacity(source.len());
+        let mut starts = true;
+        for character in source.chars() {
+            if character == '_' {
+                starts = true;
+            } else {
+                ty.push(if starts { character.to_ascii_uppercase() } else { character });
+                starts = false;
+            }
+        }
+        Some(Self { source: source.to_owned(), field: source.to_owned(), ty: unshadowing(ty) })
     }
 
     /// A number for the name, by which a key's type and its namespace's find each other.
@@ -66,22 +83,48 @@ impl Name {
     }
 }
 
+/// The prelude's names would be shadowed for whoever imports the module with `*`.
+fn unshadowing(mut ty: String) -> String {
+    const PRELUDE: [&str; 16] = [
+        "Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default", "Clone", "Copy", "Send",
+        "Sync", "Drop",
+    ];
+    if PRELUDE.contains(&ty.as_str()) {
+        ty.push('_');
+    }
+    ty
+}
+
+/// The words that Rust keeps, those for later included.
+const KEYWORDS: [&str; 48] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum", "extern",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override",
+    "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "virtual", "where", "while", "yield",
+];
+
 /// FNV-1a of a binding's name: the same in every macro, whatever the compiler.
 #[must_use]
 pub fn id(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// An identifier; a keyword becomes a raw one, and the few that cannot be raw get a `_`.
+/// How Rust spells a word: a keyword is written as a raw identifier, and the few that cannot be get a `_`.
+#[must_use]
+pub fn spelled(word: &str) -> String {
+    if matches!(word, "self" | "Self" | "super" | "crate" | "_") {
+        return format!("{word}_");
+    }
+    if KEYWORDS.contains(&word) { format!("r#{word}") } else { word.to_owned() }
+}
+
+/// The identifier of a word.
 #[must_use]
 pub fn ident(word: &str) -> Ident {
-    if matches!(word, "self" | "Self" | "super" | "crate" | "_") {
-        return Ident::new(&format!("{word}_"), Span::call_site());
-    }
-    if syn::parse_str::<Ident>(word).is_ok() {
-        Ident::new(word, Span::call_site())
-    } else {
-        Ident::new_raw(word, Span::call_site())
+    let spelled = spelled(word);
+    match spelled.strip_prefix("r#") {
+        Some(raw) => Ident::new_raw(raw, Span::call_site()),
+        None => Ident::new(&spelled, Span::call_site()),
     }
 }
 
@@ -96,6 +139,8 @@ mod tests {
             ("USER_STATS", "user_stats", "UserStats"),
             ("MyCache", "my_cache", "MyCache"),
             ("type", "type", "Type"),
+            ("user_id2", "user_id2", "UserId2"),
+            ("a__b", "a_b", "AB"),
             ("count(*)", "count", "Count"),
             ("2fa", "_2fa", "N2fa"),
             ("RESULT", "result", "Result_"),

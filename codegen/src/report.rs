@@ -64,6 +64,8 @@ pub mod code {
     pub const UNGUARDED: &str = "B0318";
     /// A table is read whole.
     pub const FULL_SCAN: &str = "B0319";
+    /// Two queries of one row type differ in shape.
+    pub const SHARED_ROW: &str = "B0320";
     /// An attribute names a binding that the manifest lacks, or one of another kind.
     pub const UNKNOWN_BINDING: &str = "B0401";
     /// An attribute is malformed.

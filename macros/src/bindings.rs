@@ -57,6 +57,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     let attributes = item.attrs;
     let site = Site {
         krate: arguments.krate,
+        parse: project::tokens,
         visibility: item.vis.into_token_stream(),
         ident: item.ident,
         attributes: quote!(#(#attributes)*),

@@ -108,6 +108,11 @@ pub(crate) fn print(errors: &Errors, sources: &Sources, span: Span) -> TokenStre
     errors.render(sources).iter().map(|text| compile_error(span, strip(text))).collect()
 }
 
+/// Text as tokens, by the compiler's own lexer: `proc_macro2` would read it twice.
+pub(crate) fn tokens(text: &str) -> Option<TokenStream> {
+    text.parse::<proc_macro::TokenStream>().ok().map(TokenStream::from)
+}
+
 /// A mistake in Rust itself: the compiler shows the place.
 pub(crate) fn error(span: Span, code: &'static str, message: &str, help: &str) -> TokenStream {
     let diagnostic = Diagnostic::new(code, message, None).help(help);

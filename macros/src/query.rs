@@ -81,7 +81,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         return Err(project::print(&errors, &sources, span));
     }
     let target = &input.database;
-    Ok(emit::query::inline(&input.krate, &quote!(#target), &query, &arguments))
+    Ok(emit::query::inline(&input.krate, project::tokens, &quote!(#target), &query, &arguments))
 }
 
 /// The SQL of a literal, and where it stands: in its Rust file, when its text is there letter by letter.

@@ -81,11 +81,11 @@ fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Opt
         let message = format!("the manifest binds no database `{module}`");
         return Err(project::error(span, code::UNKNOWN_BINDING, &message, &suggestion(module, "databases", &names)));
     };
-    let Some(method) = database.methods.iter().find(|method| method.name.ty == *row) else {
+    let Some(method) = database.methods.iter().find(|method| method.row.ty == *row) else {
         if database.refused.iter().any(|refused| refused.name.ty == *row) {
             return Ok(None);
         }
-        let names: Vec<&str> = database.methods.iter().map(|method| method.name.ty.as_str()).collect();
+        let names: Vec<&str> = database.methods.iter().map(|method| method.row.ty.as_str()).collect();
         return Err(project::error(
             span,
             code::ROW_FIELD,

@@ -21,6 +21,8 @@ pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::backend::{TestOutcome, test};
 
+use serde::ser::SerializeStruct;
+
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
 
 /// A query from its statement and its encoded arguments.
@@ -38,6 +40,31 @@ pub fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
 #[must_use]
 pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
     crate::d1::text_list(items)
+}
+
+/// A row while it is serialised: the first error is kept, so that the generated code has no branch.
+#[allow(missing_debug_implementations)]
+pub struct Fields<S: serde::Serializer>(Result<S::SerializeStruct, S::Error>);
+
+impl<S: serde::Serializer> Fields<S> {
+    /// Opens a struct of so many fields.
+    pub fn new(serializer: S, name: &'static str, count: usize) -> Self {
+        Self(serializer.serialize_struct(name, count))
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn field<T: serde::Serialize>(self, name: &'static str, value: &T) -> Self {
+        Self(self.0.and_then(|mut fields| fields.serialize_field(name, value).map(|()| fields)))
+    }
+
+    /// Closes the struct.
+    ///
+    /// # Errors
+    /// The first that a field gave.
+    pub fn end(self) -> Result<S::Ok, S::Error> {
+        self.0.and_then(SerializeStruct::end)
+    }
 }
 
 /// The one of `all` that a text is.

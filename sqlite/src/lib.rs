@@ -10,6 +10,7 @@ mod authorizer;
 mod functions;
 mod limits;
 pub mod migrations;
+pub mod replay;
 pub mod token;
 
 use std::collections::BTreeSet;

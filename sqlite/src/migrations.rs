@@ -82,6 +82,16 @@ pub fn applied(database: &Database, table: &str) -> rusqlite::Result<Vec<String>
 /// # Errors
 /// The first statement that fails, and why. The file was undone as a whole.
 pub fn apply(database: &Database, table: &str, migration: Migration<'_>) -> Result<(), Failure> {
+    apply_with(database, table, migration, |connection, range| execute(connection, migration.sql, range))
+}
+
+/// Applies one migration, each of its statements by `run`.
+pub(crate) fn apply_with(
+    database: &Database,
+    table: &str,
+    migration: Migration<'_>,
+    mut run: impl FnMut(&rusqlite::Connection, &Range<usize>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     struct Problem(Failure);
     impl From<rusqlite::Error> for Problem {
         fn from(error: rusqlite::Error) -> Self {
@@ -92,7 +102,7 @@ pub fn apply(database: &Database, table: &str, migration: Migration<'_>) -> Resu
     database
         .transaction(|connection| {
             for range in &ranges {
-                execute(connection, migration.sql, range).map_err(Problem)?;
+                run(connection, range).map_err(Problem)?;
             }
             let ledger = format!("INSERT INTO \"{}\" (name) VALUES (?1)", table.replace('"', "\"\""));
             connection.execute(&ledger, [migration.name])?;
@@ -137,7 +147,7 @@ fn body(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
     Ok(ranges)
 }
 
-fn execute(connection: &rusqlite::Connection, sql: &str, range: &Range<usize>) -> Result<(), Failure> {
+pub(crate) fn execute(connection: &rusqlite::Connection, sql: &str, range: &Range<usize>) -> Result<(), Failure> {
     let run = || -> rusqlite::Result<()> {
         let mut statement = connection.prepare(&sql[range.clone()])?;
         let mut rows = statement.raw_query();

@@ -90,6 +90,7 @@ fn the_same_input_gives_the_same_output() {
         assert!(errors.is_empty(), "{:?}", errors.render(&sources));
         let site = bindery_codegen::emit::Site {
             krate: quote::quote!(::bindery),
+            parse: bindery_codegen::emit::text,
             visibility: quote::quote!(pub),
             ident: syn::Ident::new("Env", proc_macro2::Span::call_site()),
             attributes: quote::quote!(),

@@ -56,9 +56,9 @@ pub(super) fn choice(choices: &Choices, krate: &TokenStream) -> TokenStream {
             }
         }
 
-        impl ::core::convert::From<#ident> for #krate::__private::Parameter<'_> {
+        impl<'a> ::core::convert::From<#ident> for #krate::__private::Parameter<'a> {
             fn from(value: #ident) -> Self {
-                <Self as ::core::convert::From<&'static str>>::from(value.as_str())
+                <Self as ::core::convert::From<&'a str>>::from(value.as_str())
             }
         }
     }

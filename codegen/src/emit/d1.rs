@@ -1,76 +1,80 @@
 //! D1: the methods of a database's type, and the module of its rows.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use std::fmt::Write;
 
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use super::query::Names;
 use super::{Site, choice, module_ident, query};
 use crate::manifest::D1;
 use crate::model::{Bound, Database, Method, Refused};
-use crate::schema::Choices;
+use crate::names::spelled;
 use crate::sql::{Cardinality, Query, Rows};
 
 /// `impl Db { ... }`: one method a query.
 pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
     let ty = bound.name.ty_ident();
-    let module = module_ident(&bound.name);
-    let methods = database.methods.iter().map(|method| one(method, &database.catalog.choices, &module, site));
-    let refused = database.refused.iter().map(|refused| one_refused(refused, &module, site));
-    quote! {
-        impl #ty {
-            #(#methods)*
-            #(#refused)*
-        }
+    let krate = site.krate_text();
+    let module = format!("{}::", spelled(&bound.name.field));
+    let mut out = String::new();
+    for method in &database.methods {
+        let choices = choices(database, Some(method));
+        one(&mut out, method, &Names { krate: &krate, module: &module, choices: &choices });
     }
+    for refused in &database.refused {
+        one_refused(&mut out, refused, &krate, &module);
+    }
+    let methods = query::tokens(site.parse, &out);
+    quote!(impl #ty { #methods })
+}
+
+/// The enums of CHECKs, and those of a query's own parameters behind them.
+fn choices(database: &Database, method: Option<&Method>) -> Vec<String> {
+    let own = method.map(|method| method.query.choices.as_slice()).unwrap_or_default();
+    database.catalog.choices.iter().chain(own).map(|choices| choices.name().ty).collect()
 }
 
 /// What a query gives, as a type.
-fn shape(krate: &TokenStream, cardinality: Cardinality, module: &Ident, row: &Ident) -> TokenStream {
+fn shape(krate: &str, cardinality: Cardinality, module: &str, row: &str) -> String {
     match cardinality {
-        Cardinality::One => quote!(#krate::d1::One<#module::#row>),
-        Cardinality::Optional => quote!(#krate::d1::Optional<#module::#row>),
-        Cardinality::Many => quote!(#krate::d1::Many<#module::#row>),
-        Cardinality::Exec => quote!(#krate::d1::Exec),
+        Cardinality::One => format!("{krate}::d1::One<{module}{row}>"),
+        Cardinality::Optional => format!("{krate}::d1::Optional<{module}{row}>"),
+        Cardinality::Many => format!("{krate}::d1::Many<{module}{row}>"),
+        Cardinality::Exec => format!("{krate}::d1::Exec"),
     }
 }
 
 /// Stands where a refused query would, and takes anything: its mistake is told once, where it is, and
 /// not at every call.
-fn one_refused(refused: &Refused, module: &Ident, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let name = refused.name.field_ident();
-    let shape = shape(krate, refused.cardinality, module, &refused.name.ty_ident());
-    let generics: Vec<Ident> = (0..refused.parameters).map(|index| format_ident!("P{index}")).collect();
-    quote! {
-        #[doc(hidden)]
-        pub fn #name<#(#generics),*>(&self, #(_: #generics),*) -> #krate::d1::Query<'_, #shape> {
-            ::core::unreachable!()
-        }
-    }
+fn one_refused(out: &mut String, refused: &Refused, krate: &str, module: &str) {
+    let name = spelled(&refused.name.field);
+    let shape = shape(krate, refused.cardinality, module, &refused.name.ty);
+    let generics: Vec<String> = (0..refused.parameters).map(|index| format!("P{index}")).collect();
+    let arguments: Vec<String> = generics.iter().map(|generic| format!("_: {generic}")).collect();
+    let _ = write!(
+        out,
+        "#[doc(hidden)] pub fn {name}<{}>(&self, {}) -> {krate}::d1::Query<'_, {shape}> {{ ::core::unreachable!() }}\n",
+        generics.join(", "),
+        arguments.join(", ")
+    );
 }
 
-fn one(method: &Method, choices: &[Choices], module: &Ident, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let ident = method.name.field_ident();
-    let shape = shape(krate, method.cardinality, module, &method.name.ty_ident());
-    let lifetime = quote!('a);
-    let arguments = method.query.parameters.iter().map(|parameter| {
-        let name = query::argument_ident(parameter);
-        let ty = query::argument_type(krate, (&quote!(#module), choices), parameter, &lifetime);
-        quote!(#name: #ty)
-    });
-    let encoded = method.query.parameters.iter().map(|parameter| {
-        let name = query::argument_ident(parameter);
-        query::encode(krate, parameter, &quote!(#name))
-    });
-    let statement = query::statement(krate, &method.name.source, &method.query);
-    let docs = docs(method);
-    quote! {
-        #[doc = #docs]
-        pub fn #ident<'a>(&'a self, #(#arguments),*) -> #krate::d1::Query<'a, #shape> {
-            static STATEMENT: #krate::d1::Statement = #statement;
-            #krate::__private::query(&self.0, &STATEMENT, [#(#encoded),*])
-        }
+fn one(out: &mut String, method: &Method, names: &Names<'_>) {
+    let krate = names.krate;
+    let name = spelled(&method.name.field);
+    let shape = shape(krate, method.cardinality, names.module, &method.row.ty);
+    let _ = write!(out, "#[doc = {:?}] pub fn {name}<'a>(&'a self, ", docs(method));
+    for parameter in &method.query.parameters {
+        let _ = write!(out, "{}: {}, ", query::argument(parameter), query::argument_type(names, parameter, "'a"));
     }
+    let _ = write!(out, ") -> {krate}::d1::Query<'a, {shape}> {{ static STATEMENT: {krate}::d1::Statement = ");
+    query::statement(out, krate, &method.name.source, &method.query);
+    let _ = write!(out, "; {krate}::__private::query(&self.0, &STATEMENT, [");
+    for parameter in &method.query.parameters {
+        let _ = write!(out, "{}, ", query::encode(krate, parameter, &query::argument(parameter)));
+    }
+    out.push_str("]) }\n");
 }
 
 /// What the method does, its SQL, what it gives, takes and touches.
@@ -155,14 +159,21 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let krate = &site.krate;
     let module = module_ident(&bound.name);
     let source = &bound.name.source;
-    let choices = &database.catalog.choices;
-    let enums = choices.iter().map(|choices| choice::choice(choices, krate));
-    let rows = database.methods.iter().filter(|method| !method.query.columns.is_empty()).map(|method| {
+    let enums = database.catalog.choices.iter().chain(database.methods.iter().flat_map(|method| &method.query.choices));
+    let enums = enums.map(|choices| choice::choice(choices, krate));
+    let text = site.krate_text();
+    let mut rows = String::new();
+    for method in database.methods.iter().filter(|method| method.owns_row && !method.query.columns.is_empty()) {
         let docs = format!("A row of [`{}`](super::{}::{}).", method.name.source, bound.name.ty, method.name.field);
-        query::row(krate, choices, &method.name.ty_ident(), &docs, &method.query.columns)
-    });
-    let refused =
-        database.refused.iter().map(|refused| query::row(krate, choices, &refused.name.ty_ident(), "", &refused.columns));
+        let choices = choices(database, Some(method));
+        let names = Names { krate: &text, module: "", choices: &choices };
+        query::row(&mut rows, &names, &method.row.ty, &docs, &method.query.columns);
+    }
+    for refused in &database.refused {
+        let choices = choices(database, None);
+        query::row(&mut rows, &Names { krate: &text, module: "", choices: &choices }, &refused.name.ty, "", &refused.columns);
+    }
+    let rows = query::tokens(site.parse, &rows);
     let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");
     // A macro by example has textual scope; the alias gives it a path.
     let hidden = Ident::new(&format!("__bindery_query_{}", bound.name.field), Span::call_site());
@@ -174,8 +185,7 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             use super::super::*;
 
             #(#enums)*
-            #(#rows)*
-            #(#refused)*
+            #rows
 
             #[doc(hidden)]
             #[allow(unused_macros)]

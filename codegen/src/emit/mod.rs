@@ -15,11 +15,23 @@ use crate::manifest::Kind;
 use crate::model::{Bound, Project};
 use crate::names::Name;
 
+/// Reads text as tokens. Inside a macro the compiler's own lexer does it, many times faster than
+/// [`text`].
+pub type Parse = fn(&str) -> Option<TokenStream>;
+
+/// Reads text as tokens, outside a macro.
+#[must_use]
+pub fn text(text: &str) -> Option<TokenStream> {
+    text.parse().ok()
+}
+
 /// What a door knows and the project does not.
 #[derive(Debug)]
 pub struct Site {
     /// The path of the runtime crate.
     pub krate: TokenStream,
+    /// How text becomes tokens.
+    pub parse: Parse,
     /// The visibility of the struct.
     pub visibility: TokenStream,
     /// The struct.
@@ -35,6 +47,11 @@ pub struct Site {
 }
 
 impl Site {
+    /// The path of the runtime crate, as text.
+    fn krate_text(&self) -> String {
+        self.krate.to_string().replace(' ', "")
+    }
+
     /// The expression of an included file's path.
     fn path(&self, relative: &str) -> TokenStream {
         let path = format!("/{relative}");

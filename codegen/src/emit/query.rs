@@ -1,63 +1,89 @@
 //! What every checked query becomes: a row type, a statement, and one call.
+//!
+//! Written as text and parsed once: of a large project this is nearly all that is emitted, and the compiler's
+//! lexer reads text faster than tokens are made one by one.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use std::fmt::Write;
 
-use crate::names::{Name, ident};
-use crate::schema::Choices;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::Parse;
+use crate::names::{Name, spelled};
 use crate::sql::parameters::{Resolved, Rust};
 use crate::sql::{Query, ResultColumn};
 
-/// The enum of a CHECK as a column's or an argument's type.
-fn choice(choices: &[Choices], number: u32) -> Ident {
-    let choices = usize::try_from(number).ok().and_then(|number| choices.get(number));
-    choices.map_or_else(|| format_ident!("Never"), |choices| choices.name().ty_ident())
+/// Where the text that is emitted stands: how it names things.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    /// The runtime crate.
+    pub(super) krate: &'a str,
+    /// The module of the enums of CHECKs, with `::` at its end; empty inside it.
+    pub(super) module: &'a str,
+    /// Those enums, by number.
+    pub(super) choices: &'a [String],
+}
+
+impl Names<'_> {
+    fn choice(&self, number: u32) -> &str {
+        usize::try_from(number).ok().and_then(|number| self.choices.get(number)).map_or("", String::as_str)
+    }
+}
+
+/// Text as tokens.
+pub(super) fn tokens(parse: Parse, text: &str) -> TokenStream {
+    // Names and types were checked when they were read; a text that is no Rust is told where it is.
+    parse(text).unwrap_or_else(|| quote!(::core::compile_error!("bindery emits what is no Rust")))
 }
 
 /// The Rust type of a column.
-#[must_use]
-pub fn column_type(krate: &TokenStream, choices: &[Choices], column: &ResultColumn) -> TokenStream {
-    let own = column.as_type.as_deref().and_then(|ty| syn::parse_str::<syn::Type>(ty).ok());
-    let inner = match (own, column.rust) {
-        (Some(ty), _) => quote!(#ty),
-        (None, Rust::Integer) => quote!(i64),
-        (None, Rust::Float) => quote!(f64),
-        (None, Rust::Boolean) => quote!(bool),
-        (None, Rust::Text) => quote!(#krate::__private::String),
-        (None, Rust::Blob) => quote!(#krate::__private::Vec<u8>),
-        (None, Rust::Any) => quote!(#krate::d1::Value),
-        (None, Rust::Choice(number)) => choice(choices, number).into_token_stream(),
+fn column_type(names: &Names<'_>, column: &ResultColumn) -> String {
+    let Names { krate, module, .. } = names;
+    let inner = match (&column.as_type, column.rust) {
+        (Some(ty), _) => ty.clone(),
+        (None, Rust::Integer) => "i64".to_owned(),
+        (None, Rust::Float) => "f64".to_owned(),
+        (None, Rust::Boolean) => "bool".to_owned(),
+        (None, Rust::Text) => format!("{krate}::__private::String"),
+        (None, Rust::Blob) => format!("{krate}::__private::Vec<u8>"),
+        (None, Rust::Any) => format!("{krate}::d1::Value"),
+        (None, Rust::Choice(number)) => format!("{module}{}", names.choice(number)),
     };
-    if column.nullable { quote!(::core::option::Option<#inner>) } else { inner }
+    if column.nullable { format!("::core::option::Option<{inner}>") } else { inner }
 }
 
 /// The row type of a query, and how it is read.
-#[must_use]
-pub fn row(krate: &TokenStream, choices: &[Choices], ident: &Ident, docs: &str, columns: &[ResultColumn]) -> TokenStream {
-    let fields = columns.iter().map(|column| {
-        let field = Name::new(&column.name).field_ident();
-        let ty = column_type(krate, choices, column);
-        let docs = column_docs(column);
-        let rename = &column.name;
-        quote!(#[doc = #docs] #[serde(rename = #rename)] pub #field: #ty,)
-    });
-    let reads = columns.iter().enumerate().map(|(index, column)| {
-        let field = Name::new(&column.name).field_ident();
-        quote!(#field: row.take(#index)?,)
-    });
-    let serde = format!("{}::__private::serde", krate.to_string().replace(' ', ""));
-    quote! {
-        #[doc = #docs]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Serialize)]
-        #[serde(crate = #serde)]
-        pub struct #ident { #(#fields)* }
-
-        impl #krate::d1::FromRow for #ident {
-            fn from_row(row: &mut #krate::d1::Row<'_>) -> ::core::result::Result<Self, #krate::d1::DecodeError> {
-                ::core::result::Result::Ok(Self { #(#reads)* })
-            }
-        }
+pub(super) fn row(out: &mut String, names: &Names<'_>, ident: &str, docs: &str, columns: &[ResultColumn]) {
+    let krate = names.krate;
+    let fields: Vec<String> = columns.iter().map(|column| spelled(&Name::new(&column.name).field)).collect();
+    let _ = write!(
+        out,
+        "#[doc = {docs:?}] #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)] pub struct {ident} {{"
+    );
+    for (field, column) in fields.iter().zip(columns) {
+        let _ = write!(out, "#[doc = {:?}] pub {field}: {},", column_docs(column), column_type(names, column));
     }
+    let _ = write!(
+        out,
+        "}} impl {krate}::d1::FromRow for {ident} {{
+            fn from_row(row: &mut {krate}::d1::Row<'_>) -> ::core::result::Result<Self, {krate}::d1::DecodeError> {{
+                ::core::result::Result::Ok(Self {{"
+    );
+    for (index, field) in fields.iter().enumerate() {
+        let _ = write!(out, "{field}: row.take({index})?,");
+    }
+    // By hand, and without a `?`: derived, this is half of what rustc takes for a large project.
+    let _ = write!(
+        out,
+        "}}) }} }} impl {krate}::__private::serde::Serialize for {ident} {{
+            fn serialize<S: {krate}::__private::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {{
+                {krate}::__private::Fields::new(serializer, {ident:?}, {})",
+        columns.len()
+    );
+    for (field, column) in fields.iter().zip(columns) {
+        let _ = write!(out, ".field({:?}, &self.{field})", column.name);
+    }
+    out.push_str(".end() } }\n");
 }
 
 fn column_docs(column: &ResultColumn) -> String {
@@ -75,58 +101,45 @@ fn column_docs(column: &ResultColumn) -> String {
 }
 
 /// The statement as a constant.
-#[must_use]
-pub fn statement(krate: &TokenStream, name: &str, query: &Query) -> TokenStream {
-    let sql = &query.sql;
-    let columns = query.columns.iter().map(|column| &column.name);
-    let reads_only = query.reads_only;
-    quote! {
-        #krate::d1::Statement {
-            name: #name,
-            sql: #sql,
-            columns: &[#(#columns),*],
-            reads_only: #reads_only,
-        }
-    }
+pub(super) fn statement(out: &mut String, krate: &str, name: &str, query: &Query) {
+    let columns: Vec<&str> = query.columns.iter().map(|column| column.name.as_str()).collect();
+    let _ = write!(
+        out,
+        "{krate}::d1::Statement {{ name: {name:?}, sql: {:?}, columns: &{columns:?}, reads_only: {} }}",
+        query.sql, query.reads_only
+    );
 }
 
-/// The type of an argument; `lifetime` is the query's, `module` where the enums of CHECKs are.
-#[must_use]
-pub fn argument_type(
-    krate: &TokenStream,
-    (module, choices): (&TokenStream, &[Choices]),
-    parameter: &Resolved,
-    lifetime: &TokenStream,
-) -> TokenStream {
-    let inner = match parameter.rust {
-        Rust::Integer => quote!(i64),
-        Rust::Float => quote!(f64),
-        Rust::Boolean => quote!(bool),
-        Rust::Text => quote!(&#lifetime str),
-        Rust::Blob => quote!(&#lifetime [u8]),
-        Rust::Any => quote!(#krate::d1::Value),
-        Rust::Choice(number) => {
-            let choice = choice(choices, number);
-            quote!(#module::#choice)
-        }
+/// The type of an argument; `lifetime` is the query's.
+pub(super) fn argument_type(names: &Names<'_>, parameter: &Resolved, lifetime: &str) -> String {
+    let Names { krate, module, .. } = names;
+    let inner = match (&parameter.as_type, parameter.rust) {
+        (Some(ty), _) => ty.clone(),
+        (None, Rust::Integer) => "i64".to_owned(),
+        (None, Rust::Float) => "f64".to_owned(),
+        (None, Rust::Boolean) => "bool".to_owned(),
+        (None, Rust::Text) => format!("&{lifetime} str"),
+        (None, Rust::Blob) => format!("&{lifetime} [u8]"),
+        (None, Rust::Any) => format!("{krate}::d1::Value"),
+        (None, Rust::Choice(number)) => format!("{module}{}", names.choice(number)),
     };
     if parameter.list {
         return match parameter.rust {
-            Rust::Text => quote!(&[impl ::core::convert::AsRef<str>]),
-            Rust::Integer | Rust::Float | Rust::Boolean | Rust::Choice(_) => quote!(&[#inner]),
-            Rust::Blob | Rust::Any => quote!(&[#krate::d1::Value]),
+            _ if parameter.as_type.is_some() => format!("&[{inner}]"),
+            Rust::Text => "&[impl ::core::convert::AsRef<str>]".to_owned(),
+            Rust::Integer | Rust::Float | Rust::Boolean | Rust::Choice(_) => format!("&[{inner}]"),
+            Rust::Blob | Rust::Any => format!("&[{krate}::d1::Value]"),
         };
     }
-    if parameter.nullable { quote!(::core::option::Option<#inner>) } else { inner }
+    if parameter.nullable { format!("::core::option::Option<{inner}>") } else { inner }
 }
 
 /// The expression that encodes an argument.
-#[must_use]
-pub fn encode(krate: &TokenStream, parameter: &Resolved, value: &TokenStream) -> TokenStream {
+pub(super) fn encode(krate: &str, parameter: &Resolved, value: &str) -> String {
     match (parameter.list, parameter.rust) {
-        (true, Rust::Text) => quote!(#krate::__private::text_list(#value)),
-        (true, _) => quote!(#krate::__private::list(#value)),
-        (false, _) => quote!(<#krate::__private::Parameter<'_> as ::core::convert::From<_>>::from(#value)),
+        (true, Rust::Text) if parameter.as_type.is_none() => format!("{krate}::__private::text_list({value})"),
+        (true, _) => format!("{krate}::__private::list({value})"),
+        (false, _) => format!("<{krate}::__private::Parameter<'_> as ::core::convert::From<_>>::from({value})"),
     }
 }
 
@@ -134,8 +147,13 @@ pub fn encode(krate: &TokenStream, parameter: &Resolved, value: &TokenStream) ->
 ///
 /// The texts of a CHECK are texts in it: it stands where the module of their enum has no path.
 #[must_use]
-pub fn inline(krate: &TokenStream, database: &TokenStream, query: &Query, arguments: &[TokenStream]) -> TokenStream {
-    let row_ident = format_ident!("Row");
+pub fn inline(
+    krate: &TokenStream,
+    parse: Parse,
+    database: &TokenStream,
+    query: &Query,
+    arguments: &[TokenStream],
+) -> TokenStream {
     let mut query = query.clone();
     let text = |rust: &mut Rust| {
         if matches!(rust, Rust::Choice(_)) {
@@ -144,35 +162,38 @@ pub fn inline(krate: &TokenStream, database: &TokenStream, query: &Query, argume
     };
     query.columns.iter_mut().for_each(|column| text(&mut column.rust));
     query.parameters.iter_mut().for_each(|parameter| text(&mut parameter.rust));
-    let statement = statement(krate, "query", &query);
-    let (row, shape) = if query.columns.is_empty() {
-        (TokenStream::new(), quote!(#krate::d1::Exec))
-    } else {
-        (row(krate, &[], &row_ident, "A row of this query.", &query.columns), quote!(#krate::d1::Many<#row_ident>))
-    };
-    let lifetime = TokenStream::new();
+    let path = krate.to_string().replace(' ', "");
+    let names = Names { krate: &path, module: "", choices: &[] };
+    let mut declared = String::new();
+    let mut shape = format!("{path}::d1::Exec");
+    if !query.columns.is_empty() {
+        row(&mut declared, &names, "Row", "A row of this query.", &query.columns);
+        shape = format!("{path}::d1::Many<Row>");
+    }
+    let _ = write!(declared, "static __STATEMENT: {path}::d1::Statement = ");
+    statement(&mut declared, &path, "query", &query);
+    declared.push(';');
+    let (declared, shape) = (tokens(parse, &declared), tokens(parse, &shape));
     let bindings = query.parameters.iter().zip(arguments).map(|(parameter, value)| {
         let name = format_ident!("__{}", Name::new(&parameter.name).field);
-        if parameter.list && parameter.rust == Rust::Text {
+        if parameter.list && parameter.rust == Rust::Text && parameter.as_type.is_none() {
             return quote!(let #name = #value;);
         }
-        let ty = argument_type(krate, (&lifetime, &[]), parameter, &lifetime);
+        let ty = tokens(parse, &argument_type(&names, parameter, ""));
         quote!(let #name: #ty = #value;)
     });
     let encoded = query.parameters.iter().map(|parameter| {
-        let name = format_ident!("__{}", Name::new(&parameter.name).field);
-        encode(krate, parameter, &quote!(#name))
+        let name = format!("__{}", Name::new(&parameter.name).field);
+        tokens(parse, &encode(&path, parameter, &name))
     });
     quote! {{
-        #row
-        static __STATEMENT: #krate::d1::Statement = #statement;
+        #declared
         #(#bindings)*
         #krate::__private::query::<#shape>(&#database, &__STATEMENT, [#(#encoded),*])
     }}
 }
 
 /// The argument's name.
-#[must_use]
-pub fn argument_ident(parameter: &Resolved) -> Ident {
-    ident(&Name::new(&parameter.name).field)
+pub(super) fn argument(parameter: &Resolved) -> String {
+    spelled(&Name::new(&parameter.name).field)
 }

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use crate::manifest::{Binding, Consumer, Kind, Manifest, Var};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
-use crate::schema::{self, Catalog};
+use crate::schema::{self, Catalog, Choices};
 use crate::source::{Sources, Span, Spanned};
 use crate::sql::annotation::{self, Annotated};
-use crate::sql::{self, Cardinality, Query, Rows};
+use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
 
 pub use load::{Inputs, load_databases, load_manifest};
 
@@ -67,8 +67,12 @@ pub struct Refused {
 /// A query as a method.
 #[derive(Debug)]
 pub struct Method {
-    /// The method, and the row type.
+    /// The method.
     pub name: Name,
+    /// The row type: the method's own, or one that queries of the same shape share.
+    pub row: Name,
+    /// Whether the row type is made from this query.
+    pub owns_row: bool,
     /// How many rows.
     pub cardinality: Cardinality,
     /// The comment lines of the query.
@@ -160,14 +164,65 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
         database.refused.push(Refused { name, cardinality, parameters: parameter_count(&text), columns });
         return;
     };
+    let mut query = query;
+    for choices in &mut query.choices {
+        choices.table.clone_from(&annotated.name.value);
+    }
+    let row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
+    let owns_row = shares(errors, database, &annotated, &row, &query);
     database.methods.push(Method {
         name,
+        row,
+        owns_row,
         cardinality: annotated.cardinality.value,
         docs: annotated.docs,
         file: sources.file(annotated.sql.file).name.clone(),
         written: text,
         query,
     });
+}
+
+/// Whether a query makes its row type, rather than share one that stands. Two of one name must be of one shape.
+fn shares(errors: &mut Errors, database: &Database, annotated: &Annotated, row: &Name, query: &Query) -> bool {
+    let at = annotated.row.as_ref().map_or(annotated.name.span, |row| row.span);
+    let enums = database.catalog.choices.iter().chain(database.methods.iter().flat_map(|method| &method.query.choices));
+    let enums: Vec<&Choices> = enums.chain(&query.choices).filter(|choices| choices.name().ty == row.ty).collect();
+    if let (Some(choices), false) = (enums.first(), query.columns.is_empty()) {
+        errors.push(
+            Diagnostic::new(code::SHARED_ROW, format!("the row type `{}` has the name of an enum", row.ty), at)
+                .label(format!("the enum of `{}.{}`", choices.table, choices.column))
+                .help("rename the query, or name its row type at the end of the annotation"),
+        );
+        return true;
+    }
+    let owner =
+        database.methods.iter().find(|method| method.owns_row && method.row.ty == row.ty && !method.query.columns.is_empty());
+    let Some(owner) = owner else { return true };
+    let shape = |column: &ResultColumn| (column.name.clone(), column.rust, column.as_type.clone(), column.nullable);
+    let (theirs, ours) = (&owner.query.columns, &query.columns);
+    let other = (0..theirs.len().max(ours.len())).find(|index| theirs.get(*index).map(shape) != ours.get(*index).map(shape));
+    if let (Some(index), false) = (other, ours.is_empty()) {
+        let words = |column: Option<&ResultColumn>| {
+            column.map_or_else(
+                || "no such column".to_owned(),
+                |column| {
+                    let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
+                    format!("`{}`: {}{ty}", column.name, if column.nullable { "optional " } else { "" })
+                },
+            )
+        };
+        let place = index + 1;
+        errors.push(
+            Diagnostic::new(
+                code::SHARED_ROW,
+                format!("`{}` and `{}` do not give one row type", owner.name.source, annotated.name.value),
+                at,
+            )
+            .label(format!("column {place} is {} here, and {} there", words(ours.get(index)), words(theirs.get(index))))
+            .help("select the same columns in the same order, or name another row type"),
+        );
+    }
+    false
 }
 
 /// How many parameters a text has, whatever else is wrong with it.

@@ -8,6 +8,7 @@ mod read;
 
 use std::rc::Rc;
 
+use bindery_sqlite::replay::Replay;
 use bindery_sqlite::{Database, migrations};
 
 use crate::names::Name;
@@ -169,9 +170,16 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
     // A baseline that was exported from D1 holds the ledger, too.
     files.retain(|file| !known.contains(&file.value));
     let mut applied = Vec::new();
+    let mut replay = match Replay::new(&database) {
+        Ok(replay) => replay,
+        Err(error) => {
+            cannot_start(errors, &error);
+            return None;
+        }
+    };
     for Spanned { value: name, span } in files {
         let sql = &sources.file(span.file).text;
-        if let Err(failure) = migrations::apply(&database, ledger, migrations::Migration { name: &name, sql }) {
+        if let Err(failure) = replay.apply(ledger, migrations::Migration { name: &name, sql }) {
             errors.push(
                 Diagnostic::new(
                     code::MIGRATION,
@@ -185,7 +193,8 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
         }
         applied.push(Migration { name, file: span.file });
     }
-    match read::tables(&database, ledger) {
+    let places = replay.into_places();
+    match read::tables(&database, ledger, &places) {
         Ok((tables, choices)) => Some(Catalog { database, tables, migrations: applied, choices }),
         Err(error) => {
             errors.push(Diagnostic::new(code::MIGRATION, format!("the schema cannot be read back: {error}"), None));
@@ -209,8 +218,12 @@ fn open(errors: &mut Errors, sources: &Sources, ledger: &str, baseline: Option<F
     match opened {
         Ok(opened) => Some(opened),
         Err(error) => {
-            errors.push(Diagnostic::new(code::MIGRATION, format!("SQLite cannot start: {error}"), None));
+            cannot_start(errors, &error);
             None
         }
     }
+}
+
+fn cannot_start(errors: &mut Errors, error: &bindery_sqlite::rusqlite::Error) {
+    errors.push(Diagnostic::new(code::MIGRATION, format!("SQLite cannot start: {error}"), None));
 }

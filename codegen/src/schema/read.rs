@@ -1,5 +1,6 @@
 //! Reads the schema back from SQLite.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use bindery_sqlite::Database;
@@ -10,10 +11,14 @@ use crate::syntax;
 use super::{Checked, Choices, Column, Index, Table, TableKind};
 
 /// Every table and view but SQLite's own and the ledger.
-pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<(Vec<Table>, Vec<Choices>)> {
+pub(super) fn tables(
+    database: &Database,
+    ledger: &str,
+    places: &HashMap<String, i64>,
+) -> rusqlite::Result<(Vec<Table>, Vec<Choices>)> {
     database.trusted(|connection| {
         let mut statement = connection.prepare(
-            "SELECT list.name, list.type, list.wr, list.strict, master.sql,
+            "SELECT list.name, list.type, list.wr, list.strict, master.sql, master.rowid,
                     EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = list.name)
              FROM pragma_table_list AS list LEFT JOIN sqlite_schema AS master
                ON master.name = list.name AND master.type IN ('table', 'view')
@@ -27,13 +32,17 @@ pub(super) fn tables(database: &Database, ledger: &str) -> rusqlite::Result<(Vec
                 row.get::<_, bool>(2)?,
                 row.get::<_, bool>(3)?,
                 row.get::<_, Option<String>>(4)?,
-                row.get::<_, bool>(5)?,
+                row.get::<_, Option<i64>>(5)?,
+                row.get::<_, bool>(6)?,
             ))
         })?;
         let mut tables = Vec::new();
         let mut choices = Vec::new();
+        let mut rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        // A table that was made anew keeps its place.
+        rows.sort_by_key(|row| places.get(&row.0.to_ascii_lowercase()).copied().or(row.5));
         for row in rows {
-            let (name, kind, without_rowid, strict, sql, has_triggers) = row?;
+            let (name, kind, without_rowid, strict, sql, _, has_triggers) = row;
             if name == ledger || (name.starts_with("sqlite_") && name != "sqlite_schema") {
                 continue;
             }

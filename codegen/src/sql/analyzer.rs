@@ -67,7 +67,7 @@ impl<'a> Analyzer<'a> {
             catalog,
             text,
             place,
-            parameters: Parameters::new(declared),
+            parameters: Parameters::new(declared, catalog.choices.len()),
             scopes: Vec::new(),
             ctes: Vec::new(),
             tables: BTreeSet::new(),

@@ -1,4 +1,4 @@
-//! `-- name: file_by_id :optional`: the comments that make methods of the statements of a file.
+//! `-- name: file_by_id :optional`, or `... :optional FileRow`: the comments that make methods of the statements of a file.
 
 use std::ops::Range;
 
@@ -38,6 +38,8 @@ pub struct Annotated {
     pub name: Spanned<String>,
     /// How many rows.
     pub cardinality: Spanned<Cardinality>,
+    /// The row type, when it is named: queries of one shape can share it.
+    pub row: Option<Spanned<String>>,
     /// The comment lines below the annotation.
     pub docs: Vec<String>,
     /// The statement, without comments around it.
@@ -100,6 +102,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
                     annotated.push(Annotated {
                         name: name.clone(),
                         cardinality: cardinality.clone(),
+                        row: header.row.clone(),
                         docs: docs.clone(),
                         sql: at((*only).clone()),
                     });
@@ -121,6 +124,7 @@ struct Header {
     span: Range<usize>,
     name: Option<Spanned<String>>,
     cardinality: Option<Spanned<Cardinality>>,
+    row: Option<Spanned<String>>,
 }
 
 /// `name: identifier :cardinality`
@@ -135,7 +139,7 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
         words.push((word, Span { file, start: span.start + start, end: span.start + position }));
     }
     let whole = Span { file, start: span.start, end: span.end };
-    let mut header = Header { span: span.clone(), name: None, cardinality: None };
+    let mut header = Header { span: span.clone(), name: None, cardinality: None, row: None };
     let example = "write `-- name: file_by_id :optional`";
     match words.first() {
         Some((word, place)) if is_snake_case(word) => header.name = Some(Spanned { value: (*word).to_owned(), span: *place }),
@@ -173,14 +177,28 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
             }
         }
     }
-    if let Some((word, place)) = words.get(2) {
-        errors.push(
-            Diagnostic::new(code::ANNOTATION, format!("`{word}` is not understood"), *place)
-                .label("the annotation ends before this")
-                .help("a sentence about the query goes on the next line, as a comment"),
-        );
+    match words.get(2) {
+        Some((word, place)) if is_type_name(word) => header.row = Some(Spanned { value: (*word).to_owned(), span: *place }),
+        Some((word, place)) => not_understood(errors, word, *place),
+        None => {}
+    }
+    if let Some((word, place)) = words.get(3) {
+        not_understood(errors, word, *place);
     }
     header
+}
+
+fn not_understood(errors: &mut Errors, word: &str, place: Span) {
+    errors.push(
+        Diagnostic::new(code::ANNOTATION, format!("`{word}` is not understood"), place)
+            .label("the annotation ends before this, or with the name of a row type")
+            .help("a sentence about the query goes on the next line, as a comment; a row type is named like `FileRow`"),
+    );
+}
+
+/// Whether a word names a type as Rust does: `FileRow`.
+fn is_type_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_uppercase()) && word.chars().all(|character| character.is_ascii_alphanumeric())
 }
 
 fn is_snake_case(word: &str) -> bool {

@@ -320,7 +320,15 @@ impl Analyzer<'_> {
         for (when, then) in arms {
             let facts = match operand {
                 Some(operand) => {
-                    self.compare(operand, when, Nulls::Silent);
+                    match (parameter(operand), &when.kind) {
+                        (Some(index), ExprKind::String(text)) => {
+                            let chosen = Want::storage(Storage::TEXT, "a CASE that chooses");
+                            self.parameters.want(index, Want { chosen: Some(text.clone()), ..chosen }, operand.span.clone());
+                        }
+                        _ => {
+                            self.compare(operand, when, Nulls::Silent);
+                        }
+                    }
                     Vec::new()
                 }
                 None => {

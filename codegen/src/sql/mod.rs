@@ -28,7 +28,7 @@ use bindery_sqlite::{MAX_BOUND_PARAMETERS, Touched, migrations, token};
 
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, Severity, code, nearest};
-use crate::schema::Catalog;
+use crate::schema::{Catalog, Choices};
 use crate::source::Span;
 use crate::syntax;
 
@@ -49,6 +49,8 @@ pub struct Query {
     pub columns: Vec<ResultColumn>,
     /// The parameters, in the order of `?1`, `?2`, and so on.
     pub parameters: Vec<Resolved>,
+    /// The enums of parameters that choose: numbered behind those of the catalog.
+    pub choices: Vec<Choices>,
     /// The tables that are named, also by views, sorted.
     pub tables: Vec<String>,
     /// Every column that is read or written, triggers included.
@@ -137,7 +139,17 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
         _ => plan::of(catalog.database.connection(), &sql, &walked.relations).unwrap_or_default(),
     };
     guards::check(errors, &statement, place, &walked.relations, &plan);
-    Some(Query { sql, columns, parameters: walked.parameters, tables: walked.tables, touched, reads_only, rows, plan })
+    Some(Query {
+        sql,
+        columns,
+        parameters: walked.parameters,
+        choices: walked.choices,
+        tables: walked.tables,
+        touched,
+        reads_only,
+        rows,
+        plan,
+    })
 }
 
 /// The result columns of a statement that is refused, as far as they are understood: what stands in
@@ -181,6 +193,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> 
 struct Walked {
     outputs: Vec<Output>,
     parameters: Vec<Resolved>,
+    choices: Vec<Choices>,
     tables: Vec<String>,
     relations: Vec<Named>,
 }
@@ -216,7 +229,8 @@ fn infer(
             analyzer.report(errors);
             let tables = std::mem::take(&mut analyzer.tables).into_iter().collect();
             let relations = std::mem::take(&mut analyzer.relations);
-            return Walked { outputs, parameters: analyzer.parameters.into_resolved(), tables, relations };
+            let (parameters, choices) = analyzer.parameters.into_resolved();
+            return Walked { outputs, parameters, choices, tables, relations };
         }
     }
     errors.push(

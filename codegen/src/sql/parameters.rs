@@ -1,6 +1,10 @@
 //! What the places where a parameter stands say of its type, and the one type that fits them all.
 
 use super::types::{Domain, Storage, Ty};
+use crate::names::Name;
+use crate::schema::Choices;
+use std::collections::BTreeSet;
+
 use crate::syntax::ast::{Bytes, Parameter};
 
 /// The Rust type of a value.
@@ -113,19 +117,33 @@ pub(super) struct Want {
     pub(super) meets: String,
     /// A name for a parameter that has none.
     pub(super) name: Option<String>,
+    /// The column that the parameter meets, as `table.column`.
+    pub(super) origin: Option<String>,
+    /// The text that it is compared with in `CASE :sort WHEN 'name' THEN ...`.
+    pub(super) chosen: Option<String>,
 }
 
 impl Want {
     /// The type of an expression that the parameter is compared with.
     pub(super) fn compared(ty: &Ty) -> Self {
-        let meets = ty.origin.clone().unwrap_or_else(|| "an expression".to_owned());
         let name = ty.origin.as_ref().and_then(|origin| origin.rsplit('.').next()).map(str::to_owned);
-        Self { storage: ty.storage, domain: ty.domain, nulls: Nulls::Silent, list: false, weak: false, meets, name }
+        let want = Self::storage(ty.storage, ty.origin.as_deref().unwrap_or("an expression"));
+        Self { domain: ty.domain, name, origin: ty.origin.clone(), ..want }
     }
 
     /// Some storage, preferred or not.
     pub(super) fn storage(storage: Storage, meets: &str) -> Self {
-        Self { storage, domain: Domain::Any, nulls: Nulls::Silent, list: false, weak: false, meets: meets.to_owned(), name: None }
+        Self {
+            storage,
+            domain: Domain::Any,
+            nulls: Nulls::Silent,
+            list: false,
+            weak: false,
+            meets: meets.to_owned(),
+            name: None,
+            origin: None,
+            chosen: None,
+        }
     }
 
     pub(super) fn weak(self) -> Self {
@@ -155,6 +173,10 @@ pub struct Resolved {
     pub nullable: bool,
     /// Whether it is a slice.
     pub list: bool,
+    /// The one column that it meets, as `table.column`.
+    pub origin: Option<String>,
+    /// A type of the user's own.
+    pub as_type: Option<String>,
 }
 
 /// Why a parameter has no type.
@@ -170,11 +192,14 @@ pub(super) struct Parameters<'a> {
     declared: &'a [Parameter],
     seen: Vec<Seen>,
     resolved: Option<Vec<Resolved>>,
+    first_choice: usize,
+    choices: Vec<Choices>,
 }
 
 impl<'a> Parameters<'a> {
-    pub(super) fn new(declared: &'a [Parameter]) -> Self {
-        Self { declared, seen: vec![Seen::default(); declared.len()], resolved: None }
+    /// `first_choice` is the number of the first enum that is not a CHECK's.
+    pub(super) fn new(declared: &'a [Parameter], first_choice: usize) -> Self {
+        Self { declared, seen: vec![Seen::default(); declared.len()], resolved: None, first_choice, choices: Vec::new() }
     }
 
     /// Notes what a place says.
@@ -202,6 +227,7 @@ impl<'a> Parameters<'a> {
     pub(super) fn resolve(&mut self) -> (bool, Vec<Unresolved>) {
         let mut problems = Vec::new();
         let mut resolved = Vec::new();
+        self.choices.clear();
         let mut taken: Vec<String> = self.declared.iter().filter_map(|parameter| parameter.name.clone()).collect();
         for index in 0..self.declared.len() {
             let wants = self.wants_of_linked(index);
@@ -246,7 +272,14 @@ impl<'a> Parameters<'a> {
                 taken.push(name.clone());
                 name
             });
-            resolved.push(Resolved { name, rust, nullable: (welcome || untyped) && !refused && !list, list });
+            if let Some(values) = chosen(&wants) {
+                rust = Rust::Choice(u32::try_from(self.first_choice + self.choices.len()).unwrap_or(u32::MAX));
+                self.choices.push(Choices { table: String::new(), column: name.clone(), values });
+            }
+            let origins = specific.iter().map(|(want, _)| want.origin.as_ref());
+            let origin = origins.reduce(|first, other| first.filter(|_| first == other)).flatten().cloned();
+            let nullable = (welcome || untyped) && !refused && !list;
+            resolved.push(Resolved { name, rust, nullable, list, origin, as_type: None });
         }
         self.seen = vec![Seen::default(); self.declared.len()];
         let stable = self.resolved.as_ref() == Some(&resolved);
@@ -269,9 +302,23 @@ impl<'a> Parameters<'a> {
         group.into_iter().flat_map(|member| self.seen[member].wants.clone()).collect()
     }
 
-    pub(super) fn into_resolved(self) -> Vec<Resolved> {
-        self.resolved.unwrap_or_default()
+    /// The parameters, and the enums that they themselves make.
+    pub(super) fn into_resolved(self) -> (Vec<Resolved>, Vec<Choices>) {
+        (self.resolved.unwrap_or_default(), self.choices)
     }
+}
+
+/// The texts among which a parameter chooses, when it does nothing else: `CASE :sort WHEN 'name' THEN ...`.
+fn chosen(wants: &[(Want, Bytes)]) -> Option<Vec<String>> {
+    let mut values: Vec<String> = Vec::new();
+    for (want, _) in wants {
+        let value = want.chosen.as_ref()?;
+        if !values.contains(value) {
+            values.push(value.clone());
+        }
+    }
+    let variants: BTreeSet<String> = values.iter().map(|value| Name::new(value).ty).collect();
+    (values.len() > 1 && variants.len() == values.len()).then_some(values)
 }
 
 fn is_specific(want: &Want) -> bool {

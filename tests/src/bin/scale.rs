@@ -145,6 +145,7 @@ fn accepted(errors: &Errors, sources: &Sources) -> Outcome<()> {
 fn site(sources: &Sources) -> Site {
     Site {
         krate: quote!(::bindery),
+        parse: bindery_codegen::emit::text,
         visibility: quote!(pub),
         ident: Ident::new("Env", Span::call_site()),
         attributes: quote!(),
