@@ -143,7 +143,7 @@ fn rust(catalog: &Catalog, rust: Rust) -> String {
         Rust::Any => "bindery::d1::Value".to_owned(),
         Rust::Choice(number) => {
             let choices = usize::try_from(number).ok().and_then(|number| catalog.choices.get(number));
-            choices.map_or_else(|| "String".to_owned(), |choices| choices.name().ty)
+            choices.map_or_else(|| "String".to_owned(), |choices| choices.ty.clone())
         }
     }
 }

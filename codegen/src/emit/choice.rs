@@ -3,12 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::names::Name;
+use crate::names::{Name, ident};
 use crate::schema::Choices;
 
 /// The enum, and how it crosses.
 pub(super) fn choice(choices: &Choices, krate: &TokenStream) -> TokenStream {
-    let ident = choices.name().ty_ident();
+    let ident = ident(&choices.ty);
     let docs = format!("What a CHECK leaves to `{}.{}`.", choices.table, choices.column);
     let texts = &choices.values;
     let count = texts.len();

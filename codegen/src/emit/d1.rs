@@ -19,20 +19,14 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
     let module = format!("{}::", spelled(&bound.name.field));
     let mut out = String::new();
     for method in &database.methods {
-        let choices = choices(database, Some(method));
-        one(&mut out, method, &Names { krate: &krate, module: &module, choices: &choices });
+        let choices = [database.catalog.choices.as_slice(), &method.query.choices];
+        one(&mut out, method, &Names { krate: &krate, module: &module, choices });
     }
     for refused in &database.refused {
         one_refused(&mut out, refused, &krate, &module);
     }
     let methods = query::tokens(site.parse, &out);
     quote!(impl #ty { #methods })
-}
-
-/// The enums of CHECKs, and those of a query's own parameters behind them.
-fn choices(database: &Database, method: Option<&Method>) -> Vec<String> {
-    let own = method.map(|method| method.query.choices.as_slice()).unwrap_or_default();
-    database.catalog.choices.iter().chain(own).map(|choices| choices.name().ty).collect()
 }
 
 /// What a query gives, as a type.
@@ -165,13 +159,13 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let mut rows = String::new();
     for method in database.methods.iter().filter(|method| method.owns_row && !method.query.columns.is_empty()) {
         let docs = format!("A row of [`{}`](super::{}::{}).", method.name.source, bound.name.ty, method.name.field);
-        let choices = choices(database, Some(method));
-        let names = Names { krate: &text, module: "", choices: &choices };
+        let choices = [database.catalog.choices.as_slice(), &method.query.choices];
+        let names = Names { krate: &text, module: "", choices };
         query::row(&mut rows, &names, &method.row.ty, &docs, &method.query.columns);
     }
     for refused in &database.refused {
-        let choices = choices(database, None);
-        query::row(&mut rows, &Names { krate: &text, module: "", choices: &choices }, &refused.name.ty, "", &refused.columns);
+        let names = Names { krate: &text, module: "", choices: [&database.catalog.choices, &[]] };
+        query::row(&mut rows, &names, &refused.name.ty, "", &refused.columns);
     }
     let rows = query::tokens(site.parse, &rows);
     let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");

@@ -10,6 +10,7 @@ use quote::{format_ident, quote};
 
 use super::Parse;
 use crate::names::{Name, spelled};
+use crate::schema::Choices;
 use crate::sql::parameters::{Resolved, Rust};
 use crate::sql::{Query, ResultColumn};
 
@@ -20,13 +21,14 @@ pub(super) struct Names<'a> {
     pub(super) krate: &'a str,
     /// The module of the enums of CHECKs, with `::` at its end; empty inside it.
     pub(super) module: &'a str,
-    /// Those enums, by number.
-    pub(super) choices: &'a [String],
+    /// Those enums, by number: of the database, then of the query itself.
+    pub(super) choices: [&'a [Choices]; 2],
 }
 
 impl Names<'_> {
     fn choice(&self, number: u32) -> &str {
-        usize::try_from(number).ok().and_then(|number| self.choices.get(number)).map_or("", String::as_str)
+        let mut all = self.choices.iter().copied().flatten();
+        usize::try_from(number).ok().and_then(|number| all.nth(number)).map_or("", |choices| &choices.ty)
     }
 }
 
@@ -163,7 +165,7 @@ pub fn inline(
     query.columns.iter_mut().for_each(|column| text(&mut column.rust));
     query.parameters.iter_mut().for_each(|parameter| text(&mut parameter.rust));
     let path = krate.to_string().replace(' ', "");
-    let names = Names { krate: &path, module: "", choices: &[] };
+    let names = Names { krate: &path, module: "", choices: [&[], &[]] };
     let mut declared = String::new();
     let mut shape = format!("{path}::d1::Exec");
     if !query.columns.is_empty() {

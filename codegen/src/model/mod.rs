@@ -49,6 +49,17 @@ pub struct Database {
     pub methods: Vec<Method>,
     /// Queries that are refused: something stands in for each, so that one mistake is one error.
     pub refused: Vec<Refused>,
+    /// Who made each type of the database's module, by its name.
+    types: BTreeMap<String, Maker>,
+}
+
+/// What a type of a database's module is made from.
+#[derive(Debug, Clone, Copy)]
+enum Maker {
+    /// The rows of the method of this number.
+    Rows(usize),
+    /// A list of texts.
+    Choices,
 }
 
 /// A query that is refused.
@@ -126,7 +137,8 @@ pub fn analyse(
         }
         // A schema that is not whole would make every query that uses the rest of it wrong.
         let whole = errors.count() == before && !is_empty;
-        let mut database = Database { catalog, methods: Vec::new(), refused: Vec::new() };
+        let types = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
+        let mut database = Database { catalog, methods: Vec::new(), refused: Vec::new(), types };
         let mut names: BTreeMap<String, Span> = BTreeMap::new();
         for file in input.queries {
             for annotated in annotation::read(errors, sources, file) {
@@ -166,7 +178,7 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
     };
     let mut query = query;
     for choices in &mut query.choices {
-        choices.table.clone_from(&annotated.name.value);
+        *choices = Choices::new(&annotated.name.value, &choices.column, std::mem::take(&mut choices.values));
     }
     let row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
     let owns_row = shares(errors, database, &annotated, &row, &query);
@@ -183,25 +195,31 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
 }
 
 /// Whether a query makes its row type, rather than share one that stands. Two of one name must be of one shape.
-fn shares(errors: &mut Errors, database: &Database, annotated: &Annotated, row: &Name, query: &Query) -> bool {
+fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, row: &Name, query: &Query) -> bool {
     let at = annotated.row.as_ref().map_or(annotated.name.span, |row| row.span);
-    let enums = database.catalog.choices.iter().chain(database.methods.iter().flat_map(|method| &method.query.choices));
-    let enums: Vec<&Choices> = enums.chain(&query.choices).filter(|choices| choices.name().ty == row.ty).collect();
-    if let (Some(choices), false) = (enums.first(), query.columns.is_empty()) {
-        errors.push(
-            Diagnostic::new(code::SHARED_ROW, format!("the row type `{}` has the name of an enum", row.ty), at)
-                .label(format!("the enum of `{}.{}`", choices.table, choices.column))
-                .help("rename the query, or name its row type at the end of the annotation"),
-        );
+    database.types.extend(query.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)));
+    if query.columns.is_empty() {
         return true;
     }
-    let owner =
-        database.methods.iter().find(|method| method.owns_row && method.row.ty == row.ty && !method.query.columns.is_empty());
-    let Some(owner) = owner else { return true };
+    let owner = match database.types.get(&row.ty) {
+        None => {
+            database.types.insert(row.ty.clone(), Maker::Rows(database.methods.len()));
+            return true;
+        }
+        Some(Maker::Choices) => {
+            errors.push(
+                Diagnostic::new(code::SHARED_ROW, format!("the row type `{}` has the name of an enum", row.ty), at)
+                    .label("an enum of texts has this name")
+                    .help("rename the query, or name its row type at the end of the annotation"),
+            );
+            return true;
+        }
+        Some(Maker::Rows(owner)) => &database.methods[*owner],
+    };
     let shape = |column: &ResultColumn| (column.name.clone(), column.rust, column.as_type.clone(), column.nullable);
     let (theirs, ours) = (&owner.query.columns, &query.columns);
     let other = (0..theirs.len().max(ours.len())).find(|index| theirs.get(*index).map(shape) != ours.get(*index).map(shape));
-    if let (Some(index), false) = (other, ours.is_empty()) {
+    if let Some(index) = other {
         let words = |column: Option<&ResultColumn>| {
             column.map_or_else(
                 || "no such column".to_owned(),

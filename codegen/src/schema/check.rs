@@ -46,7 +46,7 @@ pub(super) fn apply(table: &str, columns: &mut [Column], checks: &[Expr], sql: &
                     continue;
                 }
                 column.checked = Checked::Choice(u32::try_from(choices.len()).unwrap_or(u32::MAX));
-                choices.push(Choices { table: table.to_owned(), column: column.name.clone(), values: distinct });
+                choices.push(Choices::new(table, &column.name, distinct));
             }
             None if is_number && values.iter().all(zero_or_one) => column.checked = Checked::Boolean,
             _ => {}

@@ -6,6 +6,7 @@
 mod check;
 mod read;
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use bindery_sqlite::replay::Replay;
@@ -27,6 +28,8 @@ pub struct Catalog {
     pub migrations: Vec<Migration>,
     /// Columns that a CHECK holds to a list of texts.
     pub choices: Vec<Choices>,
+    /// Where each table stands, by its name in lower case.
+    by_name: HashMap<String, usize>,
 }
 
 /// The texts that a CHECK leaves to a column: `CHECK (status IN ('open', 'done'))`.
@@ -38,6 +41,8 @@ pub struct Choices {
     pub column: String,
     /// The texts, in the order of the CHECK.
     pub values: Vec<String>,
+    /// The name of their enum.
+    pub ty: String,
 }
 
 /// One migration file.
@@ -134,10 +139,11 @@ pub enum Checked {
 }
 
 impl Choices {
-    /// The name of their enum.
+    /// The texts of a column, or of a parameter of a query.
     #[must_use]
-    pub fn name(&self) -> Name {
-        Name::new(&format!("{}_{}", self.table, self.column))
+    pub fn new(table: &str, column: &str, values: Vec<String>) -> Self {
+        let ty = Name::new(&format!("{table}_{column}")).ty;
+        Self { table: table.to_owned(), column: column.to_owned(), values, ty }
     }
 }
 
@@ -145,7 +151,7 @@ impl Catalog {
     /// The table or view of a name, as SQLite compares names.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
+        self.by_name.get(&name.to_ascii_lowercase()).and_then(|index| self.tables.get(*index))
     }
 }
 
@@ -195,7 +201,10 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
     }
     let places = replay.into_places();
     match read::tables(&database, ledger, &places) {
-        Ok((tables, choices)) => Some(Catalog { database, tables, migrations: applied, choices }),
+        Ok((tables, choices)) => {
+            let by_name = tables.iter().enumerate().map(|(index, table)| (table.name.to_ascii_lowercase(), index)).collect();
+            Some(Catalog { database, tables, migrations: applied, choices, by_name })
+        }
         Err(error) => {
             errors.push(Diagnostic::new(code::MIGRATION, format!("the schema cannot be read back: {error}"), None));
             None

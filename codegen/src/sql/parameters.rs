@@ -274,7 +274,7 @@ impl<'a> Parameters<'a> {
             });
             if let Some(values) = chosen(&wants) {
                 rust = Rust::Choice(u32::try_from(self.first_choice + self.choices.len()).unwrap_or(u32::MAX));
-                self.choices.push(Choices { table: String::new(), column: name.clone(), values });
+                self.choices.push(Choices::new("", &name, values));
             }
             let origins = specific.iter().map(|(want, _)| want.origin.as_ref());
             let origin = origins.reduce(|first, other| first.filter(|_| first == other)).flatten().cloned();
