@@ -56,7 +56,11 @@ pub struct File {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<File>,
+    folder: Option<PathBuf>,
 }
+
+/// Files that are kept between runs; the oldest goes when there are more.
+const MOST_KEPT: usize = 8;
 
 impl Sources {
     /// The file of an id that this value gave.
@@ -74,6 +78,36 @@ impl Sources {
     pub fn add(&mut self, name: String, path: PathBuf, text: String) -> FileId {
         self.files.push(File { name, path, text });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Keeps what was made in `folder`, and finds it there again.
+    pub fn keep_in(&mut self, folder: PathBuf) {
+        self.folder = Some(folder);
+    }
+
+    /// What an earlier run kept under a name.
+    pub(crate) fn kept(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.as_ref()?.join(name)).ok()
+    }
+
+    /// Keeps bytes under a name. That they cannot be kept costs time and nothing else.
+    pub(crate) fn keep(&self, name: &str, bytes: &[u8]) {
+        let Some(folder) = &self.folder else { return };
+        // Under a name of this process first: another that reads meanwhile finds all of it or nothing.
+        let unfinished = folder.join(format!("{name}.{}", std::process::id()));
+        let written = fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&unfinished, bytes))
+            .and_then(|()| fs::rename(&unfinished, folder.join(name)));
+        if written.is_err() {
+            let _absent = fs::remove_file(&unfinished);
+        }
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        let mut files: Vec<(std::time::SystemTime, PathBuf)> =
+            entries.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        files.sort();
+        for (_, path) in files.iter().rev().skip(MOST_KEPT) {
+            let _gone = fs::remove_file(path);
+        }
     }
 
     /// The text under a span.

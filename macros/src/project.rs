@@ -55,6 +55,9 @@ pub(crate) fn load(span: Span, named: Option<&syn::LitStr>) -> Result<Rc<Loaded>
         }
         let mut errors = Errors::default();
         let mut sources = Sources::default();
+        if let Some(folder) = target_folder() {
+            sources.keep_in(folder.join("bindery"));
+        }
         let project = compile(&mut errors, &mut sources, &manifest);
         let loaded = Rc::new(Loaded { sources, errors, project, manifest: manifest.clone() });
         compiled.insert(manifest, (stamp_of(&loaded), Rc::clone(&loaded)));
@@ -67,6 +70,13 @@ fn folder(span: Span) -> PathBuf {
     let package = || std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let file = span.unwrap().local_file().and_then(|file| file.canonicalize().ok());
     file.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_else(package)
+}
+
+/// Where the compiler that runs this macro leaves its own work: `target/debug`.
+fn target_folder() -> Option<PathBuf> {
+    let mut arguments = std::env::args_os();
+    arguments.find(|argument| argument == "--out-dir")?;
+    arguments.next().map(PathBuf::from)?.parent().map(Path::to_owned)
 }
 
 /// Every file that was read, and every one that would be read now.

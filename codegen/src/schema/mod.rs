@@ -3,6 +3,7 @@
 //! The migrations run on real SQLite under D1's rules; the catalog is read back from it, so it
 //! knows what SQLite knows and cannot disagree with it.
 
+mod cache;
 mod check;
 mod read;
 
@@ -172,10 +173,17 @@ pub struct Inputs {
 pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Inputs) -> Option<Catalog> {
     let mut files = inputs.migrations;
     files.sort_by(|left, right| migrations::order(&left.value, &right.value));
-    let (database, known) = open(errors, sources, ledger, inputs.baseline)?;
+    let key = cache::key(sources, ledger, inputs.baseline, &files);
+    let listed = |files: Vec<Spanned<String>>| files.into_iter().map(|file| Migration { name: file.value, file: file.span.file });
+    if let Some(made) = cache::load(sources, &key) {
+        let applied = migrations::applied(&made.database, ledger).unwrap_or_default();
+        files.retain(|file| applied.contains(&file.value));
+        return read_back(errors, made.database, ledger, &made.places, listed(files).collect());
+    }
+    let before = errors.count();
+    let (mut database, known) = open(errors, sources, ledger, inputs.baseline)?;
     // A baseline that was exported from D1 holds the ledger, too.
     files.retain(|file| !known.contains(&file.value));
-    let mut applied = Vec::new();
     let mut replay = match Replay::new(&database) {
         Ok(replay) => replay,
         Err(error) => {
@@ -183,9 +191,10 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
             return None;
         }
     };
-    for Spanned { value: name, span } in files {
+    let mut applied = 0;
+    for Spanned { value: name, span } in &files {
         let sql = &sources.file(span.file).text;
-        if let Err(failure) = replay.apply(ledger, migrations::Migration { name: &name, sql }) {
+        if let Err(failure) = replay.apply(ledger, migrations::Migration { name, sql }) {
             errors.push(
                 Diagnostic::new(
                     code::MIGRATION,
@@ -197,13 +206,28 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
             );
             break;
         }
-        applied.push(Migration { name, file: span.file });
+        applied += 1;
     }
     let places = replay.into_places();
-    match read::tables(&database, ledger, &places) {
+    if errors.count() == before && known.is_empty() {
+        cache::save(sources, &key, &mut database, &places);
+    }
+    files.truncate(applied);
+    read_back(errors, database, ledger, &places, listed(files).collect())
+}
+
+/// What a database holds.
+fn read_back(
+    errors: &mut Errors,
+    database: Database,
+    ledger: &str,
+    places: &HashMap<String, i64>,
+    migrations: Vec<Migration>,
+) -> Option<Catalog> {
+    match read::tables(&database, ledger, places) {
         Ok((tables, choices)) => {
             let by_name = tables.iter().enumerate().map(|(index, table)| (table.name.to_ascii_lowercase(), index)).collect();
-            Some(Catalog { database, tables, migrations: applied, choices, by_name })
+            Some(Catalog { database, tables, migrations, choices, by_name })
         }
         Err(error) => {
             errors.push(Diagnostic::new(code::MIGRATION, format!("the schema cannot be read back: {error}"), None));
@@ -215,6 +239,8 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
 /// A database with its baseline, and the names in its ledger.
 fn open(errors: &mut Errors, sources: &Sources, ledger: &str, baseline: Option<FileId>) -> Option<(Database, Vec<String>)> {
     let opened = Database::in_memory().and_then(|database| {
+        // Hundreds of empty tables take a page each.
+        database.trusted(|connection| connection.pragma_update(None, "page_size", 512))?;
         for failure in baseline.map(|file| migrations::baseline(&database, &sources.file(file).text)).unwrap_or_default() {
             let span = baseline.map(|file| sources.whole(file).part(&failure.span));
             errors.push(
