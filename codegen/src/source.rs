@@ -122,6 +122,13 @@ impl Sources {
         Span { file: id, start: 0, end: self.file(id).text.len() }
     }
 
+    /// Reads the nearest file of a name at or above `folder`, when its text has `mark` in it.
+    pub(crate) fn read_marked(&mut self, folder: &Path, name: &str, mark: &str) -> Option<FileId> {
+        let path = folder.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())?;
+        let text = fs::read_to_string(&path).ok().filter(|text| text.contains(mark))?;
+        Some(self.add(name.to_owned(), path, text))
+    }
+
     /// Reads `path`, shown as `name`; a file that cannot be read is an error at `at`.
     pub fn read(&mut self, errors: &mut Errors, name: String, path: &Path, at: Option<Span>) -> Option<FileId> {
         match fs::read_to_string(path) {

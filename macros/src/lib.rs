@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bindings;
+mod column;
 mod handlers;
 mod kv_key;
 mod project;
@@ -88,6 +89,25 @@ pub fn kv_key(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Row, attributes(row))]
 pub fn row(input: TokenStream) -> TokenStream {
     row::expand(input.into()).into()
+}
+
+/// Makes a struct around one value a type of a column, and of a parameter.
+///
+/// ```text
+/// #[derive(Clone, Copy, Debug, PartialEq, bindery::Column, serde::Serialize)]
+/// #[serde(transparent)]
+/// pub struct UserId(pub i64);
+/// ```
+///
+/// Name it in a query, `AS "id: UserId"`, or for every query in `Cargo.toml`:
+///
+/// ```toml
+/// [package.metadata.bindery.DB]
+/// types = { "users.id" = "crate::UserId", "posts.user_id" = "crate::UserId" }
+/// ```
+#[proc_macro_derive(Column)]
+pub fn column(input: TokenStream) -> TokenStream {
+    column::expand(input.into()).into()
 }
 
 /// A test with a fresh environment in memory, its migrations applied.

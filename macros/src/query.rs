@@ -73,9 +73,10 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let mut sources = Sources::default();
     let (text, place) = locate(&mut sources, &input.sql);
     let query = sql::analyse(&mut errors, &database.catalog, &text, place);
-    let Some(query) = query.filter(|_| errors.is_empty()) else {
+    let Some(mut query) = query.filter(|_| errors.is_empty()) else {
         return Err(project::print(&errors, &sources, span));
     };
+    database.types.apply(&database.catalog, &mut query);
     let arguments = arguments(&mut errors, place, &query, &input.arguments);
     if !errors.is_empty() {
         return Err(project::print(&errors, &sources, span));

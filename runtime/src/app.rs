@@ -60,6 +60,8 @@ pub enum Resource {
         database: &'static str,
         /// The table of applied migrations.
         ledger: &'static str,
+        /// The schema before the first migration, as SQL; empty when there is none, and on Workers.
+        baseline: &'static str,
         /// The migrations: name and SQL, in their order; empty on Workers.
         migrations: &'static [(&'static str, &'static str)],
     },

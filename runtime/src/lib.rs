@@ -24,7 +24,7 @@ pub mod __private;
 pub use app::{Application, Environment};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
-pub use bindery_macros::{KvKey, Row, bindings, handlers, test};
+pub use bindery_macros::{Column, KvKey, Row, bindings, handlers, test};
 pub use error::{Error, Kind, Result, Service};
 pub use http::{Body, Request, Response};
 pub use kv::KvKey;

@@ -1,7 +1,7 @@
 // The two worlds that every end-to-end suite runs against: workerd through Miniflare, and the native server.
 // Both are started on a free port of 127.0.0.1 and give { base, stop }.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -29,6 +29,15 @@ export async function workerd(folder, options) {
   });
   const base = String(await miniflare.ready).replace(/\/$/, "");
   const migrations = join(root, folder, "migrations");
+  const baseline = join(root, folder, "schema.sql");
+  if (existsSync(baseline)) {
+    const database = await miniflare.getD1Database("DB");
+    // What a dump writes around a schema is of its session.
+    const statements = readFileSync(baseline, "utf8").replace(/^--.*$/gm, "").split(";").map((statement) => statement.trim());
+    for (const statement of statements.filter((statement) => statement && !/^(BEGIN|COMMIT|PRAGMA)/.test(statement))) {
+      await database.prepare(statement).run();
+    }
+  }
   for (const name of readdirSync(migrations).filter((name) => name.endsWith(".sql")).sort()) {
     const database = await miniflare.getD1Database("DB");
     await database.prepare(readFileSync(join(migrations, name), "utf8")).run();

@@ -4,10 +4,11 @@
 //! diagnostics, or the bindings and what is known of each query. To add one, add a folder.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 
 use bindery_codegen::model::Project;
-use bindery_codegen::{Errors, Sources, compile, source};
+use bindery_codegen::{Errors, Sources, compile, report, source};
 
 /// What a user would see of a project.
 fn see(folder: &Path) -> String {
@@ -16,8 +17,8 @@ fn see(folder: &Path) -> String {
     let mut sources = Sources::default();
     let project = compile(&mut errors, &mut sources, &manifest);
     let mut seen = String::new();
-    for text in errors.render(&sources) {
-        let _ = writeln!(seen, "{text}\n");
+    for diagnostic in errors.sorted() {
+        let _ = writeln!(seen, "{}\n", report::render(diagnostic, &sources));
     }
     if errors.is_empty()
         && let Some(project) = project
@@ -77,6 +78,36 @@ fn cases() {
         }
         assert!(count >= 20, "only {count} cases were found");
     });
+}
+
+/// A code that a user meets has a page that explains it, and a snapshot that shows how it reads.
+#[test]
+fn each_code_has_a_page_and_a_case() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let entries = |folder: &str| fs::read_dir(root.join(folder)).expect("the folder can be read").flatten();
+    let cases = entries("tests/cases").map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "snap"));
+    let ui = entries("tests/ui").map(|entry| entry.path().join("fail.stderr")).filter(|path| path.is_file());
+    let seen: String = cases.chain(ui).map(|path| text(&path)).collect();
+    let report = text(&root.join("codegen/src/report.rs"));
+    let codes: Vec<&str> =
+        report.lines().filter_map(|line| line.split_once(r#"&str = "B"#)?.1.split_once('"')).map(|(code, _)| code).collect();
+    assert!(codes.len() >= 30, "only {} codes were found", codes.len());
+    let index = text(&root.join("docs/errors/README.md"));
+    let mut lacking = String::new();
+    for code in codes {
+        let page = fs::read_to_string(root.join(format!("docs/errors/B{code}.md"))).unwrap_or_default();
+        if !page.starts_with(&format!("# B{code}: ")) {
+            let _ = writeln!(lacking, "B{code} has no page `docs/errors/B{code}.md` of that heading");
+        }
+        if !index.contains(&format!("(B{code}.md)")) {
+            let _ = writeln!(lacking, "B{code} is not in the table of `docs/errors/README.md`");
+        }
+        if !seen.contains(&format!("[B{code}]")) {
+            let _ = writeln!(lacking, "B{code} is in no snapshot: add a case in `tests/cases/errors` or `tests/ui`");
+        }
+    }
+    assert!(lacking.is_empty(), "{lacking}");
 }
 
 /// Byte for byte the same, however often: nothing depends on time, order of maps or absolute paths.

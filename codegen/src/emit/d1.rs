@@ -208,10 +208,19 @@ pub(super) fn resource(bound: &Bound, d1: &D1, site: &Site) -> TokenStream {
         let path = site.path(&format!("{}{}/{}", site.base, d1.migrations_dir.value.trim_end_matches('/'), migration.name));
         quote!((#name, ::core::include_str!(#path)))
     });
+    let baseline = bound.database.as_ref().and_then(|database| database.baseline.as_ref()).map(|baseline| {
+        let path = site.path(&format!("{}{baseline}", site.base));
+        quote!(::core::include_str!(#path))
+    });
+    let baseline = baseline.unwrap_or_else(|| quote!(""));
     quote! {
         #krate::__private::Resource::D1 {
             database: #name,
             ledger: #ledger,
+            #[cfg(not(target_arch = "wasm32"))]
+            baseline: #baseline,
+            #[cfg(target_arch = "wasm32")]
+            baseline: "",
             // Wasm never migrates: wrangler does.
             #[cfg(not(target_arch = "wasm32"))]
             migrations: &[#(#migrations),*],

@@ -5,11 +5,13 @@
 
 mod kind;
 mod node;
+mod settings;
 
 use crate::report::{Diagnostic, Errors, code, nearest};
 use crate::source::{FileId, Sources, Span, Spanned};
 pub use kind::{D1, Kind, Kv, Queue, R2, RAW_KINDS, Raw, RawKind, Shape};
 use node::{Node, Value};
+pub use settings::{DatabaseSettings, settings};
 
 /// A manifest as understood.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::manifest::{Kind, Manifest};
+use crate::manifest::{DatabaseSettings, Kind, Manifest, settings};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code, suggestion};
 use crate::schema;
@@ -19,6 +19,8 @@ pub struct Inputs {
     pub schema: schema::Inputs,
     /// The files of queries.
     pub queries: Vec<FileId>,
+    /// Rust types by column or by declared type.
+    pub types: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
 /// Reads the manifest.
@@ -30,11 +32,23 @@ pub fn load_manifest(errors: &mut Errors, sources: &mut Sources, path: &Path) ->
 /// Reads the migrations and queries of every database of the manifest.
 pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, manifest: &Manifest) -> BTreeMap<String, Inputs> {
     let root = path.parent().unwrap_or(Path::new("."));
+    let mut settings: BTreeMap<String, DatabaseSettings> = sources
+        .read_marked(root, "Cargo.toml", "metadata.bindery")
+        .map(|file| settings(errors, sources, file, manifest))
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     let mut databases = BTreeMap::new();
     let mut folder_names = Vec::new();
     for binding in &manifest.bindings {
         let Kind::D1(d1) = &binding.kind else { continue };
         let mut inputs = Inputs::default();
+        let DatabaseSettings { schema, types } = settings.remove(&binding.name.value).unwrap_or_default();
+        inputs.types = types;
+        if let Some(schema) = schema {
+            let path = root.join(&schema.value);
+            inputs.schema.baseline = sources.read(errors, schema.value, &path, Some(schema.span));
+        }
         let folder = d1.migrations_dir.value.trim_end_matches('/');
         let found = sql_files(&root.join(folder));
         if found.is_empty() && d1.migrations_dir_is_explicit {

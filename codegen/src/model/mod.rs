@@ -3,6 +3,7 @@
 //! Lowering is the last stage that reports; what it lets through can be emitted without a check.
 
 mod load;
+mod types;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ use crate::schema::{self, Catalog, Choices};
 use crate::source::{Sources, Span, Spanned};
 use crate::sql::annotation::{self, Annotated};
 use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
+
+pub use types::Types;
 
 pub use load::{Inputs, load_databases, load_manifest};
 
@@ -45,12 +48,16 @@ pub struct Bound {
 pub struct Database {
     /// The schema.
     pub catalog: Catalog,
+    /// The file of the schema before the first migration, from the manifest's folder.
+    pub baseline: Option<String>,
+    /// Rust types that the project gives to columns.
+    pub types: Types,
     /// The annotated queries, by file and place.
     pub methods: Vec<Method>,
     /// Queries that are refused: something stands in for each, so that one mistake is one error.
     pub refused: Vec<Refused>,
     /// Who made each type of the database's module, by its name.
-    types: BTreeMap<String, Maker>,
+    made: BTreeMap<String, Maker>,
 }
 
 /// What a type of a database's module is made from.
@@ -125,9 +132,12 @@ pub fn analyse(
             continue;
         };
         let before = errors.count();
+        let given = input.types;
+        let baseline = input.schema.baseline.map(|file| sources.file(file).name.clone());
+        let has_baseline = baseline.is_some();
         let Some(catalog) = schema::build(errors, sources, &d1.migrations_table, input.schema) else { continue };
         let is_empty = catalog.migrations.is_empty();
-        if is_empty && errors.count() == before && !input.queries.is_empty() && !d1.migrations_dir_is_explicit {
+        if is_empty && !has_baseline && errors.count() == before && !input.queries.is_empty() && !d1.migrations_dir_is_explicit {
             let folder = &d1.migrations_dir;
             errors.push(
                 Diagnostic::new(code::NO_MIGRATIONS, format!("the queries of `{binding}` have no schema"), folder.span)
@@ -136,9 +146,10 @@ pub fn analyse(
             );
         }
         // A schema that is not whole would make every query that uses the rest of it wrong.
-        let whole = errors.count() == before && !is_empty;
-        let types = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
-        let mut database = Database { catalog, methods: Vec::new(), refused: Vec::new(), types };
+        let whole = errors.count() == before && (!is_empty || has_baseline);
+        let types = Types::new(errors, &catalog, given);
+        let made = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
+        let mut database = Database { catalog, baseline, types, methods: Vec::new(), refused: Vec::new(), made };
         let mut names: BTreeMap<String, Span> = BTreeMap::new();
         for file in input.queries {
             for annotated in annotation::read(errors, sources, file) {
@@ -177,6 +188,7 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
         return;
     };
     let mut query = query;
+    database.types.apply(&database.catalog, &mut query);
     for choices in &mut query.choices {
         *choices = Choices::new(&annotated.name.value, &choices.column, std::mem::take(&mut choices.values));
     }
@@ -197,13 +209,13 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
 /// Whether a query makes its row type, rather than share one that stands. Two of one name must be of one shape.
 fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, row: &Name, query: &Query) -> bool {
     let at = annotated.row.as_ref().map_or(annotated.name.span, |row| row.span);
-    database.types.extend(query.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)));
+    database.made.extend(query.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)));
     if query.columns.is_empty() {
         return true;
     }
-    let owner = match database.types.get(&row.ty) {
+    let owner = match database.made.get(&row.ty) {
         None => {
-            database.types.insert(row.ty.clone(), Maker::Rows(database.methods.len()));
+            database.made.insert(row.ty.clone(), Maker::Rows(database.methods.len()));
             return true;
         }
         Some(Maker::Choices) => {

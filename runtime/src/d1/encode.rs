@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::{Failure, Kind};
 use crate::limits::{self, MAX_SAFE_INTEGER};
 
-use super::Value;
+use super::{Json, Value};
 
 /// A bound value.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub enum Parameter<'a> {
     Text(Cow<'a, str>),
     /// BLOB
     Blob(Cow<'a, [u8]>),
+    /// A value that cannot be bound, and why: the call fails before anything is sent.
+    Refused(String),
 }
 
 impl From<i64> for Parameter<'_> {
@@ -49,6 +51,27 @@ impl<'a> From<&'a str> for Parameter<'a> {
 impl<'a> From<&'a [u8]> for Parameter<'a> {
     fn from(value: &'a [u8]) -> Self {
         Self::Blob(Cow::Borrowed(value))
+    }
+}
+
+macro_rules! owned {
+    ($($ty:ty => $variant:ident),*) => {$(
+        impl From<$ty> for Parameter<'_> {
+            fn from(value: $ty) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+owned!(i32 => Integer, u32 => Integer, String => Text, Vec<u8> => Blob);
+
+/// As JSON text.
+impl<T: serde::Serialize> From<Json<T>> for Parameter<'_> {
+    fn from(value: Json<T>) -> Self {
+        match serde_json::to_string(&value.0) {
+            Ok(text) => Self::Text(Cow::Owned(text)),
+            Err(error) => Self::Refused(format!("it cannot be written as JSON: {error}")),
+        }
     }
 }
 
@@ -96,6 +119,9 @@ pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
             }
             Parameter::Text(text) => limits::bytes("a parameter", text.len(), limits::d1::VALUE_BYTES, limits::d1::PAGE)?,
             Parameter::Blob(bytes) => limits::bytes("a parameter", bytes.len(), limits::d1::VALUE_BYTES, limits::d1::PAGE)?,
+            Parameter::Refused(why) => {
+                return Err(Failure::new(Kind::InvalidArgument, format!("parameter {number}: {why}")));
+            }
             Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) => {}
         }
     }

@@ -9,6 +9,8 @@
 
 mod batch;
 mod choice;
+#[cfg(feature = "jiff")]
+mod dates;
 mod decode;
 mod encode;
 mod json;

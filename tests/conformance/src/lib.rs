@@ -8,6 +8,7 @@ pub mod kv;
 pub mod queue;
 pub mod r2;
 mod serve;
+pub mod tasks;
 
 /// Everything that `wrangler.jsonc` binds.
 #[bindery::bindings]
@@ -56,6 +57,8 @@ macro_rules! each_case {
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit
+            tasks::types_of_ones_own
+            tasks::parts_that_are_chosen
             kv::entries
             kv::typed_keys
             kv::read_through

@@ -84,7 +84,8 @@ struct Bound<'a>(&'a Parameter<'a>);
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0 {
-            Parameter::Null => ToSqlOutput::Owned(Value::Null),
+            // What is refused never comes here: it is checked before.
+            Parameter::Null | Parameter::Refused(_) => ToSqlOutput::Owned(Value::Null),
             Parameter::Integer(value) => ToSqlOutput::Owned(Value::Real(*value as f64)),
             Parameter::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
             Parameter::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),

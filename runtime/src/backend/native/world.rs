@@ -72,8 +72,8 @@ impl World {
                 }
                 // Two bindings of one database are one database.
                 Resource::D1 { database, .. } if databases.contains_key(database) => Ok(Handle::D1(databases[database].clone())),
-                Resource::D1 { database, ledger, migrations } => place("d1", &format!("{database}.sqlite"))
-                    .and_then(|path| open_database(path.as_deref(), ledger, migrations))
+                Resource::D1 { database, ledger, baseline, migrations } => place("d1", &format!("{database}.sqlite"))
+                    .and_then(|path| open_database(path.as_deref(), ledger, baseline, migrations))
                     .map(|opened| Handle::D1(databases.entry(database).or_insert(opened).clone())),
                 Resource::R2 { bucket } if buckets.contains_key(bucket) => Ok(Handle::R2(buckets[bucket].clone())),
                 Resource::R2 { bucket } => place("r2", bucket)
@@ -159,11 +159,20 @@ fn missing(binding: &str) -> String {
     format!("the binding {binding} is missing")
 }
 
-fn open_database(path: Option<&Path>, ledger: &str, files: &[(&str, &str)]) -> Opened<D1> {
+fn open_database(path: Option<&Path>, ledger: &str, baseline: &str, files: &[(&str, &str)]) -> Opened<D1> {
     let database = match path {
         Some(path) => Database::open(path)?,
         None => Database::in_memory()?,
     };
+    let is_new = database.trusted(|connection| {
+        connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get::<_, bool>(0))
+    })?;
+    if is_new && !baseline.is_empty() {
+        database.transaction(|_| match migrations::baseline(&database, baseline).first() {
+            Some(failure) => Err(format!("the schema fails: {}", failure.message).into()),
+            None => Opened::Ok(()),
+        })?;
+    }
     let applied = migrations::applied(&database, ledger)?;
     for (name, sql) in files.iter().filter(|(name, _)| !applied.iter().any(|known| known == name)) {
         migrations::apply(&database, ledger, migrations::Migration { name, sql }).map_err(|failure| {

@@ -66,7 +66,8 @@ impl D1 {
 
 fn js_value(parameter: &Parameter<'_>) -> JsValue {
     match parameter {
-        Parameter::Null => JsValue::NULL,
+        // What is refused never comes here: it is checked before.
+        Parameter::Null | Parameter::Refused(_) => JsValue::NULL,
         // Within 2^53 - 1, as was checked.
         Parameter::Integer(value) => JsValue::from_f64(*value as f64),
         Parameter::Real(value) => JsValue::from_f64(*value),

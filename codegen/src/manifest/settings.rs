@@ -1,0 +1,86 @@
+//! What a project says to bindery alone: `[package.metadata.bindery]` of its `Cargo.toml`.
+//!
+//! The manifest stays wrangler's. A table is named after its binding:
+//!
+//! ```toml
+//! [package.metadata.bindery.DB]
+//! schema = "schema.sql"
+//! types = { "users.id" = "crate::UserId", DATETIME = "jiff::civil::DateTime" }
+//! ```
+
+use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::source::{FileId, Sources, Spanned};
+
+use super::kind::Kind;
+use super::node::{self, Node};
+use super::{Manifest, Table, Value};
+
+/// What is said of one database.
+#[derive(Debug, Clone, Default)]
+pub struct DatabaseSettings {
+    /// A schema that was there before the first migration: a file, from the manifest's folder.
+    pub schema: Option<Spanned<String>>,
+    /// Rust types by column (`table.column`) or by declared type.
+    pub types: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+/// Reads the settings of a `Cargo.toml`, by binding. One without them says nothing.
+pub fn settings(errors: &mut Errors, sources: &Sources, file: FileId, manifest: &Manifest) -> Vec<(String, DatabaseSettings)> {
+    // What is wrong with Cargo.toml itself is Cargo's to say.
+    let Ok(root) = node::from_toml(file, &sources.file(file).text) else { return Vec::new() };
+    let Some(table) = ["package", "metadata", "bindery"].iter().try_fold(&root, |node, key| child(node, key)) else {
+        return Vec::new();
+    };
+    let Some(table) = Table::new(errors, table, "`package.metadata.bindery`") else { return Vec::new() };
+    let databases: Vec<&str> = manifest
+        .bindings
+        .iter()
+        .filter(|binding| matches!(binding.kind, Kind::D1(_)))
+        .map(|binding| binding.name.value.as_str())
+        .collect();
+    let mut settings = Vec::new();
+    for (binding, node) in table.entries {
+        if !databases.contains(&binding.value.as_str()) {
+            errors.push(
+                Diagnostic::new(code::UNKNOWN_KEY, format!("the manifest binds no database `{}`", binding.value), binding.span)
+                    .label("a table here is named after its binding")
+                    .help(suggestion(&binding.value, "databases", &databases)),
+            );
+            continue;
+        }
+        let Some(table) = Table::new(errors, node, format!("`{}`", binding.value)) else { continue };
+        for (key, _) in table.entries.iter().filter(|(key, _)| key.value != "schema" && key.value != "types") {
+            errors.push(
+                Diagnostic::new(code::UNKNOWN_KEY, format!("`{}` is no setting of a database", key.value), key.span)
+                    .label("not known")
+                    .help(suggestion(&key.value, "settings", &["schema", "types"])),
+            );
+        }
+        settings.push((binding.value.clone(), database(errors, &table)));
+    }
+    settings
+}
+
+fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Table(entries) => entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
+    let mut settings = DatabaseSettings { schema: table.string(errors, "schema"), types: Vec::new() };
+    let Some(types) = table.table(errors, "types") else { return settings };
+    for (name, _) in types.entries {
+        let Some(ty) = types.string(errors, &name.value) else { continue };
+        match syn::parse_str::<syn::Type>(&ty.value) {
+            Ok(_) => settings.types.push((name.clone(), ty)),
+            Err(error) => errors.push(
+                Diagnostic::new(code::OVERRIDE, format!("`{}` is not a Rust type: {error}", ty.value), ty.span)
+                    .label("here")
+                    .help("write a type with its whole path, for instance `crate::UserId`"),
+            ),
+        }
+    }
+    settings
+}
