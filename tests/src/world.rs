@@ -125,6 +125,8 @@ pub fn argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved, as
             let values = values.unwrap_or_default();
             values.get(random.below(values.len())).map_or(Value::Null, |text| Value::Text(text.clone()))
         }
+        // Of a type of the project's own, which does not write what looks like a number.
+        Rust::Text if parameter.as_type.is_some() => Value::Text("2024-02-30 10:00:00".to_owned()),
         Rust::Integer => Value::Integer(integer(random).clamp(-9_007_199_254_740_991, 9_007_199_254_740_991)),
         rust => value(random, rust),
     };

@@ -6,7 +6,7 @@
 //! promised, is a failure. Beside it the other way round: how many of the columns that may be NULL were seen so,
 //! for a promise of nothing is always kept.
 
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking, and tells its figures")]
+#![expect(clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking, and tells its figures")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -106,8 +106,13 @@ fn expect(tally: &mut Tally, name: &str, query: &Query) -> usize {
 }
 
 /// An empty database with every migration applied.
-fn empty(sources: &Sources, catalog: &Catalog) -> bindery_sqlite::Database {
+fn empty(sources: &Sources, database: &Database) -> bindery_sqlite::Database {
     let world = bindery_sqlite::Database::in_memory().expect("opens");
+    let Database { catalog, baseline, .. } = database;
+    let baseline = sources.files().find(|file| Some(&file.name) == baseline.as_ref());
+    for failure in baseline.map(|file| bindery_sqlite::migrations::baseline(&world, &file.text)).unwrap_or_default() {
+        panic!("{failure:?}");
+    }
     for migration in &catalog.migrations {
         world.connection().execute_batch(&sources.file(migration.file).text).expect("the migration applies");
     }
@@ -120,12 +125,13 @@ fn run(tally: &mut Tally, manifest: &Path) {
     let project = compile(&mut errors, &mut sources, manifest).expect("the case compiles");
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
     for bound in &project.bindings {
-        let Some(Database { catalog, methods, .. }) = &bound.database else { continue };
+        let Some(database) = &bound.database else { continue };
+        let Database { catalog, methods, .. } = database;
         let firsts: Vec<usize> = methods.iter().map(|method| expect(tally, &method.name.field, &method.query)).collect();
         for seed in 0..DATABASES {
             let mut random = Random(seed);
             let stored = if seed % 4 == 3 { Stored::Anything } else { Stored::AsDeclared };
-            let readers = empty(&sources, catalog);
+            let readers = empty(&sources, database);
             fill(&mut random, catalog, readers.connection(), stored).expect("fills");
             for (method, first) in methods.iter().zip(&firsts) {
                 let name = &method.name.field;
@@ -249,13 +255,14 @@ fn generated(seed: u64, wanted: u64) -> Generated {
     let mut sources = Sources::default();
     let project = compile(&mut errors, &mut sources, &manifest).expect("the schema compiles");
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
-    let catalog = &project.bindings[0].database.as_ref().expect("a database").catalog;
+    let database = project.bindings[0].database.as_ref().expect("a database");
+    let catalog = &database.catalog;
     let relations: Vec<Relation> =
         catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")).map(relation).collect();
     let worlds: Vec<(bindery_sqlite::Database, Stored)> = (0..WORLDS)
         .map(|number| {
             let stored = if number % 4 == 3 { Stored::Anything } else { Stored::AsDeclared };
-            let world = empty(&sources, catalog);
+            let world = empty(&sources, database);
             // The first of each kind stays empty.
             if number >= 4 {
                 fill(&mut Random(seed * WORLDS + number), catalog, world.connection(), stored).expect("fills");

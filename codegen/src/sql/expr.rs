@@ -525,7 +525,7 @@ impl Analyzer<'_> {
                 ([value, _, default], Some(Expr { kind: ExprKind::Integer, .. })) => ty.null_with([value, default]),
                 _ => ty.or_null("there may be no such row, and no default is given"),
             },
-            Null::Maybe if self.is_constant_and_present(function) => ty,
+            Null::Maybe if self.is_constant_and_present(function) || is_format(function) => ty,
             Null::Maybe => ty.or_null("the function can give NULL"),
         }
     }
@@ -579,6 +579,12 @@ impl Analyzer<'_> {
         }
         types
     }
+}
+
+/// Whether it formats by a text that is not empty: only of the empty one SQLite makes NULL.
+fn is_format(function: &Function) -> bool {
+    let formats = function.name.is("printf") || function.name.is("format");
+    formats && matches!(function.arguments.first(), Some(Expr { kind: ExprKind::String(text), .. }) if !text.is_empty())
 }
 
 /// The parameter that an expression is.

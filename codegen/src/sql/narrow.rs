@@ -76,6 +76,16 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
             _ if *negated != truth => present(scope, operand),
             _ => Facts::new(),
         },
+        // A full-text table that is asked ranks what it finds.
+        ExprKind::Like { left, matches: true, .. } if truth => {
+            let facts = present(scope, left);
+            let ranks = facts.iter().filter_map(|(relation, _)| {
+                let columns = &scope.relations.get(*relation)?.columns;
+                let rank = columns.iter().position(|column| column.hidden && column.name.eq_ignore_ascii_case("rank"))?;
+                Some((*relation, rank))
+            });
+            ranks.collect()
+        }
         _ => present(scope, condition),
     }
 }

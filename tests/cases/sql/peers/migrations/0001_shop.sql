@@ -1,0 +1,6 @@
+CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER, name TEXT NOT NULL, age INTEGER, email TEXT, ratio REAL NOT NULL DEFAULT 1);
+CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, t_id INTEGER NOT NULL REFERENCES t (id), total REAL NOT NULL, items TEXT NOT NULL, note TEXT);
+CREATE INDEX orders_by_t ON orders (t_id);
+CREATE TABLE coded (code TEXT PRIMARY KEY, n INTEGER NOT NULL);
+CREATE VIRTUAL TABLE notes USING fts5 (title, body);
+CREATE VIRTUAL TABLE places USING rtree (id, min_x, max_x, min_y, max_y, +label TEXT);
