@@ -65,9 +65,10 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let span = input.sql.span();
     let loaded = project::load(span, None).ok();
     let project = loaded.as_ref().and_then(|loaded| loaded.project.as_ref());
-    let Some(database) = project.and_then(|project| project.database(&input.binding.value())) else {
-        // The manifest's mistake is told where the environment is declared.
-        return Ok(quote!(::core::unreachable!("the manifest was refused")));
+    let database = project.and_then(|project| project.database(&input.binding.value()));
+    let Some(database) = database.filter(|database| database.whole) else {
+        // The mistake of the manifest or of a migration is told where the environment is declared.
+        return Ok(quote!(::core::unreachable!("the manifest or a migration was refused")));
     };
     let mut errors = Errors::default();
     let mut sources = Sources::default();

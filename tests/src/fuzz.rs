@@ -197,7 +197,7 @@ impl Fuzzer {
                 let mut errors = Errors::default();
                 let query = sql::analyse(&mut errors, catalog, text, sources.whole(file));
                 if query.is_none() {
-                    let _columns = sql::outline(catalog, text, sources.whole(file));
+                    let _outline = sql::outline(catalog, text, sources.whole(file));
                 }
                 let annotated = sql::annotation::read(&mut errors, &sources, file);
                 let _shown = (errors.render(&sources), annotated);

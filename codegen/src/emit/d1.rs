@@ -10,6 +10,7 @@ use super::{Site, choice, module_ident, query};
 use crate::manifest::D1;
 use crate::model::{Bound, Database, Method, Refused};
 use crate::names::spelled;
+use crate::sql::parameters::Rust;
 use crate::sql::{Cardinality, Query, Rows};
 
 /// `impl Db { ... }`: one method a query.
@@ -23,7 +24,8 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
         one(&mut out, method, &Names { krate: &krate, module: &module, choices });
     }
     for refused in &database.refused {
-        one_refused(&mut out, refused, &krate, &module);
+        let choices = [database.catalog.choices.as_slice(), &[]];
+        one_refused(&mut out, refused, &Names { krate: &krate, module: &module, choices });
     }
     let methods = query::tokens(site.parse, &out);
     quote!(impl #ty { #methods })
@@ -41,16 +43,24 @@ fn shape(krate: &str, cardinality: Cardinality, module: &str, row: &str) -> Stri
 
 /// Stands where a refused query would, and takes anything: its mistake is told once, where it is, and
 /// not at every call.
-fn one_refused(out: &mut String, refused: &Refused, krate: &str, module: &str) {
+fn one_refused(out: &mut String, refused: &Refused, names: &Names<'_>) {
+    let krate = names.krate;
     let name = spelled(&refused.name.field);
-    let shape = shape(krate, refused.cardinality, module, &refused.name.ty);
-    let generics: Vec<String> = (0..refused.parameters).map(|index| format!("P{index}")).collect();
-    let arguments: Vec<String> = generics.iter().map(|generic| format!("_: {generic}")).collect();
+    let shape = shape(krate, refused.cardinality, names.module, &refused.name.ty);
+    let mut generics = vec!["'a".to_owned()];
+    let mut arguments = String::new();
+    for index in 0..refused.count {
+        let known = refused.parameters.get(index).filter(|parameter| parameter.rust != Rust::Any);
+        let ty = known.map_or_else(|| format!("P{index}"), |parameter| query::argument_type(names, parameter, "'a"));
+        if known.is_none() {
+            generics.push(ty.clone());
+        }
+        let _ = write!(arguments, "_: {ty}, ");
+    }
     let _ = write!(
         out,
-        "#[doc(hidden)] pub fn {name}<{}>(&self, {}) -> {krate}::d1::Query<'_, {shape}> {{ ::core::unreachable!() }}\n",
+        "#[doc(hidden)] pub fn {name}<{}>(&'a self, {arguments}) -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}\n",
         generics.join(", "),
-        arguments.join(", ")
     );
 }
 

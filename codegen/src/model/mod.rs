@@ -13,6 +13,7 @@ use crate::report::{Diagnostic, Errors, code};
 use crate::schema::{self, Catalog, Choices};
 use crate::source::{Sources, Span, Spanned};
 use crate::sql::annotation::{self, Annotated};
+use crate::sql::parameters::Resolved;
 use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
 
 pub use types::Types;
@@ -50,6 +51,8 @@ pub struct Database {
     pub catalog: Catalog,
     /// The file of the schema before the first migration, from the manifest's folder.
     pub baseline: Option<String>,
+    /// Whether every migration was applied: only then a query can be judged.
+    pub whole: bool,
     /// Rust types that the project gives to columns.
     pub types: Types,
     /// The annotated queries, by file and place.
@@ -77,7 +80,9 @@ pub struct Refused {
     /// How many rows it would give.
     pub cardinality: Cardinality,
     /// How many parameters its text has.
-    pub parameters: usize,
+    pub count: usize,
+    /// The parameters, as far as they are understood; none where the text is not.
+    pub parameters: Vec<Resolved>,
     /// The columns, as far as they are understood.
     pub columns: Vec<sql::ResultColumn>,
 }
@@ -149,7 +154,7 @@ pub fn analyse(
         let whole = errors.count() == before && (!is_empty || has_baseline);
         let types = Types::new(errors, &catalog, given);
         let made = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
-        let mut database = Database { catalog, baseline, types, methods: Vec::new(), refused: Vec::new(), made };
+        let mut database = Database { catalog, baseline, whole, types, methods: Vec::new(), refused: Vec::new(), made };
         let mut names: BTreeMap<String, Span> = BTreeMap::new();
         for file in input.queries {
             for annotated in annotation::read(errors, sources, file) {
@@ -182,9 +187,9 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
     let query = if whole { sql::analyse(errors, &database.catalog, &text, annotated.sql) } else { None };
     let query = query.filter(|_| errors.count() == before).filter(|query| check_cardinality(errors, query, &annotated));
     let Some(query) = query else {
-        let columns = sql::outline(&database.catalog, &text, annotated.sql);
+        let (columns, parameters) = sql::outline(&database.catalog, &text, annotated.sql);
         let cardinality = annotated.cardinality.value;
-        database.refused.push(Refused { name, cardinality, parameters: parameter_count(&text), columns });
+        database.refused.push(Refused { name, cardinality, count: parameter_count(&text), parameters, columns });
         return;
     };
     let mut query = query;

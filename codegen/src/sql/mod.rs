@@ -152,13 +152,13 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
     })
 }
 
-/// The result columns of a statement that is refused, as far as they are understood: what stands in
-/// for it has them, so that its callers are not told of its mistake again.
+/// The result columns and parameters of a statement that is refused, as far as they are understood: what stands
+/// in for it has them, so that its callers are not told of its mistake again.
 #[must_use]
-pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> {
+pub fn outline(catalog: &Catalog, text: &str, place: Span) -> (Vec<ResultColumn>, Vec<Resolved>) {
     let mut unheard = Errors::default();
-    let Ok((statement, declared)) = syntax::parse(text) else { return Vec::new() };
-    let Walked { mut outputs, tables, .. } = infer(&mut unheard, catalog, text, place, &statement, &declared);
+    let Ok((statement, declared)) = syntax::parse(text) else { return (Vec::new(), Vec::new()) };
+    let Walked { mut outputs, tables, parameters, .. } = infer(&mut unheard, catalog, text, place, &statement, &declared);
     let known = || {
         catalog
             .tables
@@ -185,7 +185,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Vec<ResultColumn> 
         index += 1;
         !fields[..index - 1].contains(&fields[index - 1])
     });
-    columns
+    (columns, parameters)
 }
 
 /// What the walk over a statement found.
