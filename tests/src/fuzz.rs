@@ -56,11 +56,70 @@ const MANIFESTS: [&str; 3] = [
 ];
 
 const PIECES: [&str; 64] = [
-    "(", ")", ",", ";", "'", "\"", "`", "[", "]", "--", "/*", "*/", "\u{0}", "\u{1F600}", "\u{FEFF}", "?", "?999999999999999999999", ":a",
-    "$a::b(c)", "@", "SELECT ", " FROM ", " WHERE ", " JOIN ", " NATURAL FULL JOIN ", " UNION ", "WITH RECURSIVE ", " AS ", " ON ",
-    " USING (", " GROUP BY ", " HAVING ", " OVER (", " FILTER (WHERE ", "CASE ", " WHEN ", " THEN ", " END", "CAST(", " COLLATE ", " IN (",
-    " NOT ", " IS ", " NULL", " BETWEEN ", " LIKE ", "EXISTS (", "VALUES (", " RETURNING *", " ON CONFLICT DO ", "9223372036854775808",
-    "1e999", "0x", "x'0", "-", "->", "->>", "||", "{", "}", "=", "\n", "\\", "\t",
+    "(",
+    ")",
+    ",",
+    ";",
+    "'",
+    "\"",
+    "`",
+    "[",
+    "]",
+    "--",
+    "/*",
+    "*/",
+    "\u{0}",
+    "\u{1F600}",
+    "\u{FEFF}",
+    "?",
+    "?999999999999999999999",
+    ":a",
+    "$a::b(c)",
+    "@",
+    "SELECT ",
+    " FROM ",
+    " WHERE ",
+    " JOIN ",
+    " NATURAL FULL JOIN ",
+    " UNION ",
+    "WITH RECURSIVE ",
+    " AS ",
+    " ON ",
+    " USING (",
+    " GROUP BY ",
+    " HAVING ",
+    " OVER (",
+    " FILTER (WHERE ",
+    "CASE ",
+    " WHEN ",
+    " THEN ",
+    " END",
+    "CAST(",
+    " COLLATE ",
+    " IN (",
+    " NOT ",
+    " IS ",
+    " NULL",
+    " BETWEEN ",
+    " LIKE ",
+    "EXISTS (",
+    "VALUES (",
+    " RETURNING *",
+    " ON CONFLICT DO ",
+    "9223372036854775808",
+    "1e999",
+    "0x",
+    "x'0",
+    "-",
+    "->",
+    "->>",
+    "||",
+    "{",
+    "}",
+    "=",
+    "\n",
+    "\\",
+    "\t",
 ];
 
 /// What makes inputs and reads them.
@@ -88,7 +147,11 @@ impl Fuzzer {
             .map(|table| Relation {
                 name: table.name.clone(),
                 columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-                written: if table.indexes.is_empty() { Vec::new() } else { table.columns.iter().map(|column| column.name.clone()).collect() },
+                written: if table.indexes.is_empty() {
+                    Vec::new()
+                } else {
+                    table.columns.iter().map(|column| column.name.clone()).collect()
+                },
             })
             .collect();
         Self { target, random: Random(seed), relations, catalog, read: 0 }
@@ -178,7 +241,8 @@ impl Fuzzer {
     fn failure(&self, text: &str) -> Option<String> {
         let start = Instant::now();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read_once(text))) {
-            let words = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let words =
+                panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             return Some(format!("panics: {}", words.unwrap_or_default()));
         }
         let taken = start.elapsed();

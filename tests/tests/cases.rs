@@ -80,7 +80,8 @@ fn cases() {
     });
 }
 
-/// A code that a user meets has a page that explains it, and a snapshot that shows how it reads.
+/// A code that a user meets has a page that explains it, and a snapshot that shows how it reads. What the page
+/// shows is what is printed.
 #[test]
 fn each_code_has_a_page_and_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -99,6 +100,12 @@ fn each_code_has_a_page_and_a_case() {
         let page = fs::read_to_string(root.join(format!("docs/errors/B{code}.md"))).unwrap_or_default();
         if !page.starts_with(&format!("# B{code}: ")) {
             let _ = writeln!(lacking, "B{code} has no page `docs/errors/B{code}.md` of that heading");
+        }
+        for shown in page.split("```text\n").skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(shown, _)| shown) {
+            if !seen.contains(shown) {
+                let first = shown.lines().next().unwrap_or_default();
+                let _ = writeln!(lacking, "B{code}.md shows a text that is in no snapshot: {first}");
+            }
         }
         if !index.contains(&format!("(B{code}.md)")) {
             let _ = writeln!(lacking, "B{code} is not in the table of `docs/errors/README.md`");
