@@ -59,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) trusted: AtomicBool,
     /// What was asked for since [`Rules::note`].
     noted: Mutex<Option<BTreeSet<Touched>>>,
+    /// What was denied last, in words.
+    denied: Mutex<Option<String>>,
 }
 
 impl Rules {
@@ -70,6 +72,15 @@ impl Rules {
     /// What was asked for, and no more notes.
     pub(crate) fn noted(&self) -> BTreeSet<Touched> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    /// What was denied since this was asked last: ``the function `x` ``.
+    pub(crate) fn denied(&self) -> Option<String> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn deny(&self, action: &AuthAction<'_>) {
+        *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(words(action));
     }
 
     fn hear(&self, action: &AuthAction<'_>) {
@@ -89,8 +100,39 @@ impl Rules {
 pub(crate) fn install(connection: &mut Connection, rules: Arc<Rules>) -> rusqlite::Result<()> {
     connection.authorizer(Some(move |context: AuthContext<'_>| {
         rules.hear(&context.action);
-        if rules.trusted.load(Ordering::Relaxed) || is_allowed(&context) { Authorization::Allow } else { Authorization::Deny }
+        if rules.trusted.load(Ordering::Relaxed) || is_allowed(&context) {
+            return Authorization::Allow;
+        }
+        rules.deny(&context.action);
+        Authorization::Deny
     }))
+}
+
+/// What a statement wanted to do.
+fn words(action: &AuthAction<'_>) -> String {
+    use AuthAction as Action;
+    match action {
+        Action::Function { function_name } => format!("the function `{function_name}`"),
+        Action::Pragma { pragma_name, .. } => format!("the pragma `{pragma_name}`"),
+        Action::CreateVtable { module_name, .. } => format!("virtual tables of `{module_name}`"),
+        Action::Attach { .. } | Action::Detach { .. } => "ATTACH and DETACH".to_owned(),
+        Action::Transaction { .. } | Action::Savepoint { .. } => "transactions in SQL: a `batch` is one".to_owned(),
+        Action::CreateTempIndex { .. }
+        | Action::CreateTempTable { .. }
+        | Action::CreateTempTrigger { .. }
+        | Action::CreateTempView { .. }
+        | Action::DropTempIndex { .. }
+        | Action::DropTempTable { .. }
+        | Action::DropTempTrigger { .. }
+        | Action::DropTempView { .. } => "TEMP tables, views, indexes and triggers".to_owned(),
+        Action::CreateTable { table_name }
+        | Action::DropTable { table_name }
+        | Action::Insert { table_name }
+        | Action::Delete { table_name }
+        | Action::Update { table_name, .. }
+        | Action::Read { table_name, .. } => format!("the table `{table_name}`: names with `_cf_` are Cloudflare's"),
+        _ => "this".to_owned(),
+    }
 }
 
 fn is_allowed(context: &AuthContext<'_>) -> bool {

@@ -108,6 +108,12 @@ impl Database {
         prepared.map(|statement| (statement, touched))
     }
 
+    /// What the rules denied last, in words, if they did since this was asked last.
+    #[must_use]
+    pub fn denied(&self) -> Option<String> {
+        self.rules.denied()
+    }
+
     /// Runs `work` with the rules lifted: for our own bookkeeping, never for a user's SQL.
     ///
     /// # Errors

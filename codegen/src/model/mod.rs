@@ -239,10 +239,10 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
     if let Some(index) = other {
         let words = |column: Option<&ResultColumn>| {
             column.map_or_else(
-                || "no such column".to_owned(),
+                || "absent".to_owned(),
                 |column| {
                     let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
-                    format!("`{}`: {}{ty}", column.name, if column.nullable { "optional " } else { "" })
+                    format!("`{}` is {}{ty}", column.name, if column.nullable { "optional " } else { "" })
                 },
             )
         };
@@ -253,7 +253,7 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
                 format!("`{}` and `{}` do not give one row type", owner.name.source, annotated.name.value),
                 at,
             )
-            .label(format!("column {place} is {} here, and {} there", words(ours.get(index)), words(theirs.get(index))))
+            .label(format!("column {place}: {} here, {} there", words(ours.get(index)), words(theirs.get(index))))
             .help("select the same columns in the same order, or name another row type"),
         );
     }

@@ -194,7 +194,10 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
     let mut applied = 0;
     for Spanned { value: name, span } in &files {
         let sql = &sources.file(span.file).text;
-        if let Err(failure) = replay.apply(ledger, migrations::Migration { name, sql }) {
+        if let Err(mut failure) = replay.apply(ledger, migrations::Migration { name, sql }) {
+            if let Some(denied) = database.denied().filter(|_| failure.message.contains("not authorized")) {
+                failure.message = format!("D1 does not allow {denied}");
+            }
             errors.push(
                 Diagnostic::new(
                     code::MIGRATION,

@@ -17,6 +17,7 @@ pub(super) fn tables(
     places: &HashMap<String, i64>,
 ) -> rusqlite::Result<(Vec<Table>, Vec<Choices>)> {
     database.trusted(|connection| {
+        let broken = take_broken_views(connection)?;
         let mut statement = connection.prepare(
             "SELECT list.name, list.type, list.wr, list.strict, master.sql, master.rowid,
                     EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = list.name)
@@ -66,8 +67,31 @@ pub(super) fn tables(
             let columns = columns(connection, &name, strict)?;
             tables.push(Table { name, kind, has_rowid, has_triggers, columns, indexes: Vec::new() });
         }
+        for (name, sql) in broken {
+            let kind = TableKind::View(sql);
+            tables.push(Table { name, kind, has_rowid: false, has_triggers: false, columns: Vec::new(), indexes: Vec::new() });
+        }
         Ok((tables, choices))
     })
+}
+
+/// Views that cannot be read: a migration dropped what they read, which SQLite lets it. One of them would keep
+/// SQLite from listing the others, so they are taken out.
+fn take_broken_views(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view'")?;
+    let views: Vec<(String, String)> =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    let mut broken = Vec::new();
+    for (name, sql) in views {
+        let quoted = name.replace('"', "\"\"");
+        if connection.prepare(&format!("SELECT 1 FROM \"{quoted}\"")).is_err() {
+            broken.push((name, sql));
+        }
+    }
+    for (name, _) in &broken {
+        connection.execute_batch(&format!("DROP VIEW \"{}\"", name.replace('"', "\"\"")))?;
+    }
+    Ok(broken)
 }
 
 /// The module of a virtual table and its arguments.

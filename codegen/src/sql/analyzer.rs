@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::report::{Diagnostic, Errors, Severity, code, suggestion};
 use crate::schema::{Catalog, Table, TableKind};
 use crate::source::Span;
 
@@ -146,23 +146,29 @@ impl<'a> Analyzer<'a> {
 
     /// A view is analysed where it is read: its SELECT has the types.
     fn view(&mut self, table: &Table, sql: &str, name: &Ident) -> Option<Vec<RelationColumn>> {
-        let parsed = syntax::parse_view(sql);
-        let outputs = match parsed {
+        let mut cause = "its SELECT is not understood".to_owned();
+        let outputs = match syntax::parse_view(sql) {
             Ok((_, select)) if self.view_depth < MAX_VIEW_DEPTH => {
                 let mut inner = Analyzer::new(self.catalog, sql, None, &[]);
                 inner.view_depth = self.view_depth + 1;
                 let outputs = inner.select(&select);
                 self.tables.extend(inner.tables);
                 self.relations.extend(inner.relations);
-                // The view's own mistake belongs to the migrations; here it is only not understood.
-                if inner.diagnostics.is_empty() { outputs } else { Vec::new() }
+                // The view's own mistake belongs to the migrations.
+                match inner.diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
+                    Some(diagnostic) => {
+                        cause = diagnostic.message;
+                        Vec::new()
+                    }
+                    None => outputs,
+                }
             }
             _ => Vec::new(),
         };
-        if outputs.len() != table.columns.len() {
-            let message = format!("the view `{}` is not understood", table.name);
-            let help = "select from its tables instead".to_owned();
-            self.error(code::UNSUPPORTED, message, &name.span, "its columns have no types", help);
+        if outputs.len() != table.columns.len() || outputs.is_empty() {
+            let message = format!("the view `{}` cannot be read: {cause}", table.name);
+            let help = "mend the view in a new migration, or select from its tables".to_owned();
+            self.error(code::UNSUPPORTED, message, &name.span, "this view", help);
             return None;
         }
         let columns = table.columns.iter().zip(outputs);

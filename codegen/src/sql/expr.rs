@@ -404,15 +404,16 @@ impl Analyzer<'_> {
         if quoted {
             help = format!("{help}; a string is written in single quotes: '{}'", name.text);
         }
-        // A table that is unknown itself has been reported; its columns would be noise.
-        if self.diagnostics.iter().all(|diagnostic| diagnostic.code != code::UNKNOWN_TABLE) {
+        // A table that is unknown or not understood itself has been reported; its columns would be noise.
+        let told = [code::UNKNOWN_TABLE, code::UNSUPPORTED];
+        if self.diagnostics.iter().all(|diagnostic| !told.contains(&diagnostic.code)) {
             self.error(code::UNKNOWN_COLUMN, format!("there is no column `{}`", name.text), &name.span, "no such column", help);
         }
         Ty::null()
     }
 
     pub(super) fn unknown_qualifier(&mut self, table: &Ident) {
-        if self.diagnostics.iter().any(|diagnostic| diagnostic.code == code::UNKNOWN_TABLE) {
+        if self.diagnostics.iter().any(|diagnostic| [code::UNKNOWN_TABLE, code::UNSUPPORTED].contains(&diagnostic.code)) {
             return;
         }
         let names: Vec<String> =

@@ -24,7 +24,7 @@ mod write;
 
 use std::collections::BTreeSet;
 
-use bindery_sqlite::{MAX_BOUND_PARAMETERS, Touched, migrations, token};
+use bindery_sqlite::{Database, MAX_BOUND_PARAMETERS, Touched, migrations, token};
 
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, Severity, code, nearest};
@@ -138,7 +138,10 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
         // SQLite has prepared the statement; that it can explain it adds nothing that could fail.
         _ => plan::of(catalog.database.connection(), &sql, &walked.relations).unwrap_or_default(),
     };
-    guards::check(errors, &statement, place, &walked.relations, &plan);
+    guards::unguarded(errors, &statement, place);
+    if errors.count() == before {
+        guards::full_scans(errors, catalog, &statement, place, &walked.relations, &plan);
+    }
     Some(Query {
         sql,
         columns,
@@ -277,20 +280,20 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
 fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, unparsed: syntax::Unparsed) {
     let prepared = catalog.database.connection().prepare(text);
     match prepared {
-        Err(error) => refuse_prepared(errors, text, place, &error),
+        Err(error) => refuse_prepared(errors, &catalog.database, text, place, &error),
         Ok(_) => errors.push(
             Diagnostic::new(
                 code::UNSUPPORTED,
                 format!("the statement is not understood: {}", unparsed.message),
                 place.part(&unparsed.span),
             )
-            .label("SQLite accepts this, bindery cannot type it yet")
-            .help("SELECT, INSERT, UPDATE and DELETE are understood"),
+            .label("SQLite accepts this, bindery does not")
+            .help("write it in another way; that it is refused is a mistake of bindery's"),
         ),
     }
 }
 
-fn refuse_prepared(errors: &mut Errors, text: &str, place: Span, error: &bindery_sqlite::rusqlite::Error) {
+fn refuse_prepared(errors: &mut Errors, database: &Database, text: &str, place: Span, error: &bindery_sqlite::rusqlite::Error) {
     let message = migrations::message(error);
     let at = match migrations::offset(error) {
         Some(offset) if offset < text.len() => migrations::word_at(text, offset),
@@ -298,7 +301,10 @@ fn refuse_prepared(errors: &mut Errors, text: &str, place: Span, error: &bindery
         None if message == "incomplete input" => text.len()..text.len(),
         None => 0..text.len(),
     };
-    errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {message}"), place.part(&at)).label("here"));
+    let denied = database.denied().filter(|_| message.contains("not authorized") || message.contains("prohibited"));
+    let message =
+        denied.map_or_else(|| format!("D1 would refuse this: {message}"), |denied| format!("D1 does not allow {denied}"));
+    errors.push(Diagnostic::new(code::SQLITE, message, place.part(&at)).label("here"));
 }
 
 /// What SQLite says of a statement that it has prepared.
@@ -314,7 +320,7 @@ fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: S
         Err(error) => {
             // The rewritten text has other offsets; the original one fails in the same place.
             match catalog.database.connection().prepare(text) {
-                Err(original) => refuse_prepared(errors, text, place, &original),
+                Err(original) => refuse_prepared(errors, &catalog.database, text, place, &original),
                 Ok(_) => {
                     errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {error}"), place).label("here"));
                 }

@@ -14,7 +14,7 @@ pub(super) fn columns(errors: &mut Errors, catalog: &Catalog, text: &str, place:
     let statement = match catalog.database.connection().prepare(text) {
         Ok(statement) => statement,
         Err(error) => {
-            refuse_prepared(errors, text, place, &error);
+            refuse_prepared(errors, &catalog.database, text, place, &error);
             return None;
         }
     };

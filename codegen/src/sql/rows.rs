@@ -233,7 +233,7 @@ fn equalities<'e>(condition: &'e Expr, first: usize, found: &mut Vec<(&'e Expr, 
 }
 
 /// Whether an expression has one value for the whole statement.
-fn is_fixed(expr: &Expr) -> bool {
+pub(super) fn is_fixed(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob | ExprKind::Parameter(_) => true,
         ExprKind::Unary(_, operand) | ExprKind::Cast(operand, _) => is_fixed(operand),

@@ -85,6 +85,18 @@ impl<'a> Analyzer<'a> {
         if insert.columns.is_empty() {
             return table.columns.iter().filter(|column| !column.generated && !column.hidden).map(Some).collect();
         }
+        for (index, name) in insert.columns.iter().enumerate() {
+            if insert.columns[..index].iter().any(|first| name.is(&first.text)) {
+                let message = format!("`{}` is named twice", name.text);
+                self.error(
+                    code::INSERT,
+                    message,
+                    &name.span,
+                    "the second time",
+                    "take one of them out, and its value".to_owned(),
+                );
+            }
+        }
         insert.columns.iter().map(|name| self.written_column(table, name)).collect()
     }
 
@@ -177,7 +189,8 @@ impl<'a> Analyzer<'a> {
         let given = self.expr_as(expr, &want(table, column));
         if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
             let message = format!("`{}` refuses NULL", column.name);
-            self.error(code::INSERT, message, &expr.span, "the column is NOT NULL", None);
+            let help = if column.has_default { "leave the column out: it has a default" } else { "give it a value" };
+            self.error(code::INSERT, message, &expr.span, "the column is NOT NULL", help.to_owned());
         } else if super::expr::parameter(expr).is_none() {
             self.check_stored(table, column, &given, expr);
         }
@@ -186,7 +199,9 @@ impl<'a> Analyzer<'a> {
     /// What a column cannot hold: SQLite refuses it in a STRICT table, and keeps it in any other.
     fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
         let promised = Ty::of_column(&table.name, column).storage;
-        if given.storage == Storage::NONE || converted(given.storage, &column.declared).meets(promised) {
+        let is_no_number = |text: &String| promised.within(Storage::NUMERIC) && text.trim().parse::<f64>().is_err();
+        let misses = matches!(&expr.kind, ExprKind::String(text) if is_no_number(text));
+        if !misses && (given.storage == Storage::NONE || converted(given.storage, &column.declared).meets(promised)) {
             return;
         }
         let classes = given.storage.classes().collect::<Vec<_>>().join(" or ");

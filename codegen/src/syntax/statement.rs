@@ -208,19 +208,28 @@ impl Parser<'_> {
         if self.accept(",") {
             return Ok(Some((JoinKind::Inner, false)));
         }
+        // SQLite takes the words before JOIN in any order.
         let start = self.position;
-        let natural = self.accept("natural");
-        let mut kind = JoinKind::Inner;
-        if self.accept("left") {
-            kind = JoinKind::Left;
-        } else if self.accept("right") {
-            kind = JoinKind::Right;
-        } else if self.accept("full") {
-            kind = JoinKind::Full;
-        } else {
-            let _other = self.accept("inner") || self.accept("cross");
+        let (mut natural, mut left, mut right) = (false, false, false);
+        loop {
+            if self.accept("natural") {
+                natural = true;
+            } else if self.accept("left") {
+                left = true;
+            } else if self.accept("right") {
+                right = true;
+            } else if self.accept("full") {
+                (left, right) = (true, true);
+            } else if !(self.accept("inner") || self.accept("cross") || self.accept("outer")) {
+                break;
+            }
         }
-        self.accept("outer");
+        let kind = match (left, right) {
+            (true, true) => JoinKind::Full,
+            (true, false) => JoinKind::Left,
+            (false, true) => JoinKind::Right,
+            (false, false) => JoinKind::Inner,
+        };
         if self.accept("join") {
             return Ok(Some((kind, natural)));
         }
