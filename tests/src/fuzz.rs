@@ -161,7 +161,7 @@ impl Fuzzer {
     ///
     /// # Errors
     /// The input panics the compiler, or keeps it for too long.
-    pub fn next(&mut self) -> Result<(), (String, String)> {
+    pub fn try_one(&mut self) -> Result<(), (String, String)> {
         let mut text = self.seed();
         for _ in 0..self.random.below(12) {
             self.edit(&mut text);

@@ -7,7 +7,7 @@ use bindery_tests::fuzz::{Fuzzer, Target};
 fn sample(target: Target, inputs: u64) {
     let mut fuzzer = Fuzzer::new(target, 1);
     for _ in 0..inputs {
-        if let Err((text, failure)) = fuzzer.next() {
+        if let Err((text, failure)) = fuzzer.try_one() {
             panic!("{failure}\n{text:?}");
         }
     }

@@ -57,9 +57,9 @@ fn one_refused(out: &mut String, refused: &Refused, names: &Names<'_>) {
         }
         let _ = write!(arguments, "_: {ty}, ");
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "#[doc(hidden)] pub fn {name}<{}>(&'a self, {arguments}) -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}\n",
+        "#[doc(hidden)] pub fn {name}<{}>(&'a self, {arguments}) -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}",
         generics.join(", "),
     );
 }

@@ -33,7 +33,7 @@ fn run(target: Target, seed: u64, minutes: u64) -> bool {
     let start = Instant::now();
     let mut told = 0;
     while start.elapsed() < Duration::from_secs(minutes * 60) {
-        if let Err((text, failure)) = fuzzer.next() {
+        if let Err((text, failure)) = fuzzer.try_one() {
             println!("{target:?} {failure}\n{text:?}");
             return false;
         }
