@@ -8,7 +8,7 @@ pub use serde_json;
 
 pub use crate::app::{Blueprint, Connector, Consumer, Environment, Resource, deliver};
 pub use crate::backend::World;
-pub use crate::d1::Parameter;
+pub use crate::d1::{JsonText, Parameter};
 pub use crate::http::IntoResponse;
 pub use crate::kv::{Binding, KeyOf, Named};
 pub use crate::queue::RawBatch;

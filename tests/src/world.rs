@@ -3,7 +3,7 @@
 use bindery_codegen::schema::{Catalog, Checked, Column, TableKind};
 use bindery_codegen::sql::ResultColumn;
 use bindery_codegen::sql::parameters::{Resolved, Rust};
-use bindery_codegen::sql::types::{Storage, declared};
+use bindery_codegen::sql::types::{Domain, Storage, Ty};
 use bindery_sqlite::rusqlite::types::Value;
 use bindery_sqlite::rusqlite::{self, Connection};
 
@@ -105,13 +105,13 @@ fn stored_value(random: &mut Random, catalog: &Catalog, column: &Column, stored:
             other => other,
         };
     }
-    if ["DATE", "TIME", "DATETIME", "TIMESTAMP"].contains(&column.declared.to_uppercase().as_str()) {
+    let promised = Ty::of_column("", column);
+    if ["DATE", "TIME", "DATETIME", "TIMESTAMP"].contains(&column.declared.to_uppercase().as_str()) && !column.counts_seconds {
         // Their affinity would make a number of a text such as '10', which the docs say is an error when it is
         // read: a promise of the schema's author.
         return Value::Text("2024-02-30 10:00:00".to_owned());
     }
-    let (storage, domain) = declared(&column.declared, column.strict);
-    value(random, Rust::of(storage, domain))
+    value(random, Rust::of(promised.storage, promised.domain))
 }
 
 /// An argument: numbers as D1 binds them, all REAL, or as they are.
@@ -177,6 +177,7 @@ fn fits(column: &ResultColumn, value: &Value) -> bool {
         (Rust::Any, _) | (Rust::Float, Value::Integer(_) | Value::Real(_)) => true,
         (Rust::Boolean, Value::Integer(value)) => *value == 0 || *value == 1,
         (Rust::Boolean, Value::Real(value)) => *value == 0.0 || *value == 1.0,
+        (Rust::Text, Value::Integer(_) | Value::Real(_)) if column.ty.domain == Domain::Json => true,
         (Rust::Text | Rust::Choice(_), Value::Text(_)) | (Rust::Blob, Value::Blob(_)) => true,
         // What overflows 2^53 is an error of its own, told when it is read.
         (Rust::Integer, Value::Integer(_)) => true,

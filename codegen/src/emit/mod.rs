@@ -219,7 +219,7 @@ fn docs(bound: &Bound) -> String {
 
 fn tables(database: &crate::model::Database) -> String {
     let mut docs = String::new();
-    for table in database.catalog.tables.iter().filter(|table| table.name != "sqlite_schema") {
+    for table in database.catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")) {
         let columns: Vec<String> = table
             .columns
             .iter()

@@ -12,6 +12,7 @@ use super::Parse;
 use crate::names::{Name, spelled};
 use crate::schema::Choices;
 use crate::sql::parameters::{Resolved, Rust};
+use crate::sql::types::Domain;
 use crate::sql::{Query, ResultColumn};
 
 /// Where the text that is emitted stands: how it names things.
@@ -71,8 +72,13 @@ pub(super) fn row(out: &mut String, names: &Names<'_>, ident: &str, docs: &str, 
             fn from_row(row: &mut {krate}::d1::Row<'_>) -> ::core::result::Result<Self, {krate}::d1::DecodeError> {{
                 ::core::result::Result::Ok(Self {{"
     );
-    for (index, field) in fields.iter().enumerate() {
-        let _ = write!(out, "{field}: row.take({index})?,");
+    for (index, (field, column)) in fields.iter().zip(columns).enumerate() {
+        let json = format!("{krate}::__private::JsonText");
+        let _ = match (column.ty.domain == Domain::Json && column.as_type.is_none(), column.nullable) {
+            (false, _) => write!(out, "{field}: row.take({index})?,"),
+            (true, false) => write!(out, "{field}: row.take::<{json}>({index})?.0,"),
+            (true, true) => write!(out, "{field}: row.take::<::core::option::Option<{json}>>({index})?.map(|text| text.0),"),
+        };
     }
     // By hand, and without a `?`: derived, this is half of what rustc takes for a large project.
     let _ = write!(

@@ -87,6 +87,11 @@ pub struct Index {
     pub columns: Vec<(Option<usize>, String)>,
 }
 
+/// Whether a declared type is that of a date or a time. To SQLite they are numbers.
+pub(crate) fn is_date(declared: &str) -> bool {
+    ["DATE", "TIME", "DATETIME", "TIMESTAMP"].iter().any(|known| declared.eq_ignore_ascii_case(known))
+}
+
 /// What kind of relation a [`Table`] is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableKind {
@@ -111,6 +116,8 @@ pub struct Column {
     pub in_key: bool,
     /// Whether an INSERT may leave it out.
     pub has_default: bool,
+    /// Whether it is declared as a date and is given a number where nothing is given: `DEFAULT (unixepoch())`.
+    pub counts_seconds: bool,
     /// Whether it is an alias of the rowid: given by SQLite when left out or NULL.
     pub rowid_alias: bool,
     /// Whether it is computed, and cannot be written.

@@ -44,7 +44,8 @@ pub(super) fn tables(
         rows.sort_by_key(|row| places.get(&row.0.to_ascii_lowercase()).copied().or(row.5));
         for row in rows {
             let (name, kind, without_rowid, strict, sql, _, has_triggers) = row;
-            if name == ledger || (name.starts_with("sqlite_") && name != "sqlite_schema") {
+            let own = ["sqlite_schema", "sqlite_sequence"].contains(&name.as_str());
+            if name == ledger || (name.starts_with("sqlite_") && !own) {
                 continue;
             }
             let kind = match kind.as_str() {
@@ -135,17 +136,19 @@ fn table(
 }
 
 fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Result<Vec<Column>> {
-    let mut statement = connection
-        .prepare_cached("SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)")?;
+    let mut statement =
+        connection.prepare_cached("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1)")?;
     let mut columns = Vec::new();
     let mut rows = statement.query([table])?;
     while let Some(row) = rows.next()? {
         let hidden: i64 = row.get(5)?;
+        let (declared, default): (String, Option<String>) = (row.get(1)?, row.get(3)?);
         columns.push(Column {
             name: row.get(0)?,
-            declared: row.get(1)?,
+            counts_seconds: default.as_deref().is_some_and(|default| is_number_by_default(connection, &declared, default)),
+            declared,
             not_null: row.get(2)?,
-            has_default: row.get(3)?,
+            has_default: default.is_some(),
             in_key: row.get::<_, i64>(4)? > 0,
             rowid_alias: false,
             // 2 and 3 are virtual and stored generated columns; 1 is a hidden column of a virtual table.
@@ -158,6 +161,18 @@ fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Resu
         });
     }
     Ok(columns)
+}
+
+/// Whether a column of a date is given a number where nothing is given: `DEFAULT (unixepoch())`.
+fn is_number_by_default(connection: &Connection, declared: &str, default: &str) -> bool {
+    if !super::is_date(declared) || default.eq_ignore_ascii_case("CURRENT_TIMESTAMP") {
+        return false;
+    }
+    // As the column's affinity has it: a text of digits becomes a number.
+    let sql = format!(
+        "SELECT typeof(value) = 'integer' OR CAST(CAST(value AS INTEGER) AS TEXT) = value FROM (SELECT ({default}) AS value)"
+    );
+    connection.query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
 }
 
 fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>> {

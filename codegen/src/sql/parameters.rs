@@ -34,6 +34,7 @@ impl Rust {
             _ if domain == Domain::Boolean && storage.within(Storage::INTEGRAL) => Self::Boolean,
             Storage::TEXT if let Domain::Choice(number) = domain => Self::Choice(number),
             Storage::NONE => Self::Any,
+            _ if domain == Domain::Json => Self::Text,
             _ if storage.within(Storage::INTEGRAL) => Self::Integer,
             _ if storage.within(Storage::NUMERIC) => Self::Float,
             Storage::TEXT => Self::Text,

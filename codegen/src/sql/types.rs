@@ -78,6 +78,8 @@ pub enum Domain {
     Boolean,
     /// One of the texts of a CHECK, by its number in the catalog.
     Choice(u32),
+    /// JSON text, of which SQLite makes a number where it is one.
+    Json,
 }
 
 /// The type of an expression.
@@ -161,6 +163,7 @@ impl Ty {
             Checked::Choice(number) => domain = Domain::Choice(number),
             Checked::Any => {}
         }
+        let storage = if column.counts_seconds { Storage::INTEGER } else { storage };
         let ty = Self { domain, origin: Some(format!("{table}.{}", column.name)), ..Self::new(storage) };
         if column.not_null { ty } else { ty.or_null("the column has no NOT NULL") }
     }
@@ -178,7 +181,9 @@ pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
     let storage = match base {
         "" | "ANY" => Storage::ANY,
         "BOOLEAN" | "BOOL" => return (Storage::INTEGER, Domain::Boolean),
-        "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "JSON" | "UUID" if !strict => Storage::TEXT,
+        "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "UUID" if !strict => Storage::TEXT,
+        // Its affinity is NUMERIC: of the JSON text `5` SQLite makes the number.
+        "JSON" if !strict => return (Storage::TEXT.or(Storage::INTEGER).or(Storage::REAL), Domain::Json),
         // SQLite's rules of affinity, in its order.
         _ if has("INT") => Storage::INTEGER,
         _ if has("CHAR") || has("CLOB") || has("TEXT") => Storage::TEXT,

@@ -12,10 +12,35 @@ pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromColumn for Json<T> {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
-        let text = match cell {
-            Cell::Text(text) => text,
-            other => return Err(format!("expected JSON text, found {other:?}")),
-        };
+        let JsonText(text) = JsonText::from_column(cell)?;
         serde_json::from_str(&text).map(Self).map_err(|error| format!("the JSON does not fit: {error}"))
+    }
+}
+
+/// The text of a column that is declared JSON: of `5`, which is JSON, SQLite makes a number there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonText(pub String);
+
+impl FromColumn for JsonText {
+    fn from_column(cell: Cell<'_>) -> Result<Self, String> {
+        match cell {
+            Cell::Text(text) => Ok(Self(text.into_owned())),
+            Cell::Integer(number) => Ok(Self(number.to_string())),
+            Cell::Real(number) if number.is_finite() => Ok(Self(number.to_string())),
+            other => Err(format!("expected JSON text, found {}", other.what())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_in_a_json_column_is_json() {
+        assert_eq!(Json::<i64>::from_column(Cell::Integer(5)), Ok(Json(5)));
+        assert_eq!(JsonText::from_column(Cell::Real(1.5)), Ok(JsonText("1.5".to_owned())));
+        assert!(Json::<i64>::from_column(Cell::Text("x".into())).is_err());
+        assert!(JsonText::from_column(Cell::Null).is_err());
     }
 }

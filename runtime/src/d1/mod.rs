@@ -30,6 +30,8 @@ pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub use encode::Parameter;
 pub(crate) use encode::{check, list, text_list};
 pub use json::Json;
+#[doc(hidden)]
+pub use json::JsonText;
 pub(crate) use query::Call;
 pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
 

@@ -10,3 +10,10 @@ SELECT * FROM authors;
 SELECT id AS "id!", name AS "name!", age AS "age?: u32", admin AS "is_admin: crate::Admin" FROM users WHERE id = :id;
 -- name: schema :many
 SELECT name FROM sqlite_master;
+
+-- name: stamped :many
+SELECT * FROM stamped;
+-- name: stamp :exec
+INSERT INTO stamped (at, seconds, meta) VALUES (:at, :seconds, :meta);
+-- name: sequence :many
+SELECT name, seq FROM sqlite_sequence;
