@@ -15,5 +15,3 @@ SELECT name FROM sqlite_master;
 SELECT * FROM stamped;
 -- name: stamp :exec
 INSERT INTO stamped (at, seconds, meta) VALUES (:at, :seconds, :meta);
--- name: sequence :many
-SELECT name, seq FROM sqlite_sequence;

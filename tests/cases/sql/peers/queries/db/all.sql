@@ -131,3 +131,6 @@ SELECT t.name, orders.total FROM orders JOIN t ON t.id = orders.t_id WHERE order
 SELECT sum(total) OVER (PARTITION BY t_id ORDER BY id) AS a, lag(total) OVER w AS b, lag(total, 1, 0.0) OVER w AS c,
        first_value(note) OVER w AS d, sum(total) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND 1 PRECEDING) AS e, ntile(4) OVER w AS f
 FROM orders WINDOW w AS (ORDER BY id);
+
+-- name: sequence :many
+SELECT name, seq FROM sqlite_sequence;
