@@ -248,12 +248,21 @@ fn clamp(span: Span, text: &str) -> std::ops::Range<usize> {
     start..boundary(span.end).max(start)
 }
 
+/// Characters of the longest word for which a nearest name is sought.
+const LONGEST_NAME: usize = 100;
+
 /// The candidate that `word` is most likely a slip of, if one is near.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
+    let length = lower.chars().count();
+    // No slip of a name is this long, and comparing takes the product of the lengths.
+    if length > LONGEST_NAME {
+        return None;
+    }
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= 4 * LONGEST_NAME && candidate.chars().count().abs_diff(length) <= length / 2 + 1)
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
@@ -280,6 +289,9 @@ fn distance(left: &str, right: &str) -> usize {
     last[right.len()]
 }
 
+/// Names that a help lists.
+const MOST_NAMES: usize = 16;
+
 /// `did you mean x?`, or the names there are.
 #[must_use]
 pub fn suggestion(word: &str, what: &str, candidates: &[&str]) -> String {
@@ -287,8 +299,10 @@ pub fn suggestion(word: &str, what: &str, candidates: &[&str]) -> String {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None if candidates.is_empty() => format!("there are no {what}"),
         None => {
-            let names: Vec<String> = candidates.iter().map(|candidate| format!("`{candidate}`")).collect();
-            format!("the {what}: {}", names.join(", "))
+            let names: Vec<String> = candidates.iter().take(MOST_NAMES).map(|candidate| format!("`{candidate}`")).collect();
+            let more = candidates.len().saturating_sub(MOST_NAMES);
+            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+            format!("the {what}: {}{more}", names.join(", "))
         }
     }
 }
