@@ -174,6 +174,11 @@ impl Errors {
         }
     }
 
+    /// Adds those of another run.
+    pub fn extend(&mut self, other: Self) {
+        other.diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
+    }
+
     /// How many errors there are so far.
     #[must_use]
     pub fn count(&self) -> usize {

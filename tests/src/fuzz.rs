@@ -142,7 +142,7 @@ impl Fuzzer {
     #[must_use]
     pub fn new(target: Target, seed: u64) -> Self {
         let catalog = build(&[SCHEMA, VIEWS]);
-        let tables = catalog.iter().flat_map(|catalog| &catalog.tables).filter(|table| !table.name.starts_with("sqlite_"));
+        let tables = catalog.iter().flat_map(|catalog| catalog.tables.iter()).filter(|table| !table.name.starts_with("sqlite_"));
         let relations = tables
             .map(|table| Relation {
                 name: table.name.clone(),

@@ -2,6 +2,7 @@
 //!
 //! Lowering is the last stage that reports; what it lets through can be emitted without a check.
 
+mod judge;
 mod load;
 mod types;
 
@@ -16,6 +17,7 @@ use crate::sql::annotation::{self, Annotated};
 use crate::sql::parameters::Resolved;
 use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
 
+use judge::Judged;
 pub use types::Types;
 
 pub use load::{Inputs, load_databases, load_manifest};
@@ -156,6 +158,7 @@ pub fn analyse(
         let made = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
         let mut database = Database { catalog, baseline, whole, types, methods: Vec::new(), refused: Vec::new(), made };
         let mut names: BTreeMap<String, Span> = BTreeMap::new();
+        let mut queries = Vec::new();
         for file in input.queries {
             for annotated in annotation::read(errors, sources, file) {
                 if let Some(first) = names.get(&annotated.name.value) {
@@ -172,20 +175,28 @@ pub fn analyse(
                     continue;
                 }
                 names.insert(annotated.name.value.clone(), annotated.name.span);
-                method(errors, sources, &mut database, annotated, whole);
+                queries.push(annotated);
             }
+        }
+        let judged = if whole { judge::all(sources, &mut database.catalog, &queries) } else { Vec::new() };
+        let mut judged = judged.into_iter();
+        for annotated in queries {
+            method(errors, sources, &mut database, annotated, judged.next());
         }
         databases.insert(binding, database);
     }
     databases
 }
 
-fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annotated: Annotated, whole: bool) {
+fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annotated: Annotated, judged: Option<Judged>) {
     let name = Name::new(&annotated.name.value);
     let text = sources.text(annotated.sql).to_owned();
-    let before = errors.count();
-    let query = if whole { sql::analyse(errors, &database.catalog, &text, annotated.sql) } else { None };
-    let query = query.filter(|_| errors.count() == before).filter(|query| check_cardinality(errors, query, &annotated));
+    let query = judged.and_then(|judged| {
+        let query = judged.query.filter(|_| judged.errors.is_empty());
+        errors.extend(judged.errors);
+        query
+    });
+    let query = query.filter(|query| check_cardinality(errors, query, &annotated));
     let Some(query) = query else {
         let (columns, parameters) = sql::outline(&database.catalog, &text, annotated.sql);
         let cardinality = annotated.cardinality.value;

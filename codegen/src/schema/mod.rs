@@ -8,7 +8,7 @@ mod check;
 mod read;
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bindery_sqlite::replay::Replay;
 use bindery_sqlite::{Database, migrations};
@@ -24,13 +24,13 @@ pub struct Catalog {
     /// The database in memory, with every migration applied.
     pub database: Database,
     /// Tables and views, in the order of their creation.
-    pub tables: Vec<Table>,
+    pub tables: Arc<Vec<Table>>,
     /// The migrations, in the order in which they are applied.
     pub migrations: Vec<Migration>,
     /// Columns that a CHECK holds to a list of texts.
-    pub choices: Vec<Choices>,
+    pub choices: Arc<Vec<Choices>>,
     /// Where each table stands, by its name in lower case.
-    by_name: HashMap<String, usize>,
+    by_name: Arc<HashMap<String, usize>>,
 }
 
 /// The texts that a CHECK leaves to a column: `CHECK (status IN ('open', 'done'))`.
@@ -131,7 +131,7 @@ pub struct Column {
     /// What a CHECK of the table leaves to it.
     pub checked: Checked,
     /// What a generated column computes, and the statement that the expression is a part of.
-    pub(crate) computed: Option<(Expr, Rc<str>)>,
+    pub(crate) computed: Option<(Expr, Arc<str>)>,
 }
 
 /// What a CHECK leaves to a column, NULL aside.
@@ -156,6 +156,19 @@ impl Choices {
 }
 
 impl Catalog {
+    /// The same schema over databases of their own: one for each thread that judges queries.
+    pub(crate) fn forks(&mut self, count: usize) -> Vec<Self> {
+        let Ok(bytes) = self.database.to_bytes() else { return Vec::new() };
+        let fork = |database| Self {
+            database,
+            tables: Arc::clone(&self.tables),
+            migrations: Vec::new(),
+            choices: Arc::clone(&self.choices),
+            by_name: Arc::clone(&self.by_name),
+        };
+        (0..count).filter_map(|_| Database::from_bytes(&bytes).ok()).map(fork).collect()
+    }
+
     /// The table or view of a name, as SQLite compares names.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {
@@ -237,7 +250,13 @@ fn read_back(
     match read::tables(&database, ledger, places) {
         Ok((tables, choices)) => {
             let by_name = tables.iter().enumerate().map(|(index, table)| (table.name.to_ascii_lowercase(), index)).collect();
-            Some(Catalog { database, tables, migrations, choices, by_name })
+            Some(Catalog {
+                database,
+                tables: Arc::new(tables),
+                migrations,
+                choices: Arc::new(choices),
+                by_name: Arc::new(by_name),
+            })
         }
         Err(error) => {
             errors.push(Diagnostic::new(code::MIGRATION, format!("the schema cannot be read back: {error}"), None));

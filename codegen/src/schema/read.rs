@@ -1,7 +1,7 @@
 //! Reads the schema back from SQLite.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bindery_sqlite::Database;
 use bindery_sqlite::rusqlite::{self, Connection};
@@ -113,13 +113,13 @@ fn table(
     let mut columns = columns(connection, &name, strict)?;
     let indexes = indexes(connection, &name)?;
     let definition = syntax::parse_table(sql).unwrap_or_default();
-    let text: Rc<str> = Rc::from(sql);
+    let text: Arc<str> = Arc::from(sql);
     for defined in definition.columns {
         let Some(column) = columns.iter_mut().find(|column| defined.name.is(&column.name)) else { continue };
         if let Some(collation) = defined.collation {
             column.collation = collation.to_ascii_uppercase();
         }
-        column.computed = defined.generated.filter(|_| column.generated).map(|computed| (computed, Rc::clone(&text)));
+        column.computed = defined.generated.filter(|_| column.generated).map(|computed| (computed, Arc::clone(&text)));
     }
     // A single INTEGER key without an index of its own is the rowid itself. SQLite gives such a
     // key no index; `INTEGER PRIMARY KEY DESC`, which is no alias, gets one.
