@@ -73,14 +73,19 @@ impl Parser<'_> {
                 break;
             };
             self.height = height.max(self.height) + 1;
-            // What walks the tree recurses, and so does its end.
-            if self.height > 2 * MAX_DEPTH {
-                return Err(Unparsed { message: "the expression is nested too deeply".to_owned(), span: start..self.end() });
-            }
+            self.bounded(start)?;
             left = Expr { kind, span: start..self.end() };
         }
         self.tallest = self.tallest.max(self.height);
         Ok(left)
+    }
+
+    /// What walks the tree recurses, and so does its end.
+    fn bounded(&self, start: usize) -> Parsed<()> {
+        if self.height > 2 * MAX_DEPTH {
+            return Err(Unparsed { message: "the expression is nested too deeply".to_owned(), span: start..self.end() });
+        }
+        Ok(())
     }
 
     /// The binary operator that comes next, and how tightly it binds.
@@ -175,6 +180,7 @@ impl Parser<'_> {
         while self.accept("collate") {
             self.name()?;
             self.height += 1;
+            self.bounded(start)?;
             operand = Expr { span: operand.span.start..self.end(), kind: ExprKind::Collate(Box::new(operand)) };
         }
         Ok(operand)

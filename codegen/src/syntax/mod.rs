@@ -366,7 +366,11 @@ mod tests {
             let text = format!("select {}1{}", open.repeat(50_000), close.repeat(50_000));
             assert!(parse(&text).is_err(), "{open}");
         }
-        assert!(parse(&format!("select 1{}", " + 1".repeat(50_000))).is_err());
+        for chain in [" + 1", " collate nocase", " isnull", " from a natural join b join c", " join a"] {
+            let text = format!("select 1{}", chain.repeat(50_000));
+            assert!(parse(&text).is_err(), "{chain}");
+        }
+        assert!(parse(&format!("select 1 from a{}", " join a".repeat(50_000))).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::ast::{
 };
 use bindery_sqlite::token::Kind;
 
-use super::{Parsed, Parser};
+use super::{MAX_DEPTH, Parsed, Parser, Unparsed};
 
 /// How statements begin that no row type hangs on.
 const OTHERS: [&str; 16] = [
@@ -194,7 +194,13 @@ impl Parser<'_> {
     pub(super) fn source(&mut self) -> Parsed<Source> {
         self.nested(|parser| {
             let mut left = parser.single_source()?;
+            let mut joins = 0;
             while let Some((kind, natural)) = parser.join_operator()? {
+                // What walks the tree recurses to the left; SQLite itself takes 64 tables.
+                joins += 1;
+                if joins > MAX_DEPTH {
+                    return Err(Unparsed { message: "too many tables are joined".to_owned(), span: parser.start()..parser.start() });
+                }
                 let right = parser.single_source()?;
                 let on = parser.clause("on")?;
                 let using = if parser.accept("using") { parser.names_in_parentheses()? } else { Vec::new() };
