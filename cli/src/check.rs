@@ -29,7 +29,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     }
     let warnings = sorted.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning).count();
     if !wants_json(matches) {
-        print(&format!("{queries} queries, {} errors, {warnings} warnings", errors.count()))?;
+        let count = |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+        let queries = count(queries, "query", "queries");
+        print(&format!("{queries}, {}, {}", count(errors.count(), "error", "errors"), count(warnings, "warning", "warnings")))?;
     }
     let denied = matches.get_flag("deny-warnings") && warnings > 0;
     Ok(if errors.is_empty() && !denied { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bindery_codegen::manifest::{self, Kind};
-use bindery_codegen::model;
+use bindery_codegen::model::{self, Types};
 use bindery_codegen::report;
 use bindery_codegen::schema::{self, Catalog};
-use bindery_codegen::source::{self, FileId, Spanned};
+use bindery_codegen::source::{self, FileId, Span, Spanned};
 use bindery_codegen::sql::parameters::Rust;
 use bindery_codegen::sql::{self, Query, Rows};
 use bindery_codegen::{Errors, Sources};
@@ -23,21 +23,22 @@ const LEDGER: &str = "d1_migrations";
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let mut sources = Sources::default();
     let mut errors = Errors::default();
-    let catalog = catalog(matches, &mut errors, &mut sources)?;
+    let (catalog, types) = catalog(matches, &mut errors, &mut sources)?;
     for text in errors.render(&sources) {
         // What of the schema stands is described against; what does not is told beside it.
         eprint(&text);
     }
-    let texts = texts(matches)?;
     let as_json = wants_json(matches);
-    for (name, text) in texts {
-        let file = sources.add(name, PathBuf::new(), text);
+    for span in texts(matches, &mut sources)? {
         let mut errors = Errors::default();
-        let query = sql::analyse(&mut errors, &catalog, &sources.file(file).text.clone(), sources.whole(file));
+        let mut query = sql::analyse(&mut errors, &catalog, sources.text(span), span);
+        if let Some(query) = &mut query {
+            types.apply(&catalog, query);
+        }
         if as_json {
-            print(&line(&catalog, &sources, file, query.as_ref(), &errors).to_string())?;
+            print(&line(&catalog, &sources, span, query.as_ref(), &errors).to_string())?;
         } else {
-            print(&page(&catalog, &sources, file, query.as_ref(), &errors))?;
+            print(&page(&catalog, &sources, span, query.as_ref(), &errors))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -49,7 +50,7 @@ fn eprint(text: &str) {
 }
 
 /// The schema: of the files that were named, or of the manifest.
-fn catalog(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> Result<Catalog, String> {
+fn catalog(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> Result<(Catalog, Types), String> {
     let named = |name: &str| matches.get_one::<PathBuf>(name);
     let (migrations, baseline) = (named("migrations"), named("schema"));
     if migrations.is_none() && baseline.is_none() {
@@ -68,7 +69,8 @@ fn catalog(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> 
             inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
         }
     }
-    schema::build(errors, sources, LEDGER, inputs).ok_or_else(|| errors.render(sources).join("\n\n"))
+    let catalog = schema::build(errors, sources, LEDGER, inputs).ok_or_else(|| errors.render(sources).join("\n\n"))?;
+    Ok((catalog, Types::default()))
 }
 
 fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
@@ -76,7 +78,7 @@ fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
     Ok(sources.add(path.display().to_string(), path.to_owned(), text))
 }
 
-fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> Result<Catalog, String> {
+fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> Result<(Catalog, Types), String> {
     let path = project::manifest(matches)?;
     let refused = |errors: &Errors, sources: &Sources| errors.render(sources).join("\n\n");
     let file = model::load_manifest(errors, sources, &path).ok_or_else(|| refused(errors, sources))?;
@@ -100,13 +102,15 @@ fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut 
         Kind::D1(d1) if binding.name.value == name => Some(d1.migrations_table.clone()),
         _ => None,
     });
-    let schema = inputs.remove(&name).unwrap_or_default().schema;
+    let inputs = inputs.remove(&name).unwrap_or_default();
     let ledger = ledger.unwrap_or_else(|| LEDGER.to_owned());
-    schema::build(errors, sources, &ledger, schema).ok_or_else(|| refused(errors, sources))
+    let catalog = schema::build(errors, sources, &ledger, inputs.schema).ok_or_else(|| refused(errors, sources))?;
+    let types = Types::new(errors, &catalog, inputs.types);
+    Ok((catalog, types))
 }
 
-/// Each statement, under the name that diagnostics show.
-fn texts(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
+/// Where each statement stands.
+fn texts(matches: &ArgMatches, sources: &mut Sources) -> Result<Vec<Span>, String> {
     let mut inputs = Vec::new();
     let files: Vec<&PathBuf> = matches.get_many("files").into_iter().flatten().collect();
     if files.is_empty() {
@@ -118,18 +122,23 @@ fn texts(matches: &ArgMatches) -> Result<Vec<(String, String)>, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
         inputs.push((path.display().to_string(), text));
     }
-    let mut texts = Vec::new();
+    let mut spans = Vec::new();
     let as_json = matches.get_one::<String>("input").is_some_and(|input| input == "json");
     for (name, text) in inputs {
         if as_json {
             let parsed: Vec<String> =
                 serde_json::from_str(&text).map_err(|error| format!("`{name}` is no JSON array of texts: {error}"))?;
-            texts.extend(parsed.into_iter().enumerate().map(|(index, sql)| (format!("{name}[{index}]"), sql)));
+            for (index, sql) in parsed.into_iter().enumerate() {
+                let file = sources.add(format!("{name}[{index}]"), PathBuf::new(), sql);
+                spans.push(sources.whole(file));
+            }
         } else {
-            texts.extend(sql::statements(&text).into_iter().map(|range| (name.clone(), text[range].to_owned())));
+            let statements = sql::statements(&text);
+            let file = sources.add(name, PathBuf::new(), text);
+            spans.extend(statements.iter().map(|range| sources.whole(file).part(range)));
         }
     }
-    Ok(texts)
+    Ok(spans)
 }
 
 /// A type as Rust has it.
@@ -158,7 +167,7 @@ fn cardinality(rows: Rows) -> &'static str {
 }
 
 /// A query as one line of JSON.
-fn line(catalog: &Catalog, sources: &Sources, file: FileId, query: Option<&Query>, errors: &Errors) -> Value {
+fn line(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>, errors: &Errors) -> Value {
     let diagnostics: Vec<Value> =
         errors.sorted().into_iter().map(|diagnostic| project::diagnostic(diagnostic, sources)).collect();
     let columns: Vec<Value> = query
@@ -186,7 +195,7 @@ fn line(catalog: &Catalog, sources: &Sources, file: FileId, query: Option<&Query
                 "name": parameter.name,
                 "index": index + 1,
                 "storage": parameter.rust.storage().classes().collect::<Vec<_>>(),
-                "rust": rust(catalog, parameter.rust),
+                "rust": parameter.as_type.clone().unwrap_or_else(|| rust(catalog, parameter.rust)),
                 "nullable": parameter.nullable,
                 "list": parameter.list,
             })
@@ -199,7 +208,7 @@ fn line(catalog: &Catalog, sources: &Sources, file: FileId, query: Option<&Query
         .map(|step| json!({ "detail": step.detail, "depth": step.depth, "scans": step.scans, "index": step.index }))
         .collect();
     json!({
-        "sql": sources.file(file).text,
+        "sql": sources.text(span),
         "columns": columns,
         "parameters": parameters,
         "cardinality": query.map(|query| cardinality(query.rows)),
@@ -211,12 +220,12 @@ fn line(catalog: &Catalog, sources: &Sources, file: FileId, query: Option<&Query
 }
 
 /// A query for people.
-fn page(catalog: &Catalog, sources: &Sources, file: FileId, query: Option<&Query>, errors: &Errors) -> String {
-    let mut lines = vec![sources.file(file).text.trim().to_owned()];
+fn page(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>, errors: &Errors) -> String {
+    let mut lines = vec![sources.text(span).trim().to_owned()];
     if let Some(query) = query {
         let shown = |nullable: bool, ty: String| if nullable { format!("Option<{ty}>") } else { ty };
         for parameter in &query.parameters {
-            let ty = rust(catalog, parameter.rust);
+            let ty = parameter.as_type.clone().unwrap_or_else(|| rust(catalog, parameter.rust));
             let ty = if parameter.list { format!("[{ty}]") } else { shown(parameter.nullable, ty) };
             lines.push(format!("  takes {}: {ty}", parameter.name));
         }

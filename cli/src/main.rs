@@ -51,6 +51,7 @@ fn command() -> Command {
         .subcommand(
             Command::new("describe")
                 .about("Tell the columns, parameters and plan of SQL statements, over any SQLite schema")
+                .after_help("A statement that is refused has its diagnostics and is no failure; only what cannot be read is.")
                 .arg(
                     Arg::new("files")
                         .value_name("FILE")

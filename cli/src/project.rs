@@ -15,7 +15,7 @@ pub(crate) fn manifest(matches: &ArgMatches) -> Result<PathBuf, String> {
     let here = std::env::current_dir().map_err(|error| format!("the current folder cannot be read: {error}"))?;
     source::discover(&here).ok_or_else(|| {
         "there is no wrangler.toml, wrangler.jsonc or wrangler.json at or above this folder\n\
-         help: name it with `--manifest PATH`, or a schema with `--schema FILE` or `--migrations DIR`"
+         help: name it with `--manifest PATH`"
             .to_owned()
     })
 }

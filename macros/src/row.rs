@@ -82,7 +82,7 @@ fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Opt
         return Err(project::error(span, code::UNKNOWN_BINDING, &message, &suggestion(module, "databases", &names)));
     };
     let Some(method) = database.methods.iter().find(|method| method.row.ty == *row) else {
-        if database.refused.iter().any(|refused| refused.name.ty == *row) {
+        if database.refused.iter().any(|refused| refused.row.ty == *row) {
             return Ok(None);
         }
         let names: Vec<&str> = database.methods.iter().map(|method| method.row.ty.as_str()).collect();

@@ -9,7 +9,11 @@ use crate::schema::Choices;
 /// The enum, and how it crosses.
 pub(super) fn choice(choices: &Choices, krate: &TokenStream) -> TokenStream {
     let ident = ident(&choices.ty);
-    let docs = format!("What a CHECK leaves to `{}.{}`.", choices.table, choices.column);
+    let docs = if choices.of_parameter {
+        format!("What the parameter `{}` of the query `{}` chooses among.", choices.column, choices.table)
+    } else {
+        format!("What a CHECK leaves to `{}.{}`.", choices.table, choices.column)
+    };
     let texts = &choices.values;
     let count = texts.len();
     let variants: Vec<_> = texts.iter().map(|text| Name::new(text).ty_ident()).collect();
@@ -27,10 +31,10 @@ pub(super) fn choice(choices: &Choices, krate: &TokenStream) -> TokenStream {
         }
 
         impl #ident {
-            /// Every one, in the order of the CHECK.
+            /// Every one, in the order of the SQL.
             pub const ALL: [Self; #count] = [#(Self::#variants),*];
 
-            /// The text in the database.
+            /// The text in the SQL.
             pub const fn as_str(self) -> &'static str {
                 match self { #(Self::#variants => #texts,)* }
             }

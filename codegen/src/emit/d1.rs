@@ -24,7 +24,7 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
         one(&mut out, method, &Names { krate: &krate, module: &module, choices });
     }
     for refused in &database.refused {
-        let choices = [database.catalog.choices.as_slice(), &[]];
+        let choices = [database.catalog.choices.as_slice(), &refused.outline.choices];
         one_refused(&mut out, refused, &Names { krate: &krate, module: &module, choices });
     }
     let methods = query::tokens(site.parse, &out);
@@ -46,11 +46,11 @@ fn shape(krate: &str, cardinality: Cardinality, module: &str, row: &str) -> Stri
 fn one_refused(out: &mut String, refused: &Refused, names: &Names<'_>) {
     let krate = names.krate;
     let name = spelled(&refused.name.field);
-    let shape = shape(krate, refused.cardinality, names.module, &refused.name.ty);
+    let shape = shape(krate, refused.cardinality, names.module, &refused.row.ty);
     let mut generics = vec!["'a".to_owned()];
     let mut arguments = String::new();
     for index in 0..refused.count {
-        let known = refused.parameters.get(index).filter(|parameter| parameter.rust != Rust::Any);
+        let known = refused.outline.parameters.get(index).filter(|parameter| parameter.rust != Rust::Any);
         let ty = known.map_or_else(|| format!("P{index}"), |parameter| query::argument_type(names, parameter, "'a"));
         if known.is_none() {
             generics.push(ty.clone());
@@ -163,7 +163,9 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let krate = &site.krate;
     let module = module_ident(&bound.name);
     let source = &bound.name.source;
-    let enums = database.catalog.choices.iter().chain(database.methods.iter().flat_map(|method| &method.query.choices));
+    let own = database.methods.iter().flat_map(|method| &method.query.choices);
+    let own = own.chain(database.refused.iter().flat_map(|refused| &refused.outline.choices));
+    let enums = database.catalog.choices.iter().chain(own);
     let enums = enums.map(|choices| choice::choice(choices, krate));
     let text = site.krate_text();
     let mut rows = String::new();
@@ -173,9 +175,15 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
         let names = Names { krate: &text, module: "", choices };
         query::row(&mut rows, &names, &method.row.ty, &docs, &method.query.columns);
     }
+    let mut standing: Vec<&str> =
+        database.methods.iter().filter(|method| method.owns_row).map(|method| method.row.ty.as_str()).collect();
     for refused in &database.refused {
-        let names = Names { krate: &text, module: "", choices: [&database.catalog.choices, &[]] };
-        query::row(&mut rows, &names, &refused.name.ty, "", &refused.columns);
+        // A row type that queries share stands once.
+        if !standing.contains(&refused.row.ty.as_str()) {
+            let names = Names { krate: &text, module: "", choices: [&database.catalog.choices, &refused.outline.choices] };
+            query::row(&mut rows, &names, &refused.row.ty, "", &refused.outline.columns);
+            standing.push(&refused.row.ty);
+        }
     }
     let rows = query::tokens(site.parse, &rows);
     let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");

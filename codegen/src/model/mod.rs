@@ -14,8 +14,7 @@ use crate::report::{Diagnostic, Errors, code};
 use crate::schema::{self, Catalog, Choices};
 use crate::source::{Sources, Span, Spanned};
 use crate::sql::annotation::{self, Annotated};
-use crate::sql::parameters::Resolved;
-use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
+use crate::sql::{self, Cardinality, Outline, Query, ResultColumn, Rows};
 
 use judge::Judged;
 pub use types::Types;
@@ -77,16 +76,16 @@ enum Maker {
 /// A query that is refused.
 #[derive(Debug)]
 pub struct Refused {
-    /// The method, and the row type.
+    /// The method.
     pub name: Name,
+    /// The row type.
+    pub row: Name,
     /// How many rows it would give.
     pub cardinality: Cardinality,
     /// How many parameters its text has.
     pub count: usize,
-    /// The parameters, as far as they are understood; none where the text is not.
-    pub parameters: Vec<Resolved>,
-    /// The columns, as far as they are understood.
-    pub columns: Vec<sql::ResultColumn>,
+    /// What is understood of it.
+    pub outline: Outline,
 }
 
 /// A query as a method.
@@ -198,18 +197,18 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
     });
     let query = query.filter(|query| check_cardinality(errors, query, &annotated));
     let Some(query) = query else {
-        let (columns, parameters) = sql::outline(&database.catalog, &text, annotated.sql);
+        let mut outline = sql::outline(&database.catalog, &text, annotated.sql);
+        name_choices(&mut outline.choices, &name.source);
+        let row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
         let cardinality = annotated.cardinality.value;
-        database.refused.push(Refused { name, cardinality, count: parameter_count(&text), parameters, columns });
+        database.refused.push(Refused { name, row, cardinality, count: parameter_count(&text), outline });
         return;
     };
     let mut query = query;
     database.types.apply(&database.catalog, &mut query);
-    for choices in &mut query.choices {
-        *choices = Choices::new(&annotated.name.value, &choices.column, std::mem::take(&mut choices.values));
-    }
-    let row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
-    let owns_row = shares(errors, database, &annotated, &row, &query);
+    name_choices(&mut query.choices, &name.source);
+    let mut row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
+    let owns_row = shares(errors, database, &annotated, &mut row, &query);
     database.methods.push(Method {
         name,
         row,
@@ -223,7 +222,7 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
 }
 
 /// Whether a query makes its row type, rather than share one that stands. Two of one name must be of one shape.
-fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, row: &Name, query: &Query) -> bool {
+fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, row: &mut Name, query: &Query) -> bool {
     let at = annotated.row.as_ref().map_or(annotated.name.span, |row| row.span);
     database.made.extend(query.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)));
     if query.columns.is_empty() {
@@ -240,6 +239,8 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
                     .label("an enum of texts has this name")
                     .help("rename the query, or name its row type at the end of the annotation"),
             );
+            // Both stand, under names of their own: one mistake is one error.
+            row.ty.push_str("Row");
             return true;
         }
         Some(Maker::Rows(owner)) => &database.methods[*owner],
@@ -269,6 +270,14 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
         );
     }
     false
+}
+
+/// The enums of a query's parameters under its name.
+fn name_choices(choices: &mut [Choices], query: &str) {
+    for choices in choices {
+        let named = Choices::new(query, &choices.column, std::mem::take(&mut choices.values));
+        *choices = Choices { of_parameter: true, ..named };
+    }
 }
 
 /// How many parameters a text has, whatever else is wrong with it.

@@ -15,7 +15,7 @@ pub struct Types {
 
 impl Types {
     /// Names that the schema lacks are reported.
-    pub(super) fn new(errors: &mut Errors, catalog: &Catalog, given: Vec<(Spanned<String>, Spanned<String>)>) -> Self {
+    pub fn new(errors: &mut Errors, catalog: &Catalog, given: Vec<(Spanned<String>, Spanned<String>)>) -> Self {
         let columns: Vec<String> = catalog
             .tables
             .iter()

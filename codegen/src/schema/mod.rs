@@ -44,6 +44,8 @@ pub struct Choices {
     pub values: Vec<String>,
     /// The name of their enum.
     pub ty: String,
+    /// Whether a parameter of a query chooses among them; else a CHECK leaves them to a column.
+    pub of_parameter: bool,
 }
 
 /// One migration file.
@@ -151,7 +153,7 @@ impl Choices {
     #[must_use]
     pub fn new(table: &str, column: &str, values: Vec<String>) -> Self {
         let ty = Name::new(&format!("{table}_{column}")).ty;
-        Self { table: table.to_owned(), column: column.to_owned(), values, ty }
+        Self { table: table.to_owned(), column: column.to_owned(), values, ty, of_parameter: false }
     }
 }
 

@@ -98,7 +98,12 @@ pub fn parses(text: &str) -> Result<(), (std::ops::Range<usize>, String)> {
 /// row: the mistake is in `errors`.
 pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
     let before = errors.count();
-    if token::statements(text).len() > 1 {
+    let statements = token::statements(text).len();
+    if statements == 0 {
+        errors.push(Diagnostic::new(code::SQLITE, "there is no statement", place).label("nothing but comments or spaces"));
+        return None;
+    }
+    if statements > 1 {
         errors.push(
             Diagnostic::new(code::SEVERAL_STATEMENTS, "a query is one statement", place)
                 .label("more than one")
@@ -155,13 +160,25 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
     })
 }
 
+/// What is understood of a statement that is refused.
+#[derive(Debug, Clone, Default)]
+pub struct Outline {
+    /// The result columns.
+    pub columns: Vec<ResultColumn>,
+    /// The parameters; none where the text is not understood at all.
+    pub parameters: Vec<Resolved>,
+    /// The enums of parameters that choose.
+    pub choices: Vec<Choices>,
+}
+
 /// The result columns and parameters of a statement that is refused, as far as they are understood: what stands
 /// in for it has them, so that its callers are not told of its mistake again.
 #[must_use]
-pub fn outline(catalog: &Catalog, text: &str, place: Span) -> (Vec<ResultColumn>, Vec<Resolved>) {
+pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
     let mut unheard = Errors::default();
-    let Ok((statement, declared)) = syntax::parse(text) else { return (Vec::new(), Vec::new()) };
-    let Walked { mut outputs, tables, parameters, .. } = infer(&mut unheard, catalog, text, place, &statement, &declared);
+    let Ok((statement, declared)) = syntax::parse(text) else { return Outline::default() };
+    let Walked { mut outputs, tables, parameters, choices, .. } =
+        infer(&mut unheard, catalog, text, place, &statement, &declared);
     let known = || {
         catalog
             .tables
@@ -188,7 +205,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> (Vec<ResultColumn>
         index += 1;
         !fields[..index - 1].contains(&fields[index - 1])
     });
-    (columns, parameters)
+    Outline { columns, parameters, choices }
 }
 
 /// What the walk over a statement found.

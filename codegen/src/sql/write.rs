@@ -1,7 +1,7 @@
 //! INSERT, UPDATE and DELETE: what may be written where, and what RETURNING gives.
 
 use crate::report::{Severity, code, suggestion};
-use crate::schema::{Column, Table, TableKind};
+use crate::schema::{Checked, Column, Table, TableKind};
 
 use super::analyzer::{Analyzer, Output};
 use super::parameters::{Nulls, Want};
@@ -199,6 +199,16 @@ impl<'a> Analyzer<'a> {
     /// What a column cannot hold: SQLite refuses it in a STRICT table, and keeps it in any other.
     fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
         let promised = Ty::of_column(&table.name, column).storage;
+        if let (Checked::Choice(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
+            let choices = usize::try_from(number).ok().and_then(|number| self.catalog.choices.get(number));
+            let values: Vec<&str> = choices.iter().flat_map(|choices| choices.values.iter().map(String::as_str)).collect();
+            if !values.contains(&text.as_str()) {
+                let message = format!("the CHECK of `{}` refuses '{text}'", column.name);
+                let help = suggestion(text, "texts that it takes", &values);
+                self.error(code::INSERT, message, &expr.span, "not one of its texts", help);
+            }
+            return;
+        }
         let is_no_number = |text: &String| promised.within(Storage::NUMERIC) && text.trim().parse::<f64>().is_err();
         let misses = matches!(&expr.kind, ExprKind::String(text) if is_no_number(text));
         if !misses && (given.storage == Storage::NONE || converted(given.storage, &column.declared).meets(promised)) {

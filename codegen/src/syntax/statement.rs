@@ -199,7 +199,10 @@ impl Parser<'_> {
                 // What walks the tree recurses to the left; SQLite itself takes 64 tables.
                 joins += 1;
                 if joins > MAX_DEPTH {
-                    return Err(Unparsed { message: "too many tables are joined".to_owned(), span: parser.start()..parser.start() });
+                    return Err(Unparsed {
+                        message: "too many tables are joined".to_owned(),
+                        span: parser.start()..parser.start(),
+                    });
                 }
                 let right = parser.single_source()?;
                 let on = parser.clause("on")?;
