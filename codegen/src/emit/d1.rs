@@ -93,19 +93,14 @@ fn docs(method: &Method) -> String {
     }
     docs.push(format!("\n```sql\n{}\n```\n", method.written.trim()));
     docs.push(
-        match method.cardinality {
-            Cardinality::One => "Gives one row; none is an error of the kind `NotFound`.",
-            Cardinality::Optional => "Gives one row, or `None`.",
-            Cardinality::Many => "Gives every row.",
-            Cardinality::Exec => "Gives what was changed.",
-        }
-        .to_owned(),
-    );
-    docs.push(
-        match method.query.rows {
-            Rows::One => "There is always one.",
-            Rows::AtMostOne => "There is at most one.",
-            Rows::None | Rows::Never | Rows::Many => "",
+        match (method.cardinality, method.query.rows) {
+            (Cardinality::One, Rows::One) => "Gives one row: there always is one.",
+            (Cardinality::One, Rows::AtMostOne) => "Gives the one row; none is an error of the kind `NotFound`.",
+            (Cardinality::One, _) => "Gives the first row; none is an error of the kind `NotFound`.",
+            (Cardinality::Optional, Rows::Many) => "Gives the first row, or `None`.",
+            (Cardinality::Optional, _) => "Gives the one row, or `None`.",
+            (Cardinality::Many, _) => "Gives every row.",
+            (Cardinality::Exec, _) => "Gives what was changed.",
         }
         .to_owned(),
     );
