@@ -91,12 +91,22 @@ fn add_column(statement: &str) -> Option<String> {
 /// Makes the table anew, with the column; gives the place where it stood. `None` when it is not an empty table.
 fn anew(connection: &Connection, scratch: &Database, table: &str, statement: &str) -> rusqlite::Result<Option<i64>> {
     let quoted = table.replace('"', "\"\"");
-    let found = connection
-        .prepare_cached(
-            "SELECT rowid, sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE AND rootpage > 0",
-        )?
-        .query_row([table], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)));
-    let Ok((place, sql)) = found else { return Ok(None) };
+    // One look through the schema: it has a row for each of hundreds of tables and indexes.
+    let mut listed = connection.prepare_cached(
+        "SELECT rowid, type, sql, rootpage > 0 FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL ORDER BY rowid",
+    )?;
+    let rows = listed.query_map([table], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, bool>(3)?))
+    })?;
+    let (mut found, mut dependents) = (None, Vec::new());
+    for row in rows {
+        match row? {
+            (place, kind, sql, true) if kind == "table" => found = Some((place, sql)),
+            (_, kind, sql, _) if kind == "index" || kind == "trigger" => dependents.push(sql),
+            _ => {}
+        }
+    }
+    let Some((place, sql)) = found else { return Ok(None) };
     let has_rows: bool = connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM \"{quoted}\")"), [], |row| row.get(0))?;
     if has_rows || has_counted(connection, table)? {
         return Ok(None);
@@ -117,10 +127,6 @@ fn anew(connection: &Connection, scratch: &Database, table: &str, statement: &st
             scratch.trusted(|scratch| scratch.execute_batch(&format!("DROP TABLE \"{quoted}\"")))?;
             sql
         })?;
-    let mut dependents = connection.prepare_cached(
-        "SELECT sql FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND type IN ('index', 'trigger') AND sql IS NOT NULL ORDER BY rowid",
-    )?;
-    let dependents: Vec<String> = dependents.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     connection.execute_batch(&format!("DROP TABLE \"{quoted}\""))?;
     connection.execute_batch(&altered)?;
     for dependent in dependents {
