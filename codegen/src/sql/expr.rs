@@ -216,7 +216,8 @@ impl Analyzer<'_> {
             }
             // A whole REAL divides as a REAL.
             Operator::Divide if whole && a.or(b).meets(Storage::WHOLE) => Storage::INTEGER.or(Storage::REAL),
-            Operator::Divide if self.is_nonzero_literal(right) => a.or(b),
+            // Only the smallest integer outgrows, by -1.
+            Operator::Divide if self.is_nonzero_literal(right) || left.kind == ExprKind::Integer => a.or(b),
             _ if a.meets(Storage::INTEGER) && b.meets(Storage::INTEGER) => outgrown(a.or(b)),
             _ => a.or(b),
         };
