@@ -120,8 +120,8 @@ fn anew(connection: &Connection, scratch: &Database, table: &str, statement: &st
             // Under the rules: what D1 denies is denied here, too.
             scratch.connection().execute_batch(statement)?;
             let sql = scratch.connection().query_row(
-                "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-                [],
+                "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+                [table],
                 |row| row.get(0),
             );
             scratch.trusted(|scratch| scratch.execute_batch(&format!("DROP TABLE \"{quoted}\"")))?;

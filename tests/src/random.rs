@@ -29,4 +29,18 @@ impl Random {
     pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
+
+    /// A number from `least` to `most`.
+    pub fn between(&mut self, least: usize, most: usize) -> usize {
+        least + self.below(most + 1 - least)
+    }
+
+    /// Some of `items`, each at most once, in their order.
+    pub fn some<T: Copy>(&mut self, items: &[T], most: usize) -> Vec<T> {
+        let mut left: Vec<usize> = (0..items.len()).collect();
+        while left.len() > most {
+            left.remove(self.below(left.len()));
+        }
+        left.into_iter().map(|index| items[index]).collect()
+    }
 }

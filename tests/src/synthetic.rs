@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::random::Random;
+
 /// How large a project is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -222,42 +224,6 @@ const MOST_COLUMNS: usize = 16;
 
 /// How many tables a row can take with it, one for another. D1 refuses to go deeper than 10.
 const MOST_CASCADES: usize = 3;
-
-/// A generator that gives the same numbers on every machine (splitmix64).
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`; 0 when there is none.
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    fn between(&mut self, least: usize, most: usize) -> usize {
-        least + self.below(most + 1 - least)
-    }
-
-    fn one_in(&mut self, bound: usize) -> bool {
-        self.below(bound) == 0
-    }
-
-    /// Some of `items`, each at most once, in their order.
-    fn some<T: Copy>(&mut self, items: &[T], most: usize) -> Vec<T> {
-        let mut left: Vec<usize> = (0..items.len()).collect();
-        while left.len() > most {
-            left.remove(self.below(left.len()));
-        }
-        left.into_iter().map(|index| items[index]).collect()
-    }
-}
 
 #[derive(Debug, Clone)]
 struct Column {

@@ -146,3 +146,31 @@ fn the_same_input_gives_the_same_output() {
         insta::assert_snapshot!("expansion_of_the_example", first);
     });
 }
+
+/// A schema that an earlier run kept is the one that the migrations make; a torn file is as good as none.
+#[test]
+fn a_kept_schema_changes_nothing() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/sql/columns/wrangler.toml");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept-schema");
+    let _absent = std::fs::remove_dir_all(&folder);
+    let run = || {
+        let (mut errors, mut sources) = (Errors::default(), Sources::default());
+        sources.keep_in(folder.clone());
+        let project = compile(&mut errors, &mut sources, &manifest).expect("the case compiles");
+        let mut seen = String::new();
+        describe(&mut seen, &project);
+        seen
+    };
+    let first = run();
+    let kept: Vec<_> = std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    let [file] = kept.as_slice() else { panic!("one schema is kept, not {kept:?}") };
+    assert_eq!(run(), first);
+    let mut bytes = std::fs::read(file).expect("reads");
+    // The name of a table in the middle of it: what is loaded would be another schema.
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(file, &bytes).expect("writes");
+    assert_eq!(run(), first);
+    std::fs::write(file, &bytes[..middle]).expect("writes");
+    assert_eq!(run(), first);
+}

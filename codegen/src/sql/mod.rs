@@ -7,6 +7,7 @@
 mod aggregates;
 mod analyzer;
 pub mod annotation;
+mod call;
 mod expr;
 mod functions;
 mod guards;

@@ -159,12 +159,14 @@ impl Analyzer<'_> {
         narrow::expressions_when_true(having, &mut found);
         // Of the columns, only those that are the same in all rows of a group.
         let is_key = |expr: &Expr| group_by.iter().any(|key| self.written(key) == self.written(expr));
-        let present: Vec<String> = found
-            .into_iter()
-            .filter(|expr| is_aggregate(expr) || is_key(expr))
-            .map(|expr| self.written(expr).to_owned())
-            .collect();
+        let present: Vec<String> =
+            found.into_iter().filter(|expr| is_aggregate(expr) || is_key(expr)).filter_map(|expr| self.identity(expr)).collect();
         self.scope().present.extend(present);
+    }
+
+    /// A text that stands for the same value wherever it stands; every `?` is a parameter of its own.
+    fn identity(&self, expr: &Expr) -> Option<String> {
+        Some(self.written(expr)).filter(|written| !written.contains('?')).map(str::to_owned)
     }
 
     /// An expression as the statement has it.
@@ -189,7 +191,7 @@ impl Analyzer<'_> {
         let mut found = Vec::new();
         narrow::expressions_when_true(condition, &mut found);
         let present: Vec<String> =
-            found.into_iter().filter(|expr| is_repeatable(expr)).map(|expr| self.written(expr).to_owned()).collect();
+            found.into_iter().filter(|expr| is_repeatable(expr)).filter_map(|expr| self.identity(expr)).collect();
         self.scope().present.extend(present);
     }
 

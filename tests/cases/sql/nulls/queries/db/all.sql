@@ -24,3 +24,6 @@ SELECT id + 1 AS a, age * 2 AS b, id / 2 AS c, id / age AS d, id % 0 AS e, score
 SELECT (SELECT title FROM posts WHERE id = 1) AS a, (SELECT count(*) FROM posts) AS b, (SELECT max(id) FROM posts) AS c, EXISTS (SELECT 1 FROM posts) AS d;
 -- name: primary_keys :many
 SELECT code FROM keyed;
+
+-- name: two_unnamed_parameters :many
+SELECT nullif(?, 'a') AS x FROM users WHERE nullif(?, 'a') IS NOT NULL;
