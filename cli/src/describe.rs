@@ -69,7 +69,7 @@ fn catalog(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> 
             inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
         }
     }
-    let catalog = schema::build(errors, sources, LEDGER, inputs).ok_or_else(|| errors.render(sources).join("\n\n"))?;
+    let catalog = schema::build(errors, sources, LEDGER, &inputs).ok_or_else(|| errors.render(sources).join("\n\n"))?;
     Ok((catalog, Types::default()))
 }
 
@@ -104,7 +104,7 @@ fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut 
     });
     let inputs = inputs.remove(&name).unwrap_or_default();
     let ledger = ledger.unwrap_or_else(|| LEDGER.to_owned());
-    let catalog = schema::build(errors, sources, &ledger, inputs.schema).ok_or_else(|| refused(errors, sources))?;
+    let catalog = schema::build(errors, sources, &ledger, &inputs.schema).ok_or_else(|| refused(errors, sources))?;
     let types = Types::new(errors, &catalog, inputs.types);
     Ok((catalog, types))
 }
@@ -181,7 +181,7 @@ fn line(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>,
                 "rust": column.as_type.clone().unwrap_or_else(|| rust(catalog, column.rust)),
                 "nullable": column.nullable,
                 "origin": column.ty.origin,
-                "reason": if column.nullable { column.ty.reason } else { None },
+                "reason": column.ty.reason.as_ref().filter(|_| column.nullable),
             })
         })
         .collect();
@@ -232,7 +232,8 @@ fn page(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>,
         for column in &query.columns {
             let ty = shown(column.nullable, column.as_type.clone().unwrap_or_else(|| rust(catalog, column.rust)));
             let origin = column.ty.origin.as_ref().map(|origin| format!(", from {origin}")).unwrap_or_default();
-            let reason = column.ty.reason.filter(|_| column.nullable).map(|reason| format!(", {reason}")).unwrap_or_default();
+            let reason =
+                column.ty.reason.as_ref().filter(|_| column.nullable).map(|reason| format!(", {reason}")).unwrap_or_default();
             lines.push(format!("  gives {}: {ty}{origin}{reason}", column.name));
         }
         lines.push(format!("  rows: {}", cardinality(query.rows)));

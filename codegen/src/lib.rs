@@ -6,6 +6,7 @@
 pub mod source;
 pub mod report;
 pub mod names;
+mod keep;
 pub mod manifest;
 mod syntax;
 pub mod schema;

@@ -191,6 +191,11 @@ impl Errors {
         self.count() == 0
     }
 
+    /// Errors and warnings, in the order in which they were found.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter()
+    }
+
     /// Errors and warnings, in the order of the files.
     #[must_use]
     pub fn sorted(&self) -> Vec<&Diagnostic> {

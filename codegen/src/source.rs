@@ -60,7 +60,7 @@ pub struct Sources {
 }
 
 /// Files that are kept between runs; the oldest goes when there are more.
-const MOST_KEPT: usize = 8;
+const MOST_KEPT: usize = 16;
 
 impl Sources {
     /// The file of an id that this value gave.

@@ -109,7 +109,7 @@ fn mismatch(query: &Query, query_name: &str, field: &Field) -> Option<TokenStrea
     let is_option = written.split('<').next().is_some_and(|head| head.ends_with("Option"));
     let span: Span = field.ty.span();
     if column.nullable && !is_option {
-        let reason = column.ty.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = column.ty.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let message = format!("the column `{}` can be NULL{reason}", column.name);
         let help = format!("write `Option<{written}>`, or make it NOT NULL in the query with `AS \"{}!\"`", column.name);
         return Some(project::error(span, code::ROW_FIELD, &message, &help));

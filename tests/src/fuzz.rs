@@ -294,7 +294,7 @@ fn build(texts: &[&str]) -> Option<schema::Catalog> {
         let file = sources.add(name.clone(), PathBuf::new(), (*text).to_owned());
         inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
     }
-    let catalog = schema::build(&mut errors, &sources, "d1_migrations", inputs);
+    let catalog = schema::build(&mut errors, &sources, "d1_migrations", &inputs);
     let _shown = errors.render(&sources);
     catalog
 }

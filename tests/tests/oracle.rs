@@ -31,7 +31,7 @@ const RUNS: usize = 4;
 /// What was seen of a column that may be NULL.
 struct Column {
     name: String,
-    reason: &'static str,
+    reason: String,
     seen_null: bool,
 }
 
@@ -99,7 +99,7 @@ fn expect(tally: &mut Tally, name: &str, query: &Query) -> usize {
     let first = tally.nullable.len();
     tally.nullable.extend(query.columns.iter().map(|column| Column {
         name: format!("{name}.{}", column.name),
-        reason: if column.ty.nullable { column.ty.reason.unwrap_or("it is NULL") } else { "" },
+        reason: column.ty.reason.as_deref().filter(|_| column.ty.nullable).unwrap_or_default().to_owned(),
         seen_null: false,
     }));
     first

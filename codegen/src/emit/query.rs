@@ -99,7 +99,7 @@ fn column_docs(column: &ResultColumn) -> String {
         Some(origin) => format!("Read from `{origin}`."),
         None => "Computed by the query.".to_owned(),
     };
-    let nullable = match (column.nullable, column.ty.reason) {
+    let nullable = match (column.nullable, &column.ty.reason) {
         (true, Some(reason)) if column.ty.nullable => format!(" `None` where NULL: {reason}."),
         (true, _) => " `None` where NULL, as the query says.".to_owned(),
         (false, _) if column.ty.nullable => " The query says that it is never NULL; one that is gives an error.".to_owned(),

@@ -12,11 +12,11 @@ use crate::manifest::{Binding, Consumer, Kind, Manifest, Var};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
 use crate::schema::{self, Catalog, Choices};
-use crate::source::{Sources, Span, Spanned};
+use crate::source::{FileId, Sources, Span, Spanned};
 use crate::sql::annotation::{self, Annotated};
 use crate::sql::{self, Cardinality, Outline, Query, ResultColumn, Rows};
 
-use judge::Judged;
+use judge::{Judged, Known};
 pub use types::Types;
 
 pub use load::{Inputs, load_databases, load_manifest};
@@ -137,13 +137,18 @@ pub fn analyse(
         else {
             continue;
         };
-        let before = errors.count();
         let given = input.types;
         let baseline = input.schema.baseline.map(|file| sources.file(file).name.clone());
         let has_baseline = baseline.is_some();
-        let Some(catalog) = schema::build(errors, sources, &d1.migrations_table, input.schema) else { continue };
+        let queries = annotated(errors, sources, input.queries);
+        let known = Known::load(sources, &input.schema.key(sources, &d1.migrations_table));
+        // A second processor has nothing else to do while the first replays the migrations.
+        let before = errors.count();
+        let (catalog, read) =
+            known.read_while(sources, &queries, || schema::build(errors, sources, &d1.migrations_table, &input.schema));
+        let Some(catalog) = catalog else { continue };
         let is_empty = catalog.migrations.is_empty();
-        if is_empty && !has_baseline && errors.count() == before && !input.queries.is_empty() && !d1.migrations_dir_is_explicit {
+        if is_empty && !has_baseline && errors.count() == before && !queries.is_empty() && !d1.migrations_dir_is_explicit {
             let folder = &d1.migrations_dir;
             errors.push(
                 Diagnostic::new(code::NO_MIGRATIONS, format!("the queries of `{binding}` have no schema"), folder.span)
@@ -156,28 +161,7 @@ pub fn analyse(
         let types = Types::new(errors, &catalog, given);
         let made = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
         let mut database = Database { catalog, baseline, whole, types, methods: Vec::new(), refused: Vec::new(), made };
-        let mut names: BTreeMap<String, Span> = BTreeMap::new();
-        let mut queries = Vec::new();
-        for file in input.queries {
-            for annotated in annotation::read(errors, sources, file) {
-                if let Some(first) = names.get(&annotated.name.value) {
-                    errors.push(
-                        Diagnostic::new(
-                            code::DUPLICATE_QUERY,
-                            format!("two queries are named `{}`", annotated.name.value),
-                            annotated.name.span,
-                        )
-                        .label("the second one")
-                        .also(*first, "the first one")
-                        .help("rename one of them"),
-                    );
-                    continue;
-                }
-                names.insert(annotated.name.value.clone(), annotated.name.span);
-                queries.push(annotated);
-            }
-        }
-        let judged = if whole { judge::all(sources, &mut database.catalog, &queries) } else { Vec::new() };
+        let judged = if whole { known.judge(sources, &mut database.catalog, &queries, read) } else { Vec::new() };
         let mut judged = judged.into_iter();
         for annotated in queries {
             method(errors, sources, &mut database, annotated, judged.next());
@@ -185,6 +169,32 @@ pub fn analyse(
         databases.insert(binding, database);
     }
     databases
+}
+
+/// The annotated queries of some files, each name once.
+fn annotated(errors: &mut Errors, sources: &Sources, files: Vec<FileId>) -> Vec<Annotated> {
+    let mut names: BTreeMap<String, Span> = BTreeMap::new();
+    let mut queries = Vec::new();
+    for file in files {
+        for annotated in annotation::read(errors, sources, file) {
+            if let Some(first) = names.get(&annotated.name.value) {
+                errors.push(
+                    Diagnostic::new(
+                        code::DUPLICATE_QUERY,
+                        format!("two queries are named `{}`", annotated.name.value),
+                        annotated.name.span,
+                    )
+                    .label("the second one")
+                    .also(*first, "the first one")
+                    .help("rename one of them"),
+                );
+                continue;
+            }
+            names.insert(annotated.name.value.clone(), annotated.name.span);
+            queries.push(annotated);
+        }
+    }
+    queries
 }
 
 fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annotated: Annotated, judged: Option<Judged>) {

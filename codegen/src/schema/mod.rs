@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bindery_sqlite::replay::Replay;
 use bindery_sqlite::{Database, migrations};
 
+use crate::keep::keep_fields;
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
 use crate::source::{FileId, Sources, Spanned};
@@ -32,6 +33,8 @@ pub struct Catalog {
     /// Where each table stands, by its name in lower case.
     by_name: Arc<HashMap<String, usize>>,
 }
+
+keep_fields! { Choices { table, column, values, ty, of_parameter } }
 
 /// The texts that a CHECK leaves to a column: `CHECK (status IN ('open', 'done'))`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,23 +161,38 @@ impl Choices {
 }
 
 impl Catalog {
-    /// The same schema over databases of their own: one for each thread that judges queries.
-    pub(crate) fn forks(&mut self, count: usize) -> Vec<Self> {
-        let Ok(bytes) = self.database.to_bytes() else { return Vec::new() };
-        let fork = |database| Self {
-            database,
+    /// What another thread makes a database of its own from.
+    pub(crate) fn seed(&mut self) -> Option<Seed> {
+        Some(Seed {
+            bytes: Arc::from(self.database.to_bytes().ok()?),
             tables: Arc::clone(&self.tables),
-            migrations: Vec::new(),
             choices: Arc::clone(&self.choices),
             by_name: Arc::clone(&self.by_name),
-        };
-        (0..count).filter_map(|_| Database::from_bytes(&bytes).ok()).map(fork).collect()
+        })
     }
 
     /// The table or view of a name, as SQLite compares names.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.by_name.get(&name.to_ascii_lowercase()).and_then(|index| self.tables.get(*index))
+    }
+}
+
+/// A schema on its way to another thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Seed {
+    bytes: Arc<[u8]>,
+    tables: Arc<Vec<Table>>,
+    choices: Arc<Vec<Choices>>,
+    by_name: Arc<HashMap<String, usize>>,
+}
+
+impl Seed {
+    /// The same schema over a database of its own.
+    pub(crate) fn grow(self) -> Option<Catalog> {
+        let Self { bytes, tables, choices, by_name } = self;
+        let database = Database::from_bytes(&bytes).ok()?;
+        Some(Catalog { database, tables, migrations: Vec::new(), choices, by_name })
     }
 }
 
@@ -187,15 +205,21 @@ pub struct Inputs {
     pub migrations: Vec<Spanned<String>>,
 }
 
+impl Inputs {
+    /// A name for the schema that they make, and for no other.
+    pub(crate) fn key(&self, sources: &Sources, ledger: &str) -> String {
+        cache::key(sources, ledger, self)
+    }
+}
+
 /// Makes one database: its baseline if there is one, then its migrations in wrangler's order. Reads what
 /// came of it.
 ///
 /// The first migration that fails ends the run, as it would on D1; what the ones before it made is
 /// still given.
-pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Inputs) -> Option<Catalog> {
-    let mut files = inputs.migrations;
-    files.sort_by(|left, right| migrations::order(&left.value, &right.value));
-    let key = cache::key(sources, ledger, inputs.baseline, &files);
+pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: &Inputs) -> Option<Catalog> {
+    let key = inputs.key(sources, ledger);
+    let mut files = in_order(inputs);
     let listed = |files: Vec<Spanned<String>>| files.into_iter().map(|file| Migration { name: file.value, file: file.span.file });
     if let Some(made) = cache::load(sources, &key) {
         let applied = migrations::applied(&made.database, ledger).unwrap_or_default();
@@ -241,6 +265,13 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: Input
     read_back(errors, database, ledger, &places, listed(files).collect())
 }
 
+/// The migrations in wrangler's order.
+fn in_order(inputs: &Inputs) -> Vec<Spanned<String>> {
+    let mut files = inputs.migrations.clone();
+    files.sort_by(|left, right| migrations::order(&left.value, &right.value));
+    files
+}
+
 /// What a database holds.
 fn read_back(
     errors: &mut Errors,
@@ -270,8 +301,6 @@ fn read_back(
 /// A database with its baseline, and the names in its ledger.
 fn open(errors: &mut Errors, sources: &Sources, ledger: &str, baseline: Option<FileId>) -> Option<(Database, Vec<String>)> {
     let opened = Database::in_memory().and_then(|database| {
-        // Hundreds of empty tables take a page each.
-        database.trusted(|connection| connection.pragma_update(None, "page_size", 512))?;
         for failure in baseline.map(|file| migrations::baseline(&database, &sources.file(file).text)).unwrap_or_default() {
             let span = baseline.map(|file| sources.whole(file).part(&failure.span));
             errors.push(

@@ -1,6 +1,6 @@
 //! Reads the schema back from SQLite.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bindery_sqlite::Database;
@@ -18,9 +18,9 @@ pub(super) fn tables(
 ) -> rusqlite::Result<(Vec<Table>, Vec<Choices>)> {
     database.trusted(|connection| {
         let broken = take_broken_views(connection)?;
+        let with_triggers = tables_with_triggers(connection)?;
         let mut statement = connection.prepare(
-            "SELECT list.name, list.type, list.wr, list.strict, master.sql, master.rowid,
-                    EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = list.name)
+            "SELECT list.name, list.type, list.wr, list.strict, master.sql, master.rowid
              FROM pragma_table_list AS list LEFT JOIN sqlite_schema AS master
                ON master.name = list.name AND master.type IN ('table', 'view')
              WHERE list.schema = 'main' AND list.type <> 'shadow'
@@ -34,7 +34,6 @@ pub(super) fn tables(
                 row.get::<_, bool>(3)?,
                 row.get::<_, Option<String>>(4)?,
                 row.get::<_, Option<i64>>(5)?,
-                row.get::<_, bool>(6)?,
             ))
         })?;
         let mut tables = Vec::new();
@@ -43,7 +42,8 @@ pub(super) fn tables(
         // A table that was made anew keeps its place.
         rows.sort_by_key(|row| places.get(&row.0.to_ascii_lowercase()).copied().or(row.5));
         for row in rows {
-            let (name, kind, without_rowid, strict, sql, _, has_triggers) = row;
+            let (name, kind, without_rowid, strict, sql, _) = row;
+            let has_triggers = with_triggers.contains(&name.to_ascii_lowercase());
             let own = ["sqlite_schema", "sqlite_sequence"].contains(&name.as_str());
             if name == ledger || (name.starts_with("sqlite_") && !own) {
                 continue;
@@ -74,6 +74,12 @@ pub(super) fn tables(
         }
         Ok((tables, choices))
     })
+}
+
+/// The tables and views that triggers hang on, in lower case.
+fn tables_with_triggers(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
+    let mut statement = connection.prepare("SELECT lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger'")?;
+    statement.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Views that cannot be read: a migration dropped what they read, which SQLite lets it. One of them would keep

@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 
 use bindery_sqlite::{Database, MAX_BOUND_PARAMETERS, Touched, migrations, token};
 
+use crate::keep::keep_fields;
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, Severity, code, nearest};
 use crate::schema::{Catalog, Choices};
@@ -79,6 +80,22 @@ pub struct ResultColumn {
     pub nullable: bool,
 }
 
+keep_fields! {
+    Query { sql, columns, parameters, choices, tables, touched, reads_only, rows, plan }
+    ResultColumn { name, ty, rust, as_type, nullable }
+}
+
+/// A text that may be a statement, as the grammar has it; nothing was looked up.
+pub(crate) struct Parsed {
+    statements: usize,
+    tree: Result<(Statement, Vec<Parameter>), syntax::Unparsed>,
+}
+
+/// Reads a text.
+pub(crate) fn parse(text: &str) -> Parsed {
+    Parsed { statements: token::statements(text).len(), tree: syntax::parse(text) }
+}
+
 /// The bytes of each statement of a text, comments around it left out.
 #[must_use]
 pub fn statements(text: &str) -> Vec<std::ops::Range<usize>> {
@@ -98,8 +115,13 @@ pub fn parses(text: &str) -> Result<(), (std::ops::Range<usize>, String)> {
 /// A statement whose columns have names that no row can have is given, too, and so is one that changes every
 /// row: the mistake is in `errors`.
 pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
+    analyse_parsed(errors, catalog, text, place, parse(text))
+}
+
+/// Analyses a statement whose text was read before.
+pub(crate) fn analyse_parsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, parsed: Parsed) -> Option<Query> {
     let before = errors.count();
-    let statements = token::statements(text).len();
+    let Parsed { statements, tree } = parsed;
     if statements == 0 {
         errors.push(Diagnostic::new(code::SQLITE, "there is no statement", place).label("nothing but comments or spaces"));
         return None;
@@ -112,7 +134,7 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
         );
         return None;
     }
-    let (statement, declared) = match syntax::parse(text) {
+    let (statement, declared) = match tree {
         Ok(parsed) => parsed,
         Err(unparsed) => {
             refuse_unparsed(errors, catalog, text, place, unparsed);

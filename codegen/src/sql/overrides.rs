@@ -48,6 +48,7 @@ pub(super) fn bare(name: &str) -> Option<&str> {
 /// The columns that a row will have; names that no row can have are reported.
 pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[Output]) -> Vec<ResultColumn> {
     let mut columns: Vec<(ResultColumn, Span)> = Vec::new();
+    let mut fields: Vec<String> = Vec::new();
     for (index, output) in outputs.iter().enumerate() {
         let at = place.part(&output.span);
         let named = match &output.name {
@@ -74,7 +75,7 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
             );
         }
         let field = Name::new(written.name).field;
-        if let Some((_, first)) = columns.iter().find(|(column, _)| Name::new(&column.name).field == field) {
+        if let Some((_, first)) = fields.iter().position(|other| *other == field).and_then(|index| columns.get(index)) {
             errors.push(
                 Diagnostic::new(code::RESULT_NAME, format!("two columns are named `{}`", written.name), at)
                     .label("the second one")
@@ -95,6 +96,7 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
             nullable,
         };
         columns.push((column, at));
+        fields.push(field);
     }
     columns.into_iter().map(|(column, _)| column).collect()
 }

@@ -1,6 +1,7 @@
 //! What the places where a parameter stands say of its type, and the one type that fits them all.
 
 use super::types::{Domain, Storage, Ty};
+use crate::keep::{keep_fields, keep_variants};
 use crate::names::Name;
 use crate::schema::Choices;
 use std::collections::BTreeSet;
@@ -24,6 +25,10 @@ pub enum Rust {
     Choice(u32),
     /// Any value.
     Any,
+}
+
+keep_variants! {
+    Rust { 0 => Integer, 1 => Float, 2 => Boolean, 3 => Text, 4 => Blob, 5 => Choice(number), 6 => Any }
 }
 
 impl Rust {
@@ -179,6 +184,8 @@ pub struct Resolved {
     /// A type of the user's own.
     pub as_type: Option<String>,
 }
+
+keep_fields! { Resolved { name, rust, nullable, list, origin, as_type } }
 
 /// Why a parameter has no type.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@
 use bindery_sqlite::rusqlite::{self, Connection};
 
 use super::analyzer::Named;
+use crate::keep::keep_fields;
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Step {
     /// The index that is used.
     pub index: Option<String>,
 }
+
+keep_fields! { Step { detail, depth, scans, index } }
 
 /// The plan of a statement; `relations` are the names in its FROM clauses and the tables behind them.
 pub(super) fn of(connection: &Connection, sql: &str, relations: &[Named]) -> rusqlite::Result<Vec<Step>> {

@@ -1,5 +1,8 @@
 //! What an expression can hold: storage classes, whether NULL, and what is known besides.
 
+use std::borrow::Cow;
+
+use crate::keep::{Keep, keep_fields, keep_variants};
 use crate::schema::{Checked, Column};
 
 /// A set of SQLite's storage classes, with two refinements of REAL.
@@ -94,7 +97,20 @@ pub struct Ty {
     /// The column that the value is read from unchanged, as `table.column`.
     pub origin: Option<String>,
     /// Why it can be NULL, in a few words.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
+}
+
+keep_fields! { Ty { storage, domain, nullable, origin, reason } }
+keep_variants! { Domain { 0 => Any, 1 => Boolean, 2 => Choice(number), 3 => Json } }
+
+impl Keep for Storage {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        self.0.put(bytes);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        u8::take(bytes).map(Self)
+    }
 }
 
 impl Ty {
@@ -121,7 +137,7 @@ impl Ty {
     pub fn or_null(mut self, reason: &'static str) -> Self {
         if !self.nullable {
             self.nullable = true;
-            self.reason = Some(reason);
+            self.reason = Some(Cow::Borrowed(reason));
         }
         self
     }
@@ -131,7 +147,7 @@ impl Ty {
     pub fn null_with<'a>(mut self, operands: impl IntoIterator<Item = &'a Ty>) -> Self {
         if let Some(operand) = operands.into_iter().find(|operand| operand.nullable) {
             self.nullable = true;
-            self.reason = operand.reason.or(Some("an operand can be NULL"));
+            self.reason = operand.reason.clone().or(Some(Cow::Borrowed("an operand can be NULL")));
         }
         self
     }
@@ -176,6 +192,14 @@ impl Ty {
 #[must_use]
 pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
     let upper = declared.to_ascii_uppercase();
+    // Nearly every column's; looking for parts of words takes long without optimisation.
+    match upper.as_str() {
+        "INTEGER" => return (Storage::INTEGER, Domain::Any),
+        "TEXT" => return (Storage::TEXT, Domain::Any),
+        "REAL" => return (Storage::REAL, Domain::Any),
+        "BLOB" => return (Storage::BLOB, Domain::Any),
+        _ => {}
+    }
     let has = |part: &str| upper.contains(part);
     let base = upper.split('(').next().unwrap_or_default().trim();
     let storage = match base {

@@ -189,9 +189,10 @@ impl<'a> Parser<'a> {
 
     /// Whether the token `ahead` of the next is the bare word or symbol `word`.
     fn is_at(&self, ahead: usize, word: &str) -> bool {
-        self.tokens
-            .get(self.position + ahead)
-            .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Symbol) && self.slice(token).eq_ignore_ascii_case(word))
+        match self.tokens.get(self.position + ahead) {
+            Some(token) => matches!(token.kind, Kind::Word | Kind::Symbol) && token.is(self.text, word),
+            None => false,
+        }
     }
 
     fn is(&self, word: &str) -> bool {
