@@ -12,7 +12,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let path = project::manifest(matches)?;
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    let project = compile(&mut errors, &mut sources, &path);
+    let project = compile(&mut errors, &mut sources, &path, None);
     let queries: usize = project
         .iter()
         .flat_map(|project| &project.bindings)

@@ -82,7 +82,7 @@ fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut 
     let path = project::manifest(matches)?;
     let refused = |errors: &Errors, sources: &Sources| errors.render(sources).join("\n\n");
     let file = model::load_manifest(errors, sources, &path).ok_or_else(|| refused(errors, sources))?;
-    let manifest = manifest::parse(errors, sources, file).ok_or_else(|| refused(errors, sources))?;
+    let manifest = manifest::parse(errors, sources, file, None).ok_or_else(|| refused(errors, sources))?;
     let mut inputs = model::load_databases(errors, sources, &path, &manifest);
     let names: Vec<String> = inputs.keys().cloned().collect();
     let name = match (matches.get_one::<String>("database"), names.as_slice()) {
@@ -98,7 +98,7 @@ fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut 
             return Err(format!("the manifest binds several databases\nhelp: choose one with `--database {}`", names[0]));
         }
     };
-    let ledger = manifest.bindings.iter().find_map(|binding| match &binding.kind {
+    let ledger = manifest.united.bindings.iter().find_map(|binding| match &binding.kind {
         Kind::D1(d1) if binding.name.value == name => Some(d1.migrations_table.clone()),
         _ => None,
     });

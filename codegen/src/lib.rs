@@ -21,12 +21,14 @@ pub use source::Sources;
 
 use model::Project;
 
-/// Reads the manifest at `path`, its migrations and its queries, and understands them.
+/// Reads the manifest at `path`, its migrations and its queries, and understands them: for all environments, or
+/// for the one of a name.
 ///
 /// `None` when there is no manifest to go on from; every mistake is in `errors`.
-pub fn compile(errors: &mut Errors, sources: &mut Sources, path: &Path) -> Option<Project> {
+pub fn compile(errors: &mut Errors, sources: &mut Sources, path: &Path, environment: Option<&str>) -> Option<Project> {
     let file = model::load_manifest(errors, sources, path)?;
-    let manifest = manifest::parse(errors, sources, file)?;
+    let mut manifest = manifest::parse(errors, sources, file, environment)?;
+    model::infer_secrets(errors, sources, path, &mut manifest, environment);
     let inputs = model::load_databases(errors, sources, path, &manifest);
     let databases = model::analyse(errors, sources, &manifest, inputs);
     Some(model::lower(errors, manifest, databases))

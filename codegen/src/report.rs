@@ -22,6 +22,8 @@ pub mod code {
     pub const UNKNOWN_KEY: &str = "B0106";
     /// A value outside the platform's limits.
     pub const MANIFEST_LIMIT: &str = "B0107";
+    /// Environments that do not fit each other, or one that is not there.
+    pub const ENVIRONMENT: &str = "B0108";
     /// A migration that SQLite or D1 refuses.
     pub const MIGRATION: &str = "B0201";
     /// A schema that has no migration although queries need one.
@@ -189,6 +191,11 @@ impl Errors {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count() == 0
+    }
+
+    /// The errors, without the warnings.
+    pub(crate) fn into_errors(self) -> impl Iterator<Item = Diagnostic> {
+        self.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Errors and warnings, in the order in which they were found.

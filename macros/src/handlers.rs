@@ -101,7 +101,7 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
     let mut in_rust = TokenStream::new();
     // A slip is one mistake, though it is missing under its right name too.
     let mut meant: Vec<String> = Vec::new();
-    let queues: Vec<&str> = manifest.consumers.iter().map(|consumer| consumer.queue.value.as_str()).collect();
+    let queues: Vec<&str> = manifest.united.consumers.iter().map(|consumer| consumer.queue.value.as_str()).collect();
     for (queue, _) in &input.queues {
         if !queues.contains(&queue.value().as_str()) {
             let message = format!("the manifest consumes no queue `{}`", queue.value());
@@ -113,13 +113,13 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
             in_rust.extend(project::error(queue.span(), code::HANDLER, &message, &help));
         }
     }
-    for consumer in &manifest.consumers {
+    for consumer in &manifest.united.consumers {
         if !meant.contains(&consumer.queue.value) && input.queues.iter().all(|(queue, _)| queue.value() != consumer.queue.value) {
             let help = format!("add `queue \"{}\": path::to::handler` to `handlers!`", consumer.queue.value);
             missing(errors, "queue", &consumer.queue, &help);
         }
     }
-    let classes: Vec<&Spanned<String>> = manifest.durable_object_classes().collect();
+    let classes: Vec<&Spanned<String>> = manifest.classes("durable_objects.bindings").collect();
     let names: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
     for class in &input.durable_objects {
         if !names.contains(&class.to_string().as_str()) {
@@ -138,7 +138,12 @@ fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
             missing(errors, "Durable Object class", class, &format!("add `durable_object {}` to `handlers!`", class.value));
         }
     }
-    for cron in &manifest.crons {
+    for class in manifest.classes("workflows") {
+        let message = format!("nothing can be the Workflow class `{}`", class.value);
+        let diagnostic = Diagnostic::new(code::HANDLER, message, class.span).label("bindery has no Workflow classes yet");
+        errors.push(diagnostic.help("name the worker that has it: `script_name = \"...\"`"));
+    }
+    for cron in &manifest.united.crons {
         let diagnostic = Diagnostic::new(code::HANDLER, format!("nothing handles the cron `{}`", cron.value), cron.span)
             .label("bindery has no scheduled handlers yet");
         errors.push(diagnostic.help("take the trigger out of the manifest"));

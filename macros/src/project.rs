@@ -58,7 +58,7 @@ pub(crate) fn load(span: Span, named: Option<&syn::LitStr>) -> Result<Rc<Loaded>
         if let Some(folder) = target_folder() {
             sources.keep_in(folder.join("bindery"));
         }
-        let project = compile(&mut errors, &mut sources, &manifest);
+        let project = compile(&mut errors, &mut sources, &manifest, None);
         let loaded = Rc::new(Loaded { sources, errors, project, manifest: manifest.clone() });
         compiled.insert(manifest, (stamp_of(&loaded), Rc::clone(&loaded)));
         Ok(loaded)

@@ -271,7 +271,7 @@ impl Fuzzer {
                     let mut sources = Sources::default();
                     let file = sources.add(name.to_owned(), PathBuf::new(), text.to_owned());
                     let mut errors = Errors::default();
-                    if let Some(manifest) = manifest::parse(&mut errors, &sources, file) {
+                    if let Some(manifest) = manifest::parse(&mut errors, &sources, file, None) {
                         let _project = model::lower(&mut errors, manifest, std::collections::BTreeMap::new());
                     }
                     let _shown = errors.render(&sources);

@@ -1124,7 +1124,7 @@ mod tests {
             write(&folder, &size).expect("the project is written");
             let mut errors = Errors::default();
             let mut sources = Sources::default();
-            let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml")).expect("there is a manifest");
+            let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml"), None).expect("there is a manifest");
             assert!(errors.is_empty(), "{}", errors.render(&sources).join("\n"));
             let database = project.database("DB").expect("the database is bound");
             assert_eq!(database.catalog.migrations.len(), size.migrations);

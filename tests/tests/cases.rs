@@ -16,7 +16,7 @@ fn see(folder: &Path, kept: Option<&Path>) -> String {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     kept.into_iter().for_each(|kept| sources.keep_in(kept.to_owned()));
-    let project = compile(&mut errors, &mut sources, &manifest);
+    let project = compile(&mut errors, &mut sources, &manifest, None);
     let mut seen = String::new();
     for diagnostic in errors.sorted() {
         let _ = writeln!(seen, "{}\n", report::render(diagnostic, &sources));
@@ -31,7 +31,14 @@ fn see(folder: &Path, kept: Option<&Path>) -> String {
 
 fn describe(seen: &mut String, project: &Project) {
     for bound in &project.bindings {
-        let _ = writeln!(seen, "{}: {} ({})", bound.name.field, bound.name.ty, bound.name.source);
+        let _ = writeln!(
+            seen,
+            "{}: {} ({}){}",
+            bound.name.field,
+            bound.name.ty,
+            bound.name.source,
+            if bound.optional { " optional" } else { "" }
+        );
         for method in bound.database.iter().flat_map(|database| &database.methods) {
             let arguments: Vec<String> = method
                 .query
@@ -63,10 +70,11 @@ fn describe(seen: &mut String, project: &Project) {
         }
     }
     for (name, var) in &project.vars {
-        let _ = writeln!(seen, "vars.{}: {:?} = {}", name.field, var.ty, var.json);
+        let optional = if var.optional { ", optional" } else { "" };
+        let _ = writeln!(seen, "vars.{}: {:?}{optional}", name.field, var.ty);
     }
-    for secret in &project.secrets {
-        let _ = writeln!(seen, "secrets.{}", secret.field);
+    for (name, optional) in &project.secrets {
+        let _ = writeln!(seen, "secrets.{}{}", name.field, if *optional { " optional" } else { "" });
     }
 }
 
@@ -130,7 +138,7 @@ fn the_same_input_gives_the_same_output() {
     let emit = || {
         let mut errors = Errors::default();
         let mut sources = Sources::default();
-        let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml")).expect("the example compiles");
+        let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml"), None).expect("the example compiles");
         assert!(errors.is_empty(), "{:?}", errors.render(&sources));
         let site = bindery_codegen::emit::Site {
             krate: quote::quote!(::bindery),

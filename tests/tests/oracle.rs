@@ -121,7 +121,7 @@ fn empty(sources: &Sources, database: &Database) -> bindery_sqlite::Database {
 fn run(tally: &mut Tally, manifest: &Path) {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    let project = compile(&mut errors, &mut sources, manifest).expect("the case compiles");
+    let project = compile(&mut errors, &mut sources, manifest, None).expect("the case compiles");
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
     for bound in &project.bindings {
         let Some(database) = &bound.database else { continue };
@@ -252,7 +252,7 @@ fn generated(seed: u64, wanted: u64) -> Generated {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle/wrangler.toml");
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    let project = compile(&mut errors, &mut sources, &manifest).expect("the schema compiles");
+    let project = compile(&mut errors, &mut sources, &manifest, None).expect("the schema compiles");
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
     let database = project.bindings[0].database.as_ref().expect("a database");
     let catalog = &database.catalog;

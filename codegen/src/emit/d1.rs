@@ -7,7 +7,6 @@ use quote::quote;
 
 use super::query::Names;
 use super::{Site, choice, module_ident, query};
-use crate::manifest::D1;
 use crate::model::{Bound, Database, Method, Refused};
 use crate::names::spelled;
 use crate::sql::parameters::Rust;
@@ -207,38 +206,6 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             /// Gives a `Query`.
             #[allow(unused_imports)]
             pub(crate) use #hidden as query;
-        }
-    }
-}
-
-/// What the native backend needs to make the database.
-pub(super) fn resource(bound: &Bound, d1: &D1, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let name = d1.database_name.as_ref().unwrap_or(&bound.name.source);
-    let ledger = &d1.migrations_table;
-    let migrations = bound.database.iter().flat_map(|database| &database.catalog.migrations).map(|migration| {
-        let name = &migration.name;
-        let path = site.path(&format!("{}{}/{}", site.base, d1.migrations_dir.value.trim_end_matches('/'), migration.name));
-        quote!((#name, ::core::include_str!(#path)))
-    });
-    let baseline = bound.database.as_ref().and_then(|database| database.baseline.as_ref()).map(|baseline| {
-        let path = site.path(&format!("{}{baseline}", site.base));
-        quote!(::core::include_str!(#path))
-    });
-    let baseline = baseline.unwrap_or_else(|| quote!(""));
-    quote! {
-        #krate::__private::Resource::D1 {
-            database: #name,
-            ledger: #ledger,
-            #[cfg(not(target_arch = "wasm32"))]
-            baseline: #baseline,
-            #[cfg(target_arch = "wasm32")]
-            baseline: "",
-            // Wasm never migrates: wrangler does.
-            #[cfg(not(target_arch = "wasm32"))]
-            migrations: &[#(#migrations),*],
-            #[cfg(target_arch = "wasm32")]
-            migrations: &[],
         }
     }
 }

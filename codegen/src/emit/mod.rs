@@ -3,6 +3,7 @@
 //! What is emitted is types and one call into the runtime's hidden module an operation: the weight
 //! is in the runtime. Paths are absolute, so the user's prelude and imports do not matter.
 
+mod blueprint;
 mod choice;
 mod d1;
 pub mod query;
@@ -11,7 +12,7 @@ mod vars;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::manifest::Kind;
+use crate::manifest::{Kind, Service};
 use crate::model::{Bound, Project};
 use crate::names::Name;
 
@@ -66,21 +67,30 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
     let fields = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), bound.name.ty_ident());
         let docs = docs(bound);
-        quote!(#[doc = #docs] pub #field: bindings::#ty,)
+        match bound.optional {
+            false => quote!(#[doc = #docs] pub #field: bindings::#ty,),
+            true => quote!(#[doc = #docs] pub #field: ::core::option::Option<bindings::#ty>,),
+        }
     });
     let connect = project.bindings.iter().map(|bound| {
         let (field, source) = (bound.name.field_ident(), &bound.name.source);
         let method = proc_macro2::Ident::new(connector(&bound.kind), proc_macro2::Span::call_site());
-        quote!(let #field = connector.#method(#source);)
+        match bound.optional {
+            false => quote!(let #field = connector.#method(#source);),
+            true => quote!(let #field = connector.optional(#source, |connector| connector.#method(#source));),
+        }
     });
     let build = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), bound.name.ty_ident());
-        quote!(#field: bindings::#ty(#field?),)
+        match bound.optional {
+            false => quote!(#field: bindings::#ty(#field?),),
+            true => quote!(#field: #field?.map(bindings::#ty),),
+        }
     });
     let types = project.bindings.iter().map(|bound| binding(bound, site));
     let databases =
         project.bindings.iter().filter_map(|bound| bound.database.as_ref().map(|database| d1::module(bound, database, site)));
-    let blueprint = blueprint(project, site);
+    let blueprint = blueprint::blueprint(project, site);
     let (vars, secrets) = (vars::vars(project, site), vars::secrets(project, site));
     let tracked = site.tracked.iter().map(|path| {
         let path = site.path(path);
@@ -149,7 +159,7 @@ fn connector(kind: &Kind) -> &'static str {
         Kind::D1(_) => "d1",
         Kind::R2(_) => "r2",
         Kind::Queue(_) => "queue",
-        Kind::Raw(_) => "raw",
+        Kind::Other(other) => other.row.service.connect,
     }
 }
 
@@ -159,12 +169,17 @@ fn binding(bound: &Bound, site: &Site) -> TokenStream {
     let ty = bound.name.ty_ident();
     let id = bound.name.id();
     let docs = docs(bound);
+    let span = proc_macro2::Span::call_site();
     let inner = match &bound.kind {
         Kind::Kv(_) => quote!(#krate::kv::Kv<#ty>),
         Kind::D1(_) => quote!(#krate::d1::D1),
         Kind::R2(_) => quote!(#krate::r2::R2),
         Kind::Queue(_) => quote!(#krate::queue::Queue),
-        Kind::Raw(_) => quote!(#krate::raw::Raw),
+        Kind::Other(other) => {
+            let Service { module, ty, .. } = other.row.service;
+            let (module, ty) = (proc_macro2::Ident::new(module, span), proc_macro2::Ident::new(ty, span));
+            quote!(#krate::#module::#ty)
+        }
     };
     let methods = bound.database.as_ref().map(|database| d1::methods(bound, database, site));
     quote! {
@@ -188,33 +203,37 @@ fn binding(bound: &Bound, site: &Site) -> TokenStream {
     }
 }
 
-/// One sentence on what a binding is bound to, and what follows from it.
+/// What a binding is bound to, and what follows from it.
 fn docs(bound: &Bound) -> String {
     let source = &bound.name.source;
-    match &bound.kind {
+    let named = |name: &Option<String>| name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
+    let mut docs = match &bound.kind {
         Kind::Kv(kv) => {
             let id = kv.id.as_ref().map(|id| format!(" with the id `{id}`")).unwrap_or_default();
             format!("The KV namespace `{source}`{id}.")
         }
         Kind::D1(d1) => {
-            let name = d1.database_name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
             let count = bound.database.as_ref().map_or(0, |database| database.catalog.migrations.len());
-            let folder = &d1.migrations_dir.value;
             let tables = bound.database.as_ref().map(tables).unwrap_or_default();
             let made = if count == 1 { "1 migration" } else { &format!("{count} migrations") };
+            let (name, folder) = (named(&d1.database_name), &d1.migrations_dir.value);
             format!("The D1 database `{source}`{name}, made by {made} in `{folder}`.{tables}")
         }
-        Kind::R2(r2) => {
-            let name = r2.bucket_name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
-            format!("The R2 bucket `{source}`{name}.")
+        Kind::R2(r2) => format!("The R2 bucket `{source}`{}.", named(&r2.bucket_name)),
+        Kind::Queue(queue) => match &queue.queue {
+            Some(queue) => format!("Sends to the queue `{queue}` as `{source}`."),
+            None => format!("Sends to a queue as `{source}`."),
+        },
+        Kind::Other(other) => {
+            let settings: Vec<String> = other.settings.iter().map(|(key, value)| format!("`{key}` is `{value}`")).collect();
+            let settings = if settings.is_empty() { String::new() } else { format!(" ({})", settings.join(", ")) };
+            format!("The {} `{source}`{settings}.", other.row.title)
         }
-        Kind::Queue(queue) => format!("Sends to the queue `{}` as `{source}`.", queue.queue),
-        Kind::Raw(raw) => {
-            let bound_to: Vec<String> = raw.bound_to.iter().map(|(key, value)| format!("`{key}` is `{value}`")).collect();
-            let bound_to = if bound_to.is_empty() { String::new() } else { format!(" ({})", bound_to.join(", ")) };
-            format!("The {} `{source}`{bound_to}.\n\nA raw handle: bindery has no operations for this kind yet.", raw.kind.title)
-        }
+    };
+    if bound.optional {
+        docs.push_str("\n\n`None` in environments that have none.");
     }
+    docs
 }
 
 fn tables(database: &crate::model::Database) -> String {
@@ -239,85 +258,20 @@ fn tables(database: &crate::model::Database) -> String {
 fn summary(project: &Project, site: &Site) -> String {
     let worker = project.manifest.name.as_ref().map(|name| format!(" of the worker `{name}`")).unwrap_or_default();
     let mut lines = vec![format!("\nGenerated from `{}`{worker}.", site.manifest_name), String::new()];
-    if !project.manifest.consumers.is_empty() || !project.manifest.crons.is_empty() {
+    if !project.manifest.united.consumers.is_empty() || !project.manifest.united.crons.is_empty() {
         lines.push("# Handlers".to_owned());
         lines.push(String::new());
-        for consumer in &project.manifest.consumers {
+        for consumer in &project.manifest.united.consumers {
             lines.push(format!(
                 "- consumes the queue `{}`: batches of at most {}, {} retries",
                 consumer.queue.value, consumer.max_batch_size, consumer.max_retries
             ));
         }
-        for cron in &project.manifest.crons {
+        for cron in &project.manifest.united.crons {
             lines.push(format!("- runs at `{}`", cron.value));
         }
     }
     lines.join("\n")
-}
-
-/// What the native backend needs to stand in for the platform. On Workers only the names are read.
-fn blueprint(project: &Project, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let resources = project.bindings.iter().map(|bound| {
-        let binding = &bound.name.source;
-        let resource = match &bound.kind {
-            Kind::Kv(_) => quote!(#krate::__private::Resource::Kv),
-            Kind::D1(d1) => d1::resource(bound, d1, site),
-            Kind::R2(r2) => {
-                let bucket = r2.bucket_name.as_ref().unwrap_or(binding);
-                quote!(#krate::__private::Resource::R2 { bucket: #bucket })
-            }
-            Kind::Queue(queue) => {
-                let queue = &queue.queue;
-                quote!(#krate::__private::Resource::Queue { queue: #queue })
-            }
-            Kind::Raw(raw) => {
-                let title = raw.kind.title;
-                quote!(#krate::__private::Resource::Raw { title: #title })
-            }
-        };
-        quote!((#binding, #resource))
-    });
-    let consumers = project.manifest.consumers.iter().map(|consumer| {
-        let queue = &consumer.queue.value;
-        let (size, timeout) = (consumer.max_batch_size, consumer.max_batch_timeout);
-        let (retries, delay) = (consumer.max_retries, consumer.retry_delay);
-        let dead_letters = option(consumer.dead_letter_queue.as_deref());
-        quote! {
-            #krate::__private::Consumer {
-                queue: #queue,
-                max_batch_size: #size,
-                max_batch_timeout: #timeout,
-                max_retries: #retries,
-                retry_delay: #delay,
-                dead_letter_queue: #dead_letters,
-            }
-        }
-    });
-    let vars = project.vars.iter().map(|(name, var)| {
-        let (source, json) = (&name.source, &var.json);
-        quote!((#source, #json))
-    });
-    let worker = project.manifest.name.as_deref().unwrap_or("worker");
-    quote! {
-        #krate::__private::Blueprint {
-            worker: #worker,
-            resources: &[#(#resources),*],
-            consumers: &[#(#consumers),*],
-            // On Workers the platform gives them.
-            #[cfg(not(target_arch = "wasm32"))]
-            vars: &[#(#vars),*],
-            #[cfg(target_arch = "wasm32")]
-            vars: &[],
-        }
-    }
-}
-
-fn option(value: Option<&str>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
-    }
 }
 
 /// The module of a database: its field's name.
@@ -333,8 +287,7 @@ pub fn nothing(krate: &TokenStream, visibility: &TokenStream, ident: &proc_macro
         #visibility struct #ident;
 
         impl #krate::__private::Environment for #ident {
-            const BLUEPRINT: #krate::__private::Blueprint =
-                #krate::__private::Blueprint { worker: "", resources: &[], consumers: &[], vars: &[] };
+            const BLUEPRINT: #krate::__private::Blueprint = #krate::__private::Blueprint { stages: &[] };
 
             fn connect(_: &#krate::__private::World) -> #krate::Result<Self> {
                 ::core::unreachable!("the manifest was refused")

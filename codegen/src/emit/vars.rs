@@ -4,31 +4,40 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::Site;
-use crate::manifest::VarType;
+use crate::manifest::{VarField, VarType};
 use crate::model::Project;
+use crate::names::Name;
 
-/// The struct of the variables.
+/// The struct of the variables, and those of objects in them.
 pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
     let krate = &site.krate;
-    let fields = project.vars.iter().map(|(name, var)| {
+    let mut structs = Vec::new();
+    let fields: Vec<TokenStream> = project
+        .vars
+        .iter()
+        .map(|(name, var)| {
+            let (field, source) = (name.field_ident(), &name.source);
+            let ty = optional(ty(&var.ty, &name.ty, site, &mut structs, "vars::"), var.optional);
+            let absent = if var.optional { " `None` in environments that have none." } else { "" };
+            let docs = format!("The variable `{source}`, as the platform gives it when the worker starts.{absent}");
+            quote!(#[doc = #docs] pub #field: #ty,)
+        })
+        .collect();
+    let reads = project.vars.iter().map(|(name, var)| {
         let (field, source) = (name.field_ident(), &name.source);
-        let ty = match var.ty {
-            VarType::String => quote!(#krate::__private::String),
-            VarType::Integer => quote!(i64),
-            VarType::Float => quote!(f64),
-            VarType::Boolean => quote!(bool),
-            VarType::Json => quote!(#krate::__private::serde_json::Value),
-        };
-        let docs = format!("The variable `{source}`, as the platform gives it when the worker starts.");
-        quote!(#[doc = #docs] pub #field: #ty,)
-    });
-    let reads = project.vars.iter().map(|(name, _)| {
-        let (field, source) = (name.field_ident(), &name.source);
-        quote!(let #field = connector.var(#source);)
+        let method = if var.optional { quote!(optional_var) } else { quote!(var) };
+        let what = what(&var.ty);
+        quote!(let #field = connector.#method(#source, #what);)
     });
     let build = project.vars.iter().map(|(name, _)| {
         let field = name.field_ident();
         quote!(#field: #field?,)
+    });
+    let module = (!structs.is_empty()).then(|| {
+        quote! {
+            /// The objects among the variables.
+            pub mod vars { #(#structs)* }
+        }
     });
     quote! {
         /// The variables of the manifest, read when the worker starts: a value set in the dashboard wins.
@@ -43,22 +52,103 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
                 ::core::result::Result::Ok(Self { #(#build)* })
             }
         }
+
+        #module
     }
+}
+
+/// The Rust type of a variable; objects in it become structs of the name `path`.
+fn ty(var: &VarType, path: &str, site: &Site, structs: &mut Vec<TokenStream>, module: &str) -> TokenStream {
+    let krate = &site.krate;
+    match var {
+        VarType::String => quote!(#krate::__private::String),
+        VarType::Integer => quote!(i64),
+        VarType::Float => quote!(f64),
+        VarType::Boolean => quote!(bool),
+        VarType::List(item) => {
+            let item = ty(item, path, site, structs, module);
+            quote!(#krate::__private::Vec<#item>)
+        }
+        // JSON has null itself.
+        VarType::Nullable(inner) if matches!(**inner, VarType::Json | VarType::Unknown) => {
+            quote!(#krate::__private::serde_json::Value)
+        }
+        VarType::Nullable(inner) => optional(ty(inner, path, site, structs, module), true),
+        VarType::Object(fields) if !fields.is_empty() && distinct(fields) => {
+            object(fields, path, site, structs);
+            let ident = proc_macro2::Ident::new(path, proc_macro2::Span::call_site());
+            if module.is_empty() { quote!(#ident) } else { quote!(vars::#ident) }
+        }
+        VarType::Object(_) | VarType::Json | VarType::Unknown => quote!(#krate::__private::serde_json::Value),
+    }
+}
+
+/// What a variable is called in errors.
+fn what(var: &VarType) -> &'static str {
+    match var {
+        VarType::String => "a string",
+        VarType::Integer => "a whole number",
+        VarType::Float => "a number",
+        VarType::Boolean => "true or false",
+        VarType::List(_) => "an array of the manifest's type",
+        VarType::Object(_) => "an object of the manifest's shape",
+        VarType::Nullable(_) | VarType::Json | VarType::Unknown => "JSON",
+    }
+}
+
+/// Whether the keys of an object are fields of a struct, each its own.
+fn distinct(fields: &[VarField]) -> bool {
+    let names: Vec<String> = fields.iter().map(|field| Name::new(&field.key).field).collect();
+    names.iter().enumerate().all(|(index, name)| !names[..index].contains(name))
+}
+
+fn object(fields: &[VarField], path: &str, site: &Site, structs: &mut Vec<TokenStream>) {
+    let krate = &site.krate;
+    let place = structs.len();
+    structs.push(TokenStream::new());
+    let serde = format!("{}::__private::serde", site.krate_text());
+    let fields: Vec<TokenStream> = fields
+        .iter()
+        .map(|field| {
+            let name = Name::new(&field.key);
+            let (ident, key) = (name.field_ident(), &field.key);
+            let inner = ty(&field.ty, &format!("{path}{}", name.ty), site, structs, "");
+            let ty = optional(inner, field.optional && !matches!(field.ty, VarType::Nullable(_)));
+            let docs = format!("`{key}`");
+            quote!(#[doc = #docs] #[serde(rename = #key)] pub #ident: #ty,)
+        })
+        .collect();
+    let ident = proc_macro2::Ident::new(path, proc_macro2::Span::call_site());
+    let docs = format!("An object among the variables: `{path}`.");
+    structs[place] = quote! {
+        #[doc = #docs]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Deserialize)]
+        #[serde(crate = #serde)]
+        #[non_exhaustive]
+        pub struct #ident { #(#fields)* }
+    };
+}
+
+fn optional(ty: TokenStream, optional: bool) -> TokenStream {
+    if optional { quote!(::core::option::Option<#ty>) } else { ty }
 }
 
 /// The struct of the secrets.
 pub(super) fn secrets(project: &Project, site: &Site) -> TokenStream {
     let krate = &site.krate;
-    let fields = project.secrets.iter().map(|name| {
+    let fields = project.secrets.iter().map(|(name, is_optional)| {
         let field = name.field_ident();
-        let docs = format!("The secret `{}`.", name.source);
-        quote!(#[doc = #docs] pub #field: #krate::Secret,)
+        let ty = optional(quote!(#krate::Secret), *is_optional);
+        let absent = if *is_optional { " `None` in environments that have none." } else { "" };
+        let docs = format!("The secret `{}`.{absent}", name.source);
+        quote!(#[doc = #docs] pub #field: #ty,)
     });
-    let reads = project.secrets.iter().map(|name| {
+    let reads = project.secrets.iter().map(|(name, is_optional)| {
         let (field, source) = (name.field_ident(), &name.source);
-        quote!(let #field = connector.secret(#source);)
+        let method = if *is_optional { quote!(optional_secret) } else { quote!(secret) };
+        quote!(let #field = connector.#method(#source);)
     });
-    let build = project.secrets.iter().map(|name| {
+    let build = project.secrets.iter().map(|(name, _)| {
         let field = name.field_ident();
         quote!(#field: #field?,)
     });

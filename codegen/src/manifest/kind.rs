@@ -1,4 +1,4 @@
-//! The kinds of binding: those that are served, as types; the others, as rows of data.
+//! The kinds of binding: those that the compiler reads more of, as types; the others, as rows of data.
 
 use crate::source::Spanned;
 
@@ -13,8 +13,8 @@ pub enum Kind {
     R2(R2),
     /// `queues.producers`
     Queue(Queue),
-    /// A kind that is known and not served yet: a handle without operations of its own.
-    Raw(Raw),
+    /// Any other: a row of [`ROWS`].
+    Other(Other),
 }
 
 /// A KV namespace.
@@ -31,10 +31,25 @@ pub struct D1 {
     pub database_name: Option<String>,
     /// The folder of migrations, relative to the manifest.
     pub migrations_dir: Spanned<String>,
+    /// Which files of the folder are migrations.
+    pub migrations_pattern: String,
     /// Whether the manifest names the folder itself.
     pub migrations_dir_is_explicit: bool,
     /// The ledger.
     pub migrations_table: String,
+}
+
+impl D1 {
+    /// What tells one schema from another: the folder of its migrations, which files of it, and the ledger.
+    pub(crate) fn made_by(&self) -> (&str, &str, &str) {
+        (self.folder(), &self.migrations_pattern, &self.migrations_table)
+    }
+
+    /// The folder of migrations, relative to the manifest.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.migrations_dir.value.trim_start_matches("./").trim_end_matches('/')
+    }
 }
 
 /// An R2 bucket.
@@ -47,158 +62,156 @@ pub struct R2 {
 /// A queue that the worker sends to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Queue {
-    /// The queue's name.
-    pub queue: String,
+    /// The queue's name, when the manifest has one.
+    pub queue: Option<String>,
 }
 
-/// A binding of a kind that is not served yet.
+/// A binding of any other kind.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Raw {
-    /// The row of [`RAW_KINDS`].
-    pub kind: &'static RawKind,
-    /// What it is bound to, as the manifest words it: field and value.
-    pub bound_to: Vec<(String, String)>,
-    /// For a Durable Object of this worker, its class.
+pub struct Other {
+    /// Its row.
+    pub row: &'static Row,
+    /// What it is bound to, as the manifest words it: key and value. Never a secret.
+    pub settings: Vec<(String, String)>,
+    /// For a Durable Object or a Workflow of this worker, its class.
     pub class_name: Option<Spanned<String>>,
 }
 
-/// How a kind that is not served yet is written in the manifest.
+impl Other {
+    /// A setting by its key.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Kind {
+    /// What Cloudflare calls it.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::Kv(_) => "KV namespace",
+            Self::D1(_) => "D1 database",
+            Self::R2(_) => "R2 bucket",
+            Self::Queue(_) => "queue",
+            Self::Other(other) => other.row.title,
+        }
+    }
+
+    /// What Cloudflare calls it, with its article.
+    pub(crate) fn a_title(&self) -> String {
+        let title = self.title();
+        let is_vowel = title.starts_with(['A', 'E', 'I', 'O', 'e', 'm']) || title.starts_with("R2");
+        format!("{} {title}", if is_vowel { "an" } else { "a" })
+    }
+
+    /// The key of the manifest.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Kv(_) => "kv_namespaces",
+            Self::D1(_) => "d1_databases",
+            Self::R2(_) => "r2_buckets",
+            Self::Queue(_) => "queues.producers",
+            Self::Other(other) => other.row.key,
+        }
+    }
+}
+
+/// A kind as data.
 #[derive(Debug, PartialEq, Eq)]
-pub struct RawKind {
+pub struct Row {
     /// The key, with `.` for a table in a table.
     pub key: &'static str,
     /// What Cloudflare calls it.
     pub title: &'static str,
     /// Whether it is a list of bindings or a single one.
-    pub shape: Shape,
-    /// The field that holds the binding's name.
-    pub name: &'static str,
+    pub form: Form,
+    /// What serves it at run time.
+    pub service: Service,
 }
 
 /// How bindings of a kind are written.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-pub enum Shape {
-    /// An array of tables.
+pub enum Form {
+    /// An array of tables, each with its name in `binding`.
     List,
-    /// One table.
+    /// An array of tables, each with its name in `name`.
+    Named,
+    /// One table, with its name in `binding`.
     Single,
     /// A table whose keys are the bindings' names.
     Map,
 }
 
-const fn map(key: &'static str, title: &'static str) -> RawKind {
-    RawKind { key, title, shape: Shape::Map, name: "" }
+impl Form {
+    /// The key that holds the binding's name.
+    #[must_use]
+    pub fn name_key(self) -> &'static str {
+        if self == Self::Named { "name" } else { "binding" }
+    }
 }
 
-const fn list(key: &'static str, title: &'static str) -> RawKind {
-    RawKind { key, title, shape: Shape::List, name: "binding" }
+/// What serves a kind at run time: a type of the runtime, by module and name.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub struct Service {
+    /// The module.
+    pub module: &'static str,
+    /// The type.
+    pub ty: &'static str,
+    /// The method that connects one.
+    pub connect: &'static str,
 }
 
-const fn named(key: &'static str, title: &'static str) -> RawKind {
-    RawKind { key, title, shape: Shape::List, name: "name" }
+const fn service(module: &'static str, ty: &'static str) -> Service {
+    Service { module, ty, connect: module }
 }
 
-const fn single(key: &'static str, title: &'static str) -> RawKind {
-    RawKind { key, title, shape: Shape::Single, name: "binding" }
+const FETCHER: Service = service("fetcher", "Fetcher");
+const PIPELINE: Service = service("pipeline", "Pipeline");
+const RAW: Service = service("raw", "Raw");
+
+const fn row(key: &'static str, title: &'static str, form: Form, service: Service) -> Row {
+    Row { key, title, form, service }
 }
 
-/// The kinds that wrangler knows and bindery does not serve yet.
+/// Every kind but those of [`Kind`] itself.
 ///
 /// <https://developers.cloudflare.com/workers/wrangler/configuration/#bindings>
-pub static RAW_KINDS: &[RawKind] = &[
-    named("durable_objects.bindings", "Durable Object namespace"),
-    single("ai", "Workers AI"),
-    list("services", "service binding"),
-    list("workflows", "Workflow"),
-    list("hyperdrive", "Hyperdrive"),
-    list("vectorize", "Vectorize index"),
-    list("ai_search_namespaces", "AI Search namespace"),
-    list("ai_search", "AI Search instance"),
-    list("agent_memory", "Agent Memory namespace"),
-    single("browser", "Browser Rendering"),
-    single("images", "Images"),
-    single("media", "Media Transformations"),
-    single("stream", "Stream"),
-    single("analytics", "Analytics SQL"),
-    list("analytics_engine_datasets", "Analytics Engine dataset"),
-    named("send_email", "email sender"),
-    named("ratelimits", "rate limiter"),
-    list("secrets_store_secrets", "Secrets Store secret"),
-    single("version_metadata", "version metadata"),
-    single("assets", "static assets"),
-    list("dispatch_namespaces", "dispatch namespace"),
-    list("mtls_certificates", "mTLS certificate"),
-    list("pipelines", "Pipeline"),
-    list("k2", "K2 stream"),
-    list("vpc_services", "VPC service"),
-    list("vpc_networks", "VPC network"),
-    list("worker_loaders", "Worker Loader"),
-    list("artifacts", "Artifacts"),
-    list("flagship", "Flagship"),
-    list("unsafe_hello_world", "hello world"),
-    named("unsafe.bindings", "unsafe binding"),
-    named("logfwdr.bindings", "log forwarder"),
-    map("wasm_modules", "Wasm module"),
-    map("text_blobs", "text blob"),
-    map("data_blobs", "data blob"),
-];
-
-/// The keys that hold bindings of a served kind.
-pub(super) const SERVED_KEYS: [&str; 6] = ["vars", "secrets", "kv_namespaces", "d1_databases", "r2_buckets", "queues"];
-
-/// The keys of a manifest that hold no binding.
-pub(super) const OTHER_KEYS: &[&str] = &[
-    "$schema",
-    "access",
-    "account_id",
-    "addresses",
-    "alias",
-    "base_dir",
-    "build",
-    "cache",
-    "cloudchamber",
-    "compatibility_date",
-    "compatibility_flags",
-    "compliance_region",
-    "connect",
-    "containers",
-    "define",
-    "dependencies_instrumentation",
-    "dev",
-    "env",
-    "exports",
-    "find_additional_modules",
-    "first_party_worker",
-    "jsx_factory",
-    "jsx_fragment",
-    "keep_names",
-    "keep_vars",
-    "legacy_env",
-    "limits",
-    "logpush",
-    "main",
-    "migrations",
-    "minify",
-    "name",
-    "no_bundle",
-    "observability",
-    "pages_build_output_dir",
-    "placement",
-    "preserve_file_names",
-    "preview_urls",
-    "previews",
-    "python_modules",
-    "route",
-    "routes",
-    "rules",
-    "send_metrics",
-    "site",
-    "streaming_tail_consumers",
-    "tail_consumers",
-    "triggers",
-    "tsconfig",
-    "upload_source_maps",
-    "workers_dev",
-    "zone_id",
-    "usage_model",
+pub static ROWS: &[Row] = &[
+    row("durable_objects.bindings", "Durable Object namespace", Form::Named, service("durable_object", "DurableObjects")),
+    row("services", "service binding", Form::List, FETCHER),
+    row("workflows", "Workflow", Form::List, service("workflow", "Workflow")),
+    row("hyperdrive", "Hyperdrive", Form::List, service("hyperdrive", "Hyperdrive")),
+    row("vectorize", "Vectorize index", Form::List, service("vectorize", "Vectorize")),
+    row("ai", "Workers AI", Form::Single, service("ai", "Ai")),
+    row("ai_search_namespaces", "AI Search namespace", Form::List, RAW),
+    row("ai_search", "AI Search instance", Form::List, RAW),
+    row("agent_memory", "Agent Memory namespace", Form::List, RAW),
+    row("browser", "Browser Rendering", Form::Single, FETCHER),
+    row("images", "Images", Form::Single, service("images", "Images")),
+    row("media", "Media Transformations", Form::Single, RAW),
+    row("stream", "Stream", Form::Single, RAW),
+    row("analytics", "Analytics SQL", Form::Single, RAW),
+    row("analytics_engine_datasets", "Analytics Engine dataset", Form::List, service("analytics_engine", "AnalyticsEngine")),
+    row("send_email", "email sender", Form::Named, service("email", "SendEmail")),
+    row("ratelimits", "rate limiter", Form::Named, service("rate_limit", "RateLimiter")),
+    row("secrets_store_secrets", "Secrets Store secret", Form::List, service("secrets_store", "StoredSecret")),
+    row("version_metadata", "version metadata", Form::Single, service("version", "VersionMetadata")),
+    row("assets", "static assets", Form::Single, FETCHER),
+    row("dispatch_namespaces", "dispatch namespace", Form::List, service("dispatch", "DispatchNamespace")),
+    row("mtls_certificates", "mTLS certificate", Form::List, FETCHER),
+    row("pipelines", "Pipeline", Form::List, PIPELINE),
+    row("k2", "K2 stream", Form::List, PIPELINE),
+    row("vpc_services", "VPC service", Form::List, FETCHER),
+    row("vpc_networks", "VPC network", Form::List, FETCHER),
+    row("worker_loaders", "Worker Loader", Form::List, RAW),
+    row("artifacts", "Artifacts", Form::List, RAW),
+    row("flagship", "Flagship", Form::List, RAW),
+    row("unsafe_hello_world", "hello world", Form::List, RAW),
+    row("unsafe.bindings", "unsafe binding", Form::Named, RAW),
+    row("logfwdr.bindings", "log forwarder", Form::Named, RAW),
+    row("wasm_modules", "Wasm module", Form::Map, RAW),
+    row("text_blobs", "text blob", Form::Map, Service { module: "blob", ty: "TextBlob", connect: "text_blob" }),
+    row("data_blobs", "data blob", Form::Map, Service { module: "blob", ty: "DataBlob", connect: "data_blob" }),
 ];

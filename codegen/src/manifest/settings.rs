@@ -11,9 +11,11 @@
 use crate::report::{Diagnostic, Errors, code, suggestion};
 use crate::source::{FileId, Sources, Spanned};
 
+use super::check::mismatch;
 use super::kind::Kind;
 use super::node::{self, Node};
-use super::{Manifest, Table, Value};
+use super::table::Table;
+use super::{Manifest, node::Value};
 
 /// What is said of one database.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +33,9 @@ pub fn settings(errors: &mut Errors, sources: &Sources, file: FileId, manifest: 
     let Some(table) = ["package", "metadata", "bindery"].iter().try_fold(&root, |node, key| child(node, key)) else {
         return Vec::new();
     };
-    let Some(table) = Table::new(errors, table, "`package.metadata.bindery`") else { return Vec::new() };
+    let Some(table) = expect(errors, table, "package.metadata.bindery") else { return Vec::new() };
     let databases: Vec<&str> = manifest
+        .united
         .bindings
         .iter()
         .filter(|binding| matches!(binding.kind, Kind::D1(_)))
@@ -48,7 +51,7 @@ pub fn settings(errors: &mut Errors, sources: &Sources, file: FileId, manifest: 
             );
             continue;
         }
-        let Some(table) = Table::new(errors, node, format!("`{}`", binding.value)) else { continue };
+        let Some(table) = expect(errors, node, &binding.value) else { continue };
         for (key, _) in table.entries.iter().filter(|(key, _)| key.value != "schema" && key.value != "types") {
             errors.push(
                 Diagnostic::new(code::UNKNOWN_KEY, format!("`{}` is no setting of a database", key.value), key.span)
@@ -61,6 +64,25 @@ pub fn settings(errors: &mut Errors, sources: &Sources, file: FileId, manifest: 
     settings
 }
 
+/// A table that must be one.
+fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'n>> {
+    let table = Table::new(node, path);
+    if table.is_none() {
+        mismatch(errors, &format!("`{path}`"), "a table", &node.value, node.span);
+    }
+    table
+}
+
+/// A string that must be one.
+fn text(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<String>> {
+    let node = table.get(key)?;
+    let text = table.string(key);
+    if text.is_none() {
+        mismatch(errors, &format!("`{key}`"), "a string", &node.value, node.span);
+    }
+    text
+}
+
 fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
         Value::Table(entries) => entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node),
@@ -69,10 +91,10 @@ fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
 }
 
 fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
-    let mut settings = DatabaseSettings { schema: table.string(errors, "schema"), types: Vec::new() };
-    let Some(types) = table.table(errors, "types") else { return settings };
+    let mut settings = DatabaseSettings { schema: text(errors, table, "schema"), types: Vec::new() };
+    let Some(types) = table.get("types").and_then(|node| expect(errors, node, "types")) else { return settings };
     for (name, _) in types.entries {
-        let Some(ty) = types.string(errors, &name.value) else { continue };
+        let Some(ty) = text(errors, &types, &name.value) else { continue };
         match syn::parse_str::<syn::Type>(&ty.value) {
             Ok(_) => settings.types.push((name.clone(), ty)),
             Err(error) => errors.push(

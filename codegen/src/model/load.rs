@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::manifest::{DatabaseSettings, Kind, Manifest, settings};
+use crate::manifest::pattern;
+use crate::manifest::{D1, DatabaseSettings, Kind, Manifest, settings};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code, suggestion};
 use crate::schema;
@@ -19,14 +20,46 @@ pub struct Inputs {
     pub schema: schema::Inputs,
     /// The files of queries.
     pub queries: Vec<FileId>,
+    /// What makes it in environments that have other migrations.
+    pub variants: Vec<Variant>,
     /// Rust types by column or by declared type.
     pub types: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+/// The schema of a database in environments whose own migrations make it.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// What is bound there.
+    pub d1: D1,
+    /// What makes its schema.
+    pub schema: schema::Inputs,
 }
 
 /// Reads the manifest.
 pub fn load_manifest(errors: &mut Errors, sources: &mut Sources, path: &Path) -> Option<FileId> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("wrangler.toml").to_owned();
     sources.read(errors, name, path, None)
+}
+
+/// Gives a manifest that requires no secrets itself those that a developer keeps beside it.
+pub fn infer_secrets(
+    errors: &mut Errors,
+    sources: &mut Sources,
+    path: &Path,
+    manifest: &mut Manifest,
+    environment: Option<&str>,
+) {
+    if manifest.layers.iter().any(|layer| layer.secrets.is_some()) {
+        return;
+    }
+    let mut names = super::secrets::names(sources, path.parent().unwrap_or(Path::new(".")), environment);
+    // A value for a variable, or for wrangler itself, is no secret of the worker.
+    let united = &manifest.united;
+    let bound = |name: &str| {
+        united.vars.iter().any(|var| var.name.value == name) || united.bindings.iter().any(|binding| binding.name.value == name)
+    };
+    names.retain(|name| !bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
+    manifest.infer_secrets(errors, names);
 }
 
 /// Reads the migrations and queries of every database of the manifest.
@@ -40,8 +73,8 @@ pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, m
         .collect();
     let mut databases = BTreeMap::new();
     let mut folder_names = Vec::new();
-    for binding in &manifest.bindings {
-        let Kind::D1(d1) = &binding.kind else { continue };
+    for binding in &manifest.united.bindings {
+        let Kind::D1(first) = &binding.kind else { continue };
         let mut inputs = Inputs::default();
         let DatabaseSettings { schema, types } = settings.remove(&binding.name.value).unwrap_or_default();
         inputs.types = types;
@@ -49,19 +82,16 @@ pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, m
             let path = root.join(&schema.value);
             inputs.schema.baseline = sources.read(errors, schema.value, &path, Some(schema.span));
         }
-        let folder = d1.migrations_dir.value.trim_end_matches('/');
-        let found = sql_files(&root.join(folder));
-        if found.is_empty() && d1.migrations_dir_is_explicit {
-            errors.push(
-                Diagnostic::new(code::NO_MIGRATIONS, format!("`{folder}` has no migration"), d1.migrations_dir.span)
-                    .label("no `.sql` file in this folder")
-                    .help("create one with `wrangler d1 migrations create`, or correct the folder"),
-            );
-        }
-        for name in found {
-            let shown = format!("{folder}/{name}");
-            if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
-                inputs.schema.migrations.push(Spanned { value: name, span: sources.whole(file) });
+        inputs.schema.migrations = migrations(errors, sources, root, first);
+        for layer in &manifest.layers {
+            let elsewhere = layer.bindings.iter().filter(|other| other.name.value == binding.name.value);
+            for d1 in elsewhere.filter_map(|other| if let Kind::D1(other) = &other.kind { Some(other) } else { None }) {
+                let known = std::iter::once(first).chain(inputs.variants.iter().map(|variant| &variant.d1));
+                if known.into_iter().all(|known| known.made_by() != d1.made_by()) {
+                    let migrations = migrations(errors, sources, root, d1);
+                    let schema = schema::Inputs { baseline: inputs.schema.baseline, migrations };
+                    inputs.variants.push(Variant { d1: d1.clone(), schema });
+                }
             }
         }
         let queries = Name::new(&binding.name.value).field;
@@ -74,6 +104,28 @@ pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, m
     }
     stray_queries(errors, sources, root, manifest, &folder_names);
     databases
+}
+
+/// The migrations of a database: each its name in the ledger, and the whole file.
+fn migrations(errors: &mut Errors, sources: &mut Sources, root: &Path, d1: &D1) -> Vec<Spanned<String>> {
+    let folder = d1.folder();
+    let mut found = sql_files(&root.join(folder));
+    found.retain(|name| pattern::matches(&d1.migrations_pattern, name));
+    if found.is_empty() && d1.migrations_dir_is_explicit {
+        errors.push(
+            Diagnostic::new(code::NO_MIGRATIONS, format!("`{folder}` has no migration"), d1.migrations_dir.span)
+                .label("no `.sql` file in this folder")
+                .help("create one with `wrangler d1 migrations create`, or correct the folder"),
+        );
+    }
+    let mut migrations = Vec::new();
+    for name in found {
+        let shown = format!("{folder}/{name}");
+        if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
+            migrations.push(Spanned { value: name, span: sources.whole(file) });
+        }
+    }
+    migrations
 }
 
 /// Queries where no database looks for them would be dropped in silence.

@@ -4,22 +4,26 @@
 
 mod judge;
 mod load;
+mod lower;
+mod secrets;
 mod types;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{Binding, Consumer, Kind, Manifest, Var};
+use crate::manifest::{Consumer, D1, Kind, Manifest, UnitedVar};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
 use crate::schema::{self, Catalog, Choices};
-use crate::source::{FileId, Sources, Span, Spanned};
+use crate::source::{FileId, Sources, Span};
 use crate::sql::annotation::{self, Annotated};
+use crate::sql::parameters::{Resolved, Rust};
 use crate::sql::{self, Cardinality, Outline, Query, ResultColumn, Rows};
 
 use judge::{Judged, Known};
 pub use types::Types;
 
-pub use load::{Inputs, load_databases, load_manifest};
+pub use load::{Inputs, Variant, infer_secrets, load_databases, load_manifest};
+pub use lower::lower;
 
 /// A project that is understood.
 #[derive(Debug)]
@@ -29,9 +33,9 @@ pub struct Project {
     /// The bindings, in the order of the manifest.
     pub bindings: Vec<Bound>,
     /// The variables.
-    pub vars: Vec<(Name, Var)>,
-    /// The secrets.
-    pub secrets: Vec<Name>,
+    pub vars: Vec<(Name, UnitedVar)>,
+    /// The secrets, and whether some environment lacks each.
+    pub secrets: Vec<(Name, bool)>,
 }
 
 /// A binding with its Rust names.
@@ -41,6 +45,8 @@ pub struct Bound {
     pub name: Name,
     /// What it is bound to.
     pub kind: Kind,
+    /// Whether some environment lacks it.
+    pub optional: bool,
     /// For a D1 database, what is in it.
     pub database: Option<Database>,
 }
@@ -50,6 +56,8 @@ pub struct Bound {
 pub struct Database {
     /// The schema.
     pub catalog: Catalog,
+    /// The schemas of environments whose own migrations make it.
+    pub variants: Vec<(D1, Catalog)>,
     /// The file of the schema before the first migration, from the manifest's folder.
     pub baseline: Option<String>,
     /// Whether every migration was applied: only then a query can be judged.
@@ -119,7 +127,7 @@ impl Project {
     /// The queues that are consumed.
     #[must_use]
     pub fn consumers(&self) -> &[Consumer] {
-        &self.manifest.consumers
+        &self.manifest.united.consumers
     }
 }
 
@@ -133,7 +141,7 @@ pub fn analyse(
     let mut databases = BTreeMap::new();
     for (binding, input) in inputs {
         let Some(Kind::D1(d1)) =
-            manifest.bindings.iter().find(|candidate| candidate.name.value == binding).map(|found| &found.kind)
+            manifest.united.bindings.iter().find(|candidate| candidate.name.value == binding).map(|found| &found.kind)
         else {
             continue;
         };
@@ -160,15 +168,97 @@ pub fn analyse(
         let whole = errors.count() == before && (!is_empty || has_baseline);
         let types = Types::new(errors, &catalog, given);
         let made = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
-        let mut database = Database { catalog, baseline, whole, types, methods: Vec::new(), refused: Vec::new(), made };
+        let mut database =
+            Database { catalog, variants: Vec::new(), baseline, whole, types, methods: Vec::new(), refused: Vec::new(), made };
+        let variants = variants(errors, sources, input.variants);
         let judged = if whole { known.judge(sources, &mut database.catalog, &queries, read) } else { Vec::new() };
         let mut judged = judged.into_iter();
+        let places: Vec<(String, Span)> = queries.iter().map(|query| (query.name.value.clone(), query.sql)).collect();
         for annotated in queries {
             method(errors, sources, &mut database, annotated, judged.next());
+        }
+        for (d1, catalog) in variants {
+            agree(errors, &d1, &catalog, &database, &places);
+            database.variants.push((d1, catalog));
         }
         databases.insert(binding, database);
     }
     databases
+}
+
+/// The schemas of environments that have migrations of their own.
+fn variants(errors: &mut Errors, sources: &Sources, inputs: Vec<Variant>) -> Vec<(D1, Catalog)> {
+    let mut variants = Vec::new();
+    for Variant { d1, schema } in inputs {
+        let before = errors.count();
+        let catalog = schema::build(errors, sources, &d1.migrations_table, &schema);
+        variants.extend(catalog.filter(|_| errors.count() == before).map(|catalog| (d1, catalog)));
+    }
+    variants
+}
+
+/// A query must mean the same over the schema of every environment.
+fn agree(errors: &mut Errors, d1: &D1, catalog: &Catalog, database: &Database, places: &[(String, Span)]) {
+    let elsewhere = format!("over the schema that `{}` makes", d1.folder());
+    for method in &database.methods {
+        let Some((_, place)) = places.iter().find(|(name, _)| *name == method.name.source) else { continue };
+        let mut own = Errors::default();
+        let query = sql::analyse(&mut own, catalog, &method.written, *place);
+        if !own.is_empty() {
+            for mut diagnostic in own.into_errors() {
+                diagnostic.message = format!("{elsewhere}: {}", diagnostic.message);
+                errors.push(diagnostic);
+            }
+            continue;
+        }
+        let Some(mut query) = query else { continue };
+        database.types.apply(catalog, &mut query);
+        if let Some(what) = differing((&database.catalog, &method.query), (catalog, &query)) {
+            errors.push(
+                Diagnostic::new(code::ENVIRONMENT, format!("`{}` has other types {elsewhere}", method.name.source), *place)
+                    .label(format!("its {what} differs"))
+                    .also(d1.migrations_dir.span, "in this environment")
+                    .help("bring the migrations of both environments to the same state"),
+            );
+        }
+    }
+}
+
+/// What two schemas make of one query differently, in words.
+fn differing(ours: (&Catalog, &Query), theirs: (&Catalog, &Query)) -> Option<String> {
+    let texts = |catalog: &Catalog, rust: &Rust| match rust {
+        Rust::Choice(number) => catalog.choices.get(*number as usize).map(|choices| choices.values.clone()),
+        _ => None,
+    };
+    let columns = |(catalog, query): (&Catalog, &Query)| -> Vec<_> {
+        let column = |column: &ResultColumn| {
+            (column.name.clone(), column.rust.describe(), texts(catalog, &column.rust), column.as_type.clone(), column.nullable)
+        };
+        query.columns.iter().map(column).collect()
+    };
+    let parameters = |(catalog, query): (&Catalog, &Query)| -> Vec<_> {
+        let parameter = |known: &Resolved| {
+            (
+                known.name.clone(),
+                known.rust.describe(),
+                texts(catalog, &known.rust),
+                known.as_type.clone(),
+                known.nullable,
+                known.list,
+            )
+        };
+        query.parameters.iter().map(parameter).collect()
+    };
+    let (left, right) = (columns(ours), columns(theirs));
+    if left.len() != right.len() {
+        return Some("number of columns".to_owned());
+    }
+    let column =
+        left.into_iter().zip(right).find(|(ours, theirs)| ours != theirs).map(|((name, ..), _)| format!("column `{name}`"));
+    column.or_else(|| {
+        let mut pairs = parameters(ours).into_iter().zip(parameters(theirs));
+        pairs.find(|(ours, theirs)| ours != theirs).map(|((name, ..), _)| format!("parameter `{name}`"))
+    })
 }
 
 /// The annotated queries of some files, each name once.
@@ -339,84 +429,4 @@ fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) 
         );
     }
     wrong.is_none()
-}
-
-/// Gives everything its Rust name, and refuses names that meet.
-pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<String, Database>) -> Project {
-    let all = manifest
-        .bindings
-        .iter()
-        .map(|binding| &binding.name)
-        .chain(manifest.vars.iter().map(|var| &var.name))
-        .chain(&manifest.secrets);
-    duplicates(errors, all);
-    collisions(errors, &manifest);
-    let mut bindings: Vec<Bound> = Vec::new();
-    for Binding { name, kind } in &manifest.bindings {
-        let rust = Name::new(&name.value);
-        // The first of two that meet stands; the other was reported.
-        if bindings.iter().all(|bound| bound.name.field != rust.field) && !RESERVED.contains(&rust.field.as_str()) {
-            bindings.push(Bound { name: rust, kind: kind.clone(), database: databases.remove(&name.value) });
-        }
-    }
-    let vars = manifest.vars.iter().map(|var| (Name::new(&var.name.value), var.clone())).collect();
-    let secrets = manifest.secrets.iter().map(|secret| Name::new(&secret.value)).collect();
-    Project { bindings, vars, secrets, manifest }
-}
-
-/// The fields of `Env` that are not bindings.
-const RESERVED: [&str; 2] = ["vars", "secrets"];
-
-fn duplicates<'a>(errors: &mut Errors, names: impl Iterator<Item = &'a Spanned<String>>) {
-    let mut seen: Vec<&Spanned<String>> = Vec::new();
-    for name in names {
-        match seen.iter().find(|first| first.value == name.value) {
-            Some(first) => {
-                let (first, second) =
-                    if first.span.start < name.span.start { (first.span, name.span) } else { (name.span, first.span) };
-                errors.push(
-                    Diagnostic::new(code::DUPLICATE_BINDING, format!("two bindings are named `{}`", name.value), second)
-                        .label("the second one")
-                        .also(first, "the first one")
-                        .help("a Worker sees every binding, variable and secret under one name of its own: rename one"),
-                );
-            }
-            None => seen.push(name),
-        }
-    }
-}
-
-/// Names that differ in the manifest and not in Rust.
-fn collisions(errors: &mut Errors, manifest: &Manifest) {
-    let groups: [Vec<&Spanned<String>>; 3] = [
-        manifest.bindings.iter().map(|binding| &binding.name).collect(),
-        manifest.vars.iter().map(|var| &var.name).collect(),
-        manifest.secrets.iter().collect(),
-    ];
-    for (index, group) in groups.iter().enumerate() {
-        let mut seen: Vec<(String, &Spanned<String>)> = Vec::new();
-        for name in group {
-            let field = Name::new(&name.value).field;
-            if index == 0 && RESERVED.contains(&field.as_str()) {
-                errors.push(
-                    Diagnostic::new(code::BINDING_NAME, format!("a binding cannot be named `{}`", name.value), name.span)
-                        .label(format!("`env.{field}` holds the {}", if field == "vars" { "variables" } else { "secrets" }))
-                        .help(format!("rename it, for instance to `{}_BINDING`", name.value)),
-                );
-            }
-            match seen.iter().find(|(other, first)| *other == field && first.value != name.value) {
-                Some((_, first)) => errors.push(
-                    Diagnostic::new(
-                        code::DUPLICATE_BINDING,
-                        format!("`{}` and `{}` have one name in Rust", first.value, name.value),
-                        name.span,
-                    )
-                    .label(format!("both are `{field}`"))
-                    .also(first.span, "the first one")
-                    .help("rename one of them"),
-                ),
-                None => seen.push((field, name)),
-            }
-        }
-    }
 }

@@ -75,7 +75,7 @@ fn whole(folder: &Path, name: &str, kept: PathBuf) -> Outcome<()> {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     sources.keep_in(kept);
-    let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml")).ok_or("there is no manifest")?;
+    let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml"), None).ok_or("there is no manifest")?;
     black_box(environment(&project, &site(&sources)));
     print(name, start.taken());
     println!("peak {}", peak());
@@ -89,7 +89,7 @@ fn stages(folder: &Path) -> Outcome<()> {
     let path = folder.join("wrangler.toml");
     let start = Instant::now();
     let file = model::load_manifest(&mut errors, &mut sources, &path).ok_or("there is no manifest")?;
-    let manifest = manifest::parse(&mut errors, &sources, file).ok_or("the manifest is not understood")?;
+    let manifest = manifest::parse(&mut errors, &sources, file, None).ok_or("the manifest is not understood")?;
     let inputs = model::load_databases(&mut errors, &mut sources, &path, &manifest);
     print("load", start.elapsed());
 

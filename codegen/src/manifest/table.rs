@@ -1,0 +1,109 @@
+//! Tables of the manifest, as the stages behind the grammar read them: what has the wrong type was told of, and
+//! is passed over here.
+
+use crate::report::{Diagnostic, Errors, code};
+use crate::source::{Span, Spanned};
+
+use super::node::{Node, Value};
+
+/// A table, with the words for it in messages.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    pub(super) entries: &'a [(Spanned<String>, Node)],
+    pub(super) span: Span,
+    pub(super) path: String,
+}
+
+impl<'a> Table<'a> {
+    /// The table that a node is.
+    pub(super) fn new(node: &'a Node, path: impl Into<String>) -> Option<Self> {
+        match &node.value {
+            Value::Table(entries) => Some(Self { entries, span: node.span, path: path.into() }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node)
+    }
+
+    pub(super) fn table(&self, key: &str) -> Option<Table<'a>> {
+        self.get(key).and_then(|node| Table::new(node, key))
+    }
+
+    /// The tables of the array `key`; an absent array is empty.
+    pub(super) fn tables(&self, key: &str) -> Vec<Table<'a>> {
+        let items = self.array(key).iter().enumerate();
+        items.filter_map(|(index, node)| Table::new(node, format!("{key}[{index}]"))).collect()
+    }
+
+    pub(super) fn array(&self, key: &str) -> &'a [Node] {
+        match self.get(key) {
+            Some(Spanned { value: Value::Array(items), .. }) => items,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn string(&self, key: &str) -> Option<Spanned<String>> {
+        let node = self.get(key)?;
+        match &node.value {
+            Value::String(text) => Some(Spanned { value: text.clone(), span: node.span }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        self.string(key).map(|text| text.value)
+    }
+
+    /// The strings of the array `key`.
+    pub(super) fn strings(&self, key: &str) -> Vec<Spanned<String>> {
+        let texts = self.array(key).iter().filter_map(|node| match &node.value {
+            Value::String(text) => Some(Spanned { value: text.clone(), span: node.span }),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// A string that is there, and must not be empty.
+    pub(super) fn filled(&self, errors: &mut Errors, key: &str) -> Option<Spanned<String>> {
+        let text = self.string(key)?;
+        if text.value.is_empty() {
+            errors
+                .push(Diagnostic::new(code::MANIFEST_FIELD, format!("`{key}` is empty"), text.span).label("a name belongs here"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A whole number between two bounds; `page` says why.
+    pub(super) fn number(
+        &self,
+        errors: &mut Errors,
+        key: &str,
+        range: std::ops::RangeInclusive<u32>,
+        default: u32,
+        page: &str,
+    ) -> u32 {
+        let Some(node) = self.get(key) else { return default };
+        let number = match node.value {
+            Value::Integer(number) => u32::try_from(number).ok(),
+            // `5.0` is as whole as JavaScript has it.
+            Value::Float(number) if number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&number) => Some(number as u32),
+            Value::Float(_) => None,
+            _ => return default,
+        };
+        match number {
+            Some(number) if range.contains(&number) => number,
+            _ => {
+                let message = format!("`{key}` must be a whole number between {} and {}", range.start(), range.end());
+                errors.push(
+                    Diagnostic::new(code::MANIFEST_LIMIT, message, node.span)
+                        .label("outside the platform's limits")
+                        .help(format!("see {page}")),
+                );
+                default
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Every environment in one: what all have is required, what some have is optional.
+
+use crate::report::{Diagnostic, Errors, code};
+use crate::source::Spanned;
+
+use super::kind::Kind;
+use super::layer::{Consumer, Layer};
+use super::vars::VarType;
+
+/// What every environment binds, in one.
+#[derive(Debug, Clone, Default)]
+pub struct United {
+    /// The bindings, in the order of the file.
+    pub bindings: Vec<UnitedBinding>,
+    /// The variables.
+    pub vars: Vec<UnitedVar>,
+    /// The secrets.
+    pub secrets: Vec<UnitedSecret>,
+    /// The queues that some environment consumes, each once.
+    pub consumers: Vec<Consumer>,
+    /// The crons of any environment, each once.
+    pub crons: Vec<Spanned<String>>,
+}
+
+/// A binding over all environments.
+#[derive(Debug, Clone)]
+pub struct UnitedBinding {
+    /// Its name, where it stands first.
+    pub name: Spanned<String>,
+    /// What it is bound to, where it stands first.
+    pub kind: Kind,
+    /// Whether some environment lacks it.
+    pub optional: bool,
+}
+
+/// A variable over all environments.
+#[derive(Debug, Clone)]
+pub struct UnitedVar {
+    /// Its name, where it stands first.
+    pub name: Spanned<String>,
+    /// The type that holds the values of every environment.
+    pub ty: VarType,
+    /// Whether some environment lacks it.
+    pub optional: bool,
+}
+
+/// A secret over all environments.
+#[derive(Debug, Clone)]
+pub struct UnitedSecret {
+    /// Its name, where it stands first.
+    pub name: Spanned<String>,
+    /// Whether some environment lacks it.
+    pub optional: bool,
+}
+
+/// Unites layers; a name that is bound to two kinds is an error.
+pub(super) fn unite(errors: &mut Errors, layers: &[Layer]) -> United {
+    let mut united = United::default();
+    let in_all = |has: &dyn Fn(&Layer) -> bool| layers.iter().all(has);
+    for layer in layers {
+        for binding in &layer.bindings {
+            let name = &binding.name.value;
+            match united.bindings.iter().find(|known| known.name.value == *name) {
+                // Twice in one layer is told as a duplicate.
+                Some(known) if is_in(layer, known) => {}
+                Some(known) if known.kind.key() != binding.kind.key() => errors.push(
+                    Diagnostic::new(
+                        code::ENVIRONMENT,
+                        format!("`{name}` is {} here and {} elsewhere", binding.kind.a_title(), known.kind.a_title()),
+                        binding.name.span,
+                    )
+                    .label("another kind in this environment")
+                    .also(known.name.span, format!("{} here", known.kind.a_title()))
+                    .help("rename one of them, or build for one environment: `#[bindings(environment = \"...\")]`"),
+                ),
+                Some(_) => {}
+                None => {
+                    let has = |layer: &Layer| layer.bindings.iter().any(|other| other.name.value == *name);
+                    let (name, kind) = (binding.name.clone(), binding.kind.clone());
+                    united.bindings.push(UnitedBinding { name, kind, optional: !in_all(&has) });
+                }
+            }
+        }
+        for var in &layer.vars {
+            match united.vars.iter_mut().find(|known| known.name.value == var.name.value) {
+                Some(known) => known.ty = std::mem::replace(&mut known.ty, VarType::Json).or(var.ty.clone()),
+                None => {
+                    let has = |layer: &Layer| layer.vars.iter().any(|other| other.name.value == var.name.value);
+                    united.vars.push(UnitedVar { name: var.name.clone(), ty: var.ty.clone(), optional: !in_all(&has) });
+                }
+            }
+        }
+        for secret in layer.secrets.iter().flatten() {
+            if united.secrets.iter().all(|known| known.name.value != secret.value) {
+                let has = |layer: &Layer| layer.secrets.iter().flatten().any(|other| other.value == secret.value);
+                united.secrets.push(UnitedSecret { name: secret.clone(), optional: !in_all(&has) });
+            }
+        }
+        for consumer in &layer.consumers {
+            if united.consumers.iter().all(|known| known.queue.value != consumer.queue.value) {
+                united.consumers.push(consumer.clone());
+            }
+        }
+        for cron in &layer.crons {
+            if united.crons.iter().all(|known| known.value != cron.value) {
+                united.crons.push(cron.clone());
+            }
+        }
+    }
+    united
+}
+
+/// Whether a binding is one of a layer.
+fn is_in(layer: &Layer, binding: &UnitedBinding) -> bool {
+    layer.bindings.iter().any(|own| own.name.span == binding.name.span)
+}

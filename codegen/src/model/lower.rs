@@ -1,0 +1,89 @@
+//! Rust names for everything, and errors where two meet.
+
+use std::collections::BTreeMap;
+
+use super::{Bound, Database, Project};
+use crate::manifest::{Layer, Manifest};
+use crate::names::Name;
+use crate::report::{Diagnostic, Errors, code};
+use crate::source::Spanned;
+
+/// Gives everything its Rust name, and refuses names that meet.
+pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<String, Database>) -> Project {
+    for layer in &manifest.layers {
+        duplicates(errors, layer);
+    }
+    collisions(errors, &manifest);
+    let mut bindings: Vec<Bound> = Vec::new();
+    for binding in &manifest.united.bindings {
+        let name = Name::new(&binding.name.value);
+        // The first of two that meet stands; the other was reported.
+        if bindings.iter().all(|bound| bound.name.field != name.field) && !RESERVED.contains(&name.field.as_str()) {
+            let database = databases.remove(&binding.name.value);
+            bindings.push(Bound { name, kind: binding.kind.clone(), optional: binding.optional, database });
+        }
+    }
+    let vars = manifest.united.vars.iter().map(|var| (Name::new(&var.name.value), var.clone())).collect();
+    let secrets = manifest.united.secrets.iter().map(|secret| (Name::new(&secret.name.value), secret.optional)).collect();
+    Project { bindings, vars, secrets, manifest }
+}
+
+/// The fields of `Env` that are not bindings.
+const RESERVED: [&str; 2] = ["vars", "secrets"];
+
+/// A name that one environment gives twice, whatever to.
+fn duplicates(errors: &mut Errors, layer: &Layer) {
+    let bindings = layer.bindings.iter().map(|binding| &binding.name);
+    let names = bindings.chain(layer.vars.iter().map(|var| &var.name)).chain(layer.secrets.iter().flatten());
+    let mut seen: Vec<&Spanned<String>> = Vec::new();
+    for name in names {
+        match seen.iter().find(|first| first.value == name.value) {
+            Some(first) => {
+                let (first, second) =
+                    if first.span.start < name.span.start { (first.span, name.span) } else { (name.span, first.span) };
+                errors.push(
+                    Diagnostic::new(code::DUPLICATE_BINDING, format!("two bindings are named `{}`", name.value), second)
+                        .label("the second one")
+                        .also(first, "the first one")
+                        .help("a Worker sees every binding, variable and secret under one name of its own: rename one"),
+                );
+            }
+            None => seen.push(name),
+        }
+    }
+}
+
+/// Names that differ in the manifest and not in Rust.
+fn collisions(errors: &mut Errors, manifest: &Manifest) {
+    let groups: [Vec<&Spanned<String>>; 3] = [
+        manifest.united.bindings.iter().map(|binding| &binding.name).collect(),
+        manifest.united.vars.iter().map(|var| &var.name).collect(),
+        manifest.united.secrets.iter().map(|secret| &secret.name).collect(),
+    ];
+    for (index, group) in groups.iter().enumerate() {
+        let mut seen: Vec<(String, &Spanned<String>)> = Vec::new();
+        for name in group {
+            let field = Name::new(&name.value).field;
+            if index == 0 && RESERVED.contains(&field.as_str()) {
+                errors.push(
+                    Diagnostic::new(code::BINDING_NAME, format!("a binding cannot be named `{}`", name.value), name.span)
+                        .label(format!("`env.{field}` holds the {}", if field == "vars" { "variables" } else { "secrets" }))
+                        .help(format!("rename it, for instance to `{}_BINDING`", name.value)),
+                );
+            }
+            match seen.iter().find(|(other, first)| *other == field && first.value != name.value) {
+                Some((_, first)) => errors.push(
+                    Diagnostic::new(
+                        code::DUPLICATE_BINDING,
+                        format!("`{}` and `{}` have one name in Rust", first.value, name.value),
+                        name.span,
+                    )
+                    .label(format!("both are `{field}`"))
+                    .also(first.span, "the first one")
+                    .help("rename one of them"),
+                ),
+                None => seen.push((field, name)),
+            }
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- name: items :many
+SELECT id, name FROM items;
