@@ -56,12 +56,42 @@ pub enum Service {
     Queue,
     /// The worker itself: its variables, secrets and handlers.
     Worker,
-    /// A kind that bindery has no operations for yet.
+    /// Durable Objects
+    DurableObject,
+    /// What is called by requests: service bindings, static assets, mTLS, VPC services, Browser Rendering.
+    Fetcher,
+    /// Workflows
+    Workflow,
+    /// Hyperdrive
+    Hyperdrive,
+    /// Vectorize
+    Vectorize,
+    /// Workers AI
+    Ai,
+    /// Images
+    Images,
+    /// Workers Analytics Engine
+    AnalyticsEngine,
+    /// Emails that are sent.
+    Email,
+    /// Rate limits
+    RateLimit,
+    /// Secrets Store
+    SecretsStore,
+    /// Version metadata
+    Version,
+    /// Dispatch namespaces
+    Dispatch,
+    /// Pipelines and K2 streams
+    Pipeline,
+    /// Blobs of text and bytes
+    Blob,
+    /// A kind that bindery has no typed operations for.
     Raw,
 }
 
 impl Service {
-    /// The name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, `raw`.
+    /// The name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, and so on.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,6 +100,21 @@ impl Service {
             Self::R2 => "r2",
             Self::Queue => "queue",
             Self::Worker => "worker",
+            Self::DurableObject => "durable_object",
+            Self::Fetcher => "fetcher",
+            Self::Workflow => "workflow",
+            Self::Hyperdrive => "hyperdrive",
+            Self::Vectorize => "vectorize",
+            Self::Ai => "ai",
+            Self::Images => "images",
+            Self::AnalyticsEngine => "analytics_engine",
+            Self::Email => "email",
+            Self::RateLimit => "rate_limit",
+            Self::SecretsStore => "secrets_store",
+            Self::Version => "version",
+            Self::Dispatch => "dispatch",
+            Self::Pipeline => "pipeline",
+            Self::Blob => "blob",
             Self::Raw => "raw",
         }
     }

@@ -37,6 +37,40 @@ pub(crate) mod d1 {
     pub(crate) const VALUE_BYTES: usize = 2_000_000;
 }
 
+/// <https://developers.cloudflare.com/vectorize/platform/limits/>
+pub(crate) mod vectorize {
+    pub(crate) const PAGE: &str = "https://developers.cloudflare.com/vectorize/platform/limits/";
+    pub(crate) const DIMENSIONS: usize = 1536;
+    pub(crate) const ID_BYTES: usize = 64;
+    pub(crate) const METADATA_BYTES: usize = 10 * 1024;
+    pub(crate) const TOP_K: u32 = 100;
+    pub(crate) const TOP_K_HEAVY: u32 = 50;
+    pub(crate) const BATCH: usize = 1000;
+}
+
+/// <https://developers.cloudflare.com/workflows/reference/limits/>
+pub(crate) mod workflow {
+    pub(crate) const PAGE: &str = "https://developers.cloudflare.com/workflows/reference/limits/";
+    pub(crate) const ID_BYTES: usize = 64;
+    pub(crate) const BYTES: usize = 1024 * 1024;
+}
+
+/// <https://developers.cloudflare.com/analytics/analytics-engine/limits/>
+pub(crate) mod analytics {
+    pub(crate) const PAGE: &str = "https://developers.cloudflare.com/analytics/analytics-engine/limits/";
+    pub(crate) const BLOBS: usize = 20;
+    pub(crate) const BLOB_BYTES: usize = 16 * 1024;
+    pub(crate) const DOUBLES: usize = 20;
+    pub(crate) const INDEXES: usize = 1;
+    pub(crate) const INDEX_BYTES: usize = 96;
+}
+
+/// <https://developers.cloudflare.com/pipelines/platform/limits/>
+pub(crate) mod pipeline {
+    pub(crate) const PAGE: &str = "https://developers.cloudflare.com/pipelines/platform/limits/";
+    pub(crate) const BYTES: usize = 1_000_000;
+}
+
 /// The largest whole number that a JavaScript number holds exactly: 2^53 - 1.
 pub(crate) const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 

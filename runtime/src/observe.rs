@@ -86,7 +86,8 @@ impl Event<'_> {
                 attributes.push(("messaging.system", "cloudflare".to_owned()));
                 attributes.push(("messaging.operation.name", self.operation.to_owned()));
             }
-            Service::Worker | Service::Raw => {}
+            // The event's own name says which.
+            _ => {}
         }
         let mut push = |name, value: Option<String>| attributes.extend(value.map(|value| (name, value)));
         push("db.query.summary", self.query.map(str::to_owned));
@@ -228,6 +229,11 @@ impl Gate {
             measures: &measures,
         });
         value
+    }
+
+    /// What failed after the call itself.
+    pub(crate) fn failed(&self, operation: &'static str, failure: Failure) -> Error {
+        self.error(operation, None, failure)
     }
 
     fn error(&self, operation: &'static str, query: Option<&'static str>, failure: Failure) -> Error {

@@ -6,7 +6,7 @@ pub use std::vec::Vec;
 pub use serde;
 pub use serde_json;
 
-pub use crate::app::{Blueprint, Connector, Consumer, Environment, Resource, deliver};
+pub use crate::app::{Blueprint, Connector, Consumer, Environment, Resource, Stage, deliver};
 pub use crate::backend::World;
 pub use crate::d1::{JsonText, Parameter};
 pub use crate::http::IntoResponse;

@@ -1,18 +1,21 @@
-//! Bindings of kinds that bindery has no operations for yet.
+//! Bindings of kinds that bindery has no typed operations for: any method of theirs, with JSON.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::backend;
-use crate::error::Result;
+use crate::error::{Failure, Kind, Result};
 use crate::observe::{Gate, Measures};
 
 /// A binding as the platform gives it, with nothing typed about it.
 #[derive(Debug, Clone)]
 pub struct Raw {
     gate: Gate,
-    backend: backend::Raw,
+    backend: backend::Other,
 }
 
 impl Raw {
-    pub(crate) fn new(gate: Gate, backend: backend::Raw) -> Self {
+    pub(crate) fn new(gate: Gate, backend: backend::Other) -> Self {
         Self { gate, backend }
     }
 
@@ -21,7 +24,7 @@ impl Raw {
     /// # Errors
     /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the
     /// method throws.
-    pub async fn call(&self, method: &str, arguments: &[serde_json::Value]) -> Result<serde_json::Value> {
+    pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
         self.gate.pass("call", None, async { Ok((self.backend.call(method, arguments).await?, Measures::default())) }).await
     }
 
@@ -31,4 +34,15 @@ impl Raw {
     pub fn js_value(&self) -> wasm_bindgen::JsValue {
         self.backend.js_value()
     }
+}
+
+/// What a method gave, as the type it is promised to have.
+pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value)
+        .map_err(|error| Failure::because(Kind::Decode, format!("the answer is not understood: {error}"), error))
+}
+
+/// An argument as JSON.
+pub(crate) fn encode<T: serde::Serialize + ?Sized>(value: &T) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::because(Kind::InvalidArgument, "the argument is no JSON", error))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
 /// A secret: a text that never prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -33,69 +35,39 @@ pub(crate) enum RawVar {
     Json(serde_json::Value),
 }
 
-/// A type that a variable can be read into.
-pub trait FromVar: Sized {
-    /// Reads JSON.
-    fn from_json(value: serde_json::Value) -> Option<Self>;
-
-    /// Reads a text, such as the dashboard gives for every variable.
-    fn from_text(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().and_then(Self::from_json)
-    }
-
-    /// What it is called in errors.
-    const WHAT: &'static str;
-}
-
-impl FromVar for String {
-    const WHAT: &'static str = "a string";
-
-    fn from_json(value: serde_json::Value) -> Option<Self> {
-        value.as_str().map(str::to_owned)
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        Some(text.to_owned())
-    }
-}
-
-impl FromVar for i64 {
-    const WHAT: &'static str = "a whole number";
-
-    fn from_json(value: serde_json::Value) -> Option<Self> {
-        value.as_i64()
-    }
-}
-
-impl FromVar for f64 {
-    const WHAT: &'static str = "a number";
-
-    fn from_json(value: serde_json::Value) -> Option<Self> {
-        value.as_f64()
-    }
-}
-
-impl FromVar for bool {
-    const WHAT: &'static str = "true or false";
-
-    fn from_json(value: serde_json::Value) -> Option<Self> {
-        value.as_bool()
-    }
-}
-
-impl FromVar for serde_json::Value {
-    const WHAT: &'static str = "JSON";
-
-    fn from_json(value: serde_json::Value) -> Option<Self> {
-        Some(value)
-    }
-}
-
 impl RawVar {
-    pub(crate) fn read<T: FromVar>(self) -> Option<T> {
+    /// The value as a type of the user's, or of the manifest's shape. A text is the value itself where it can be,
+    /// and JSON else: the dashboard gives every variable as a text.
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Option<T> {
         match self {
-            Self::Text(text) => T::from_text(&text),
-            Self::Json(value) => T::from_json(value),
+            Self::Text(text) => T::deserialize(text.as_str().into_deserializer())
+                .or_else(|_: serde::de::value::Error| serde_json::from_str(&text))
+                .ok(),
+            Self::Json(value) => serde_json::from_value(value).ok(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RawVar;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Level {
+        Debug,
+    }
+
+    #[test]
+    fn a_text_is_whatever_the_type_makes_of_it() {
+        let text = |text: &str| RawVar::Text(text.to_owned());
+        assert_eq!(text("7").read::<String>().as_deref(), Some("7"));
+        assert_eq!(text("7").read::<i64>(), Some(7));
+        assert_eq!(text("true").read::<bool>(), Some(true));
+        assert_eq!(text("debug").read::<Level>(), Some(Level::Debug));
+        assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Some(vec![1, 2]));
+        assert_eq!(text("seven").read::<i64>(), None);
+        assert_eq!(RawVar::Json(serde_json::json!(1.5)).read::<i64>(), None);
+        assert_eq!(RawVar::Json(serde_json::json!(null)).read::<Option<i64>>(), Some(None));
     }
 }

@@ -1,15 +1,84 @@
 // The conformance suite on workerd: the same Rust source as `cargo test -p conformance`, built to Wasm.
 import assert from "node:assert/strict";
-import { eventually, finish, suite, workerd } from "./worlds.mjs";
+import { join } from "node:path";
+import { eventually, finish, root, suite, workerd } from "./worlds.mjs";
+
+// What the worker under test calls: another worker, with a Durable Object and a Workflow.
+const other = {
+  name: "other",
+  modules: true,
+  compatibilityDate: "2026-04-01",
+  script: `
+    import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
+    export class Counter extends DurableObject {
+      async fetch() {
+        const count = ((await this.ctx.storage.get("count")) ?? 0) + 1;
+        await this.ctx.storage.put("count", count);
+        return new Response(String(count));
+      }
+    }
+    export class Orders extends WorkflowEntrypoint {
+      async run(event, step) {
+        return { twice: await step.do("double", async () => event.payload.n * 2) };
+      }
+    }
+    export default class extends WorkerEntrypoint {
+      async fetch(request) {
+        const url = new URL(request.url);
+        if (url.pathname === "/wait") await new Promise((done) => setTimeout(done, 50));
+        return new Response("other " + url.pathname + url.search);
+      }
+      add(left, right) { return left + right; }
+    }`,
+  durableObjects: { COUNTERS: { className: "Counter", useSQLite: true } },
+  workflows: { ORDERS: { name: "orders", className: "Orders" } },
+};
+const folder = join(root, "tests/conformance/assets");
+/** Stands for a kind that nothing simulates: the worker starts, as it would with the real one. */
+const standIn = () => new Response("a stand-in");
+const everything = {
+  durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" } },
+  workflows: { ORDERS: { name: "orders", className: "Orders", scriptName: "other" } },
+  hyperdrives: { POSTGRES: "postgres://ann:pw@127.0.0.1:5432/shop" },
+  vectorize: { VECTORS: { index_name: "vectors" } },
+  ai: { binding: "AI" },
+  aiSearchNamespaces: { SEARCHES: { namespace: "n" } },
+  aiSearchInstances: { SEARCH: { instance_name: "i" } },
+  agentMemory: { MEMORY: { namespace: "n" } },
+  images: { binding: "IMAGES" },
+  media: { binding: "MEDIA" },
+  stream: { binding: "STREAM" },
+  analyticsEngineDatasets: { EVENTS: { dataset: "events" } },
+  email: { send_email: [{ name: "MAIL", allowed_destination_addresses: ["ann@example.com"] }] },
+  ratelimits: { LIMITER: { namespace_id: "1001", simple: { limit: 2, period: 60 } } },
+  secretsStoreSecrets: { STORED: { store_id: "s", secret_name: "stored" } },
+  versionMetadata: "VERSION",
+  assets: { directory: folder, binding: "ASSETS", routerConfig: { has_user_worker: true, invoke_user_worker_ahead_of_assets: true } },
+  dispatchNamespaces: { TENANTS: { namespace: "tenants" } },
+  mtlsCertificates: { MTLS: { certificate_id: "c" } },
+  pipelines: { PIPELINE: { stream: "p" } },
+  vpcServices: { VPC_SERVICE: { service_id: "v" } },
+  vpcNetworks: { VPC_NETWORK: { network_id: "n" } },
+  workerLoaders: { LOADER: {} },
+  artifacts: { ARTIFACTS: { namespace: "default" } },
+  flagship: { FLAGS: { app_id: "f" } },
+  helloWorld: { HELLO: {} },
+  textBlobBindings: { TERMS: join(folder, "terms.txt") },
+  dataBlobBindings: { LOGO: join(folder, "logo.bin") },
+  serviceBindings: { SERVICE: "other", BROWSER: standIn, ANALYTICS: standIn, K2: standIn, UNSAFE: standIn, FORWARD: standIn, MODULE: standIn },
+};
 
 const world = await workerd("tests/conformance", {
+  ...everything,
   d1Databases: ["DB"],
   kvNamespaces: ["CACHE", "OTHER"],
   r2Buckets: ["STORAGE"],
   queueProducers: { QUEUE: "conformance-queue" },
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
   bindings: { NAME: "bindery", COUNT: 3, RATIO: 0.5, ON: true, TREE: { a: [1, "x", null] }, TOKEN: "open sesame" },
-});
+}, [other]);
+const stored = await world.miniflare.getSecretsStoreSecretAPI("STORED");
+await stored().create("kept");
 
 /** Empties every store, so that each case finds the world as new. */
 async function reset() {

@@ -10,10 +10,15 @@ const require = createRequire(join(process.env.BINDERY_NODE_MODULES, "_"));
 export const { Miniflare } = require("miniflare");
 export const root = resolve(import.meta.dirname, "../..");
 
-/** Starts the Wasm build in `folder` on workerd, with the bindings of `options`, and applies its migrations. */
-export async function workerd(folder, options) {
+/**
+ * Starts the Wasm build in `folder` on workerd, with the bindings of `options`, and applies its migrations. `others`
+ * are workers that it calls.
+ */
+export async function workerd(folder, options, others = []) {
   const build = join(root, folder, "build");
-  const miniflare = new Miniflare({
+  const { handleRuntimeStdio, ...bindings } = options;
+  const worker = {
+    name: "tested",
     modules: true,
     modulesRoot: build,
     scriptPath: join(build, "index.js"),
@@ -22,11 +27,9 @@ export async function workerd(folder, options) {
       { type: "CompiledWasm", include: ["**/*.wasm"] },
     ],
     compatibilityDate: "2026-04-01",
-    host: "127.0.0.1",
-    port: 0,
-    cf: false,
-    ...options,
-  });
+    ...bindings,
+  };
+  const miniflare = new Miniflare({ workers: [worker, ...others], host: "127.0.0.1", port: 0, cf: false, handleRuntimeStdio });
   const base = String(await miniflare.ready).replace(/\/$/, "");
   const migrations = join(root, folder, "migrations");
   const baseline = join(root, folder, "schema.sql");

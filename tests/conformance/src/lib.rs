@@ -3,6 +3,7 @@
 
 pub mod d1;
 pub mod environment;
+pub mod everything;
 pub mod gate;
 pub mod kv;
 pub mod queue;
@@ -74,7 +75,22 @@ macro_rules! each_case {
             queue::limits
             queue::batch
             environment::vars_and_secrets
-            environment::raw_bindings
+            everything::fetchers
+            everything::durable_objects
+            everything::workflows
+            everything::hyperdrives
+            everything::vectors
+            everything::models
+            everything::images
+            everything::data_points
+            everything::emails
+            everything::rate_limits
+            everything::stored_secrets
+            everything::versions
+            everything::records
+            everything::blobs
+            everything::the_rest
+            everything::raw
             gate::every_call_is_told
         }
     };

@@ -27,6 +27,15 @@ pub(super) fn now_milliseconds() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// A time in ISO 8601, in UTC; SQLite knows how.
+pub(super) fn iso(milliseconds: i64) -> String {
+    let seconds = milliseconds as f64 / 1000.0;
+    let sql = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?1, 'unixepoch')";
+    let text = bindery_sqlite::rusqlite::Connection::open_in_memory()
+        .and_then(|connection| connection.query_row(sql, [seconds], |row| row.get(0)));
+    text.unwrap_or_default()
+}
+
 /// The time of so many milliseconds since the Unix epoch.
 pub(super) fn at_milliseconds(milliseconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))

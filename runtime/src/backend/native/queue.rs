@@ -152,7 +152,7 @@ pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
     let mut delivered = 0;
     loop {
         let before = delivered;
-        for consumer in A::Env::BLUEPRINT.consumers {
+        for consumer in env.world().stage().consumers {
             let queues = env.world().queues();
             let count = queues.deliver::<A>(consumer, env, true).await;
             delivered += count.map_err(|failure| Error::new(Service::Queue, consumer.queue, "receive", None, failure))?;

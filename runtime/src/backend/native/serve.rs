@@ -49,8 +49,7 @@ fn run<A: Application>() -> Result<()> {
         )
     })?;
     let folder = std::env::var_os("BINDERY_STATE").map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
-    let blueprint = A::Env::BLUEPRINT;
-    let world = World::open(Some(&folder), &blueprint)?;
+    let world = World::open(Some(&folder), &A::Env::BLUEPRINT)?;
     match std::env::var("BINDERY_LOG").as_deref() {
         Ok("off") => {}
         Ok("json") => world.observe(observe::json()),
@@ -61,6 +60,7 @@ fn run<A: Application>() -> Result<()> {
         }
     }
     let env = A::Env::connect(&world)?;
+    let stage = *world.stage();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed("the runtime cannot start".to_owned(), error))?;
     runtime.block_on(async {
@@ -71,7 +71,7 @@ fn run<A: Application>() -> Result<()> {
             )
         })?;
         let bound = listener.local_addr().map_err(|error| failed("the address is unknown".to_owned(), error))?;
-        for consumer in blueprint.consumers {
+        for consumer in world.stage().consumers {
             let (world, env) = (world.clone(), env.clone());
             tokio::spawn(async move {
                 loop {
@@ -87,7 +87,7 @@ fn run<A: Application>() -> Result<()> {
             });
         }
         let router = Router::new().fallback(move |request: Request| answer::<A>(request, env.clone()));
-        log_line(&format!("{} listens on http://{bound}, its state is in {}", blueprint.worker, folder.display()));
+        log_line(&format!("{} listens on http://{bound}, its state is in {}", stage.worker, folder.display()));
         axum::serve(listener, router).await.map_err(|error| failed("the server stopped".to_owned(), error))
     })
 }

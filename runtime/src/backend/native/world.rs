@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use bindery_sqlite::{Database, migrations};
 
-use crate::app::{Blueprint, Resource};
+use crate::app::{Blueprint, Resource, Stage};
 use crate::error::{Error, Kind, Result};
 use crate::observe::{Observer, Observers};
 use crate::vars::RawVar;
 
+use super::other::Made;
 use super::queue::Queues;
-use super::{D1, Kv, Queue, R2, Raw};
+use super::{D1, Kv, Other, Queue, R2};
 
 /// The native backend of one process, or of one test.
 #[derive(Clone)]
@@ -29,6 +30,7 @@ impl fmt::Debug for World {
 }
 
 struct Inner {
+    stage: Stage,
     handles: BTreeMap<&'static str, Handle>,
     queues: Queues,
     observers: Arc<Observers>,
@@ -41,7 +43,7 @@ enum Handle {
     D1(D1),
     R2(R2),
     Queue(Queue),
-    Raw(Raw),
+    Other(Other),
 }
 
 type Opened<T> = std::result::Result<T, Box<dyn StdError + Send + Sync>>;
@@ -50,6 +52,7 @@ impl World {
     /// Opens the state in `folder`, or a fresh one in memory, and applies the migrations that are
     /// not applied yet.
     pub(crate) fn open(folder: Option<&Path>, blueprint: &Blueprint) -> Result<Self> {
+        let stage = stage(blueprint)?;
         let misconfigured = |what: &str, error: Box<dyn StdError + Send + Sync>| {
             Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"))
         };
@@ -65,7 +68,8 @@ impl World {
         let mut databases: BTreeMap<&str, D1> = BTreeMap::new();
         let mut buckets: BTreeMap<&str, R2> = BTreeMap::new();
         let mut handles = BTreeMap::new();
-        for (binding, resource) in blueprint.resources {
+        let given = dev_vars(stage.environment).map_err(|error| misconfigured("`.dev.vars` cannot be read", error))?;
+        for (binding, resource) in stage.resources {
             let handle = match resource {
                 Resource::Kv => {
                     place("kv", &format!("{binding}.sqlite")).and_then(|path| Ok(Handle::Kv(Kv::open(path.as_deref())?)))
@@ -80,7 +84,11 @@ impl World {
                     .and_then(|folder| R2::open(folder.as_deref()))
                     .map(|opened| Handle::R2(buckets.entry(bucket).or_insert(opened).clone())),
                 Resource::Queue { queue } => Ok(Handle::Queue(queues.queue(queue))),
-                Resource::Raw { title } => Ok(Handle::Raw(Raw { binding, title })),
+                Resource::Other { key, title, settings, file } => {
+                    let given = |name: &str| std::env::var(name).ok().or_else(|| given.get(name).cloned());
+                    let folder = folder.map(|folder| folder.join(key));
+                    Ok(Handle::Other(Other::new(Made { binding, title, key, settings, file, folder, given: &given })))
+                }
             };
             handles.insert(*binding, handle.map_err(|error| misconfigured(&format!("`{binding}` cannot be opened"), error))?);
         }
@@ -92,9 +100,8 @@ impl World {
             };
             ((*name).to_owned(), raw)
         };
-        let vars = blueprint.vars.iter().map(parse).collect();
-        let given = dev_vars().map_err(|error| misconfigured("`.dev.vars` cannot be read", error))?;
-        Ok(Self(Arc::new(Inner { handles, queues, observers: Arc::default(), vars, given })))
+        let vars = stage.vars.iter().map(parse).collect();
+        Ok(Self(Arc::new(Inner { stage, handles, queues, observers: Arc::default(), vars, given })))
     }
 
     pub(crate) fn observers(&self) -> Arc<Observers> {
@@ -138,11 +145,22 @@ impl World {
         }
     }
 
-    pub(crate) fn raw(&self, binding: &str) -> std::result::Result<Raw, String> {
+    /// The kind is what the manifest says: here nothing else can be bound.
+    pub(crate) fn other(&self, binding: &str, _what: &str, _mark: &str) -> std::result::Result<Other, String> {
         match self.0.handles.get(binding) {
-            Some(Handle::Raw(raw)) => Ok(raw.clone()),
+            Some(Handle::Other(other)) => Ok(other.clone()),
             _ => Err(missing(binding)),
         }
+    }
+
+    /// Whether the environment that runs binds it.
+    pub(crate) fn has(&self, binding: &str) -> bool {
+        self.0.handles.contains_key(binding)
+    }
+
+    /// The environment that runs.
+    pub(super) fn stage(&self) -> &Stage {
+        &self.0.stage
     }
 
     /// The process's environment wins over `.dev.vars`, and that over the manifest.
@@ -153,6 +171,19 @@ impl World {
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().or_else(|| self.0.given.get(name).cloned())
     }
+}
+
+/// The environment that `CLOUDFLARE_ENV` names, as for wrangler; else the top level.
+fn stage(blueprint: &Blueprint) -> Result<Stage> {
+    let wanted = std::env::var("CLOUDFLARE_ENV").unwrap_or_default();
+    let only = |stages: &'static [Stage]| stages.first().filter(|_| wanted.is_empty());
+    let found = blueprint.stages.iter().find(|stage| stage.environment == wanted).or_else(|| only(blueprint.stages));
+    found.copied().ok_or_else(|| {
+        let names: Vec<&str> = blueprint.stages.iter().map(|stage| stage.environment).filter(|name| !name.is_empty()).collect();
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let message = format!("CLOUDFLARE_ENV is `{wanted}`, and the manifest's environments are: {known}");
+        Error::worker("start", Kind::Misconfigured, message)
+    })
 }
 
 fn missing(binding: &str) -> String {
@@ -191,12 +222,31 @@ pub(super) fn project_folder() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-fn dev_vars() -> Opened<BTreeMap<String, String>> {
-    let path = project_folder().join(".dev.vars");
-    if !path.exists() {
-        return Ok(BTreeMap::new());
+/// The values of `.dev.vars.<environment>` or `.dev.vars`, the first that is there; else of `.env` and its kin, the
+/// later over the earlier. As wrangler has it.
+///
+/// <https://developers.cloudflare.com/workers/configuration/secrets/#local-development-with-secrets>
+fn dev_vars(environment: &str) -> Opened<BTreeMap<String, String>> {
+    let folder = project_folder();
+    let first = [format!(".dev.vars.{environment}"), ".dev.vars".to_owned()];
+    let first = first.into_iter().filter(|name| !name.ends_with('.')).map(|name| folder.join(name)).find(|path| path.exists());
+    let paths = match first {
+        Some(path) => vec![path],
+        None => {
+            let mut names = vec![".env".to_owned(), ".env.local".to_owned()];
+            if !environment.is_empty() {
+                names.extend([format!(".env.{environment}"), format!(".env.{environment}.local")]);
+            }
+            names.into_iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect()
+        }
+    };
+    let mut values = BTreeMap::new();
+    for path in paths {
+        // The error of a line would quote it, and it may be a secret.
+        for item in dotenvy::from_path_iter(&path).map_err(|_| "it cannot be opened")? {
+            let (name, value) = item.map_err(|_| "a line of it is not `NAME=value`")?;
+            values.insert(name, value);
+        }
     }
-    // The error of a line would quote it, and it may be a secret.
-    let items = dotenvy::from_path_iter(&path).map_err(|_| "it cannot be opened")?;
-    items.map(|item| item.map_err(|_| "a line of it is not `NAME=value`".into())).collect()
+    Ok(values)
 }

@@ -50,7 +50,8 @@ pub(super) fn call(object: &JsValue, name: &str, arguments: &[JsValue]) -> Resul
         ));
     };
     let arguments: Array = arguments.iter().collect();
-    method.apply(object, &arguments).map_err(|error| failure(&error))
+    // Not `method.apply`: a method over RPC has properties of its own, and would call one of that name.
+    Reflect::apply(method, object, &arguments).map_err(|error| failure(&error))
 }
 
 /// Calls `object.name(...arguments)` and waits for what it promises.

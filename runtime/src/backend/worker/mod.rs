@@ -8,16 +8,16 @@ mod d1;
 mod entry;
 mod js;
 mod kv;
+mod other;
 mod queue;
 mod r2;
-mod raw;
 mod world;
 
 pub(crate) use clock::{Stopwatch, log_line};
 pub(crate) use d1::D1;
 pub use entry::{fetch, no_durable_object, queue};
 pub(crate) use kv::Kv;
+pub(crate) use other::Other;
 pub(crate) use queue::Queue;
 pub(crate) use r2::R2;
-pub(crate) use raw::Raw;
 pub use world::World;

@@ -8,7 +8,7 @@ use crate::observe::{Observer, Observers};
 use crate::vars::RawVar;
 
 use super::js::{Handle, get, stringify};
-use super::{D1, Kv, Queue, R2, Raw};
+use super::{D1, Kv, Other, Queue, R2};
 
 /// The bindings of one request.
 #[derive(Debug, Clone)]
@@ -65,10 +65,23 @@ impl World {
         self.binding(binding, "sendBatch", "a queue").map(Queue)
     }
 
-    pub(crate) fn raw(&self, binding: &str) -> Result<Raw, String> {
+    /// A binding that has the property of its kind, if its kind has one.
+    pub(crate) fn other(&self, binding: &str, what: &str, mark: &str) -> Result<Other, String> {
         let value = get(self.0.value(), binding);
-        // A kind that the local platform does not simulate may be absent; calling it says so.
-        Ok(Raw(Handle::new(value)))
+        if value.is_undefined() || value.is_null() {
+            return Err(format!("the binding {binding} is missing"));
+        }
+        if mark.is_empty() || !get(&value, mark).is_undefined() {
+            Ok(Other(Handle::new(value)))
+        } else {
+            Err(format!("the binding {binding} is not {what}"))
+        }
+    }
+
+    /// Whether the platform gives something of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let value = get(self.0.value(), name);
+        !value.is_undefined() && !value.is_null()
     }
 
     pub(crate) fn var(&self, name: &str) -> Option<RawVar> {

@@ -1,5 +1,7 @@
 //! What connects a user's handlers and environment with a backend. Implemented by generated code.
 
+mod others;
+
 use std::future::Future;
 
 use serde::de::DeserializeOwned;
@@ -9,8 +11,8 @@ use crate::error::{Error, Kind, Result, Service};
 use crate::http::{Request, Response};
 use crate::observe::Gate;
 use crate::queue::{Batch, RawBatch, Verdict};
-use crate::vars::{FromVar, Secret};
-use crate::{d1, kv, queue, r2, raw};
+use crate::vars::Secret;
+use crate::{d1, kv, queue, r2};
 
 /// An environment that was generated from a manifest.
 pub trait Environment: Clone + Send + Sync + 'static {
@@ -36,9 +38,18 @@ pub trait Application: Send + Sync + 'static {
     fn queue(batch: &mut RawBatch, env: Self::Env) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// What the manifest says, as far as a backend needs it.
+/// What the manifest says, as far as the native backend needs it. On Workers the platform knows all of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Blueprint {
+    /// Its environments, the top level first.
+    pub stages: &'static [Stage],
+}
+
+/// An environment of the manifest.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage {
+    /// Its name; empty for the top level.
+    pub environment: &'static str,
     /// The worker's name.
     pub worker: &'static str,
     /// The bindings.
@@ -75,10 +86,16 @@ pub enum Resource {
         /// Its name.
         queue: &'static str,
     },
-    /// A kind that is not served yet.
-    Raw {
+    /// Any other kind.
+    Other {
+        /// The key of the manifest.
+        key: &'static str,
         /// What Cloudflare calls it.
         title: &'static str,
+        /// What it is bound to: key and value.
+        settings: &'static [(&'static str, &'static str)],
+        /// For a blob, what is in it.
+        file: &'static [u8],
     },
 }
 
@@ -152,17 +169,30 @@ impl<'w> Connector<'w> {
         self.open(Service::Queue, binding, self.world.queue(binding), queue::Queue::new)
     }
 
+    /// What only some environments bind.
     #[doc(hidden)]
-    pub fn raw(&mut self, binding: &'static str) -> Result<raw::Raw> {
-        self.open(Service::Raw, binding, self.world.raw(binding), raw::Raw::new)
+    pub fn optional<T>(&mut self, binding: &'static str, open: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+        if self.world.has(binding) { open(self).map(Some) } else { Ok(None) }
+    }
+
+    /// A variable; `what` says what it is in errors.
+    #[doc(hidden)]
+    pub fn var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Result<T> {
+        match self.optional_var(name, what)? {
+            Some(value) => Ok(value),
+            None => Err(self.problem(format!("the variable {name} is missing"))),
+        }
     }
 
     #[doc(hidden)]
-    pub fn var<T: FromVar>(&mut self, name: &'static str) -> Result<T> {
-        match self.world.var(name) {
-            None => Err(self.problem(format!("the variable {name} is missing"))),
-            Some(value) => value.read().ok_or_else(|| self.problem(format!("the variable {name} is not {}", T::WHAT))),
-        }
+    pub fn optional_var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Result<Option<T>> {
+        let Some(value) = self.world.var(name) else { return Ok(None) };
+        value.read().map(Some).ok_or_else(|| self.problem(format!("the variable {name} is not {what}")))
+    }
+
+    #[doc(hidden)]
+    pub fn optional_secret(&mut self, name: &'static str) -> Result<Option<Secret>> {
+        Ok(self.world.secret(name).map(Secret::new))
     }
 
     #[doc(hidden)]

@@ -1,0 +1,42 @@
+//! Files that are bound by name.
+//!
+//! <https://developers.cloudflare.com/workers/wrangler/configuration/>
+
+use crate::backend;
+use crate::observe::Gate;
+
+/// A text file that is a part of the worker.
+#[derive(Debug, Clone)]
+pub struct TextBlob {
+    backend: backend::Other,
+}
+
+impl TextBlob {
+    pub(crate) fn new(_: Gate, backend: backend::Other) -> Self {
+        Self { backend }
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.backend.bytes()).into_owned()
+    }
+}
+
+/// A file of bytes that is a part of the worker.
+#[derive(Debug, Clone)]
+pub struct DataBlob {
+    backend: backend::Other,
+}
+
+impl DataBlob {
+    pub(crate) fn new(_: Gate, backend: backend::Other) -> Self {
+        Self { backend }
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.backend.bytes()
+    }
+}

@@ -1,0 +1,61 @@
+//! Emails that a worker sends.
+//!
+//! <https://developers.cloudflare.com/email-routing/email-workers/send-email-workers/>
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::backend;
+use crate::error::{Failure, Kind, Result};
+use crate::observe::{Gate, Measures};
+use crate::raw::encode;
+
+/// Sends emails. Natively they are lines of JSON in the state's folder.
+#[derive(Debug, Clone)]
+pub struct SendEmail {
+    gate: Gate,
+    backend: backend::Other,
+}
+
+/// An email.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Email {
+    /// Who sends it: an address of a domain that routes emails with Cloudflare.
+    pub from: String,
+    /// Who gets it.
+    pub to: Vec<String>,
+    /// Its subject.
+    pub subject: String,
+    /// Its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Its text as HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+}
+
+impl SendEmail {
+    pub(crate) fn new(gate: Gate, backend: backend::Other) -> Self {
+        Self { gate, backend }
+    }
+
+    /// Sends an email; it has a text, or HTML, or both.
+    ///
+    /// # Errors
+    /// `InvalidArgument` without either, or without an address; `Denied` natively for an address that the manifest
+    /// does not allow; on Workers, whatever the platform throws.
+    pub async fn send(&self, email: &Email) -> Result<()> {
+        let work = async {
+            if email.text.is_none() && email.html.is_none() {
+                return Err(Failure::new(Kind::InvalidArgument, "an email has a `text` or `html`"));
+            }
+            if email.to.is_empty() || email.from.is_empty() {
+                return Err(Failure::new(Kind::InvalidArgument, "an email has a `from` and at least one `to`"));
+            }
+            let answer: Value = self.backend.call("send", &[encode(email)?]).await?;
+            drop(answer);
+            Ok(((), Measures { count: Some(email.to.len() as u64), ..Measures::default() }))
+        };
+        self.gate.pass("send", None, work).await
+    }
+}

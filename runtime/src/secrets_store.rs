@@ -1,0 +1,34 @@
+//! Secrets of an account's Secrets Store.
+//!
+//! <https://developers.cloudflare.com/secrets-store/>
+
+use crate::backend;
+use crate::error::{Failure, Kind, Result};
+use crate::observe::{Gate, Measures};
+use crate::vars::Secret;
+
+/// A secret that the account keeps. Natively it is the environment's variable of the binding's name, or `.dev.vars`'s.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    gate: Gate,
+    backend: backend::Other,
+}
+
+impl StoredSecret {
+    pub(crate) fn new(gate: Gate, backend: backend::Other) -> Self {
+        Self { gate, backend }
+    }
+
+    /// The secret.
+    ///
+    /// # Errors
+    /// `NotFound` natively when neither has it. On Workers, whatever the store throws.
+    pub async fn get(&self) -> Result<Secret> {
+        let work = async {
+            let value = self.backend.call("get", &[]).await?;
+            let text = value.as_str().ok_or_else(|| Failure::new(Kind::Decode, "the secret is no text"))?;
+            Ok((Secret::new(text.to_owned()), Measures::default()))
+        };
+        self.gate.pass("get", None, work).await
+    }
+}

@@ -1,0 +1,247 @@
+//! One binding of every kind: what the world at hand can do works, and what it cannot fails with a clear error.
+
+use bindery::analytics_engine::DataPoint;
+use bindery::dispatch::DispatchLimits;
+use bindery::email::Email;
+use bindery::vectorize::{QueryOptions, Vector};
+use bindery::{Body, Kind, Request, Service};
+use serde_json::{Value, json};
+
+use crate::{Env, Outcome, same};
+
+/// Natively these kinds have no stand-in.
+const IS_NATIVE: bool = cfg!(not(target_arch = "wasm32"));
+
+fn request(uri: &str) -> Result<Request, axum::http::Error> {
+    axum::http::Request::builder().uri(uri).body(Body::empty())
+}
+
+async fn text(response: bindery::Response) -> Result<String, axum::Error> {
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What a world cannot do names the binding and says what to do.
+fn unsupported<T>(outcome: bindery::Result<T>, binding: &str) -> Outcome {
+    let error = outcome.err().ok_or("it works, natively")?;
+    same!(error.kind(), Kind::Unsupported);
+    same!(error.binding(), binding);
+    same!(error.message().contains(binding) && error.message().contains("wrangler dev"), true);
+    Ok(())
+}
+
+/// Another worker and static assets answer requests.
+pub async fn fetchers(env: Env) -> Outcome {
+    let outcome = env.service.fetch(request("/hello?to=ann")?).await;
+    if IS_NATIVE {
+        unsupported(outcome, "SERVICE")?;
+        return unsupported(env.assets.fetch(request("/terms.txt")?).await, "ASSETS");
+    }
+    same!(text(outcome?).await?, "other /hello?to=ann");
+    same!(env.service.call("add", &[json!(2), json!(3)]).await?, json!(5));
+    let response = env.assets.get("/terms.txt").await?;
+    same!(response.status(), 200);
+    same!(text(response).await?, "the terms\n");
+    Ok(())
+}
+
+/// The object of a name is one object.
+pub async fn durable_objects(env: Env) -> Outcome {
+    if IS_NATIVE {
+        return unsupported(env.counters.by_name("a").await, "COUNTERS");
+    }
+    let counter = env.counters.by_name("a").await?;
+    let first: u64 = text(counter.fetch(request("/")?).await?).await?.parse()?;
+    let again = env.counters.by_name("a").await?;
+    same!(text(again.fetch(request("/")?).await?).await?, (first + 1).to_string());
+    let id = env.counters.new_id().await?;
+    same!(id.len(), 64);
+    same!(text(env.counters.by_id(&id).await?.fetch(request("/")?).await?).await?, "1");
+    Ok(())
+}
+
+/// A Workflow is started, and gives what it gives.
+pub async fn workflows(env: Env) -> Outcome {
+    same!(env.orders.create(Some("no good id"), &()).await.err().map(|error| error.kind()), Some(Kind::InvalidArgument));
+    let large = "x".repeat(1024 * 1024);
+    same!(env.orders.create(None, &large).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    if IS_NATIVE {
+        return unsupported(env.orders.create(None, &json!({ "n": 2 })).await, "ORDERS");
+    }
+    let id = bindery::random_id()?;
+    let instance = env.orders.create(Some(&id), &json!({ "n": 2 })).await?;
+    same!(instance.id(), id);
+    for _ in 0..200 {
+        let status = env.orders.get(&id).await?.status().await?;
+        if status.status == "complete" {
+            same!(status.output, Some(json!({ "twice": 4 })));
+            return Ok(());
+        }
+        same!(status.status == "errored", false);
+        // Time passes on workerd with a request.
+        env.service.fetch(request("/wait")?).await?;
+    }
+    Err("the Workflow never ends".into())
+}
+
+/// The connection string of a Hyperdrive has its parts.
+pub async fn hyperdrives(env: Env) -> Outcome {
+    let connection = env.postgres.connection_string()?;
+    same!(connection.expose().starts_with("postgres"), true);
+    same!(format!("{connection:?}"), "Secret(..)");
+    same!(env.postgres.user()?, "ann");
+    same!(env.postgres.password()?.expose(), "pw");
+    same!(env.postgres.database()?, "shop");
+    same!(env.postgres.port()? > 0, true);
+    same!(env.postgres.host()?.is_empty(), false);
+    Ok(())
+}
+
+/// Limits of vectors are kept before a call; nothing here searches.
+pub async fn vectors(env: Env) -> Outcome {
+    let options = QueryOptions { top_k: Some(101), ..QueryOptions::default() };
+    same!(env.vectors.query(&[1.0], &options).await.err().map(|error| error.kind()), Some(Kind::InvalidArgument));
+    same!(env.vectors.query(&[0.5; 1537], &QueryOptions::default()).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    let long = Vector { id: "x".repeat(65), values: vec![1.0], ..Vector::default() };
+    same!(env.vectors.upsert(&[long]).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    let outcome = env.vectors.describe().await;
+    if IS_NATIVE {
+        return unsupported(outcome, "VECTORS");
+    }
+    same!(outcome.is_err(), true);
+    Ok(())
+}
+
+/// A model fails with a clear error, natively and where it is not simulated.
+pub async fn models(env: Env) -> Outcome {
+    let outcome = env.ai.run::<Value>("model", &json!({ "prompt": "hi" })).await;
+    let error = outcome.err().ok_or("nothing answers")?;
+    same!(error.service(), Service::Ai);
+    same!(error.binding(), "AI");
+    same!(matches!(error.kind(), Kind::Unsupported | Kind::Internal), true);
+    Ok(())
+}
+
+/// A PNG of one pixel.
+const PIXEL: &[u8] = include_bytes!("../assets/pixel.png");
+
+/// An image is looked at, and made larger.
+pub async fn images(env: Env) -> Outcome {
+    let info = env.images.info(PIXEL).await;
+    if IS_NATIVE {
+        return unsupported(info, "IMAGES");
+    }
+    let info = info?;
+    same!((info.format.as_str(), info.width, info.height), ("image/png", Some(1), Some(1)));
+    let larger = env.images.transform(PIXEL, &[json!({ "width": 8, "height": 8, "fit": "pad" })], "image/png").await?;
+    let info = env.images.info(&larger).await?;
+    same!((info.width, info.height), (Some(8), Some(8)));
+    Ok(())
+}
+
+/// A data point is taken; one over a limit is not sent.
+pub async fn data_points(env: Env) -> Outcome {
+    let point = DataPoint { blobs: vec!["a".to_owned()], doubles: vec![1.5], indexes: vec!["i".to_owned()] };
+    env.events.write(&point).await?;
+    let many = DataPoint { doubles: vec![0.0; 21], ..DataPoint::default() };
+    same!(env.events.write(&many).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    Ok(())
+}
+
+/// An email is sent to who is allowed, and to nobody else.
+pub async fn emails(env: Env) -> Outcome {
+    let email = |to: &str| Email {
+        from: "shop@example.com".to_owned(),
+        to: vec![to.to_owned()],
+        subject: "hello".to_owned(),
+        text: Some("hi".to_owned()),
+        html: None,
+    };
+    env.mail.send(&email("ann@example.com")).await?;
+    same!(env.mail.send(&email("eve@example.com")).await.is_err(), true);
+    let empty = Email { text: None, ..email("ann@example.com") };
+    same!(env.mail.send(&empty).await.err().map(|error| error.kind()), Some(Kind::InvalidArgument));
+    Ok(())
+}
+
+/// Two a minute, for each key.
+pub async fn rate_limits(env: Env) -> Outcome {
+    let key = bindery::random_id()?;
+    same!(env.limiter.limit(&key).await?, true);
+    same!(env.limiter.limit(&key).await?, true);
+    same!(env.limiter.limit(&key).await?, false);
+    same!(env.limiter.limit(&bindery::random_id()?).await?, true);
+    Ok(())
+}
+
+/// A stored secret is read and does not print.
+pub async fn stored_secrets(env: Env) -> Outcome {
+    let secret = env.stored.get().await?;
+    same!(secret.expose(), "kept");
+    same!(format!("{secret:?}"), "Secret(..)");
+    Ok(())
+}
+
+/// The version is known.
+pub async fn versions(env: Env) -> Outcome {
+    same!(env.version.id().len(), 36);
+    same!(env.version.timestamp().contains('T'), true);
+    same!(env.version.tag(), "");
+    Ok(())
+}
+
+/// Records are taken.
+pub async fn records(env: Env) -> Outcome {
+    env.pipeline.send(&[json!({ "n": 1 }), json!({ "n": 2 })]).await?;
+    let large = json!({ "text": "x".repeat(1_000_001) });
+    same!(env.pipeline.send(&[large]).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    Ok(())
+}
+
+/// Files that are bound are there.
+pub async fn blobs(env: Env) -> Outcome {
+    same!(env.terms.text(), "the terms\n");
+    same!(env.logo.bytes(), [0, 159, 146, 150]);
+    Ok(())
+}
+
+/// Kinds that nothing simulates fail with a clear error; on workerd the harness binds something in their place.
+pub async fn the_rest(env: Env) -> Outcome {
+    if !IS_NATIVE {
+        return Ok(());
+    }
+    unsupported(env.tenants.get("t", &json!({}), DispatchLimits::default()).await, "TENANTS")?;
+    unsupported(env.browser.fetch(request("/")?).await, "BROWSER")?;
+    unsupported(env.mtls.fetch(request("/")?).await, "MTLS")?;
+    unsupported(env.vpc_service.fetch(request("/")?).await, "VPC_SERVICE")?;
+    unsupported(env.vpc_network.fetch(request("/")?).await, "VPC_NETWORK")?;
+    for (outcome, binding) in [
+        (env.searches.call("list", &[]).await, "SEARCHES"),
+        (env.search.call("search", &[]).await, "SEARCH"),
+        (env.memory.call("list", &[]).await, "MEMORY"),
+        (env.media.call("input", &[]).await, "MEDIA"),
+        (env.stream.call("videos", &[]).await, "STREAM"),
+        (env.analytics.call("query", &[]).await, "ANALYTICS"),
+        (env.loader.call("get", &[]).await, "LOADER"),
+        (env.artifacts.call("list", &[]).await, "ARTIFACTS"),
+        (env.flags.call("get", &[]).await, "FLAGS"),
+        (env.hello.call("get", &[]).await, "HELLO"),
+        (env.r#unsafe.call("get", &[]).await, "UNSAFE"),
+        (env.forward.call("get", &[]).await, "FORWARD"),
+        (env.module.call("get", &[]).await, "MODULE"),
+    ] {
+        unsupported(outcome, binding)?;
+    }
+    env.k2.send(&[json!({ "content": "x" })]).await?;
+    Ok(())
+}
+
+/// Kinds without types of their own that workerd simulates answer a call by its name.
+pub async fn raw(env: Env) -> Outcome {
+    if IS_NATIVE {
+        return unsupported(env.hello.call("set", &[json!("hi")]).await, "HELLO");
+    }
+    env.hello.call("set", &[json!("hi")]).await?;
+    same!(env.hello.call("get", &[]).await?["value"], "hi");
+    Ok(())
+}
