@@ -29,7 +29,7 @@ pub fn compile(errors: &mut Errors, sources: &mut Sources, path: &Path, environm
     let file = model::load_manifest(errors, sources, path)?;
     let mut manifest = manifest::parse(errors, sources, file, environment)?;
     model::infer_secrets(errors, sources, path, &mut manifest, environment);
-    let inputs = model::load_databases(errors, sources, path, &manifest);
+    let inputs = model::load_databases(errors, sources, path, &mut manifest);
     let databases = model::analyse(errors, sources, &manifest, inputs);
     Some(model::lower(errors, manifest, databases))
 }

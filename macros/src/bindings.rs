@@ -11,15 +11,23 @@ use crate::project;
 
 struct Arguments {
     manifest: Option<LitStr>,
+    environment: Option<LitStr>,
     krate: TokenStream,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut arguments = Self { manifest: None, krate: quote!(::bindery) };
+        let mut arguments = Self { manifest: None, environment: None, krate: quote!(::bindery) };
         while !input.is_empty() {
             if input.peek(LitStr) {
                 arguments.manifest = Some(input.parse()?);
+            } else if input.peek(syn::Ident) {
+                let name: syn::Ident = input.parse()?;
+                if name != "environment" {
+                    return Err(syn::Error::new(name.span(), "an argument is a path, `environment = \"...\"` or `crate = path`"));
+                }
+                input.parse::<Token![=]>()?;
+                arguments.environment = Some(input.parse()?);
             } else {
                 input.parse::<Token![crate]>()?;
                 input.parse::<Token![=]>()?;
@@ -44,7 +52,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
         let help = "write `pub struct Env;`: its fields come from the manifest";
         return Err(project::error(item.ident.span(), code::ATTRIBUTE, "`bindings` stands on a unit struct", help));
     }
-    let loaded = match project::load(Span::call_site(), arguments.manifest.as_ref()) {
+    let loaded = match project::load(Span::call_site(), arguments.manifest.as_ref(), arguments.environment.as_ref()) {
         Ok(loaded) => loaded,
         Err(error) => {
             let nothing = emit::nothing(&arguments.krate, &item.vis.into_token_stream(), &item.ident);

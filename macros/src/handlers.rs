@@ -75,7 +75,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
-    let errors = match project::load(Span::call_site(), None) {
+    let errors = match project::load(Span::call_site(), None, None) {
         Ok(loaded) => match &loaded.project {
             Some(project) => {
                 let mut errors = Errors::default();

@@ -98,7 +98,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
     let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
     // A manifest that is absent or not understood is told of where the environment is declared.
-    let Ok(loaded) = project::load(span, None) else { return Ok(()) };
+    let Ok(loaded) = project::load(span, None, None) else { return Ok(()) };
     let Some(project) = &loaded.project else { return Ok(()) };
     let found = project.bindings.iter().find(|bound| bound.name.source == name);
     if let Some(bound) = found {

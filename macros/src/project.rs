@@ -21,16 +21,24 @@ pub(crate) struct Loaded {
     pub(crate) manifest: PathBuf,
 }
 
+/// A manifest, and one environment of it or all.
+type Asked = (PathBuf, Option<String>);
+
 /// A file's time and length: what tells that it was edited.
 type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
 thread_local! {
     /// rust-analyzer keeps this process for long, and one crate calls many macros.
-    static COMPILED: RefCell<HashMap<PathBuf, (Stamp, Rc<Loaded>)>> = RefCell::new(HashMap::new());
+    static COMPILED: RefCell<HashMap<Asked, (Stamp, Rc<Loaded>)>> = RefCell::new(HashMap::new());
 }
 
 /// The project around `span`, or the one of a manifest that is named relative to its file.
-pub(crate) fn load(span: Span, named: Option<&syn::LitStr>) -> Result<Rc<Loaded>, TokenStream> {
+pub(crate) fn load(
+    span: Span,
+    named: Option<&syn::LitStr>,
+    environment: Option<&syn::LitStr>,
+) -> Result<Rc<Loaded>, TokenStream> {
+    let environment = environment.map(syn::LitStr::value);
     let folder = folder(span);
     let manifest = match named {
         Some(literal) => folder.join(literal.value()),
@@ -48,7 +56,8 @@ pub(crate) fn load(span: Span, named: Option<&syn::LitStr>) -> Result<Rc<Loaded>
     }
     let manifest = manifest.canonicalize().unwrap_or(manifest);
     COMPILED.with_borrow_mut(|compiled| {
-        if let Some((stamp, loaded)) = compiled.get(&manifest)
+        let asked = (manifest.clone(), environment);
+        if let Some((stamp, loaded)) = compiled.get(&asked)
             && *stamp == stamp_of(loaded)
         {
             return Ok(Rc::clone(loaded));
@@ -58,9 +67,9 @@ pub(crate) fn load(span: Span, named: Option<&syn::LitStr>) -> Result<Rc<Loaded>
         if let Some(folder) = target_folder() {
             sources.keep_in(folder.join("bindery"));
         }
-        let project = compile(&mut errors, &mut sources, &manifest, None);
+        let project = compile(&mut errors, &mut sources, &manifest, asked.1.as_deref());
         let loaded = Rc::new(Loaded { sources, errors, project, manifest: manifest.clone() });
-        compiled.insert(manifest, (stamp_of(&loaded), Rc::clone(&loaded)));
+        compiled.insert(asked, (stamp_of(&loaded), Rc::clone(&loaded)));
         Ok(loaded)
     })
 }

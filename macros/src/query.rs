@@ -63,7 +63,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: Input = syn::parse2(input).map_err(|error| error.to_compile_error())?;
     let span = input.sql.span();
-    let loaded = project::load(span, None).ok();
+    let loaded = project::load(span, None, None).ok();
     let project = loaded.as_ref().and_then(|loaded| loaded.project.as_ref());
     let database = project.and_then(|project| project.database(&input.binding.value()));
     let Some(database) = database.filter(|database| database.whole) else {

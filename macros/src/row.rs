@@ -69,7 +69,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Option<TokenStream>, TokenStream> {
     let span = path.span();
     // A manifest that is absent or not understood is told of where the environment is declared.
-    let Ok(loaded) = project::load(span, None) else { return Ok(None) };
+    let Ok(loaded) = project::load(span, None, None) else { return Ok(None) };
     let Some(project) = &loaded.project else { return Ok(None) };
     let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     let [.., module, row] = segments.as_slice() else {

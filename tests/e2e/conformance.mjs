@@ -75,7 +75,7 @@ const world = await workerd("tests/conformance", {
   r2Buckets: ["STORAGE"],
   queueProducers: { QUEUE: "conformance-queue" },
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
-  bindings: { NAME: "bindery", COUNT: 3, RATIO: 0.5, ON: true, TREE: { a: [1, "x", null] }, TOKEN: "open sesame" },
+  bindings: { NAME: "bindery", COUNT: 3, RATIO: 0.5, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame" },
 }, [other]);
 const stored = await world.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");
@@ -114,7 +114,7 @@ checks["a missing binding and a mistyped one are told at once"] = async () => {
   const poor = await workerd("tests/conformance", {
     d1Databases: ["DB"],
     kvNamespaces: ["CACHE", "STORAGE"],
-    bindings: { NAME: "bindery", COUNT: "three", RATIO: 0.5, ON: true, TREE: null },
+    bindings: { NAME: "bindery", COUNT: "three", RATIO: 0.5, ON: true, TREE: null, LEVEL: "loud", SWITCHES: '{"new_checkout": true, "limit": 2}' },
     handleRuntimeStdio: (stdout, stderr) => { stdout.on("data", (text) => { output += text; }); stderr.on("data", (text) => { output += text; }); },
   });
   let output = "";
@@ -123,7 +123,7 @@ checks["a missing binding and a mistyped one are told at once"] = async () => {
     assert.equal(response.status, 500);
     assert.equal((await response.json()).error.kind, "misconfigured");
     await eventually("the log names all that is wrong", () => output.includes("start"));
-    for (const part of ["the binding STORAGE is not an R2 bucket", "the binding OTHER is missing", "the binding QUEUE is missing", "the variable COUNT is not a whole number", "the secret TOKEN is missing"]) {
+    for (const part of ["the binding STORAGE is not an R2 bucket", "the binding OTHER is missing", "the binding QUEUE is missing", "the variable COUNT is not a whole number", "the variable LEVEL is not a `crate::environment::Level`", "the variable TREE is not an object", "the secret TOKEN is missing"]) {
       assert.ok(output.includes(part), `${part}\n${output}`);
     }
   } finally {

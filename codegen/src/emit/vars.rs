@@ -17,7 +17,8 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
         .iter()
         .map(|(name, var)| {
             let (field, source) = (name.field_ident(), &name.source);
-            let ty = optional(ty(&var.ty, &name.ty, site, &mut structs, "vars::"), var.optional);
+            let own = var.as_type.as_deref().and_then(site.parse);
+            let ty = optional(own.unwrap_or_else(|| ty(&var.ty, &name.ty, site, &mut structs, "vars::")), var.optional);
             let absent = if var.optional { " `None` in environments that have none." } else { "" };
             let docs = format!("The variable `{source}`, as the platform gives it when the worker starts.{absent}");
             quote!(#[doc = #docs] pub #field: #ty,)
@@ -26,7 +27,7 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
     let reads = project.vars.iter().map(|(name, var)| {
         let (field, source) = (name.field_ident(), &name.source);
         let method = if var.optional { quote!(optional_var) } else { quote!(var) };
-        let what = what(&var.ty);
+        let what = var.as_type.as_ref().map_or_else(|| what(&var.ty).to_owned(), |ty| format!("a `{ty}`"));
         quote!(let #field = connector.#method(#source, #what);)
     });
     let build = project.vars.iter().map(|(name, _)| {

@@ -253,6 +253,14 @@ const SECRET_KEYS: [&str; 1] = ["localConnectionString"];
 
 fn others(errors: &mut Errors, holder: &Table<'_>, key: &str, row: &'static Row, layer: &mut Layer) {
     if row.form == Form::Map {
+        if let Some(node) = holder.get(key) {
+            errors.push(
+                Diagnostic::new(code::MANIFEST_FIELD, format!("wrangler refuses to deploy `{key}` with this worker"), node.span)
+                    .label("for workers that are no ES modules, and one of Rust is")
+                    .help("include the file: `include_str!(\"...\")` or `include_bytes!(\"...\")`")
+                    .warning(),
+            );
+        }
         for (name, node) in holder.table(key).iter().flat_map(|table| table.entries) {
             let settings = match &node.value {
                 Value::String(path) => vec![("file".to_owned(), path.clone())],

@@ -6,6 +6,9 @@
 //! [package.metadata.bindery.DB]
 //! schema = "schema.sql"
 //! types = { "users.id" = "crate::UserId", DATETIME = "jiff::civil::DateTime" }
+//!
+//! [package.metadata.bindery.vars]
+//! LOG_LEVEL = "crate::LogLevel"
 //! ```
 
 use crate::report::{Diagnostic, Errors, code, suggestion};
@@ -15,7 +18,7 @@ use super::check::mismatch;
 use super::kind::Kind;
 use super::node::{self, Node};
 use super::table::Table;
-use super::{Manifest, node::Value};
+use super::{Manifest, United, node::Value};
 
 /// What is said of one database.
 #[derive(Debug, Clone, Default)]
@@ -26,14 +29,23 @@ pub struct DatabaseSettings {
     pub types: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
-/// Reads the settings of a `Cargo.toml`, by binding. One without them says nothing.
-pub fn settings(errors: &mut Errors, sources: &Sources, file: FileId, manifest: &Manifest) -> Vec<(String, DatabaseSettings)> {
+/// Reads the settings of a `Cargo.toml`, by binding, and gives variables the types that it names. One without them
+/// says nothing.
+pub fn settings(
+    errors: &mut Errors,
+    sources: &Sources,
+    file: FileId,
+    manifest: &mut Manifest,
+) -> Vec<(String, DatabaseSettings)> {
     // What is wrong with Cargo.toml itself is Cargo's to say.
     let Ok(root) = node::from_toml(file, &sources.file(file).text) else { return Vec::new() };
     let Some(table) = ["package", "metadata", "bindery"].iter().try_fold(&root, |node, key| child(node, key)) else {
         return Vec::new();
     };
     let Some(table) = expect(errors, table, "package.metadata.bindery") else { return Vec::new() };
+    if let Some(vars) = table.get("vars").and_then(|node| expect(errors, node, "vars")) {
+        var_types(errors, &vars, &mut manifest.united);
+    }
     let databases: Vec<&str> = manifest
         .united
         .bindings
@@ -42,7 +54,7 @@ pub fn settings(errors: &mut Errors, sources: &Sources, file: FileId, manifest: 
         .map(|binding| binding.name.value.as_str())
         .collect();
     let mut settings = Vec::new();
-    for (binding, node) in table.entries {
+    for (binding, node) in table.entries.iter().filter(|(key, _)| key.value != "vars") {
         if !databases.contains(&binding.value.as_str()) {
             errors.push(
                 Diagnostic::new(code::UNKNOWN_KEY, format!("the manifest binds no database `{}`", binding.value), binding.span)
@@ -94,15 +106,39 @@ fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
     let mut settings = DatabaseSettings { schema: text(errors, table, "schema"), types: Vec::new() };
     let Some(types) = table.get("types").and_then(|node| expect(errors, node, "types")) else { return settings };
     for (name, _) in types.entries {
-        let Some(ty) = text(errors, &types, &name.value) else { continue };
-        match syn::parse_str::<syn::Type>(&ty.value) {
-            Ok(_) => settings.types.push((name.clone(), ty)),
-            Err(error) => errors.push(
-                Diagnostic::new(code::OVERRIDE, format!("`{}` is not a Rust type: {error}", ty.value), ty.span)
-                    .label("here")
-                    .help("write a type with its whole path, for instance `crate::UserId`"),
-            ),
-        }
+        settings.types.extend(rust_type(errors, &types, name).map(|ty| (name.clone(), ty)));
     }
     settings
+}
+
+/// A Rust type under a key.
+fn rust_type(errors: &mut Errors, table: &Table<'_>, key: &Spanned<String>) -> Option<Spanned<String>> {
+    let ty = text(errors, table, &key.value)?;
+    if let Err(error) = syn::parse_str::<syn::Type>(&ty.value) {
+        errors.push(
+            Diagnostic::new(code::OVERRIDE, format!("`{}` is not a Rust type: {error}", ty.value), ty.span)
+                .label("here")
+                .help("write a type with its whole path, for instance `crate::UserId`"),
+        );
+        return None;
+    }
+    Some(ty)
+}
+
+/// Gives variables the types of the user's own.
+fn var_types(errors: &mut Errors, table: &Table<'_>, united: &mut United) {
+    for (name, _) in table.entries {
+        let Some(ty) = rust_type(errors, table, name) else { continue };
+        match united.vars.iter_mut().find(|var| var.name.value == name.value) {
+            Some(var) => var.as_type = Some(ty.value),
+            None => {
+                let known: Vec<&str> = united.vars.iter().map(|var| var.name.value.as_str()).collect();
+                errors.push(
+                    Diagnostic::new(code::UNKNOWN_KEY, format!("the manifest has no variable `{}`", name.value), name.span)
+                        .label("a key here is named after its variable")
+                        .help(suggestion(&name.value, "variables", &known)),
+                );
+            }
+        }
+    }
 }

@@ -40,6 +40,8 @@ pub struct UnitedVar {
     pub name: Spanned<String>,
     /// The type that holds the values of every environment.
     pub ty: VarType,
+    /// A type of the user's own, which reads itself with serde.
+    pub as_type: Option<String>,
     /// Whether some environment lacks it.
     pub optional: bool,
 }
@@ -86,7 +88,8 @@ pub(super) fn unite(errors: &mut Errors, layers: &[Layer]) -> United {
                 Some(known) => known.ty = std::mem::replace(&mut known.ty, VarType::Json).or(var.ty.clone()),
                 None => {
                     let has = |layer: &Layer| layer.vars.iter().any(|other| other.name.value == var.name.value);
-                    united.vars.push(UnitedVar { name: var.name.clone(), ty: var.ty.clone(), optional: !in_all(&has) });
+                    let (name, ty) = (var.name.clone(), var.ty.clone());
+                    united.vars.push(UnitedVar { name, ty, as_type: None, optional: !in_all(&has) });
                 }
             }
         }

@@ -63,7 +63,12 @@ pub fn infer_secrets(
 }
 
 /// Reads the migrations and queries of every database of the manifest.
-pub fn load_databases(errors: &mut Errors, sources: &mut Sources, path: &Path, manifest: &Manifest) -> BTreeMap<String, Inputs> {
+pub fn load_databases(
+    errors: &mut Errors,
+    sources: &mut Sources,
+    path: &Path,
+    manifest: &mut Manifest,
+) -> BTreeMap<String, Inputs> {
     let root = path.parent().unwrap_or(Path::new("."));
     let mut settings: BTreeMap<String, DatabaseSettings> = sources
         .read_marked(root, "Cargo.toml", "metadata.bindery")

@@ -2,6 +2,16 @@
 
 use crate::{Env, Outcome, same};
 
+/// How much is logged: a type of the worker's own for a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Everything.
+    Debug,
+    /// What goes wrong.
+    Error,
+}
+
 /// Each variable has the type that it has in the manifest; a secret does not print.
 pub async fn vars_and_secrets(env: Env) -> Outcome {
     same!(env.vars.name, "bindery");
@@ -9,6 +19,8 @@ pub async fn vars_and_secrets(env: Env) -> Outcome {
     same!(env.vars.ratio, 0.5);
     same!(env.vars.on, true);
     same!(env.vars.tree.a, [serde_json::json!(1), serde_json::json!("x"), serde_json::Value::Null]);
+    same!(env.vars.level, Level::Debug);
+    same!((env.vars.switches.new_checkout, env.vars.switches.limit), (true, 2));
     same!(env.secrets.token.expose(), "open sesame");
     same!(format!("{:?}", env.secrets), "Secrets { token: Secret(..) }");
     same!(format!("{env:?}").contains("sesame"), false);

@@ -89,13 +89,13 @@ fn stages(folder: &Path) -> Outcome<()> {
     let path = folder.join("wrangler.toml");
     let start = Instant::now();
     let file = model::load_manifest(&mut errors, &mut sources, &path).ok_or("there is no manifest")?;
-    let manifest = manifest::parse(&mut errors, &sources, file, None).ok_or("the manifest is not understood")?;
-    let inputs = model::load_databases(&mut errors, &mut sources, &path, &manifest);
+    let mut manifest = manifest::parse(&mut errors, &sources, file, None).ok_or("the manifest is not understood")?;
+    let inputs = model::load_databases(&mut errors, &mut sources, &path, &mut manifest);
     print("load", start.elapsed());
 
     // The schema alone, then with the queries: what is between the two is theirs.
     let mut read_again = sources.clone();
-    let mut alone = model::load_databases(&mut errors, &mut read_again, &path, &manifest);
+    let mut alone = model::load_databases(&mut errors, &mut read_again, &path, &mut manifest);
     alone.values_mut().for_each(|input| input.queries.clear());
     let start = Clock::start();
     let databases = model::analyse(&mut errors, &read_again, &manifest, alone);
