@@ -1,24 +1,31 @@
 //! `cargo bindery check`
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use bindery_codegen::door::Compiled;
 use bindery_codegen::report::{self, Severity};
-use bindery_codegen::{Errors, Sources, compile};
 use clap::ArgMatches;
 
 use crate::{print, project, wants_json};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let path = project::manifest(matches)?;
-    let mut errors = Errors::default();
-    let mut sources = Sources::default();
-    let project = compile(&mut errors, &mut sources, &path, None);
-    let queries: usize = project
-        .iter()
-        .flat_map(|project| &project.bindings)
-        .filter_map(|bound| bound.database.as_ref())
-        .map(|database| database.methods.len())
-        .sum();
+    let manifests = project::manifests(matches)?;
+    let mut failed = false;
+    for manifest in &manifests {
+        if manifests.len() > 1 && !wants_json(matches) {
+            print(&format!("{}:\n", manifest.display()))?;
+        }
+        failed |= !one(matches, manifest)?;
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Checks one project, and says whether it is good.
+fn one(matches: &ArgMatches, manifest: &Path) -> Result<bool, String> {
+    let Compiled { errors, sources, project, .. } = Compiled::new(manifest, project::environment(matches));
+    let databases = project.iter().flat_map(|project| &project.bindings).filter_map(|bound| bound.database.as_ref());
+    let queries: usize = databases.map(|database| database.methods.len()).sum();
     let sorted = errors.sorted();
     for diagnostic in &sorted {
         if wants_json(matches) {
@@ -33,6 +40,5 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
         let queries = count(queries, "query", "queries");
         print(&format!("{queries}, {}, {}", count(errors.count(), "error", "errors"), count(warnings, "warning", "warnings")))?;
     }
-    let denied = matches.get_flag("deny-warnings") && warnings > 0;
-    Ok(if errors.is_empty() && !denied { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(errors.is_empty() && !(matches.get_flag("deny-warnings") && warnings > 0))
 }

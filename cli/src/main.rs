@@ -2,7 +2,10 @@
 
 mod check;
 mod describe;
+mod docs;
+mod generate;
 mod project;
+mod types;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,6 +23,10 @@ fn main() -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("describe", matches)) => describe::run(matches),
         Some(("check", matches)) => check::run(matches),
+        Some(("docs", matches)) => docs::run(matches),
+        Some(("expand", matches)) => generate::expand(matches),
+        Some(("generate", matches)) => generate::run(matches),
+        Some(("types", matches)) => types::run(matches),
         _ => Ok(ExitCode::from(2)),
     };
     outcome.unwrap_or_else(|message| {
@@ -46,7 +53,29 @@ fn command() -> Command {
                         .long("deny-warnings")
                         .action(ArgAction::SetTrue)
                         .help("End with a failure when there is a warning"),
-                ),
+                )
+                .after_help("Without a manifest at or above this folder, every one below it is checked."),
+        )
+        .subcommand(
+            Command::new("generate")
+                .about("Write `Env` to a file of Rust, formatted: what the macro makes")
+                .arg(output("The file to write, a module of the crate").required(true))
+                .args(project_arguments())
+                .arg(only_check()),
+        )
+        .subcommand(Command::new("expand").about("Print what the macro makes of a project, formatted").args(project_arguments()))
+        .subcommand(
+            Command::new("types")
+                .about("Write a TypeScript `Env` for a project with two languages, as `wrangler types` does")
+                .arg(output("The file to write; standard output when it is not named"))
+                .args(project_arguments())
+                .arg(only_check()),
+        )
+        .subcommand(
+            Command::new("docs")
+                .about("Write a reference of a project: a page of HTML that needs no network, and Markdown")
+                .arg(output("The folder to write to").default_value("target/bindery-docs"))
+                .args(project_arguments()),
         )
         .subcommand(
             Command::new("describe")
@@ -92,13 +121,31 @@ fn command() -> Command {
         )
 }
 
-/// Where a project is.
-fn project_arguments() -> [Arg; 1] {
-    [Arg::new("manifest")
-        .long("manifest")
-        .value_name("PATH")
-        .value_parser(value_parser!(PathBuf))
-        .help("The wrangler file; by default the nearest one at or above the current folder")]
+/// Which project, and which of its environments.
+fn project_arguments() -> [Arg; 2] {
+    [
+        Arg::new("manifest")
+            .long("manifest")
+            .value_name("PATH")
+            .value_parser(value_parser!(PathBuf))
+            .help("The wrangler file; by default the nearest one at or above the current folder"),
+        Arg::new("environment")
+            .long("environment")
+            .short('e')
+            .value_name("NAME")
+            .help("One environment of the manifest, instead of all of them in one"),
+    ]
+}
+
+fn output(help: &'static str) -> Arg {
+    Arg::new("output").value_name("PATH").value_parser(value_parser!(PathBuf)).help(help)
+}
+
+fn only_check() -> Arg {
+    Arg::new("check")
+        .long("check")
+        .action(ArgAction::SetTrue)
+        .help("Write nothing, and end with a failure when the file is not what would be written")
 }
 
 fn format() -> Arg {

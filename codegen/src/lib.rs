@@ -13,9 +13,11 @@ pub mod schema;
 pub mod sql;
 pub mod model;
 pub mod emit;
+pub mod door;
 
 use std::path::Path;
 
+pub use door::build;
 pub use report::{Diagnostic, Errors};
 pub use source::Sources;
 

@@ -174,6 +174,16 @@ pub fn sql_files(folder: &Path) -> Vec<String> {
     found
 }
 
+/// `path` as seen from a folder, with `/`.
+#[must_use]
+pub fn relative(folder: &Path, path: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let common = folder.components().zip(path.components()).take_while(|(left, right)| left == right).count();
+    let up = folder.components().skip(common).map(|_| "..".to_owned());
+    let down = path.components().skip(common).map(|component| component.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
 /// The names of the folders in `folder`, sorted.
 #[must_use]
 pub fn folders(folder: &Path) -> Vec<String> {

@@ -93,11 +93,7 @@ fn stamp_of(loaded: &Loaded) -> Stamp {
     let root = loaded.manifest.parent().unwrap_or(Path::new("."));
     let mut paths: Vec<PathBuf> = loaded.sources.files().map(|file| file.path.clone()).collect();
     let mut folders = vec!["queries".to_owned()];
-    for bound in loaded.project.iter().flat_map(|project| &project.bindings) {
-        if let bindery_codegen::manifest::Kind::D1(d1) = &bound.kind {
-            folders.push(d1.migrations_dir.value.clone());
-        }
-    }
+    folders.extend(loaded.project.iter().flat_map(Project::migration_folders));
     for folder in folders {
         let folder = root.join(folder);
         paths.extend(source::sql_files(&folder).iter().map(|name| folder.join(name)));
@@ -115,11 +111,7 @@ fn stamp_of(loaded: &Loaded) -> Stamp {
 /// `path` as seen from the package's folder, with `/`.
 pub(crate) fn from_package(path: &Path) -> String {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    let package = package.canonicalize().unwrap_or(package);
-    let common = package.components().zip(path.components()).take_while(|(left, right)| left == right).count();
-    let up = package.components().skip(common).map(|_| "..".to_owned());
-    let down = path.components().skip(common).map(|component| component.as_os_str().to_string_lossy().into_owned());
-    up.chain(down).collect::<Vec<_>>().join("/")
+    source::relative(&package, path)
 }
 
 /// Every diagnostic of a run as an error of its own.

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bindery_codegen::emit::typescript;
 use bindery_codegen::manifest::grammar::{KEYS, Scope, Shape};
 use bindery_codegen::manifest::{Form, ROWS};
 use bindery_codegen::{Errors, Sources, compile, source};
@@ -193,11 +194,11 @@ impl<'a> Walk<'a> {
 
 // The types
 
-/// Whether each name may be absent.
-type Names = BTreeMap<String, bool>;
+/// Whether each name may be absent, and its TypeScript type.
+type Names = BTreeMap<String, (bool, String)>;
 
 /// `wrangler types` over every folder of `manifests/`: the names in `Env`, and which of them are optional, are the
-/// same. A folder that differs has a `differences.txt` with the reason, and differs in just that.
+/// same, and so are the types in `cargo bindery types`. A folder that differs has a `differences.txt` with the reason, and differs in just that.
 #[test]
 fn the_environment_is_that_of_wrangler_types() {
     let Some(package) = wrangler() else { return };
@@ -267,21 +268,34 @@ fn ours(folder: &Path) -> Names {
     let manifest = source::discover(folder).expect("a manifest");
     let project = compile(&mut errors, &mut sources, &manifest, environment(folder).as_deref()).expect("is understood");
     assert!(errors.is_empty(), "{}: {:?}", folder.display(), errors.render(&sources));
+    let members = members(&typescript::environment(&project));
+    // What TypeScript is told is what Rust is given.
     let bindings = project.bindings.iter().map(|bound| (bound.name.source.clone(), bound.optional));
     let vars = project.vars.iter().map(|(name, var)| (name.source.clone(), var.optional));
     let secrets = project.secrets.iter().map(|(name, optional)| (name.source.clone(), *optional));
-    bindings.chain(vars).chain(secrets).collect()
+    let own: BTreeMap<String, bool> = bindings.chain(vars).chain(secrets).collect();
+    assert_eq!(own, members.iter().map(|(name, (optional, _))| (name.clone(), *optional)).collect());
+    members
 }
 
 /// The members of the first interface: `NAME: ...;` or `NAME?: ...;`, one indentation deep.
 fn theirs(text: &str) -> Names {
     let body =
         text.split_once("interface __BaseEnv_Env {\n").map_or("", |(_, rest)| rest.split("\n}").next().unwrap_or_default());
+    members(body)
+}
+
+fn members(body: &str) -> Names {
     let members = body.lines().filter_map(|line| line.strip_prefix('\t')).filter(|line| !line.starts_with(['\t', '}', '|', ')']));
-    members
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, _)| (name.trim_end_matches('?').trim_matches('"').to_owned(), name.ends_with('?')))
-        .collect()
+    let member = |(name, ty): (&str, &str)| {
+        // The union of the environments' values, in whatever order.
+        let mut union: Vec<&str> = ty.trim().trim_end_matches(';').split(" | ").collect();
+        union.sort_unstable();
+        // A type over several lines is told by its beginning.
+        let ty = if ty.trim_start().starts_with('{') && !ty.contains(":") { "{ ... }".to_owned() } else { union.join(" | ") };
+        (name.trim_end_matches('?').trim_matches('"').to_owned(), (name.ends_with('?'), ty))
+    };
+    members.filter_map(|line| line.split_once(": ")).map(member).collect()
 }
 
 fn differences(ours: &Names, theirs: &Names) -> String {
@@ -290,7 +304,8 @@ fn differences(ours: &Names, theirs: &Names) -> String {
     for name in names {
         let difference = match (ours.get(name), theirs.get(name)) {
             (Some(ours), Some(theirs)) if ours == theirs => continue,
-            (Some(true), Some(_)) => "optional in ours only",
+            (Some((ours, left)), Some((theirs, right))) if ours == theirs => &format!("{left} in ours, {right} in theirs"),
+            (Some((true, _)), Some(_)) => "optional in ours only",
             (Some(_), Some(_)) => "optional in theirs only",
             (Some(_), None) => "ours only",
             _ => "theirs only",

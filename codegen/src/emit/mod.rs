@@ -7,6 +7,7 @@ mod blueprint;
 mod choice;
 mod d1;
 pub mod query;
+pub mod typescript;
 mod vars;
 
 use proc_macro2::TokenStream;

@@ -124,6 +124,15 @@ impl Project {
         self.bindings.iter().find(|bound| bound.name.source == binding).and_then(|bound| bound.database.as_ref())
     }
 
+    /// The folders of migrations of any environment, from the manifest's.
+    pub fn migration_folders(&self) -> impl Iterator<Item = String> {
+        let bindings = self.manifest.layers.iter().flat_map(|layer| &layer.bindings);
+        bindings.filter_map(|binding| match &binding.kind {
+            Kind::D1(d1) => Some(d1.folder().to_owned()),
+            _ => None,
+        })
+    }
+
     /// The queues that are consumed.
     #[must_use]
     pub fn consumers(&self) -> &[Consumer] {
