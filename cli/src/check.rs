@@ -14,7 +14,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let mut failed = false;
     for manifest in &manifests {
         if manifests.len() > 1 && !wants_json(matches) {
-            print(&format!("{}:\n", manifest.display()))?;
+            let here = std::env::current_dir().unwrap_or_default();
+            print(&format!("{}:\n", manifest.strip_prefix(here).unwrap_or(manifest).display()))?;
         }
         failed |= !one(matches, manifest)?;
     }

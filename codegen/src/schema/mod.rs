@@ -171,11 +171,52 @@ impl Catalog {
         })
     }
 
+    /// Every foreign key, in the order of the tables.
+    ///
+    /// # Errors
+    /// When SQLite cannot read its own schema.
+    pub fn references(&self) -> Result<Vec<Reference>, bindery_sqlite::rusqlite::Error> {
+        let mut found = Vec::new();
+        self.database.trusted(|connection| {
+            let mut statement = connection
+                .prepare("SELECT \"from\", \"table\", \"to\", on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq")?;
+            for table in self.tables.iter().filter(|table| table.kind == TableKind::Table) {
+                let mut rows = statement.query([&table.name])?;
+                while let Some(row) = rows.next()? {
+                    found.push(Reference {
+                        table: table.name.clone(),
+                        column: row.get(0)?,
+                        parent: row.get(1)?,
+                        parent_column: row.get(2)?,
+                        on_delete: row.get(3)?,
+                    });
+                }
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// The table or view of a name, as SQLite compares names.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.by_name.get(&name.to_ascii_lowercase()).and_then(|index| self.tables.get(*index))
     }
+}
+
+/// A column that refers to another table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The table that refers.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+    /// The table that is referred to.
+    pub parent: String,
+    /// The column there; `None` for its primary key.
+    pub parent_column: Option<String>,
+    /// What happens when the row there is deleted, in SQLite's words.
+    pub on_delete: String,
 }
 
 /// A schema on its way to another thread.

@@ -1,0 +1,89 @@
+//! The reference as one page of HTML: nothing in it asks the network.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::page::{Block, Section};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+pub(crate) fn render(title: &str, sections: &[Section]) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                nav aria-label="Contents" {
+                    a.name href="#" { (title) }
+                    input #search type="search" placeholder="Search" aria-label="Search the reference" autocomplete="off";
+                    ul { @for section in sections { (entry(section)) } }
+                }
+                main {
+                    h1 { (title) }
+                    p #nothing hidden { "Nothing has these words." }
+                    @for section in sections { (part(section, 2)) }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn entry(section: &Section) -> Markup {
+    html! {
+        li {
+            a href={ "#" (section.id) } { (inline(&section.title)) }
+            @if !section.parts.is_empty() {
+                ul { @for part in &section.parts { (entry(part)) } }
+            }
+        }
+    }
+}
+
+fn part(section: &Section, level: usize) -> Markup {
+    let title = inline(&section.title);
+    html! {
+        section id=(section.id) {
+            @match level {
+                2 => h2 { (title) },
+                3 => h3 { (title) },
+                _ => h4 { (title) },
+            }
+            @for block in &section.blocks { (self::block(block)) }
+            @for part in &section.parts { (self::part(part, level + 1)) }
+        }
+    }
+}
+
+fn block(block: &Block) -> Markup {
+    html! {
+        @match block {
+            Block::Text(text) => p { (inline(text)) },
+            Block::Table(headings, rows) => div.scrolls {
+                table {
+                    thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
+                    tbody { @for row in rows { tr { @for cell in row { td { (inline(cell)) } } } } }
+                }
+            },
+            Block::Code(language, text) => pre { code class={ "language-" (language) } { (text) } },
+            Block::Warning(text) => p.warning { strong { "Warning " } (inline(text)) },
+            Block::Diagram { svg, .. } => div.scrolls { (PreEscaped(svg)) },
+        }
+    }
+}
+
+/// Text with what stands between backticks as code.
+fn inline(text: &str) -> Markup {
+    html! {
+        @for (index, piece) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! `cargo bindery docs`: a reference of a project, as one page of HTML and as Markdown.
+
+mod diagram;
+mod html;
+mod markdown;
+mod page;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bindery_codegen::door::Compiled;
+use bindery_codegen::manifest::{Kind, Layer};
+use bindery_codegen::model::{Bound, Database, Method, Project};
+use bindery_codegen::report::Severity;
+use bindery_codegen::schema::{Reference, Table, TableKind};
+use clap::ArgMatches;
+
+use crate::{print, project};
+use page::{Block, Section, code};
+
+pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
+    let compiled = project::compiled(matches)?;
+    let Some(project) = compiled.project.as_ref().filter(|_| compiled.errors.is_empty()) else {
+        compiled.errors.render(&compiled.sources).iter().try_for_each(|mistake| print(&format!("{mistake}\n")))?;
+        return Ok(ExitCode::FAILURE);
+    };
+    let sections = reference(&compiled, project)?;
+    let title = project.manifest.name.clone().unwrap_or_else(|| "worker".to_owned());
+    let folder = matches.get_one::<PathBuf>("output").ok_or("the folder is not named")?;
+    write(folder, "index.html", &html::render(&title, &sections))?;
+    write(folder, "reference.md", &markdown::render(&title, &sections))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<ExitCode, String> {
+    project::write(&folder.join(name), text, false)
+}
+
+/// The whole reference.
+fn reference(compiled: &Compiled, project: &Project) -> Result<Vec<Section>, String> {
+    let mut sections = vec![bindings(project)];
+    sections.extend(values(project));
+    sections.extend(handlers(project));
+    for bound in &project.bindings {
+        if let Some(database) = &bound.database {
+            sections.push(self::database(bound, database)?);
+        }
+    }
+    sections.extend(warnings(compiled));
+    Ok(sections)
+}
+
+/// An environment's name; the top level has none.
+fn environment(layer: &Layer) -> String {
+    layer.environment.as_ref().map_or_else(|| "top level".to_owned(), |name| name.value.clone())
+}
+
+fn bindings(project: &Project) -> Section {
+    let mut section = Section::new("bindings", "Bindings");
+    let count = project.bindings.len();
+    let environments: Vec<String> = project.manifest.layers.iter().map(|layer| code(&environment(layer))).collect();
+    let of = if environments.len() > 1 { format!(", over {}", environments.join(", ")) } else { String::new() };
+    section.text(format!("{count} bindings{of}. Each is a field of `Env`."));
+    let mut titles: Vec<&str> = project.bindings.iter().map(|bound| bound.kind.title()).collect();
+    titles.sort_unstable();
+    titles.dedup();
+    for title in titles {
+        let mut part = Section::new(format!("kind-{}", title.replace(' ', "-")), capital(title));
+        let rows = project.bindings.iter().filter(|bound| bound.kind.title() == title).map(|bound| binding(project, bound));
+        part.table(&["binding", "in Rust", "bound to"], rows.collect());
+        section.parts.push(part);
+    }
+    section
+}
+
+/// A title at the start of a line.
+fn capital(title: &str) -> String {
+    let mut rest = title.chars();
+    // `mTLS` is written so.
+    match rest.next() {
+        Some(first) if !title.starts_with("mTLS") => first.to_uppercase().chain(rest).collect(),
+        _ => title.to_owned(),
+    }
+}
+
+fn binding(project: &Project, bound: &Bound) -> Vec<String> {
+    let name = &bound.name.source;
+    let places = project.manifest.layers.iter().filter_map(|layer| {
+        let own = layer.bindings.iter().find(|other| other.name.value == *name)?;
+        let to = bound_to(&own.kind);
+        Some(if project.manifest.layers.len() > 1 { format!("{}: {to}", environment(layer)) } else { to })
+    });
+    let field = format!("env.{}", bound.name.field);
+    let field = if bound.optional { format!("{}, an `Option`", code(&field)) } else { code(&field) };
+    vec![code(name), field, places.collect::<Vec<_>>().join("; ")]
+}
+
+fn bound_to(kind: &Kind) -> String {
+    let optional = |name: &Option<String>| name.as_deref().map_or_else(|| "what wrangler provides".to_owned(), code);
+    match kind {
+        Kind::Kv(kv) => optional(&kv.id),
+        Kind::D1(d1) => format!("{}, migrations in {}", optional(&d1.database_name), code(d1.folder())),
+        Kind::R2(r2) => optional(&r2.bucket_name),
+        Kind::Queue(queue) => optional(&queue.queue),
+        Kind::Other(other) => {
+            let settings: Vec<String> = other.settings.iter().map(|(key, value)| format!("{key} {}", code(value))).collect();
+            if settings.is_empty() { "the account's own".to_owned() } else { settings.join(", ") }
+        }
+    }
+}
+
+/// Variables with their values, and secrets without.
+fn values(project: &Project) -> Option<Section> {
+    let mut section = Section::new("values", "Variables and secrets");
+    let rows = project.vars.iter().map(|(name, var)| {
+        let values = project.manifest.layers.iter().filter_map(|layer| {
+            let own = layer.vars.iter().find(|other| other.name.value == name.source)?;
+            let value = code(&own.json);
+            Some(if project.manifest.layers.len() > 1 { format!("{}: {value}", environment(layer)) } else { value })
+        });
+        let optional = if var.optional { ", an `Option`" } else { "" };
+        let field = format!("{}{optional}", code(&format!("env.vars.{}", name.field)));
+        vec![code(&name.source), field, values.collect::<Vec<_>>().join("; ")]
+    });
+    section.table(&["variable", "in Rust", "in the manifest"], rows.collect());
+    let rows = project.secrets.iter().map(|(name, optional)| {
+        let optional = if *optional { ", an `Option`" } else { "" };
+        vec![code(&name.source), format!("{}{optional}", code(&format!("env.secrets.{}", name.field)))]
+    });
+    section.table(&["secret", "in Rust"], rows.collect());
+    (!section.blocks.is_empty()).then_some(section)
+}
+
+/// What calls the worker's code.
+fn handlers(project: &Project) -> Option<Section> {
+    let united = &project.manifest.united;
+    let mut section = Section::new("handlers", "Handlers");
+    let rows = united.consumers.iter().map(|consumer| {
+        vec![
+            code(&consumer.queue.value),
+            consumer.max_batch_size.to_string(),
+            format!("{} s", consumer.max_batch_timeout),
+            consumer.max_retries.to_string(),
+            consumer.dead_letter_queue.as_deref().map_or_else(|| "dropped".to_owned(), code),
+        ]
+    });
+    section.table(&["queue", "batch", "waits", "retries", "then"], rows.collect());
+    section.table(&["cron"], united.crons.iter().map(|cron| vec![code(&cron.value)]).collect());
+    let classes = project.manifest.classes("durable_objects.bindings").map(|class| vec![code(&class.value)]);
+    section.table(&["Durable Object class"], classes.collect());
+    (!section.blocks.is_empty()).then_some(section)
+}
+
+fn database(bound: &Bound, database: &Database) -> Result<Section, String> {
+    let field = &bound.name.field;
+    let mut section = Section::new(format!("database-{field}"), format!("Database `{}`", bound.name.source));
+    let catalog = &database.catalog;
+    let references = catalog.references().map_err(|error| format!("the schema cannot be read: {error}"))?;
+    let tables: Vec<&Table> = catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")).collect();
+    let stored: Vec<&Table> = tables.iter().copied().filter(|table| table.kind == TableKind::Table).collect();
+    if !stored.is_empty() {
+        let (svg, mermaid) = (diagram::svg(&stored, &references), diagram::mermaid(&stored, &references));
+        section.blocks.push(Block::Diagram { svg, mermaid });
+    }
+    if !database.methods.is_empty() {
+        let mut part = Section::new(format!("{field}-queries"), "Queries");
+        part.parts = database.methods.iter().map(|method| query(field, method)).collect();
+        section.parts.push(part);
+    }
+    let mut part = Section::new(format!("{field}-tables"), "Tables");
+    part.parts = tables.iter().map(|table| self::table(field, table, &references)).collect();
+    section.parts.push(part);
+    let mut part = Section::new(format!("{field}-migrations"), "Migrations");
+    part.text(match catalog.migrations.len() {
+        0 => "None.".to_owned(),
+        1 => "One, in the order of the ledger.".to_owned(),
+        count => format!("{count}, in the order of the ledger."),
+    });
+    let numbered = catalog.migrations.iter().enumerate();
+    part.table(&["", "file"], numbered.map(|(index, migration)| vec![(index + 1).to_string(), code(&migration.name)]).collect());
+    section.parts.push(part);
+    Ok(section)
+}
+
+fn table(field: &str, table: &Table, references: &[Reference]) -> Section {
+    let mut section = Section::new(format!("{field}-table-{}", table.name), code(&table.name));
+    match &table.kind {
+        TableKind::View(_) => section.text("A view."),
+        TableKind::Virtual(module, _) => section.text(format!("A virtual table of {}.", code(module))),
+        TableKind::Table => {}
+    }
+    let rows = table.columns.iter().filter(|column| !column.hidden).map(|column| {
+        let mut notes = Vec::new();
+        if column.rowid_alias {
+            notes.push("the rowid".to_owned());
+        } else if column.in_key {
+            notes.push("primary key".to_owned());
+        }
+        if column.generated {
+            notes.push("computed".to_owned());
+        }
+        if column.has_default {
+            notes.push("has a default".to_owned());
+        }
+        for reference in references.iter().filter(|known| known.table == table.name && known.column == column.name) {
+            let deleted = if reference.on_delete == "NO ACTION" {
+                String::new()
+            } else {
+                format!(", on delete {}", reference.on_delete.to_lowercase())
+            };
+            notes.push(format!("refers to {}{deleted}", code(&reference.parent)));
+        }
+        let null = if column.not_null { "never" } else { "may be" };
+        vec![code(&column.name), code(&column.declared), null.to_owned(), notes.join(", ")]
+    });
+    section.table(&["column", "type", "NULL", ""], rows.collect());
+    let rows = table.indexes.iter().map(|index| {
+        let columns = index.columns.iter().map(|(column, _)| match column {
+            Some(column) => table.columns.get(*column).map_or_else(|| "the rowid".to_owned(), |column| code(&column.name)),
+            None => "an expression".to_owned(),
+        });
+        let mut notes: Vec<&str> = Vec::new();
+        notes.extend(index.unique.then_some("unique"));
+        notes.extend(index.partial.then_some("of some rows"));
+        notes.extend(index.of_key.then_some("the primary key's"));
+        vec![code(&index.name), columns.collect::<Vec<_>>().join(", "), notes.join(", ")]
+    });
+    section.table(&["index", "columns", ""], rows.collect());
+    section
+}
+
+fn query(field: &str, method: &Method) -> Section {
+    let name = &method.name.field;
+    let mut section = Section::new(format!("{field}-query-{name}"), code(name));
+    if !method.docs.is_empty() {
+        section.text(method.docs.join(" "));
+    }
+    let safe = if method.query.reads_only { "reads only, and is safe to repeat" } else { "writes" };
+    section.text(format!("`:{}`, from {}; {safe}.", method.cardinality.word(), code(&method.file)));
+    section.blocks.push(Block::Code("sql", method.written.trim().to_owned()));
+    let rows = method.query.parameters.iter().map(|parameter| {
+        let ty = parameter.as_type.clone().unwrap_or_else(|| parameter.rust.describe().to_owned());
+        let ty = if parameter.list { format!("a slice of {ty}") } else { ty };
+        let null = if parameter.nullable { "may be" } else { "never" };
+        vec![code(&parameter.name), ty, null.to_owned(), parameter.origin.as_deref().map(code).unwrap_or_default()]
+    });
+    section.table(&["parameter", "type", "NULL", "column"], rows.collect());
+    let rows = method.query.columns.iter().map(|column| {
+        let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
+        let null = match (column.nullable, &column.ty.reason) {
+            (true, Some(reason)) => format!("may be: {reason}"),
+            (true, None) => "may be".to_owned(),
+            (false, _) => "never".to_owned(),
+        };
+        vec![code(&column.name), ty, null, column.ty.origin.as_deref().map(code).unwrap_or_default()]
+    });
+    section.table(&["result", "type", "NULL", "column"], rows.collect());
+    if !method.query.plan.is_empty() {
+        let steps = method.query.plan.iter().map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
+        section.blocks.push(Block::Code("text", steps.collect::<Vec<_>>().join("\n")));
+    }
+    for table in method.query.plan.iter().filter_map(|step| step.scans.as_deref()) {
+        section.blocks.push(Block::Warning(format!("{} is read whole.", code(table))));
+    }
+    section
+}
+
+/// What `cargo bindery check` shows beside errors.
+fn warnings(compiled: &Compiled) -> Option<Section> {
+    let rows: Vec<Vec<String>> = compiled
+        .errors
+        .sorted()
+        .into_iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Warning)
+        .map(|diagnostic| {
+            let place = project::diagnostic(diagnostic, &compiled.sources);
+            let file = place["file"].as_str().unwrap_or_default();
+            let place = if file.is_empty() { String::new() } else { code(&format!("{file}:{}", place["line"])) };
+            vec![code(diagnostic.code), place, diagnostic.message.clone(), diagnostic.help.clone().unwrap_or_default()]
+        })
+        .collect();
+    let mut section = Section::new("warnings", "Warnings");
+    section.table(&["code", "where", "what", "what to do"], rows);
+    (!section.blocks.is_empty()).then_some(section)
+}

@@ -1,0 +1,26 @@
+//! The environment that `CLOUDFLARE_ENV` names is the one that runs: its databases, its migrations, its variables.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+use built::Env;
+
+#[bindery::test]
+async fn the_top_level(env: Env) -> bindery::Result<()> {
+    // This very test, again, in a process of the other environment.
+    if std::env::var_os("CLOUDFLARE_ENV").is_none() {
+        for (environment, expected) in [("staging", true), ("nowhere", false)] {
+            let test = std::env::current_exe().expect("this program");
+            let status = Command::new(test).env("CLOUDFLARE_ENV", environment).output().expect("runs").status;
+            assert_eq!(status.success(), expected, "{environment}");
+        }
+        assert_eq!(env.vars.stage, "production");
+        assert!(env.cache.is_none() && env.db.notes().await?.is_empty());
+    } else {
+        assert_eq!(env.vars.stage, "staging");
+        assert!(env.cache.is_some());
+        assert_eq!(env.db.notes().await?.len(), 1);
+    }
+    Ok(())
+}
