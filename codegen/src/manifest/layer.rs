@@ -84,6 +84,8 @@ pub(super) fn read(errors: &mut Errors, top: &Table<'_>, environment: Option<(&S
         }
     }
     layer.bindings.sort_by_key(|binding| binding.name.span.start);
+    worker_name(errors, own);
+    made_classes(errors, top, environment.map(|(_, table)| table), &layer);
     layer
 }
 
@@ -108,6 +110,51 @@ fn worker(top: &Table<'_>, environment: Option<(&Spanned<String>, &Table<'_>)>) 
     match environment {
         None => top.text("name"),
         Some((name, own)) => own.text("name").or_else(|| top.text("name").map(|top| format!("{top}-{}", name.value))),
+    }
+}
+
+/// A worker's name is a part of its address.
+fn worker_name(errors: &mut Errors, own: &Table<'_>) {
+    let Some(name) = own.filled(errors, "name") else { return };
+    let good = !name.value.starts_with('-')
+        && name.value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_');
+    if !good {
+        errors.push(
+            Diagnostic::new(code::MANIFEST_LIMIT, format!("`{}` cannot name a worker", name.value), name.span)
+                .label("lower-case letters, digits, `-` and `_`, no `-` first")
+                .help("see https://developers.cloudflare.com/workers/wrangler/configuration/#inheritable-keys"),
+        );
+    }
+}
+
+/// A Durable Object class of this worker is made by a migration, or declared in `exports`.
+fn made_classes(errors: &mut Errors, top: &Table<'_>, own: Option<&Table<'_>>, layer: &Layer) {
+    let migrations = source(top, own, "migrations").map(|table| table.tables("migrations")).unwrap_or_default();
+    let mut made: Vec<String> = Vec::new();
+    for migration in &migrations {
+        let lists = ["new_classes", "new_sqlite_classes"].into_iter().flat_map(|key| migration.strings(key));
+        made.extend(lists.map(|class| class.value));
+        let moved = ["renamed_classes", "transferred_classes"].into_iter().flat_map(|key| migration.tables(key));
+        made.extend(moved.filter_map(|class| class.text("to")));
+    }
+    if let Some(exports) = source(top, own, "exports").and_then(|table| table.table("exports")) {
+        made.extend(exports.entries.iter().map(|(class, _)| class.value.clone()));
+    }
+    for binding in &layer.bindings {
+        let Kind::Other(other) = &binding.kind else { continue };
+        let Some(class) = other.class_name.as_ref().filter(|_| other.row.key == "durable_objects.bindings") else { continue };
+        if made.iter().all(|known| *known != class.value) {
+            errors.push(
+                Diagnostic::new(
+                    code::MANIFEST_FIELD,
+                    format!("no migration makes the Durable Object class `{}`", class.value),
+                    class.span,
+                )
+                .label("the platform refuses to bind a class that none makes")
+                .help(format!("add `[[migrations]]` with `tag = \"v1\"` and `new_sqlite_classes = [\"{}\"]`", class.value))
+                .warning(),
+            );
+        }
     }
 }
 

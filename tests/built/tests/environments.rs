@@ -1,7 +1,5 @@
 //! The environment that `CLOUDFLARE_ENV` names is the one that runs: its databases, its migrations, its variables.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::process::Command;
 
 use built::Env;
