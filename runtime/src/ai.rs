@@ -30,6 +30,16 @@ impl Ai {
     ///
     /// # Errors
     /// `Unsupported` natively; `Decode` when the output is not of the type; on Workers, whatever the model throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(ai: &bindery::ai::Ai) -> bindery::Result<()> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Answer { response: String }
+    /// let input = serde_json::json!({ "prompt": "What is a bindery?" });
+    /// let answer: Answer = ai.run("@cf/meta/llama-3.1-8b-instruct", &input).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn run<'a, O: DeserializeOwned + 'a>(
         &'a self,
         model: &'a str,

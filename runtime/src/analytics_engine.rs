@@ -37,6 +37,15 @@ impl AnalyticsEngine {
     ///
     /// # Errors
     /// `TooLarge` over the limits.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(events: &bindery::analytics_engine::AnalyticsEngine) -> bindery::Result<()> {
+    /// use bindery::analytics_engine::DataPoint;
+    /// let point = DataPoint { blobs: vec!["/cart".to_owned()], doubles: vec![12.5], indexes: vec!["ann".to_owned()] };
+    /// events.write(&point).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn write(&self, point: &DataPoint) -> Result<()> {
         let work = async {
             let page = limits::analytics::PAGE;

@@ -36,6 +36,16 @@ impl DispatchNamespace {
     ///
     /// # Errors
     /// `Unsupported` natively. A name that no worker has is told when the worker is called.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(tenants: &bindery::dispatch::DispatchNamespace, request: bindery::Request) -> bindery::Result<()> {
+    /// use bindery::dispatch::DispatchLimits;
+    /// let limits = DispatchLimits { cpu_ms: Some(50), ..DispatchLimits::default() };
+    /// let tenant = tenants.get("ann", &serde_json::json!({}), limits).await?;
+    /// let answer = tenant.fetch(request).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn get(&self, name: &str, arguments: &Value, limits: DispatchLimits) -> Result<Fetcher> {
         let work = async {
             let mut bounds = serde_json::Map::new();

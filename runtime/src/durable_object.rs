@@ -27,6 +27,13 @@ impl DurableObjects {
     ///
     /// # Errors
     /// `Unsupported` natively.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(rooms: &bindery::durable_object::DurableObjects) -> bindery::Result<()> {
+    /// let answer = rooms.by_name("lobby").await?.get("/members").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn by_name(&self, name: &str) -> Result<Fetcher> {
         self.object("idFromName", &[Value::from(name)]).await
     }

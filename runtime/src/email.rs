@@ -44,6 +44,20 @@ impl SendEmail {
     /// # Errors
     /// `InvalidArgument` without either, or without an address; `Denied` natively for an address that the manifest
     /// does not allow; on Workers, whatever the platform throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(mail: &bindery::email::SendEmail) -> bindery::Result<()> {
+    /// use bindery::email::Email;
+    /// mail.send(&Email {
+    ///     from: "shop@example.com".to_owned(),
+    ///     to: vec!["ann@example.com".to_owned()],
+    ///     subject: "Your order".to_owned(),
+    ///     text: Some("It is on its way.".to_owned()),
+    ///     html: None,
+    /// }).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn send(&self, email: &Email) -> Result<()> {
         let work = async {
             if email.text.is_none() && email.html.is_none() {

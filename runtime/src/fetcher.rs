@@ -33,6 +33,13 @@ impl Fetcher {
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch); `InvalidArgument` for what is no path.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(assets: &bindery::fetcher::Fetcher) -> bindery::Result<()> {
+    /// let page: bindery::Response = assets.get("/index.html").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn get(&self, path: &str) -> Result<Response> {
         let request = http::Request::builder().uri(path).body(Body::empty());
         let work = async {

@@ -26,6 +26,14 @@ impl Hyperdrive {
     ///
     /// # Errors
     /// `Misconfigured` natively, where the variable is not set.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(postgres: &bindery::hyperdrive::Hyperdrive) -> bindery::Result<()> {
+    /// let connection = postgres.connection_string()?;
+    /// // A driver is given `connection.expose()`.
+    /// # Ok(()) }
+    /// ```
     pub fn connection_string(&self) -> Result<Secret> {
         self.text("connectionString").map(Secret::new)
     }

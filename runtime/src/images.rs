@@ -57,6 +57,14 @@ impl Images {
     ///
     /// # Errors
     /// As [`info`](Self::info).
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(images: &bindery::images::Images, photo: &[u8]) -> bindery::Result<()> {
+    /// let small = serde_json::json!({ "width": 128, "height": 128, "fit": "cover" });
+    /// let thumbnail: Vec<u8> = images.transform(photo, &[small], "image/webp").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn transform(&self, image: &[u8], transformations: &[Value], format: &str) -> Result<Vec<u8>> {
         let work = async {
             let output = self.backend.image(image, transformations, &json!({ "format": format })).await?;

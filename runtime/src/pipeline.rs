@@ -27,6 +27,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// `TooLarge` for more; `InvalidArgument` for a record that is no JSON.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(events: &bindery::pipeline::Pipeline) -> bindery::Result<()> {
+    /// events.send(&[serde_json::json!({ "user": "ann", "clicked": 3 })]).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn send<T: Serialize>(&self, records: &[T]) -> BoxFuture<'_, Result<()>> {
         let (encoded, count) = (encode(records), records.len() as u64);
         Box::pin(async move {

@@ -26,6 +26,15 @@ impl RateLimiter {
     ///
     /// # Errors
     /// On Workers, whatever the binding throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(limiter: &bindery::rate_limit::RateLimiter) -> bindery::Result<()> {
+    /// if !limiter.limit("ann").await? {
+    ///     // 429 Too Many Requests
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn limit(&self, key: &str) -> Result<bool> {
         let work = async {
             let outcome = self.backend.call("limit", &[json!({ "key": key })]).await?;

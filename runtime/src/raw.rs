@@ -24,6 +24,13 @@ impl Raw {
     /// # Errors
     /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the
     /// method throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(flags: &bindery::raw::Raw) -> bindery::Result<()> {
+    /// let on = flags.call("getBooleanValue", &["new-checkout".into(), false.into()]).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
         self.gate.pass("call", None, async { Ok((self.backend.call(method, arguments).await?, Measures::default())) }).await
     }

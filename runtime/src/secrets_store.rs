@@ -23,6 +23,14 @@ impl StoredSecret {
     ///
     /// # Errors
     /// `NotFound` natively when neither has it. On Workers, whatever the store throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(stored: &bindery::secrets_store::StoredSecret) -> bindery::Result<()> {
+    /// let key: bindery::Secret = stored.get().await?;
+    /// // `key.expose()` is the text; nothing else prints it.
+    /// # Ok(()) }
+    /// ```
     pub async fn get(&self) -> Result<Secret> {
         let work = async {
             let value = self.backend.call("get", &[]).await?;

@@ -104,6 +104,17 @@ impl Vectorize {
     ///
     /// # Errors
     /// `TooLarge` and `InvalidArgument` over the limits; `Unsupported` natively.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(docs: &bindery::vectorize::Vectorize, vector: &[f32]) -> bindery::Result<()> {
+    /// use bindery::vectorize::{Metadata, QueryOptions};
+    /// let options = QueryOptions { top_k: Some(3), metadata: Metadata::All, ..QueryOptions::default() };
+    /// for near in docs.query(vector, &options).await?.matches {
+    ///     println!("{} {}", near.id, near.score);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn query(&self, vector: &[f32], options: &QueryOptions) -> Result<Matches> {
         let work = async {
             dimensions(vector)?;

@@ -48,6 +48,14 @@ impl Workflow {
     ///
     /// # Errors
     /// `TooLarge` and `InvalidArgument` over the limits; `Unsupported` natively.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(orders: &bindery::workflow::Workflow) -> bindery::Result<()> {
+    /// let order = orders.create(None, &serde_json::json!({ "item": 7 })).await?;
+    /// let status = order.status().await?.status;
+    /// # Ok(()) }
+    /// ```
     pub fn create(&self, id: Option<&str>, params: &(impl Serialize + ?Sized)) -> BoxFuture<'_, Result<Instance>> {
         let (id, params) = (id.map(str::to_owned), encode(params));
         Box::pin(async move {
