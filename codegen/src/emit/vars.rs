@@ -11,14 +11,14 @@ use crate::names::Name;
 /// The struct of the variables, and those of objects in them.
 pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
     let krate = &site.krate;
-    let mut structs = Vec::new();
+    let mut structs = Structs { site, names: Vec::new(), tokens: Vec::new() };
     let fields: Vec<TokenStream> = project
         .vars
         .iter()
         .map(|(name, var)| {
             let (field, source) = (name.field_ident(), &name.source);
             let own = var.as_type.as_deref().and_then(site.parse);
-            let ty = optional(own.unwrap_or_else(|| ty(&var.ty, &name.ty, site, &mut structs, "vars::")), var.optional);
+            let ty = optional(own.unwrap_or_else(|| structs.ty(&var.ty, &name.ty, true)), var.optional);
             let absent = if var.optional { " `None` in environments that have none." } else { "" };
             let docs = format!("The variable `{source}`, as the platform gives it when the worker starts.{absent}");
             quote!(#[doc = #docs] pub #field: #ty,)
@@ -34,6 +34,7 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
         let field = name.field_ident();
         quote!(#field: #field?,)
     });
+    let structs = structs.tokens;
     let module = (!structs.is_empty()).then(|| {
         quote! {
             /// The objects among the variables.
@@ -58,29 +59,70 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
     }
 }
 
-/// The Rust type of a variable; objects in it become structs of the name `path`.
-fn ty(var: &VarType, path: &str, site: &Site, structs: &mut Vec<TokenStream>, module: &str) -> TokenStream {
-    let krate = &site.krate;
-    match var {
-        VarType::String => quote!(#krate::__private::String),
-        VarType::Integer => quote!(i64),
-        VarType::Float => quote!(f64),
-        VarType::Boolean => quote!(bool),
-        VarType::List(item) => {
-            let item = ty(item, path, site, structs, module);
-            quote!(#krate::__private::Vec<#item>)
+/// The structs of objects, each under a name of its own.
+struct Structs<'a> {
+    site: &'a Site,
+    names: Vec<String>,
+    tokens: Vec<TokenStream>,
+}
+
+impl Structs<'_> {
+    /// The Rust type of a variable; objects in it become structs of the name `path`, or nearly so.
+    fn ty(&mut self, var: &VarType, path: &str, outside: bool) -> TokenStream {
+        let krate = &self.site.krate;
+        match var {
+            VarType::String => quote!(#krate::__private::String),
+            VarType::Integer => quote!(i64),
+            VarType::Float => quote!(f64),
+            VarType::Boolean => quote!(bool),
+            VarType::List(item) => {
+                let item = self.ty(item, path, outside);
+                quote!(#krate::__private::Vec<#item>)
+            }
+            // JSON has null itself.
+            VarType::Nullable(inner) if matches!(**inner, VarType::Json | VarType::Unknown) => {
+                quote!(#krate::__private::serde_json::Value)
+            }
+            VarType::Nullable(inner) => optional(self.ty(inner, path, outside), true),
+            VarType::Object(fields) if !fields.is_empty() && distinct(fields) => {
+                let ident = self.object(fields, path);
+                if outside { quote!(vars::#ident) } else { quote!(#ident) }
+            }
+            VarType::Object(_) | VarType::Json | VarType::Unknown => quote!(#krate::__private::serde_json::Value),
         }
-        // JSON has null itself.
-        VarType::Nullable(inner) if matches!(**inner, VarType::Json | VarType::Unknown) => {
-            quote!(#krate::__private::serde_json::Value)
-        }
-        VarType::Nullable(inner) => optional(ty(inner, path, site, structs, module), true),
-        VarType::Object(fields) if !fields.is_empty() && distinct(fields) => {
-            object(fields, path, site, structs);
-            let ident = proc_macro2::Ident::new(path, proc_macro2::Span::call_site());
-            if module.is_empty() { quote!(#ident) } else { quote!(vars::#ident) }
-        }
-        VarType::Object(_) | VarType::Json | VarType::Unknown => quote!(#krate::__private::serde_json::Value),
+    }
+
+    fn object(&mut self, fields: &[VarField], path: &str) -> proc_macro2::Ident {
+        // `LIMITS.burst` and `LIMITS_BURST` would have one name.
+        let numbered = (2..).map(|number| format!("{path}{number}"));
+        let free = std::iter::once(path.to_owned()).chain(numbered).find(|name| !self.names.contains(name));
+        let name = free.unwrap_or_else(|| path.to_owned());
+        self.names.push(name.clone());
+        let place = self.tokens.len();
+        self.tokens.push(TokenStream::new());
+        let fields: Vec<TokenStream> = fields
+            .iter()
+            .map(|field| {
+                let own = Name::new(&field.key);
+                let (ident, key) = (own.field_ident(), &field.key);
+                let inner = self.ty(&field.ty, &format!("{name}{}", own.ty), false);
+                let ty = optional(inner, field.optional && !matches!(field.ty, VarType::Nullable(_)));
+                let docs = format!("`{key}`");
+                quote!(#[doc = #docs] #[serde(rename = #key)] pub #ident: #ty,)
+            })
+            .collect();
+        let krate = &self.site.krate;
+        let serde = format!("{}::__private::serde", self.site.krate_text());
+        let ident = proc_macro2::Ident::new(&name, proc_macro2::Span::call_site());
+        let docs = format!("An object among the variables: `{name}`.");
+        self.tokens[place] = quote! {
+            #[doc = #docs]
+            #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Deserialize)]
+            #[serde(crate = #serde)]
+            #[non_exhaustive]
+            pub struct #ident { #(#fields)* }
+        };
+        ident
     }
 }
 
@@ -101,33 +143,6 @@ fn what(var: &VarType) -> &'static str {
 fn distinct(fields: &[VarField]) -> bool {
     let names: Vec<String> = fields.iter().map(|field| Name::new(&field.key).field).collect();
     names.iter().enumerate().all(|(index, name)| !names[..index].contains(name))
-}
-
-fn object(fields: &[VarField], path: &str, site: &Site, structs: &mut Vec<TokenStream>) {
-    let krate = &site.krate;
-    let place = structs.len();
-    structs.push(TokenStream::new());
-    let serde = format!("{}::__private::serde", site.krate_text());
-    let fields: Vec<TokenStream> = fields
-        .iter()
-        .map(|field| {
-            let name = Name::new(&field.key);
-            let (ident, key) = (name.field_ident(), &field.key);
-            let inner = ty(&field.ty, &format!("{path}{}", name.ty), site, structs, "");
-            let ty = optional(inner, field.optional && !matches!(field.ty, VarType::Nullable(_)));
-            let docs = format!("`{key}`");
-            quote!(#[doc = #docs] #[serde(rename = #key)] pub #ident: #ty,)
-        })
-        .collect();
-    let ident = proc_macro2::Ident::new(path, proc_macro2::Span::call_site());
-    let docs = format!("An object among the variables: `{path}`.");
-    structs[place] = quote! {
-        #[doc = #docs]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Deserialize)]
-        #[serde(crate = #serde)]
-        #[non_exhaustive]
-        pub struct #ident { #(#fields)* }
-    };
 }
 
 fn optional(ty: TokenStream, optional: bool) -> TokenStream {
