@@ -81,7 +81,9 @@ impl Hyperdrive {
     fn text(&self, name: &str) -> Result<String> {
         self.backend.text(name).ok_or_else(|| {
             let variable = format!("CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_{}", self.gate.binding());
-            self.failed(&format!("there is no connection string; natively it is the variable `{variable}`"))
+            self.failed(&format!(
+                "there is no connection string; natively it is the variable `{variable}`, and never the manifest's own"
+            ))
         })
     }
 

@@ -12,7 +12,7 @@ use bindery_codegen::door::Compiled;
 use bindery_codegen::manifest::{Kind, Layer};
 use bindery_codegen::model::{Bound, Database, Method, Project};
 use bindery_codegen::report::Severity;
-use bindery_codegen::schema::{Reference, Table, TableKind};
+use bindery_codegen::schema::{Catalog, Reference, Table, TableKind};
 use clap::ArgMatches;
 
 use crate::{print, project};
@@ -171,15 +171,20 @@ fn database(bound: &Bound, database: &Database) -> Result<Section, String> {
     part.parts = tables.iter().map(|table| self::table(field, table, &references)).collect();
     section.parts.push(part);
     let mut part = Section::new(format!("{field}-migrations"), "Migrations");
-    part.text(match catalog.migrations.len() {
-        0 => "None.".to_owned(),
-        1 => "One, in the order of the ledger.".to_owned(),
-        count => format!("{count}, in the order of the ledger."),
-    });
-    let numbered = catalog.migrations.iter().enumerate();
-    part.table(&["", "file"], numbered.map(|(index, migration)| vec![(index + 1).to_string(), code(&migration.name)]).collect());
+    history(&mut part, catalog, "In the order in which they are applied.");
+    for (d1, catalog) in &database.variants {
+        history(&mut part, catalog, &format!("Where the folder is {}:", code(d1.folder())));
+    }
     section.parts.push(part);
     Ok(section)
+}
+
+/// The migrations of a schema.
+fn history(section: &mut Section, catalog: &Catalog, words: &str) {
+    section.text(if catalog.migrations.is_empty() { "None." } else { words });
+    let numbered = catalog.migrations.iter().enumerate();
+    section
+        .table(&["", "file"], numbered.map(|(index, migration)| vec![(index + 1).to_string(), code(&migration.name)]).collect());
 }
 
 fn table(field: &str, table: &Table, references: &[Reference]) -> Section {
