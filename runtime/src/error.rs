@@ -82,6 +82,8 @@ pub enum Service {
     Version,
     /// Dispatch namespaces
     Dispatch,
+    /// Worker Loaders
+    WorkerLoader,
     /// Pipelines and K2 streams
     Pipeline,
     /// Blobs of text and bytes
@@ -113,6 +115,7 @@ impl Service {
             Self::SecretsStore => "secrets_store",
             Self::Version => "version",
             Self::Dispatch => "dispatch",
+            Self::WorkerLoader => "worker_loader",
             Self::Pipeline => "pipeline",
             Self::Blob => "blob",
             Self::Raw => "raw",

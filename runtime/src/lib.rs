@@ -22,6 +22,7 @@ pub mod rate_limit;
 pub mod secrets_store;
 pub mod vectorize;
 pub mod version;
+pub mod worker_loader;
 pub mod workflow;
 pub mod raw;
 pub mod http;

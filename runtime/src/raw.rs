@@ -19,7 +19,8 @@ impl Raw {
         Self { gate, backend }
     }
 
-    /// Calls a method of the binding with JSON values, and gives its result as JSON.
+    /// Calls a method of the binding with JSON values, and gives its result as JSON. A method of a part of it is
+    /// called by its path: `videos.list`.
     ///
     /// # Errors
     /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the

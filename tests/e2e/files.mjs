@@ -11,6 +11,7 @@ export const bindings = {
   r2Buckets: ["STORAGE"],
   queueProducers: { QUEUE: "files-queue" },
   queueConsumers: { "files-queue": { maxBatchTimeout: 0.1 } },
+  ai: { binding: "AI" },
   durableObjects: { USER_STATS: { className: "UserStats", useSQLite: true } },
   bindings: { ENVIRONMENT: "production", MAX_FILE_SIZE: "10485760" },
 };

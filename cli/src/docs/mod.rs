@@ -1,6 +1,7 @@
 //! `cargo bindery docs`: a reference of a project, as one page of HTML and as Markdown.
 
 mod diagram;
+mod handlers;
 mod html;
 mod markdown;
 mod page;
@@ -16,6 +17,7 @@ use bindery_codegen::schema::{Catalog, Reference, Table, TableKind};
 use clap::ArgMatches;
 
 use crate::{print, project};
+use handlers::Handlers;
 use page::{Block, Section, code};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
@@ -40,7 +42,8 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<ExitCode, String> {
 fn reference(compiled: &Compiled, project: &Project) -> Result<Vec<Section>, String> {
     let mut sections = vec![bindings(project)];
     sections.extend(values(project));
-    sections.extend(handlers(project));
+    let code = handlers::find(&project::package(&compiled.manifest)).unwrap_or_default();
+    sections.extend(callers(project, &code));
     for bound in &project.bindings {
         if let Some(database) = &bound.database {
             sections.push(self::database(bound, database)?);
@@ -132,22 +135,31 @@ fn values(project: &Project) -> Option<Section> {
 }
 
 /// What calls the worker's code.
-fn handlers(project: &Project) -> Option<Section> {
+fn callers(project: &Project, handlers: &Handlers) -> Option<Section> {
     let united = &project.manifest.united;
     let mut section = Section::new("handlers", "Handlers");
+    if let Some(fetch) = &handlers.fetch {
+        section.text(format!("Requests go to {}.", code(fetch)));
+    }
+    let nobody = || "nobody".to_owned();
     let rows = united.consumers.iter().map(|consumer| {
+        let handler = handlers.queues.iter().find(|(queue, _)| *queue == consumer.queue.value);
         vec![
             code(&consumer.queue.value),
+            handler.map_or_else(nobody, |(_, handler)| code(handler)),
             consumer.max_batch_size.to_string(),
             format!("{} s", consumer.max_batch_timeout),
             consumer.max_retries.to_string(),
             consumer.dead_letter_queue.as_deref().map_or_else(|| "dropped".to_owned(), code),
         ]
     });
-    section.table(&["queue", "batch", "waits", "retries", "then"], rows.collect());
-    section.table(&["cron"], united.crons.iter().map(|cron| vec![code(&cron.value)]).collect());
-    let classes = project.manifest.classes("durable_objects.bindings").map(|class| vec![code(&class.value)]);
-    section.table(&["Durable Object class"], classes.collect());
+    section.table(&["queue", "handled by", "batch", "waits", "retries", "then"], rows.collect());
+    section.table(&["cron", "handled by"], united.crons.iter().map(|cron| vec![code(&cron.value), nobody()]).collect());
+    let classes = project.manifest.classes("durable_objects.bindings").map(|class| {
+        let exported = handlers.classes.contains(&class.value);
+        vec![code(&class.value), if exported { "yes".to_owned() } else { "no".to_owned() }]
+    });
+    section.table(&["Durable Object class", "exported"], classes.collect());
     (!section.blocks.is_empty()).then_some(section)
 }
 

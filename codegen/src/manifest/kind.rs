@@ -205,7 +205,7 @@ pub static ROWS: &[Row] = &[
     row("k2", "K2 stream", Form::List, PIPELINE),
     row("vpc_services", "VPC service", Form::List, FETCHER),
     row("vpc_networks", "VPC network", Form::List, FETCHER),
-    row("worker_loaders", "Worker Loader", Form::List, RAW),
+    row("worker_loaders", "Worker Loader", Form::List, service("worker_loader", "WorkerLoader")),
     row("artifacts", "Artifacts", Form::List, RAW),
     row("flagship", "Flagship", Form::List, RAW),
     row("unsafe_hello_world", "hello world", Form::List, RAW),

@@ -32,6 +32,7 @@ others! {
     secrets_store: secrets_store::StoredSecret, SecretsStore, "a secret of a Secrets Store", "get";
     version: version::VersionMetadata, Version, "version metadata", "id";
     dispatch: dispatch::DispatchNamespace, Dispatch, "a dispatch namespace", "get";
+    worker_loader: worker_loader::WorkerLoader, WorkerLoader, "a Worker Loader", "get";
     pipeline: pipeline::Pipeline, Pipeline, "a stream of records", "send";
     text_blob: blob::TextBlob, Blob, "a text blob", "";
     data_blob: blob::DataBlob, Blob, "a data blob", "";

@@ -4,6 +4,7 @@ use bindery::analytics_engine::DataPoint;
 use bindery::dispatch::DispatchLimits;
 use bindery::email::Email;
 use bindery::vectorize::{QueryOptions, Vector};
+use bindery::worker_loader::WorkerCode;
 use bindery::{Body, Kind, Request, Service};
 use serde_json::{Value, json};
 
@@ -205,6 +206,23 @@ pub async fn blobs(env: Env) -> Outcome {
     Ok(())
 }
 
+/// A worker that is made of code answers.
+pub async fn loaders(env: Env) -> Outcome {
+    let script = "export default { fetch(request, env) { return new Response(`${env.word} ${new URL(request.url).pathname}`) } }";
+    let code = WorkerCode {
+        compatibility_date: "2026-04-01".to_owned(),
+        main_module: "main.js".to_owned(),
+        modules: [("main.js".to_owned(), script.to_owned())].into(),
+        env: json!({ "word": "loaded" }),
+    };
+    let worker = env.loader.get("a", &code).await;
+    if IS_NATIVE {
+        return unsupported(worker, "LOADER");
+    }
+    same!(text(worker?.get("/hello").await?).await?, "loaded /hello");
+    Ok(())
+}
+
 /// Kinds that nothing simulates fail with a clear error; on workerd the harness binds something in their place.
 pub async fn the_rest(env: Env) -> Outcome {
     if !IS_NATIVE {
@@ -222,7 +240,6 @@ pub async fn the_rest(env: Env) -> Outcome {
         (env.media.call("input", &[]).await, "MEDIA"),
         (env.stream.call("videos", &[]).await, "STREAM"),
         (env.analytics.call("query", &[]).await, "ANALYTICS"),
-        (env.loader.call("get", &[]).await, "LOADER"),
         (env.artifacts.call("list", &[]).await, "ARTIFACTS"),
         (env.flags.call("get", &[]).await, "FLAGS"),
         (env.hello.call("get", &[]).await, "HELLO"),
@@ -241,6 +258,7 @@ pub async fn raw(env: Env) -> Outcome {
     if IS_NATIVE {
         return unsupported(env.hello.call("set", &[json!("hi")]).await, "HELLO");
     }
+    same!(env.stream.call("videos.list", &[]).await?, json!([]));
     env.hello.call("set", &[json!("hi")]).await?;
     same!(env.hello.call("get", &[]).await?["value"], "hi");
     Ok(())

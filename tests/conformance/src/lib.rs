@@ -89,6 +89,7 @@ macro_rules! each_case {
             everything::versions
             everything::records
             everything::blobs
+            everything::loaders
             everything::the_rest
             everything::raw
             gate::every_call_is_told

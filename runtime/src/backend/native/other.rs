@@ -141,6 +141,10 @@ impl Other {
         Err(self.absent(method))
     }
 
+    pub(crate) async fn load(&self, _: &str, _: &Value) -> Result<Self, Failure> {
+        Err(self.absent("get"))
+    }
+
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         match (&*self.kind, name) {
             (Simulated::Version { .. }, "id") => Some("00000000-0000-0000-0000-000000000000".to_owned()),

@@ -1,6 +1,7 @@
 //! Any other binding: an object, by the names of its methods and properties.
 
 use js_sys::{Array, Uint8Array};
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{Failure, Kind};
@@ -27,7 +28,14 @@ fn json(value: &JsValue) -> Result<serde_json::Value, Failure> {
 impl Other {
     /// Calls a method, and gives what it promises as JSON.
     pub(crate) async fn call(&self, method: &str, values: &[serde_json::Value]) -> Result<serde_json::Value, Failure> {
-        send(async { json(&call_async(self.0.value(), method, &arguments(values)?).await?) }).await
+        send(async {
+            let (owner, method) = match method.rsplit_once('.') {
+                Some((path, method)) => (path.split('.').fold(self.js_value(), |object, name| get(&object, name)), method),
+                None => (self.js_value(), method),
+            };
+            json(&call_async(&owner, method, &arguments(values)?).await?)
+        })
+        .await
     }
 
     /// Calls a method that gives an object, or promises one.
@@ -38,6 +46,15 @@ impl Other {
     /// Calls a method over another object. What it gives is no promise: it may look like one, as RPC stubs do.
     pub(crate) async fn object_of(&self, method: &str, argument: &Self) -> Result<Self, Failure> {
         call(self.0.value(), method, &[argument.0.value().clone()]).map(|object| Self(Handle::new(object)))
+    }
+
+    /// A worker of code that the platform asks for when it has none of the name.
+    pub(crate) async fn load(&self, name: &str, code: &serde_json::Value) -> Result<Self, Failure> {
+        let code = parse(&code.to_string())?;
+        // Frees itself when it is called; the few bytes of one that never is are kept.
+        let give = Closure::once_into_js(move || code);
+        let worker = call(self.0.value(), "get", &[JsValue::from_str(name), give])?;
+        Ok(Self(Handle::new(call(&worker, "getEntrypoint", &[])?)))
     }
 
     /// A property, as text.
