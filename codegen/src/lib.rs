@@ -14,6 +14,7 @@ pub mod sql;
 pub mod model;
 pub mod emit;
 pub mod door;
+pub mod handlers;
 
 use std::path::Path;
 

@@ -1,77 +1,18 @@
 //! `handlers!`
 
+use bindery_codegen::handlers::Handlers;
 use bindery_codegen::manifest::Manifest;
 use bindery_codegen::report::{Diagnostic, code, nearest, suggestion};
 use bindery_codegen::source::Spanned;
 use bindery_codegen::{Errors, model::Project};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::parse::{Parse, ParseStream};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{LitStr, Path, Token};
 
 use crate::project;
 
-struct Input {
-    krate: TokenStream,
-    env: Path,
-    fetch: Option<Path>,
-    queues: Vec<(LitStr, Path)>,
-    durable_objects: Vec<Ident>,
-}
-
-impl Parse for Input {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut env = None;
-        let mut parsed = Self {
-            krate: quote!(::bindery),
-            env: syn::parse_quote!(Env),
-            fetch: None,
-            queues: Vec::new(),
-            durable_objects: Vec::new(),
-        };
-        while !input.is_empty() {
-            if input.peek(Token![crate]) {
-                input.parse::<Token![crate]>()?;
-                input.parse::<Token![:]>()?;
-                parsed.krate = input.parse::<Path>()?.into_token_stream();
-            } else {
-                let word: Ident = input.parse()?;
-                match word.to_string().as_str() {
-                    "env" => {
-                        input.parse::<Token![:]>()?;
-                        env = Some(input.parse()?);
-                    }
-                    "fetch" => {
-                        input.parse::<Token![:]>()?;
-                        parsed.fetch = Some(input.parse()?);
-                    }
-                    "queue" => {
-                        let queue = input.parse()?;
-                        input.parse::<Token![:]>()?;
-                        parsed.queues.push((queue, input.parse()?));
-                    }
-                    "durable_object" => parsed.durable_objects.push(input.parse()?),
-                    other => {
-                        let known = ["env", "fetch", "queue", "durable_object"];
-                        let help = suggestion(other, "words that belong here", &known);
-                        return Err(syn::Error::new(word.span(), format!("`{other}` is no handler; {help}")));
-                    }
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        match env {
-            Some(env) => Ok(Self { env, ..parsed }),
-            None => Err(input.error("`env` is missing: write `env: Env`")),
-        }
-    }
-}
-
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    let input: Input = match syn::parse2(input) {
+    let input: Handlers = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
@@ -96,7 +37,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 /// Both sides must name the same handlers. What the code has too much is told in the code, what it
 /// lacks is told in the manifest.
-fn check(errors: &mut Errors, project: &Project, input: &Input) -> TokenStream {
+fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStream {
     let manifest: &Manifest = &project.manifest;
     let mut in_rust = TokenStream::new();
     // A slip is one mistake, though it is missing under its right name too.
@@ -159,8 +100,8 @@ fn missing(errors: &mut Errors, what: &str, name: &Spanned<String>, help: &str) 
     );
 }
 
-fn application(input: &Input) -> TokenStream {
-    let Input { krate, env, .. } = input;
+fn application(input: &Handlers) -> TokenStream {
+    let Handlers { krate, env, .. } = input;
     let fetch = match &input.fetch {
         Some(path) => {
             // With the handler's own place, so that the compiler points there when its signature is wrong.
@@ -201,7 +142,7 @@ fn application(input: &Input) -> TokenStream {
 
 /// What the platform calls. The glue goes through the runtime's hidden module, so that a user
 /// depends on the runtime alone.
-fn exports(input: &Input) -> TokenStream {
+fn exports(input: &Handlers) -> TokenStream {
     let krate = &input.krate;
     let private = quote!(#krate::__private);
     let attribute = quote!(#[wasm_bindgen(wasm_bindgen = #private::wasm_bindgen)]);

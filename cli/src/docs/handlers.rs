@@ -3,52 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use quote::ToTokens;
-use syn::parse::{Parse, ParseStream};
-use syn::{Ident, Item, LitStr, Path as RustPath, Token};
-
-/// What a `handlers!` names.
-#[derive(Debug, Default)]
-pub(crate) struct Handlers {
-    /// The handler of requests.
-    pub(crate) fetch: Option<String>,
-    /// Queues and their handlers.
-    pub(crate) queues: Vec<(String, String)>,
-    /// Durable Object classes.
-    pub(crate) classes: Vec<String>,
-}
-
-impl Parse for Handlers {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut handlers = Self::default();
-        while !input.is_empty() {
-            let path = |input: ParseStream<'_>| -> syn::Result<String> {
-                input.parse::<Token![:]>()?;
-                Ok(input.parse::<RustPath>()?.to_token_stream().to_string().replace(' ', ""))
-            };
-            if input.peek(Token![crate]) {
-                input.parse::<Token![crate]>()?;
-                path(input)?;
-            } else {
-                let key: Ident = input.parse()?;
-                if key == "queue" {
-                    let queue: LitStr = input.parse()?;
-                    handlers.queues.push((queue.value(), path(input)?));
-                } else if key == "durable_object" {
-                    handlers.classes.push(input.parse::<Ident>()?.to_string());
-                } else if key == "fetch" {
-                    handlers.fetch = Some(path(input)?);
-                } else {
-                    path(input)?;
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(handlers)
-    }
-}
+use bindery_codegen::handlers::Handlers;
+use syn::Item;
 
 /// The first `handlers!` in the sources of a package.
 pub(crate) fn find(package: &Path) -> Option<Handlers> {
@@ -70,4 +26,10 @@ fn walk(folder: &Path) -> Option<Handlers> {
             _ => None,
         })
     })
+}
+
+/// A handler as one writes it.
+pub(crate) fn shown(path: &syn::Path) -> String {
+    let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    names.join("::")
 }

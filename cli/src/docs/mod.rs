@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bindery_codegen::door::Compiled;
+use bindery_codegen::handlers::Handlers;
 use bindery_codegen::manifest::{Kind, Layer};
 use bindery_codegen::model::{Bound, Database, Method, Project};
 use bindery_codegen::report::Severity;
@@ -17,7 +18,6 @@ use bindery_codegen::schema::{Catalog, Reference, Table, TableKind};
 use clap::ArgMatches;
 
 use crate::{print, project};
-use handlers::Handlers;
 use page::{Block, Section, code};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
@@ -42,8 +42,8 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<ExitCode, String> {
 fn reference(compiled: &Compiled, project: &Project) -> Result<Vec<Section>, String> {
     let mut sections = vec![bindings(project)];
     sections.extend(values(project));
-    let code = handlers::find(&project::package(&compiled.manifest)).unwrap_or_default();
-    sections.extend(callers(project, &code));
+    let code = handlers::find(&project::package(&compiled.manifest));
+    sections.extend(callers(project, code.as_ref()));
     for bound in &project.bindings {
         if let Some(database) = &bound.database {
             sections.push(self::database(bound, database)?);
@@ -135,18 +135,19 @@ fn values(project: &Project) -> Option<Section> {
 }
 
 /// What calls the worker's code.
-fn callers(project: &Project, handlers: &Handlers) -> Option<Section> {
+fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
     let united = &project.manifest.united;
     let mut section = Section::new("handlers", "Handlers");
-    if let Some(fetch) = &handlers.fetch {
-        section.text(format!("Requests go to {}.", code(fetch)));
+    if let Some(fetch) = handlers.and_then(|handlers| handlers.fetch.as_ref()) {
+        section.text(format!("Requests go to {}.", code(&handlers::shown(fetch))));
     }
     let nobody = || "nobody".to_owned();
     let rows = united.consumers.iter().map(|consumer| {
-        let handler = handlers.queues.iter().find(|(queue, _)| *queue == consumer.queue.value);
+        let handler =
+            handlers.and_then(|handlers| handlers.queues.iter().find(|(queue, _)| queue.value() == consumer.queue.value));
         vec![
             code(&consumer.queue.value),
-            handler.map_or_else(nobody, |(_, handler)| code(handler)),
+            handler.map_or_else(nobody, |(_, handler)| code(&handlers::shown(handler))),
             consumer.max_batch_size.to_string(),
             format!("{} s", consumer.max_batch_timeout),
             consumer.max_retries.to_string(),
@@ -156,7 +157,7 @@ fn callers(project: &Project, handlers: &Handlers) -> Option<Section> {
     section.table(&["queue", "handled by", "batch", "waits", "retries", "then"], rows.collect());
     section.table(&["cron", "handled by"], united.crons.iter().map(|cron| vec![code(&cron.value), nobody()]).collect());
     let classes = project.manifest.classes("durable_objects.bindings").map(|class| {
-        let exported = handlers.classes.contains(&class.value);
+        let exported = handlers.is_some_and(|handlers| handlers.durable_objects.iter().any(|known| *known == class.value));
         vec![code(&class.value), if exported { "yes".to_owned() } else { "no".to_owned() }]
     });
     section.table(&["Durable Object class", "exported"], classes.collect());
