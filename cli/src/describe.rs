@@ -82,7 +82,8 @@ fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut 
     let path = project::manifest(matches)?;
     let refused = |errors: &Errors, sources: &Sources| errors.render(sources).join("\n\n");
     let file = model::load_manifest(errors, sources, &path).ok_or_else(|| refused(errors, sources))?;
-    let mut manifest = manifest::parse(errors, sources, file, None).ok_or_else(|| refused(errors, sources))?;
+    let mut manifest =
+        manifest::parse(errors, sources, file, project::environment(matches)).ok_or_else(|| refused(errors, sources))?;
     let mut inputs = model::load_databases(errors, sources, &path, &mut manifest);
     let names: Vec<String> = inputs.keys().cloned().collect();
     let name = match (matches.get_one::<String>("database"), names.as_slice()) {

@@ -74,7 +74,7 @@ fn command() -> Command {
         .subcommand(
             Command::new("docs")
                 .about("Write a reference of a project: a page of HTML that needs no network, and Markdown")
-                .arg(output("The folder to write to").default_value("target/bindery-docs"))
+                .arg(output("The folder to write to; `target/bindery-docs` of the project when it is not named"))
                 .args(project_arguments()),
         )
         .subcommand(

@@ -52,7 +52,8 @@ pub(crate) fn manifest(matches: &ArgMatches) -> Result<PathBuf, String> {
     match found.len() {
         1 => Ok(found.remove(0)),
         _ => {
-            let names: Vec<String> = found.iter().map(|path| format!("  {}", path.display())).collect();
+            let mut names: Vec<String> = found.iter().take(8).map(|path| format!("  {}", path.display())).collect();
+            names.extend((found.len() > 8).then(|| format!("  and {} more", found.len() - 8)));
             Err(format!("there are several manifests:\n{}\nhelp: name one with `--manifest PATH`", names.join("\n")))
         }
     }
@@ -98,13 +99,14 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic, sources: &Sources) -> Value {
         let before = file.text.get(..span.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (file.name.clone(), line, column)
+        (file, line, column)
     });
     json!({
         "level": diagnostic.severity.word(),
         "code": diagnostic.code,
         "message": diagnostic.message,
-        "file": place.as_ref().map(|(file, ..)| file),
+        "file": place.as_ref().map(|(file, ..)| &file.name),
+        "path": place.as_ref().map(|(file, ..)| file.path.display().to_string()),
         "line": place.as_ref().map(|(_, line, _)| line),
         "column": place.as_ref().map(|(.., column)| column),
         "label": diagnostic.label,

@@ -58,6 +58,30 @@ impl Compiled {
     }
 }
 
+/// Why a build script cannot go on.
+pub struct Mistakes(String);
+
+impl From<String> for Mistakes {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// As it is read: `fn main` prints what it returns with `Debug`.
+impl std::fmt::Debug for Mistakes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::fmt::Display for Mistakes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
 /// Makes `Env` from a build script: writes `bindery.rs` to `OUT_DIR`, tells Cargo which files it is made from, and
 /// tells every mistake as the macro would.
 ///
@@ -68,16 +92,20 @@ impl Compiled {
 /// ```
 ///
 /// # Errors
-/// The text of every mistake; a build script that returns it ends the build with it.
+/// Every mistake; a build script that returns it ends the build with the text.
 ///
 /// # Examples
 /// ```no_run
 /// // build.rs
-/// fn main() -> Result<(), String> {
+/// fn main() -> Result<(), bindery_codegen::Mistakes> {
 ///     bindery_codegen::build(None)
 /// }
 /// ```
-pub fn build(environment: Option<&str>) -> Result<(), String> {
+pub fn build(environment: Option<&str>) -> Result<(), Mistakes> {
+    Ok(write_env(environment)?)
+}
+
+fn write_env(environment: Option<&str>) -> Result<(), String> {
     let folder = |name: &str| {
         std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set: this is no build script"))
     };

@@ -18,7 +18,7 @@ pub mod handlers;
 
 use std::path::Path;
 
-pub use door::build;
+pub use door::{Mistakes, build};
 pub use report::{Diagnostic, Errors};
 pub use source::Sources;
 

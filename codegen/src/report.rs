@@ -193,6 +193,12 @@ impl Errors {
         self.count() == 0
     }
 
+    /// Whether there is an error whose code begins so.
+    #[must_use]
+    pub fn has(&self, code: &str) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error && diagnostic.code.starts_with(code))
+    }
+
     /// The errors, without the warnings.
     pub(crate) fn into_errors(self) -> impl Iterator<Item = Diagnostic> {
         self.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error)

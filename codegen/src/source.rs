@@ -122,10 +122,10 @@ impl Sources {
         Span { file: id, start: 0, end: self.file(id).text.len() }
     }
 
-    /// Reads the nearest file of a name at or above `folder`, when its text has `mark` in it.
-    pub(crate) fn read_marked(&mut self, folder: &Path, name: &str, mark: &str) -> Option<FileId> {
+    /// Reads the nearest file of a name at or above `folder`. It is kept, and so tracked, whatever is in it.
+    pub(crate) fn read_nearest(&mut self, folder: &Path, name: &str) -> Option<FileId> {
         let path = folder.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())?;
-        let text = fs::read_to_string(&path).ok().filter(|text| text.contains(mark))?;
+        let text = fs::read_to_string(&path).ok()?;
         Some(self.add(name.to_owned(), path, text))
     }
 

@@ -55,7 +55,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     let loaded = match project::load(Span::call_site(), arguments.manifest.as_ref(), arguments.environment.as_ref()) {
         Ok(loaded) => loaded,
         Err(error) => {
-            let nothing = emit::nothing(&arguments.krate, &item.vis.into_token_stream(), &item.ident);
+            let nothing = emit::nothing(&item.vis.into_token_stream(), &item.ident);
             return Ok(quote!(#error #nothing));
         }
     };
@@ -73,10 +73,11 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
         tracked,
         manifest_name: loaded.manifest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
     };
-    // With mistakes too, what is understood is emitted: each mistake is told once, where it is.
+    // With mistakes in SQL, what is understood is emitted, and something that stands for the rest: each mistake is
+    // told once, where it is. With one in the manifest nobody knows which fields there are.
     let environment = match &loaded.project {
-        Some(project) => emit::environment(project, &site),
-        None => emit::nothing(&site.krate, &site.visibility, &site.ident),
+        Some(project) if !loaded.errors.has("B01") => emit::environment(project, &site),
+        _ => emit::nothing(&site.visibility, &site.ident),
     };
     Ok(quote!(#errors #environment))
 }

@@ -99,7 +99,8 @@ fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
     let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
     // A manifest that is absent or not understood is told of where the environment is declared.
     let Ok(loaded) = project::load(span, None, None) else { return Ok(()) };
-    let Some(project) = &loaded.project else { return Ok(()) };
+    // A binding that is missing because of a mistake in the manifest is told of there.
+    let Some(project) = loaded.project.as_ref().filter(|_| loaded.errors.is_empty()) else { return Ok(()) };
     let found = project.bindings.iter().find(|bound| bound.name.source == name);
     if let Some(bound) = found {
         if matches!(bound.kind, Kind::Kv(_)) {

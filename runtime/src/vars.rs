@@ -38,12 +38,15 @@ pub(crate) enum RawVar {
 impl RawVar {
     /// The value as a type of the user's, or of the manifest's shape. A text is the value itself where it can be,
     /// and JSON else: the dashboard gives every variable as a text.
-    pub(crate) fn read<T: DeserializeOwned>(self) -> Option<T> {
+    ///
+    /// # Errors
+    /// The end of a sentence that says what is wrong with an object. Of a text, it would quote it.
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
         match self {
             Self::Text(text) => T::deserialize(text.as_str().into_deserializer())
                 .or_else(|_: serde::de::value::Error| serde_json::from_str(&text))
-                .ok(),
-            Self::Json(value) => serde_json::from_value(value).ok(),
+                .map_err(|_| String::new()),
+            Self::Json(value) => serde_json::from_value(value).map_err(|error| format!(": {error}")),
         }
     }
 }
@@ -61,13 +64,13 @@ mod tests {
     #[test]
     fn a_text_is_whatever_the_type_makes_of_it() {
         let text = |text: &str| RawVar::Text(text.to_owned());
-        assert_eq!(text("7").read::<String>().as_deref(), Some("7"));
-        assert_eq!(text("7").read::<i64>(), Some(7));
-        assert_eq!(text("true").read::<bool>(), Some(true));
-        assert_eq!(text("debug").read::<Level>(), Some(Level::Debug));
-        assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Some(vec![1, 2]));
-        assert_eq!(text("seven").read::<i64>(), None);
-        assert_eq!(RawVar::Json(serde_json::json!(1.5)).read::<i64>(), None);
-        assert_eq!(RawVar::Json(serde_json::json!(null)).read::<Option<i64>>(), Some(None));
+        assert_eq!(text("7").read::<String>().as_deref(), Ok("7"));
+        assert_eq!(text("7").read::<i64>(), Ok(7));
+        assert_eq!(text("true").read::<bool>(), Ok(true));
+        assert_eq!(text("debug").read::<Level>(), Ok(Level::Debug));
+        assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Ok(vec![1, 2]));
+        assert_eq!(text("seven").read::<i64>(), Err(String::new()));
+        assert!(RawVar::Json(serde_json::json!(1.5)).read::<i64>().is_err_and(|reason| reason.contains("expected i64")));
+        assert_eq!(RawVar::Json(serde_json::json!(null)).read::<Option<i64>>(), Ok(None));
     }
 }

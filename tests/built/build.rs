@@ -1,5 +1,5 @@
 //! Makes `Env`: another door than the macro, to the same compiler.
 
-fn main() -> Result<(), String> {
+fn main() -> Result<(), bindery_codegen::Mistakes> {
     bindery_codegen::build(None)
 }

@@ -13,7 +13,7 @@ use bindery_codegen::door::Compiled;
 use bindery_codegen::handlers::Handlers;
 use bindery_codegen::manifest::{Kind, Layer};
 use bindery_codegen::model::{Bound, Database, Method, Project};
-use bindery_codegen::report::Severity;
+use bindery_codegen::report::{Diagnostic, Severity};
 use bindery_codegen::schema::{Catalog, Reference, Table, TableKind};
 use clap::ArgMatches;
 
@@ -28,7 +28,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     };
     let sections = reference(&compiled, project)?;
     let title = project.manifest.name.clone().unwrap_or_else(|| "worker".to_owned());
-    let folder = matches.get_one::<PathBuf>("output").ok_or("the folder is not named")?;
+    let usual = || project::package(&compiled.manifest).join("target/bindery-docs");
+    let folder = &matches.get_one::<PathBuf>("output").cloned().unwrap_or_else(usual);
     write(folder, "index.html", &html::render(&title, &sections))?;
     write(folder, "reference.md", &markdown::render(&title, &sections))?;
     Ok(ExitCode::SUCCESS)
@@ -46,7 +47,7 @@ fn reference(compiled: &Compiled, project: &Project) -> Result<Vec<Section>, Str
     sections.extend(callers(project, code.as_ref()));
     for bound in &project.bindings {
         if let Some(database) = &bound.database {
-            sections.push(self::database(bound, database)?);
+            sections.push(self::database(compiled, bound, database)?);
         }
     }
     sections.extend(warnings(compiled));
@@ -164,7 +165,7 @@ fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
     (!section.blocks.is_empty()).then_some(section)
 }
 
-fn database(bound: &Bound, database: &Database) -> Result<Section, String> {
+fn database(compiled: &Compiled, bound: &Bound, database: &Database) -> Result<Section, String> {
     let field = &bound.name.field;
     let mut section = Section::new(format!("database-{field}"), format!("Database `{}`", bound.name.source));
     let catalog = &database.catalog;
@@ -177,7 +178,7 @@ fn database(bound: &Bound, database: &Database) -> Result<Section, String> {
     }
     if !database.methods.is_empty() {
         let mut part = Section::new(format!("{field}-queries"), "Queries");
-        part.parts = database.methods.iter().map(|method| query(field, method)).collect();
+        part.parts = database.methods.iter().map(|method| query(compiled, field, method)).collect();
         section.parts.push(part);
     }
     let mut part = Section::new(format!("{field}-tables"), "Tables");
@@ -247,7 +248,24 @@ fn table(field: &str, table: &Table, references: &[Reference]) -> Section {
     section
 }
 
-fn query(field: &str, method: &Method) -> Section {
+/// What `cargo bindery check` says of a query.
+fn warnings_in(compiled: &Compiled, method: &Method) -> Vec<Block> {
+    let within = |diagnostic: &&&Diagnostic| {
+        diagnostic.severity == Severity::Warning
+            && diagnostic.span.is_some_and(|span| {
+                let file = compiled.sources.file(span.file);
+                let start = file.text.find(&method.written);
+                file.name == method.file && start.is_some_and(|start| (start..start + method.written.len()).contains(&span.start))
+            })
+    };
+    let sorted = compiled.errors.sorted();
+    let found = sorted.iter().filter(within);
+    found
+        .map(|diagnostic| Block::Warning(format!("{}: {}", diagnostic.message, diagnostic.help.clone().unwrap_or_default())))
+        .collect()
+}
+
+fn query(compiled: &Compiled, field: &str, method: &Method) -> Section {
     let name = &method.name.field;
     let mut section = Section::new(format!("{field}-query-{name}"), code(name));
     if !method.docs.is_empty() {
@@ -277,9 +295,7 @@ fn query(field: &str, method: &Method) -> Section {
         let steps = method.query.plan.iter().map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
         section.blocks.push(Block::Code("text", steps.collect::<Vec<_>>().join("\n")));
     }
-    for table in method.query.plan.iter().filter_map(|step| step.scans.as_deref()) {
-        section.blocks.push(Block::Warning(format!("{} is read whole.", code(table))));
-    }
+    section.blocks.extend(warnings_in(compiled, method));
     section
 }
 

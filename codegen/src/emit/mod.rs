@@ -281,23 +281,9 @@ fn module_ident(name: &Name) -> proc_macro2::Ident {
     name.field_ident()
 }
 
-/// The struct alone, for a manifest that is absent or not understood at all: its mistake is told once.
+/// Stands for the struct where the manifest is absent or has a mistake: a type that is not there. After the mistake
+/// rustc does not tell of it, nor of anything that uses it.
 #[must_use]
-pub fn nothing(krate: &TokenStream, visibility: &TokenStream, ident: &proc_macro2::Ident) -> TokenStream {
-    quote! {
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #visibility struct #ident;
-
-        impl #krate::__private::Environment for #ident {
-            const BLUEPRINT: #krate::__private::Blueprint = #krate::__private::Blueprint { stages: &[] };
-
-            fn connect(_: &#krate::__private::World) -> #krate::Result<Self> {
-                ::core::unreachable!("the manifest was refused")
-            }
-
-            fn world(&self) -> &#krate::__private::World {
-                ::core::unreachable!("the manifest was refused")
-            }
-        }
-    }
+pub fn nothing(visibility: &TokenStream, ident: &proc_macro2::Ident) -> TokenStream {
+    quote!(#visibility type #ident = __bindery_environment_of_a_manifest_that_is_refused;)
 }

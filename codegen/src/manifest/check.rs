@@ -115,24 +115,36 @@ fn shape(errors: &mut Errors, node: &Node, wanted: &Shape, path: &str) {
 }
 
 fn table(errors: &mut Errors, node: &Node, entries: &[(Spanned<String>, Node)], fields: &[Field], path: &str) {
+    let mut unknown_keys = Vec::new();
     for (name, node) in entries {
         match fields.iter().find(|field| field.key == name.value) {
             Some(field) => shape(errors, node, &field.shape, &join(path, &name.value)),
-            None => errors.push(unknown(name, fields.iter(), &format!("`{path}`")).warning()),
+            None => unknown_keys.push(name),
         }
     }
     for field in fields.iter().filter(|field| field.required && entries.iter().all(|(name, _)| name.value != field.key)) {
         let key = field.key;
-        let value = match field.shape {
-            Shape::Table(_) => "{ ... }",
-            Shape::List(_) => "[...]",
-            _ => "\"...\"",
-        };
-        errors.push(
-            Diagnostic::new(code::MANIFEST_FIELD, format!("`{path}` has no `{key}`"), node.span)
-                .label("belongs to this table")
-                .help(format!("add `{key} = {value}`")),
-        );
+        let message = format!("`{path}` has no `{key}`");
+        // A slip of the key that is needed is one mistake.
+        let slip = unknown_keys.iter().position(|name| nearest(&name.value, [key]).is_some());
+        errors.push(match slip.map(|index| unknown_keys.remove(index)) {
+            Some(name) => Diagnostic::new(code::MANIFEST_FIELD, message, name.span)
+                .label("no key of this table")
+                .help(format!("did you mean `{key}`?")),
+            None => {
+                let value = match field.shape {
+                    Shape::Table(_) => "{ ... }",
+                    Shape::List(_) => "[...]",
+                    _ => "\"...\"",
+                };
+                Diagnostic::new(code::MANIFEST_FIELD, message, node.span)
+                    .label("belongs to this table")
+                    .help(format!("add `{key} = {value}`"))
+            }
+        });
+    }
+    for name in unknown_keys {
+        errors.push(unknown(name, fields.iter(), &format!("`{path}`")).warning());
     }
 }
 

@@ -161,9 +161,12 @@ fn made_classes(errors: &mut Errors, top: &Table<'_>, own: Option<&Table<'_>>, l
 /// A binding's name: what a Worker can read as `env.NAME` and Rust can name.
 fn binding_name(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<String>> {
     let name = table.filled(errors, key)?;
-    check_name(errors, &name).then_some(name)
+    // A name that is told of stays: what uses it is no second mistake.
+    check_name(errors, &name);
+    Some(name)
 }
 
+/// Whether a name can be a binding's; one that cannot is told of.
 pub(super) fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
     let mut characters = name.value.chars();
     let starts_well = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');

@@ -85,7 +85,23 @@ pub(super) fn unite(errors: &mut Errors, layers: &[Layer]) -> United {
         }
         for var in &layer.vars {
             match united.vars.iter_mut().find(|known| known.name.value == var.name.value) {
-                Some(known) => known.ty = std::mem::replace(&mut known.ty, VarType::Json).or(var.ty.clone()),
+                Some(known) => {
+                    let both = known.ty.clone().or(var.ty.clone());
+                    if both == VarType::Json && known.ty != VarType::Json && var.ty != VarType::Json {
+                        errors.push(
+                            Diagnostic::new(
+                                code::ENVIRONMENT,
+                                format!("`{}` has values of several types", var.name.value),
+                                var.name.span,
+                            )
+                            .label("of another type here")
+                            .also(known.name.span, "than here")
+                            .help("make them one type; as they are `Env` has a JSON value")
+                            .warning(),
+                        );
+                    }
+                    known.ty = both;
+                }
                 None => {
                     let has = |layer: &Layer| layer.vars.iter().any(|other| other.name.value == var.name.value);
                     let (name, ty) = (var.name.clone(), var.ty.clone());

@@ -59,6 +59,20 @@ pub fn infer_secrets(
         united.vars.iter().any(|var| var.name.value == name) || united.bindings.iter().any(|binding| binding.name.value == name)
     };
     names.retain(|name| !bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
+    if let Some(first) = names.first() {
+        let listed: Vec<String> = names.iter().map(|name| format!("\"{}\"", name.value)).collect();
+        errors.push(
+            Diagnostic::new(
+                code::MANIFEST_FIELD,
+                "the manifest requires no secrets",
+                Span { file: manifest.file, start: 0, end: 0 },
+            )
+            .label("they are those of a file that a fresh clone does not have")
+            .also(first.span, "found here")
+            .help(format!("add `[secrets]` with `required = [{}]`", listed.join(", ")))
+            .warning(),
+        );
+    }
     manifest.infer_secrets(errors, names);
 }
 
@@ -71,7 +85,8 @@ pub fn load_databases(
 ) -> BTreeMap<String, Inputs> {
     let root = path.parent().unwrap_or(Path::new("."));
     let mut settings: BTreeMap<String, DatabaseSettings> = sources
-        .read_marked(root, "Cargo.toml", "metadata.bindery")
+        .read_nearest(root, "Cargo.toml")
+        .filter(|file| sources.file(*file).text.contains("metadata.bindery"))
         .map(|file| settings(errors, sources, file, manifest))
         .unwrap_or_default()
         .into_iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Bound, Database, Project};
-use crate::manifest::{Layer, Manifest};
+use crate::manifest::{Layer, Manifest, UnitedVar};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
 use crate::source::Spanned;
@@ -23,8 +23,20 @@ pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<St
             bindings.push(Bound { name, kind: binding.kind.clone(), optional: binding.optional, database });
         }
     }
-    let vars = manifest.united.vars.iter().map(|var| (Name::new(&var.name.value), var.clone())).collect();
-    let secrets = manifest.united.secrets.iter().map(|secret| (Name::new(&secret.name.value), secret.optional)).collect();
+    let mut vars: Vec<(Name, UnitedVar)> = Vec::new();
+    for var in &manifest.united.vars {
+        let name = Name::new(&var.name.value);
+        if vars.iter().all(|(known, _)| known.field != name.field) {
+            vars.push((name, var.clone()));
+        }
+    }
+    let mut secrets: Vec<(Name, bool)> = Vec::new();
+    for secret in &manifest.united.secrets {
+        let name = Name::new(&secret.name.value);
+        if secrets.iter().all(|(known, _)| known.field != name.field) {
+            secrets.push((name, secret.optional));
+        }
+    }
     Project { bindings, vars, secrets, manifest }
 }
 

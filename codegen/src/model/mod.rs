@@ -201,7 +201,9 @@ fn variants(errors: &mut Errors, sources: &Sources, inputs: Vec<Variant>) -> Vec
     for Variant { d1, schema } in inputs {
         let before = errors.count();
         let catalog = schema::build(errors, sources, &d1.migrations_table, &schema);
-        variants.extend(catalog.filter(|_| errors.count() == before).map(|catalog| (d1, catalog)));
+        // A folder without migrations was told of.
+        let made = catalog.filter(|catalog| errors.count() == before && !catalog.migrations.is_empty());
+        variants.extend(made.map(|catalog| (d1, catalog)));
     }
     variants
 }

@@ -187,7 +187,7 @@ impl<'w> Connector<'w> {
     #[doc(hidden)]
     pub fn optional_var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Result<Option<T>> {
         let Some(value) = self.world.var(name) else { return Ok(None) };
-        value.read().map(Some).ok_or_else(|| self.problem(format!("the variable {name} is not {what}")))
+        value.read().map(Some).map_err(|reason| self.problem(format!("the variable {name} is not {what}{reason}")))
     }
 
     #[doc(hidden)]
@@ -197,7 +197,10 @@ impl<'w> Connector<'w> {
 
     #[doc(hidden)]
     pub fn secret(&mut self, name: &'static str) -> Result<Secret> {
-        self.world.secret(name).map(Secret::new).ok_or_else(|| self.problem(format!("the secret {name} is missing (natively it comes from `.dev.vars` or the environment, on Workers from `wrangler secret put`)")))
+        match self.world.secret(name) {
+            Some(value) => Ok(Secret::new(value)),
+            None => Err(self.problem(format!("the secret {name} is missing ({})", self.world.secret_place()))),
+        }
     }
 
     #[doc(hidden)]

@@ -36,6 +36,8 @@ struct Inner {
     observers: Arc<Observers>,
     vars: BTreeMap<String, RawVar>,
     given: BTreeMap<String, String>,
+    /// The files that these are from.
+    given_in: Vec<String>,
 }
 
 enum Handle {
@@ -68,7 +70,8 @@ impl World {
         let mut databases: BTreeMap<&str, D1> = BTreeMap::new();
         let mut buckets: BTreeMap<&str, R2> = BTreeMap::new();
         let mut handles = BTreeMap::new();
-        let given = dev_vars(stage.environment).map_err(|error| misconfigured("`.dev.vars` cannot be read", error))?;
+        let (given, given_in) =
+            dev_vars(stage.environment).map_err(|error| misconfigured("`.dev.vars` cannot be read", error))?;
         for (binding, resource) in stage.resources {
             let handle = match resource {
                 Resource::Kv => {
@@ -101,7 +104,7 @@ impl World {
             ((*name).to_owned(), raw)
         };
         let vars = stage.vars.iter().map(parse).collect();
-        Ok(Self(Arc::new(Inner { stage, handles, queues, observers: Arc::default(), vars, given })))
+        Ok(Self(Arc::new(Inner { stage, handles, queues, observers: Arc::default(), vars, given, given_in })))
     }
 
     pub(crate) fn observers(&self) -> Arc<Observers> {
@@ -163,9 +166,19 @@ impl World {
         &self.0.stage
     }
 
-    /// The process's environment wins over `.dev.vars`, and that over the manifest.
+    /// `.dev.vars` wins over the manifest. The process's environment has variables of its own, such as `USER`: it counts
+    /// where `CLOUDFLARE_INCLUDE_PROCESS_ENV` is `true`, as for wrangler.
     pub(crate) fn var(&self, name: &str) -> Option<RawVar> {
-        self.secret(name).map(RawVar::Text).or_else(|| self.0.vars.get(name).cloned())
+        let included = std::env::var("CLOUDFLARE_INCLUDE_PROCESS_ENV").is_ok_and(|included| included == "true");
+        let process = included.then(|| std::env::var(name).ok()).flatten();
+        let given = process.or_else(|| self.0.given.get(name).cloned());
+        given.map(RawVar::Text).or_else(|| self.0.vars.get(name).cloned())
+    }
+
+    /// Where a secret that is missing could stand.
+    pub(crate) fn secret_place(&self) -> String {
+        let names = if self.0.given_in.is_empty() { ".dev.vars".to_owned() } else { self.0.given_in.join("`, `") };
+        format!("it comes from `{names}` or the environment")
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
@@ -226,7 +239,7 @@ pub(super) fn project_folder() -> PathBuf {
 /// later over the earlier. As wrangler has it.
 ///
 /// <https://developers.cloudflare.com/workers/configuration/secrets/#local-development-with-secrets>
-fn dev_vars(environment: &str) -> Opened<BTreeMap<String, String>> {
+fn dev_vars(environment: &str) -> Opened<(BTreeMap<String, String>, Vec<String>)> {
     let folder = project_folder();
     let first = [format!(".dev.vars.{environment}"), ".dev.vars".to_owned()];
     let first = first.into_iter().filter(|name| !name.ends_with('.')).map(|name| folder.join(name)).find(|path| path.exists());
@@ -241,12 +254,13 @@ fn dev_vars(environment: &str) -> Opened<BTreeMap<String, String>> {
         }
     };
     let mut values = BTreeMap::new();
-    for path in paths {
+    for path in &paths {
         // The error of a line would quote it, and it may be a secret.
-        for item in dotenvy::from_path_iter(&path).map_err(|_| "it cannot be opened")? {
+        for item in dotenvy::from_path_iter(path).map_err(|_| "it cannot be opened")? {
             let (name, value) = item.map_err(|_| "a line of it is not `NAME=value`")?;
             values.insert(name, value);
         }
     }
-    Ok(values)
+    let names = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    Ok((values, names.collect()))
 }

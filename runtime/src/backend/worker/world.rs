@@ -95,6 +95,11 @@ impl World {
         }
     }
 
+    /// Where a secret that is missing could stand.
+    pub(crate) fn secret_place(&self) -> String {
+        "`wrangler secret put` sets it, `.dev.vars` locally".to_owned()
+    }
+
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
         get(self.0.value(), name).as_string()
     }

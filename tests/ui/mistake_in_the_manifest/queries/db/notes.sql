@@ -1,0 +1,2 @@
+-- name: notes :many
+SELECT id, text FROM notes;
