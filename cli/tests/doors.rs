@@ -106,7 +106,7 @@ fn types_and_docs_of_the_example() {
 #[test]
 fn secrets_stay_where_they_are() {
     let folder = scratch("secrets");
-    fs::write(folder.join("wrangler.toml"), "name = \"a\"\n\n[[hyperdrive]]\nbinding = \"H\"\nid = \"1\"\nlocalConnectionString = \"postgres://u:s3cr3t-one@h:1/d\"\n").expect("writes");
+    fs::write(folder.join("wrangler.toml"), "name = \"a\"\n\n[[hyperdrive]]\nbinding = \"H\"\nid = \"1\"\nlocalConnectionString = \"postgres://u:s3cr3t-one@h:1/d\"\n\n[[unsafe.bindings]]\nname = \"U\"\ntype = \"t\"\nkey = \"s3cr3t-four\"\n\n[[services]]\nbinding = \"S\"\nservice = \"s\"\nprops = { key = \"s3cr3t-five\" }\n").expect("writes");
     fs::write(folder.join(".dev.vars"), "TOKEN=s3cr3t-two\nbad.name=s3cr3t-three\n").expect("writes");
     let check = text(&bindery(&folder, &["check"]));
     assert!(check.contains("`bad.name` cannot name a binding"), "{check}");

@@ -298,8 +298,13 @@ fn queues(errors: &mut Errors, own: &Table<'_>, layer: &mut Layer) {
     }
 }
 
-/// Keys whose values are nobody's but the owner's.
-const SECRET_KEYS: [&str; 1] = ["localConnectionString"];
+/// Whether what a key holds may be told: what is anybody's own, or of no known shape, may be a secret.
+fn is_told(row: &Row, key: &str) -> bool {
+    match row.key {
+        "unsafe.bindings" => ["type", "service"].contains(&key),
+        _ => !["localConnectionString", "props"].contains(&key),
+    }
+}
 
 fn others(errors: &mut Errors, holder: &Table<'_>, key: &str, row: &'static Row, layer: &mut Layer) {
     if row.form == Form::Map {
@@ -328,7 +333,7 @@ fn others(errors: &mut Errors, holder: &Table<'_>, key: &str, row: &'static Row,
         // Static assets may be served without a binding.
         let Some(name) = binding_name(errors, &table, row.form.name_key()) else { continue };
         let mut settings = Vec::new();
-        let facts = table.entries.iter().filter(|(key, _)| key.value != row.form.name_key());
+        let facts = table.entries.iter().filter(|(key, _)| key.value != row.form.name_key() && is_told(row, &key.value));
         facts.for_each(|(key, node)| flatten(&mut settings, &key.value, node));
         limits(errors, &table, row);
         let is_ours = ["durable_objects.bindings", "workflows"].contains(&row.key) && table.get("script_name").is_none();
@@ -339,9 +344,6 @@ fn others(errors: &mut Errors, holder: &Table<'_>, key: &str, row: &'static Row,
 
 /// A value with all that is in it, each under its path.
 fn flatten(settings: &mut Vec<(String, String)>, key: &str, node: &Node) {
-    if SECRET_KEYS.contains(&key) {
-        return;
-    }
     match &node.value {
         Value::String(text) => settings.push((key.to_owned(), text.clone())),
         Value::Table(entries) => {

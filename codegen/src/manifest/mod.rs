@@ -1,7 +1,7 @@
 //! `wrangler.toml`, `wrangler.json` or `wrangler.jsonc`: text in, a [`Manifest`] out.
 //!
-//! [`node`] is the manifest as written, [`grammar`] what wrangler lets it be, [`layer`] what one environment
-//! binds, and [`unite`] all of them in one.
+//! `node` is the manifest as written, [`grammar`] what wrangler lets it be, `layer` what one environment
+//! binds, and `unite` all of them in one.
 
 mod check;
 pub mod grammar;
