@@ -66,7 +66,7 @@ fn bindings(project: &Project) -> Section {
     let of = if environments.len() > 1 { format!(", over {}", environments.join(", ")) } else { String::new() };
     section.text(format!("{count} bindings{of}. Each is a field of `Env`."));
     let mut titles: Vec<&str> = project.bindings.iter().map(|bound| bound.kind.title()).collect();
-    titles.sort_unstable();
+    titles.sort_unstable_by_key(|title| title.to_lowercase());
     titles.dedup();
     for title in titles {
         let mut part = Section::new(format!("kind-{}", title.replace(' ', "-")), capital(title));

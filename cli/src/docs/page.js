@@ -1,22 +1,28 @@
-// Shows the sections that have every word of the search, and all of what is above and below them.
+// Shows the innermost sections that have every word of the search, with what is above and below them.
 const search = document.getElementById("search");
-const sections = [...document.querySelectorAll("main section")];
 const links = new Map([...document.querySelectorAll("nav li > a")].map((link) => [link.hash.slice(1), link.parentElement]));
-const texts = new Map(sections.map((section) => [section, section.textContent.toLowerCase()]));
+const byElement = new Map();
+// In the order of the page: what is above a section stands before it.
+const sections = [...document.querySelectorAll("main section")].map((element) => {
+  const section = { element, entry: links.get(element.id), text: element.textContent.toLowerCase(), above: byElement.get(element.parentElement) };
+  byElement.set(element, section);
+  return section;
+});
 search.addEventListener("input", () => {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const has = (section) => words.every((word) => texts.get(section).includes(word));
   for (const section of sections) {
-    const inner = sections.filter((other) => other !== section && section.contains(other));
-    const own = has(section) && !inner.some(has);
-    section.dataset.found = own || !words.length ? "yes" : "";
+    section.has = words.every((word) => section.text.includes(word));
+    section.inner = false;
+    section.shown = false;
   }
+  for (const section of sections.toReversed()) if (section.has && section.above) section.above.inner = true;
   for (const section of sections) {
-    const found = (other) => other.dataset.found === "yes";
-    const near = found(section) || sections.some((other) => other !== section && found(other) && (section.contains(other) || other.contains(section)));
-    section.hidden = !near;
-    const entry = links.get(section.id);
-    if (entry) entry.hidden = !near;
+    section.found = !words.length || (section.has && !section.inner) || Boolean(section.above?.found);
+    for (let one = section; section.found && one && !one.shown; one = one.above) one.shown = true;
   }
-  document.getElementById("nothing").hidden = sections.some((section) => !section.hidden);
+  for (const { element, entry, shown } of sections) {
+    element.hidden = !shown;
+    if (entry) entry.hidden = !shown;
+  }
+  document.getElementById("nothing").hidden = sections.some((section) => section.shown);
 });
