@@ -93,6 +93,7 @@ pub(super) fn read(errors: &mut Errors, top: &Table<'_>, environment: Option<(&S
 fn source<'a>(top: &Table<'a>, own: Option<&Table<'a>>, key: &str) -> Option<Table<'a>> {
     let level = |table: &Table<'a>| Table { entries: table.entries, span: table.span, path: table.path.clone() };
     match (own, grammar::find(key)?.scope) {
+        (_, Scope::Top) => Some(level(top)),
         (Some(own), _) if own.get(key).is_some() => Some(level(own)),
         (Some(own), Scope::Own) => Some(level(own)),
         // Whole keys are inherited: nothing of a table is merged.
