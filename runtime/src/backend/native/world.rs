@@ -71,7 +71,7 @@ impl World {
         let mut buckets: BTreeMap<&str, R2> = BTreeMap::new();
         let mut handles = BTreeMap::new();
         let (given, given_in) =
-            dev_vars(stage.environment).map_err(|error| misconfigured("`.dev.vars` cannot be read", error))?;
+            dev_vars(stage.environment).map_err(|error| misconfigured("the local variables cannot be read", error))?;
         for (binding, resource) in stage.resources {
             let handle = match resource {
                 Resource::Kv => {
@@ -257,7 +257,14 @@ fn dev_vars(environment: &str) -> Opened<(BTreeMap<String, String>, Vec<String>)
     for path in &paths {
         // The error of a line would quote it, and it may be a secret.
         for item in dotenvy::from_path_iter(path).map_err(|_| "it cannot be opened")? {
-            let (name, value) = item.map_err(|_| "a line of it is not `NAME=value`")?;
+            let (name, value) = item.map_err(|error| {
+                let lines = fs::read_to_string(path).unwrap_or_default();
+                let broken =
+                    |line: &str| matches!(&error, dotenvy::Error::LineParse(text, _) if text.contains(line) && !line.is_empty());
+                let line = lines.lines().position(broken).map(|line| format!(" {}", line + 1)).unwrap_or_default();
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                format!("line{line} of `{name}` is not `NAME=value`")
+            })?;
             values.insert(name, value);
         }
     }
