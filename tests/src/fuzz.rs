@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bindery_codegen::source::Spanned;
-use bindery_codegen::{Errors, Sources, manifest, model, schema, sql};
+use bindery_codegen::{Errors, Sources, emit, manifest, model, schema, sql};
 
 use crate::generator::{Generator, Relation};
 use crate::random::Random;
@@ -48,7 +48,9 @@ const QUERIES: [&str; 8] = [
     "PRAGMA table_info('loose')",
 ];
 
-const MANIFESTS: [&str; 3] = [
+const MANIFESTS: [&str; 5] = [
+    include_str!("../cases/manifest/every_kind/wrangler.toml"),
+    include_str!("../cases/manifest/environments/wrangler.jsonc"),
     "name = \"files\"\ncompatibility_date = \"2026-04-01\"\n[vars]\nA = 1\nB = { c = [1, 2.5, true] }\n[[d1_databases]]\nbinding = \"DB\"\n\
      database_name = 'x'\nmigrations_dir = \"nowhere\"\n[[kv_namespaces]]\nbinding = \"KV\"\nid = \"1\"\n[queues]\nconsumers = [{ queue = \"q\", max_batch_size = 5 }]\n",
     "{ // comment\n \"name\": \"x\", \"r2_buckets\": [{ \"binding\": \"R\\u0041\", \"bucket_name\": \"b\" }], \"ai\": { \"binding\": \"AI\" },\n \"vars\": { \"a\": null, \"b\": [1e400, -0] }, }",
@@ -272,7 +274,10 @@ impl Fuzzer {
                     let file = sources.add(name.to_owned(), PathBuf::new(), text.to_owned());
                     let mut errors = Errors::default();
                     if let Some(manifest) = manifest::parse(&mut errors, &sources, file, None) {
-                        let _project = model::lower(&mut errors, manifest, std::collections::BTreeMap::new());
+                        let project = model::lower(&mut errors, manifest, std::collections::BTreeMap::new());
+                        if errors.is_empty() {
+                            emitted(&project);
+                        }
                     }
                     let _shown = errors.render(&sources);
                 }
@@ -282,6 +287,23 @@ impl Fuzzer {
             }
         }
     }
+}
+
+/// What is emitted of a manifest without errors is Rust.
+#[expect(clippy::expect_used, reason = "the runner catches it and shrinks the input")]
+fn emitted(project: &model::Project) {
+    let site = emit::Site {
+        krate: quote::quote!(::bindery),
+        parse: emit::text,
+        visibility: quote::quote!(pub),
+        ident: proc_macro2::Ident::new("Env", proc_macro2::Span::call_site()),
+        attributes: quote::quote!(),
+        base: String::new(),
+        tracked: Vec::new(),
+        manifest_name: "wrangler.toml".to_owned(),
+    };
+    let _file: syn::File = syn::parse2(emit::environment(project, &site)).expect("what is emitted is Rust");
+    let _types = emit::typescript::environment(project);
 }
 
 /// The schema of some migrations.
