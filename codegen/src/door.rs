@@ -20,6 +20,8 @@ pub struct Compiled {
     pub project: Option<Project>,
     /// The manifest.
     pub manifest: PathBuf,
+    /// The one environment that was asked for.
+    pub environment: Option<String>,
 }
 
 impl Compiled {
@@ -29,7 +31,7 @@ impl Compiled {
         let (mut errors, mut sources) = (Errors::default(), Sources::default());
         let manifest = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
         let project = compile(&mut errors, &mut sources, &manifest, environment);
-        Self { errors, sources, project, manifest }
+        Self { errors, sources, project, manifest, environment: environment.map(str::to_owned) }
     }
 
     /// What `#[bindings] pub struct Env;` makes, for a crate in the folder `package`.
@@ -52,9 +54,18 @@ impl Compiled {
             ident,
             attributes: quote!(),
             base: manifest.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default(),
-            tracked: self.sources.files().map(|file| source::relative(package, &file.path)).collect(),
+            tracked: self.tracked().map(|path| source::relative(package, path)).collect(),
+            environment: self.environment.clone(),
             manifest_name: manifest.rsplit('/').next().unwrap_or_default().to_owned(),
         }
+    }
+}
+
+impl Compiled {
+    /// The files that a clone has, too. A build script watches the others itself.
+    fn tracked(&self) -> impl Iterator<Item = &Path> {
+        let files = self.sources.files().filter(|file| !file.name.starts_with(".dev.vars") && !file.name.starts_with(".env"));
+        files.map(|file| file.path.as_path())
     }
 }
 

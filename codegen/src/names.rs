@@ -22,12 +22,10 @@ impl Name {
             return name;
         }
         let lower = if source.chars().any(char::is_lowercase) { source.to_snake_case() } else { source.to_lowercase() };
-        let spelled: String = lower
-            .chars()
-            .map(|character| if character.is_alphanumeric() || character == '_' { character } else { '_' })
-            .collect();
+        let spelled: String =
+            lower.chars().map(|character| if unicode_ident::is_xid_continue(character) { character } else { '_' }).collect();
         let field = if spelled.is_empty()
-            || spelled.starts_with(|first: char| first.is_ascii_digit())
+            || spelled.starts_with(|first: char| first != '_' && !unicode_ident::is_xid_start(first))
             || spelled.chars().all(|c| c == '_')
         {
             format!("_{spelled}")
@@ -35,7 +33,7 @@ impl Name {
             spelled
         };
         let mut ty = field.to_upper_camel_case();
-        if ty.is_empty() || ty.starts_with(|first: char| first.is_ascii_digit()) {
+        if ty.is_empty() || ty.starts_with(|first: char| !unicode_ident::is_xid_start(first)) {
             ty.insert(0, 'N');
         }
         Self { source: source.to_owned(), field, ty: unshadowing(ty) }
@@ -144,6 +142,8 @@ mod tests {
             ("count(*)", "count", "Count"),
             ("2fa", "_2fa", "N2fa"),
             ("RESULT", "result", "Result_"),
+            ("m²", "m_", "M"),
+            ("٣x", "_٣x", "N٣x"),
         ] {
             let name = Name::new(source);
             assert_eq!((name.field.as_str(), name.ty.as_str()), (field, ty), "{source}");

@@ -71,6 +71,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
         attributes: quote!(#(#attributes)*),
         base: manifest.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default(),
         tracked,
+        environment: arguments.environment.as_ref().map(LitStr::value),
         manifest_name: loaded.manifest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
     };
     // With mistakes in SQL, what is understood is emitted, and something that stands for the rest: each mistake is

@@ -30,6 +30,19 @@ type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 thread_local! {
     /// rust-analyzer keeps this process for long, and one crate calls many macros.
     static COMPILED: RefCell<HashMap<Asked, (Stamp, Rc<Loaded>)>> = RefCell::new(HashMap::new());
+    /// What the arguments of `#[bindings]` last asked for, by the package: `handlers!` and derives ask for the same.
+    static ASKED: RefCell<HashMap<PathBuf, Asked>> = RefCell::new(HashMap::new());
+}
+
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
+}
+
+/// The project of a manifest that is named from the package; an empty environment is all of them.
+pub(crate) fn load_from_package(manifest: &str, environment: &str) -> Option<Rc<Loaded>> {
+    let manifest = package().join(manifest);
+    let manifest = manifest.is_file().then(|| manifest.canonicalize().unwrap_or(manifest))?;
+    Some(compiled((manifest, Some(environment.to_owned()).filter(|name| !name.is_empty()))))
 }
 
 /// The project around `span`, or the one of a manifest that is named relative to its file.
@@ -38,6 +51,11 @@ pub(crate) fn load(
     named: Option<&syn::LitStr>,
     environment: Option<&syn::LitStr>,
 ) -> Result<Rc<Loaded>, TokenStream> {
+    if let (None, None) = (named, environment)
+        && let Some(asked) = ASKED.with_borrow(|asked| asked.get(&package()).cloned()).filter(|(manifest, _)| manifest.is_file())
+    {
+        return Ok(compiled(asked));
+    }
     let environment = environment.map(syn::LitStr::value);
     let folder = folder(span);
     let manifest = match named {
@@ -54,29 +72,34 @@ pub(crate) fn load(
         let message = format!("there is no manifest at `{shown}`");
         return Err(error(at, code::UNREADABLE, &message, "the path is relative to this source file"));
     }
-    let manifest = manifest.canonicalize().unwrap_or(manifest);
+    let asked = (manifest.canonicalize().unwrap_or(manifest), environment);
+    if named.is_some() || asked.1.is_some() {
+        ASKED.with_borrow_mut(|all| all.insert(package(), asked.clone()));
+    }
+    Ok(compiled(asked))
+}
+
+/// A project, compiled once as long as its files stay as they are.
+fn compiled(asked: Asked) -> Rc<Loaded> {
     COMPILED.with_borrow_mut(|compiled| {
-        let asked = (manifest.clone(), environment);
         if let Some((stamp, loaded)) = compiled.get(&asked)
             && *stamp == stamp_of(loaded)
         {
-            return Ok(Rc::clone(loaded));
+            return Rc::clone(loaded);
         }
-        let mut errors = Errors::default();
-        let mut sources = Sources::default();
+        let (mut errors, mut sources) = (Errors::default(), Sources::default());
         if let Some(folder) = target_folder() {
             sources.keep_in(folder.join("bindery"));
         }
-        let project = compile(&mut errors, &mut sources, &manifest, asked.1.as_deref());
-        let loaded = Rc::new(Loaded { sources, errors, project, manifest: manifest.clone() });
+        let project = compile(&mut errors, &mut sources, &asked.0, asked.1.as_deref());
+        let loaded = Rc::new(Loaded { sources, errors, project, manifest: asked.0.clone() });
         compiled.insert(asked, (stamp_of(&loaded), Rc::clone(&loaded)));
-        Ok(loaded)
+        loaded
     })
 }
 
 /// The folder of the source file, or of the package where the compiler does not tell.
 fn folder(span: Span) -> PathBuf {
-    let package = || std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let file = span.unwrap().local_file().and_then(|file| file.canonicalize().ok());
     file.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_else(package)
 }
@@ -110,8 +133,7 @@ fn stamp_of(loaded: &Loaded) -> Stamp {
 
 /// `path` as seen from the package's folder, with `/`.
 pub(crate) fn from_package(path: &Path) -> String {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    source::relative(&package, path)
+    source::relative(&package(), path)
 }
 
 /// Every diagnostic of a run as an error of its own.

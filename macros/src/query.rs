@@ -15,6 +15,9 @@ use crate::project;
 struct Input {
     binding: LitStr,
     krate: TokenStream,
+    /// The manifest, from the package, and the environment that was asked for; empty for all of them.
+    manifest: LitStr,
+    environment: LitStr,
     database: Expr,
     sql: LitStr,
     arguments: Vec<Argument>,
@@ -30,6 +33,10 @@ impl Parse for Input {
         let binding = input.parse()?;
         input.parse::<Token![,]>()?;
         let krate = input.parse::<syn::Path>()?.into_token_stream();
+        input.parse::<Token![,]>()?;
+        let manifest = input.parse()?;
+        input.parse::<Token![,]>()?;
+        let environment = input.parse()?;
         input.parse::<Token![;]>()?;
         let database = input.parse()?;
         input.parse::<Token![,]>()?;
@@ -50,7 +57,7 @@ impl Parse for Input {
             };
             arguments.push(Argument { name, value: input.parse()? });
         }
-        Ok(Self { binding, krate, database, sql, arguments })
+        Ok(Self { binding, krate, manifest, environment, database, sql, arguments })
     }
 }
 
@@ -63,7 +70,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: Input = syn::parse2(input).map_err(|error| error.to_compile_error())?;
     let span = input.sql.span();
-    let loaded = project::load(span, None, None).ok();
+    let loaded = project::load_from_package(&input.manifest.value(), &input.environment.value());
     let project = loaded.as_ref().and_then(|loaded| loaded.project.as_ref());
     let database = project.and_then(|project| project.database(&input.binding.value()));
     let Some(database) = database.filter(|database| database.whole) else {
@@ -78,6 +85,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         return Err(project::print(&errors, &sources, span));
     };
     database.types.apply(&database.catalog, &mut query);
+    database.agree(&mut errors, &text, place, &query);
     let arguments = arguments(&mut errors, place, &query, &input.arguments);
     if !errors.is_empty() {
         return Err(project::print(&errors, &sources, span));

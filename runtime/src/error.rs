@@ -84,7 +84,9 @@ pub enum Service {
     Dispatch,
     /// Worker Loaders
     WorkerLoader,
-    /// Pipelines and K2 streams
+    /// K2 streams
+    K2,
+    /// Pipelines
     Pipeline,
     /// Blobs of text and bytes
     Blob,
@@ -116,6 +118,7 @@ impl Service {
             Self::Version => "version",
             Self::Dispatch => "dispatch",
             Self::WorkerLoader => "worker_loader",
+            Self::K2 => "k2",
             Self::Pipeline => "pipeline",
             Self::Blob => "blob",
             Self::Raw => "raw",

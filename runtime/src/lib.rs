@@ -17,6 +17,7 @@ pub mod email;
 pub mod fetcher;
 pub mod hyperdrive;
 pub mod images;
+pub mod k2;
 pub mod pipeline;
 pub mod rate_limit;
 pub mod secrets_store;

@@ -1,4 +1,4 @@
-//! Pipelines and K2 streams: records that are taken in and kept elsewhere.
+//! Pipelines: records that are taken in and kept elsewhere.
 //!
 //! <https://developers.cloudflare.com/pipelines/>
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::DeserializeOwned;
 
 /// A secret: a text that never prints.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl RawVar {
     /// The end of a sentence that says what is wrong with an object. Of a text, it would quote it.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
         match self {
-            Self::Text(text) => T::deserialize(text.as_str().into_deserializer())
-                .or_else(|_: serde::de::value::Error| serde_json::from_str(&text))
+            Self::Text(text) => serde_json::from_value(serde_json::Value::from(text.as_str()))
+                .or_else(|_| serde_json::from_str(&text))
                 .map_err(|_| String::new()),
             Self::Json(value) => serde_json::from_value(value).map_err(|error| format!(": {error}")),
         }
@@ -66,6 +66,7 @@ mod tests {
         let text = |text: &str| RawVar::Text(text.to_owned());
         assert_eq!(text("7").read::<String>().as_deref(), Ok("7"));
         assert_eq!(text("7").read::<i64>(), Ok(7));
+        assert_eq!(text("abc").read::<Option<String>>(), Ok(Some("abc".to_owned())));
         assert_eq!(text("true").read::<bool>(), Ok(true));
         assert_eq!(text("debug").read::<Level>(), Ok(Level::Debug));
         assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Ok(vec![1, 2]));

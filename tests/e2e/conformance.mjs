@@ -29,6 +29,16 @@ const other = {
         return new Response("other " + url.pathname + url.search);
       }
       add(left, right) { return left + right; }
+    }
+    let taken = 0;
+    /** Stands for a K2 stream: takes records of bytes, refuses empty ones. */
+    export class Stream extends WorkerEntrypoint {
+      send(records) {
+        const good = records.every(({ content, headers }) => content instanceof Uint8Array && content.length > 0 && headers);
+        if (!good) return { success: false, error: { code: 1, message: taken + " records before", retryable: true } };
+        taken += records.length;
+        return { success: true };
+      }
     }`,
   durableObjects: { COUNTERS: { className: "Counter", useSQLite: true } },
   workflows: { ORDERS: { name: "orders", className: "Orders" } },
@@ -65,7 +75,7 @@ const everything = {
   helloWorld: { HELLO: {} },
   textBlobBindings: { TERMS: join(folder, "terms.txt") },
   dataBlobBindings: { LOGO: join(folder, "logo.bin") },
-  serviceBindings: { SERVICE: "other", BROWSER: standIn, ANALYTICS: standIn, K2: standIn, UNSAFE: standIn, FORWARD: standIn, MODULE: standIn },
+  serviceBindings: { SERVICE: "other", BROWSER: standIn, ANALYTICS: standIn, K2: { name: "other", entrypoint: "Stream" }, UNSAFE: standIn, FORWARD: standIn, MODULE: standIn },
 };
 
 const world = await workerd("tests/conformance", {

@@ -301,6 +301,7 @@ fn emitted(project: &model::Project) {
         base: String::new(),
         tracked: Vec::new(),
         manifest_name: "wrangler.toml".to_owned(),
+        environment: None,
     };
     let _file: syn::File = syn::parse2(emit::environment(project, &site)).expect("what is emitted is Rust");
     let _types = emit::typescript::environment(project);

@@ -149,6 +149,7 @@ fn the_same_input_gives_the_same_output() {
             base: String::new(),
             tracked: sources.files().map(|file| file.name.clone()).collect(),
             manifest_name: "wrangler.toml".to_owned(),
+            environment: None,
         };
         let tokens = bindery_codegen::emit::environment(&project, &site);
         prettyplease::unparse(&syn::parse2(tokens).expect("the expansion is Rust"))

@@ -10,9 +10,11 @@ use crate::model::{Database, Project};
 /// The blueprint of a project. On Workers the platform knows all of it.
 pub(super) fn blueprint(project: &Project, site: &Site) -> TokenStream {
     let krate = &site.krate;
+    let folder = &site.base;
     let stages = project.manifest.layers.iter().map(|layer| stage(project, layer, site));
     quote! {
         #krate::__private::Blueprint {
+            folder: #folder,
             #[cfg(not(target_arch = "wasm32"))]
             stages: &[#(#stages),*],
             #[cfg(target_arch = "wasm32")]

@@ -183,6 +183,8 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");
     // A macro by example has textual scope; the alias gives it a path.
     let hidden = Ident::new(&format!("__bindery_query_{}", bound.name.field), Span::call_site());
+    let manifest = format!("{}{}", site.base, site.manifest_name);
+    let environment = site.environment.as_deref().unwrap_or_default();
     quote! {
         #[doc = #docs]
         pub mod #module {
@@ -196,7 +198,7 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             #[doc(hidden)]
             #[allow(unused_macros)]
             macro_rules! #hidden {
-                ($($tokens:tt)*) => { #krate::__query!(#source, #krate; $($tokens)*) };
+                ($($tokens:tt)*) => { #krate::__query!(#source, #krate, #manifest, #environment; $($tokens)*) };
             }
 
             /// A query that is checked where it is written.

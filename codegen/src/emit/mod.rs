@@ -46,6 +46,8 @@ pub struct Site {
     pub tracked: Vec<String>,
     /// The manifest's name as docs show it.
     pub manifest_name: String,
+    /// The one environment that was asked for.
+    pub environment: Option<String>,
 }
 
 impl Site {

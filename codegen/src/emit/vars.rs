@@ -108,7 +108,9 @@ impl Structs<'_> {
                 let inner = self.ty(&field.ty, &format!("{name}{}", own.ty), false);
                 let ty = optional(inner, field.optional && !matches!(field.ty, VarType::Nullable(_)));
                 let docs = format!("`{key}`");
-                quote!(#[doc = #docs] #[serde(rename = #key)] pub #ident: #ty,)
+                // Whoever may be null may be left out.
+                let default = matches!(field.ty, VarType::Nullable(_)).then(|| quote!(#[serde(default)]));
+                quote!(#[doc = #docs] #[serde(rename = #key)] #default pub #ident: #ty,)
             })
             .collect();
         let krate = &self.site.krate;

@@ -168,7 +168,6 @@ const fn service(module: &'static str, ty: &'static str) -> Service {
 }
 
 const FETCHER: Service = service("fetcher", "Fetcher");
-const PIPELINE: Service = service("pipeline", "Pipeline");
 const RAW: Service = service("raw", "Raw");
 
 const fn row(key: &'static str, title: &'static str, form: Form, service: Service) -> Row {
@@ -201,8 +200,8 @@ pub static ROWS: &[Row] = &[
     row("assets", "static assets", Form::Single, FETCHER),
     row("dispatch_namespaces", "dispatch namespace", Form::List, service("dispatch", "DispatchNamespace")),
     row("mtls_certificates", "mTLS certificate", Form::List, FETCHER),
-    row("pipelines", "Pipeline", Form::List, PIPELINE),
-    row("k2", "K2 stream", Form::List, PIPELINE),
+    row("pipelines", "Pipeline", Form::List, service("pipeline", "Pipeline")),
+    row("k2", "K2 stream", Form::List, service("k2", "K2")),
     row("vpc_services", "VPC service", Form::List, FETCHER),
     row("vpc_networks", "VPC network", Form::List, FETCHER),
     row("worker_loaders", "Worker Loader", Form::List, service("worker_loader", "WorkerLoader")),

@@ -168,7 +168,7 @@ fn binding_name(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spa
 }
 
 /// Whether a name can be a binding's; one that cannot is told of.
-pub(super) fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
+pub(crate) fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
     let mut characters = name.value.chars();
     let starts_well = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
     let good = starts_well
@@ -331,6 +331,16 @@ fn others(errors: &mut Errors, holder: &Table<'_>, key: &str, row: &'static Row,
     }
     let tables = if row.form == Form::Single { holder.table(key).into_iter().collect() } else { holder.tables(key) };
     for table in tables {
+        // The one kind whose tables may hold anything.
+        if row.key == "unsafe.bindings" {
+            for key in ["name", "type"].into_iter().filter(|key| table.string(key).is_none()) {
+                errors.push(
+                    Diagnostic::new(code::MANIFEST_FIELD, format!("`unsafe.{}` has no `{key}`", table.path), table.span)
+                        .label("belongs to this table")
+                        .help(format!("add `{key} = \"...\"`")),
+                );
+            }
+        }
         // Static assets may be served without a binding.
         let Some(name) = binding_name(errors, &table, row.form.name_key()) else { continue };
         let mut settings = Vec::new();

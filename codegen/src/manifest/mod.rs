@@ -18,6 +18,7 @@ use crate::report::{Diagnostic, Errors, code, suggestion};
 use crate::source::{FileId, Sources, Spanned};
 use grammar::{KEYS, Scope};
 pub use kind::{D1, Form, Kind, Kv, Other, Queue, R2, ROWS, Row, Service};
+pub(crate) use layer::check_name;
 pub use layer::{Binding, Consumer, Layer};
 pub use settings::{DatabaseSettings, settings};
 use table::Table;
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub layers: Vec<Layer>,
     /// All of them in one.
     pub united: United,
+    /// Whether it says anywhere which secrets are required.
+    pub(crate) names_secrets: bool,
 }
 
 impl Manifest {
@@ -47,8 +50,7 @@ impl Manifest {
     }
 
     /// Gives every environment these secrets.
-    pub(crate) fn infer_secrets(&mut self, errors: &mut Errors, mut names: Vec<Spanned<String>>) {
-        names.retain(|name| layer::check_name(errors, name));
+    pub(crate) fn infer_secrets(&mut self, errors: &mut Errors, names: Vec<Spanned<String>>) {
         if !names.is_empty() {
             self.layers.iter_mut().for_each(|layer| layer.secrets = Some(names.clone()));
             self.united = unite::unite(errors, &self.layers);
@@ -94,9 +96,13 @@ pub fn parse(errors: &mut Errors, sources: &Sources, file: FileId, environment: 
         .into_iter()
         .map(|environment| layer::read(errors, &top, environment.map(|(name, table)| (*name, table))))
         .collect();
+    if let Some((top, environments)) = layers.split_first().filter(|_| environment.is_none()) {
+        environments.iter().for_each(|layer| lacking_names(errors, top, layer));
+    }
     let united = unite::unite(errors, &layers);
     let name = layers.first().and_then(|layer| layer.worker.clone());
-    Some(Manifest { file, name, layers, united })
+    let names_secrets = top.get("secrets").is_some() || nested.iter().any(|(_, table)| table.get("secrets").is_some());
+    Some(Manifest { file, name, layers, united, names_secrets })
 }
 
 fn unknown_environment(errors: &mut Errors, root: &node::Node, nested: &[(&Spanned<String>, Table<'_>)], wanted: &str) {
@@ -106,6 +112,35 @@ fn unknown_environment(errors: &mut Errors, root: &node::Node, nested: &[(&Spann
             .label("in this manifest")
             .help(suggestion(wanted, "environments", &names)),
     );
+}
+
+/// The names that an environment lacks of a key that it has.
+fn lacking_names(errors: &mut Errors, top: &Layer, own: &Layer) {
+    let Some(environment) = &own.environment else { return };
+    let names = |layer: &Layer| -> Vec<(&'static str, String)> {
+        let bindings = layer.bindings.iter().map(|binding| (binding.kind.key(), binding.name.value.clone()));
+        let vars = layer.vars.iter().map(|var| ("vars", var.name.value.clone()));
+        let secrets = layer.secrets.iter().flatten().map(|secret| ("secrets", secret.value.clone()));
+        bindings.chain(vars).chain(secrets).collect()
+    };
+    let known = names(own);
+    let lacks = names(top)
+        .into_iter()
+        .filter(|(key, name)| known.iter().any(|(own, _)| own == key) && known.iter().all(|(_, own)| own != name))
+        .map(|(_, name)| format!("`{name}`"));
+    let lacks: Vec<String> = lacks.collect();
+    if !lacks.is_empty() {
+        errors.push(
+            Diagnostic::new(
+                code::ENVIRONMENT,
+                format!("the environment `{}` has no {}", environment.value, lacks.join(", ")),
+                environment.span,
+            )
+            .label("the top level has, and a key is inherited whole or not at all")
+            .help(format!("write what it needs below `env.{}`; what it lacks is an `Option` in `Env`", environment.value))
+            .warning(),
+        );
+    }
 }
 
 /// What an environment lacks of the top level: nothing of it is inherited.

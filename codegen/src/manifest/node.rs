@@ -65,6 +65,9 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
+    // A byte order mark is no JSON, and wrangler takes it: spaces in its place leave every other byte where it is.
+    let unmarked = text.strip_prefix('\u{feff}').map(|rest| format!("   {rest}"));
+    let text = unmarked.as_deref().unwrap_or(text);
     let parsed = jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &options).map_err(|error| {
         let range = error.range();
         syntax(&error.kind().to_string(), file, range.start..range.end, "JSON")
@@ -130,17 +133,17 @@ impl At {
             ast::Value::BooleanLit(boolean) => Value::Boolean(boolean.value),
             ast::Value::NullKeyword(_) => Value::Null,
             ast::Value::Array(array) => Value::Array(array.elements.iter().map(|item| self.json(item)).collect()),
-            ast::Value::Object(object) => Value::Table(
-                object
-                    .properties
-                    .iter()
-                    .map(|property| {
-                        let name = property.name.range();
-                        let key = Spanned { value: property.name.as_str().to_owned(), span: self.at(name.start..name.end) };
-                        (key, self.json(&property.value))
-                    })
-                    .collect(),
-            ),
+            ast::Value::Object(object) => {
+                let mut entries: Vec<(Spanned<String>, Node)> = Vec::new();
+                for property in &object.properties {
+                    let name = property.name.range();
+                    let key = Spanned { value: property.name.as_str().to_owned(), span: self.at(name.start..name.end) };
+                    // The last of a name counts, as in JavaScript.
+                    entries.retain(|(known, _)| known.value != key.value);
+                    entries.push((key, self.json(&property.value)));
+                }
+                Value::Table(entries)
+            }
         };
         Spanned { value, span }
     }

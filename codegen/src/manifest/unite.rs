@@ -126,7 +126,47 @@ pub(super) fn unite(errors: &mut Errors, layers: &[Layer]) -> United {
             }
         }
     }
+    secrets_win(&mut united, layers);
+    of_two_kinds(errors, &united, layers);
     united
+}
+
+/// A name that is a secret in one environment and a variable in another is a secret in both: it must not print.
+fn secrets_win(united: &mut United, layers: &[Layer]) {
+    for secret in &mut united.secrets {
+        let name = &secret.name.value;
+        if united.vars.iter().any(|var| var.name.value == *name) {
+            united.vars.retain(|var| var.name.value != *name);
+            let has = |layer: &Layer| {
+                layer.vars.iter().any(|var| var.name.value == *name)
+                    || layer.secrets.iter().flatten().any(|other| other.value == *name)
+            };
+            secret.optional = !layers.iter().all(has);
+        }
+    }
+}
+
+/// A name that is a variable or a secret in one environment and a binding in another.
+fn of_two_kinds(errors: &mut Errors, united: &United, layers: &[Layer]) {
+    for binding in &united.bindings {
+        let name = &binding.name.value;
+        let vars = layers.iter().filter(|layer| !is_in(layer, binding)).flat_map(|layer| {
+            let vars = layer.vars.iter().map(|var| (&var.name, "variable"));
+            vars.chain(layer.secrets.iter().flatten().map(|secret| (secret, "secret")))
+        });
+        for (other, what) in vars.filter(|(other, _)| other.value == *name) {
+            errors.push(
+                Diagnostic::new(
+                    code::ENVIRONMENT,
+                    format!("`{name}` is a {what} here and {} elsewhere", binding.kind.a_title()),
+                    other.span,
+                )
+                .label("another kind in this environment")
+                .also(binding.name.span, format!("{} here", binding.kind.a_title()))
+                .help("rename one of them, or build for one environment: `#[bindings(environment = \"...\")]`"),
+            );
+        }
+    }
 }
 
 /// Whether a binding is one of a layer.

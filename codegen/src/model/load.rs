@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::manifest::pattern;
-use crate::manifest::{D1, DatabaseSettings, Kind, Manifest, settings};
+use crate::manifest::{self, D1, DatabaseSettings, Kind, Manifest, settings};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code, suggestion};
 use crate::schema;
@@ -49,7 +49,7 @@ pub fn infer_secrets(
     manifest: &mut Manifest,
     environment: Option<&str>,
 ) {
-    if manifest.layers.iter().any(|layer| layer.secrets.is_some()) {
+    if manifest.names_secrets {
         return;
     }
     let mut names = super::secrets::names(sources, path.parent().unwrap_or(Path::new(".")), environment);
@@ -59,6 +59,7 @@ pub fn infer_secrets(
         united.vars.iter().any(|var| var.name.value == name) || united.bindings.iter().any(|binding| binding.name.value == name)
     };
     names.retain(|name| !bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
+    names.retain(|name| manifest::check_name(errors, name));
     if let Some(first) = names.first() {
         let listed: Vec<String> = names.iter().map(|name| format!("\"{}\"", name.value)).collect();
         errors.push(

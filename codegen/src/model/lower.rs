@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Bound, Database, Project};
 use crate::manifest::{Layer, Manifest, UnitedVar};
-use crate::names::Name;
+use crate::names::{Name, spelled};
 use crate::report::{Diagnostic, Errors, code};
 use crate::source::Spanned;
 
@@ -18,7 +18,7 @@ pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<St
     for binding in &manifest.united.bindings {
         let name = Name::new(&binding.name.value);
         // The first of two that meet stands; the other was reported.
-        if bindings.iter().all(|bound| bound.name.field != name.field) && !RESERVED.contains(&name.field.as_str()) {
+        if bindings.iter().all(|bound| bound.name.field != name.field) && RESERVED.iter().all(|(field, _)| *field != name.field) {
             let database = databases.remove(&binding.name.value);
             bindings.push(Bound { name, kind: binding.kind.clone(), optional: binding.optional, database });
         }
@@ -40,8 +40,8 @@ pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<St
     Project { bindings, vars, secrets, manifest }
 }
 
-/// The fields of `Env` that are not bindings.
-const RESERVED: [&str; 2] = ["vars", "secrets"];
+/// The fields of `Env` that are not bindings, and their types.
+const RESERVED: [(&str, &str); 2] = [("vars", "Vars"), ("secrets", "Secrets")];
 
 /// A name that one environment gives twice, whatever to.
 fn duplicates(errors: &mut Errors, layer: &Layer) {
@@ -73,28 +73,32 @@ fn collisions(errors: &mut Errors, manifest: &Manifest) {
         manifest.united.secrets.iter().map(|secret| &secret.name).collect(),
     ];
     for (index, group) in groups.iter().enumerate() {
-        let mut seen: Vec<(String, &Spanned<String>)> = Vec::new();
+        let mut seen: Vec<(String, String, &Spanned<String>)> = Vec::new();
         for name in group {
-            let field = Name::new(&name.value).field;
-            if index == 0 && RESERVED.contains(&field.as_str()) {
+            let own = Name::new(&name.value);
+            let field = spelled(&own.field);
+            let reserved = RESERVED.iter().find(|(reserved, ty)| *reserved == field || *ty == own.ty);
+            if let Some((field, _)) = reserved.filter(|_| index == 0) {
                 errors.push(
                     Diagnostic::new(code::BINDING_NAME, format!("a binding cannot be named `{}`", name.value), name.span)
-                        .label(format!("`env.{field}` holds the {}", if field == "vars" { "variables" } else { "secrets" }))
+                        .label(format!("`env.{field}` holds the {}", if *field == "vars" { "variables" } else { "secrets" }))
                         .help(format!("rename it, for instance to `{}_BINDING`", name.value)),
                 );
             }
-            match seen.iter().find(|(other, first)| *other == field && first.value != name.value) {
-                Some((_, first)) => errors.push(
+            // Variables and secrets have no type of their name.
+            let meets = |other: &str, ty: &str| other == field || (index == 0 && ty == own.ty);
+            match seen.iter().find(|(other, ty, first)| meets(other, ty) && first.value != name.value) {
+                Some((other, _, first)) => errors.push(
                     Diagnostic::new(
                         code::DUPLICATE_BINDING,
                         format!("`{}` and `{}` have one name in Rust", first.value, name.value),
                         name.span,
                     )
-                    .label(format!("both are `{field}`"))
+                    .label(format!("both are `{}`", if *other == field { &field } else { &own.ty }))
                     .also(first.span, "the first one")
                     .help("rename one of them"),
                 ),
-                None => seen.push((field, name)),
+                None => seen.push((field, own.ty, name)),
             }
         }
     }

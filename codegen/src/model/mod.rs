@@ -187,7 +187,7 @@ pub fn analyse(
             method(errors, sources, &mut database, annotated, judged.next());
         }
         for (d1, catalog) in variants {
-            agree(errors, &d1, &catalog, &database, &places);
+            agree(errors, (&d1, &catalog), &database, &places);
             database.variants.push((d1, catalog));
         }
         databases.insert(binding, database);
@@ -209,28 +209,56 @@ fn variants(errors: &mut Errors, sources: &Sources, inputs: Vec<Variant>) -> Vec
 }
 
 /// A query must mean the same over the schema of every environment.
-fn agree(errors: &mut Errors, d1: &D1, catalog: &Catalog, database: &Database, places: &[(String, Span)]) {
-    let elsewhere = format!("over the schema that `{}` makes", d1.folder());
+fn agree(errors: &mut Errors, variant: (&D1, &Catalog), database: &Database, places: &[(String, Span)]) {
     for method in &database.methods {
         let Some((_, place)) = places.iter().find(|(name, _)| *name == method.name.source) else { continue };
         let mut own = Errors::default();
-        let query = sql::analyse(&mut own, catalog, &method.written, *place);
-        if !own.is_empty() {
-            for mut diagnostic in own.into_errors() {
-                diagnostic.message = format!("{elsewhere}: {}", diagnostic.message);
-                errors.push(diagnostic);
-            }
-            continue;
+        let name = format!("`{}`", method.name.source);
+        let text = Written { name: &name, text: &method.written, place: *place };
+        agree_on(&mut own, variant, database, &text, &method.query);
+        for diagnostic in own.into_errors() {
+            let where_made = variant.0.migrations_dir.span;
+            let is_difference = diagnostic.code == code::ENVIRONMENT;
+            errors.push(if is_difference { diagnostic.also(where_made, "in this environment") } else { diagnostic });
         }
-        let Some(mut query) = query else { continue };
-        database.types.apply(catalog, &mut query);
-        if let Some(what) = differing((&database.catalog, &method.query), (catalog, &query)) {
-            errors.push(
-                Diagnostic::new(code::ENVIRONMENT, format!("`{}` has other types {elsewhere}", method.name.source), *place)
-                    .label(format!("its {what} differs"))
-                    .also(d1.migrations_dir.span, "in this environment")
-                    .help("bring the migrations of both environments to the same state"),
-            );
+    }
+}
+
+/// A query as it is written.
+struct Written<'a> {
+    name: &'a str,
+    text: &'a str,
+    place: Span,
+}
+
+fn agree_on(errors: &mut Errors, variant: (&D1, &Catalog), database: &Database, written: &Written<'_>, query: &Query) {
+    let (d1, catalog) = variant;
+    let elsewhere = format!("over the schema that `{}` makes", d1.folder());
+    let mut own = Errors::default();
+    let there = sql::analyse(&mut own, catalog, written.text, written.place);
+    if !own.is_empty() {
+        for mut diagnostic in own.into_errors() {
+            diagnostic.message = format!("{elsewhere}: {}", diagnostic.message);
+            errors.push(diagnostic);
+        }
+        return;
+    }
+    let Some(mut there) = there else { return };
+    database.types.apply(catalog, &mut there);
+    if let Some(what) = differing((&database.catalog, query), (catalog, &there)) {
+        errors.push(
+            Diagnostic::new(code::ENVIRONMENT, format!("{} has other types {elsewhere}", written.name), written.place)
+                .label(format!("its {what} differs"))
+                .help("bring the migrations of both environments to the same state"),
+        );
+    }
+}
+
+impl Database {
+    /// Holds a query that was analysed against the schemas of other environments.
+    pub fn agree(&self, errors: &mut Errors, text: &str, place: Span, query: &Query) {
+        for (d1, catalog) in &self.variants {
+            agree_on(errors, (d1, catalog), self, &Written { name: "the query", text, place }, query);
         }
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn names(sources: &mut Sources, root: &Path, environment: Option<&str
         let Some(file) = read(sources, root, &name) else { continue };
         let text = sources.file(file).text.clone();
         let mut start = 0;
-        for line in text.lines() {
-            if known.insert(line.to_owned()) {
+        for line in text.split('\n') {
+            if !line.is_empty() && known.insert(line.to_owned()) {
                 found.push(Spanned { value: line.to_owned(), span: Span { file, start, end: start + line.len() } });
             }
             start += line.len() + 1;
@@ -35,11 +35,20 @@ pub(super) fn names(sources: &mut Sources, root: &Path, environment: Option<&str
     found
 }
 
-/// A file of `NAME=value`, as its names alone: a value can then stand in no message.
+/// A file of `NAME=value`, as its names alone, each in its line: a value can then stand in no message.
 fn read(sources: &mut Sources, root: &Path, name: &str) -> Option<FileId> {
     let path = root.join(name);
-    let items = dotenvy::from_path_iter(&path).ok()?;
     // A line that is none tells its text in its error; whoever runs the worker is told of it.
-    let names: Vec<String> = items.flatten().map(|(name, _)| name).collect();
-    Some(sources.add(name.to_owned(), path, names.join("\n")))
+    let mut names = dotenvy::from_path_iter(&path).ok()?.flatten().map(|(name, _)| name).peekable();
+    let lines = std::fs::read_to_string(&path).ok()?;
+    let mut shown: Vec<String> = Vec::new();
+    for line in lines.lines() {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+        let is_next = |next: &String| line.strip_prefix(next.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='));
+        shown.push(names.next_if(is_next).unwrap_or_default());
+    }
+    // What is written in a way of its own comes at the end.
+    shown.extend(names);
+    Some(sources.add(name.to_owned(), path, shown.join("\n")))
 }

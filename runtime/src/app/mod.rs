@@ -41,6 +41,8 @@ pub trait Application: Send + Sync + 'static {
 /// What the manifest says, as far as the native backend needs it. On Workers the platform knows all of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Blueprint {
+    /// The manifest's folder, from the package's.
+    pub folder: &'static str,
     /// Its environments, the top level first.
     pub stages: &'static [Stage],
 }

@@ -34,6 +34,7 @@ others! {
     dispatch: dispatch::DispatchNamespace, Dispatch, "a dispatch namespace", "get";
     worker_loader: worker_loader::WorkerLoader, WorkerLoader, "a Worker Loader", "get";
     pipeline: pipeline::Pipeline, Pipeline, "a stream of records", "send";
+    k2: k2::K2, K2, "a K2 stream", "send";
     text_blob: blob::TextBlob, Blob, "a text blob", "";
     data_blob: blob::DataBlob, Blob, "a data blob", "";
     raw: raw::Raw, Raw, "a binding", "";

@@ -3,6 +3,7 @@
 use bindery::analytics_engine::DataPoint;
 use bindery::dispatch::DispatchLimits;
 use bindery::email::Email;
+use bindery::k2::Record;
 use bindery::vectorize::{QueryOptions, Vector};
 use bindery::worker_loader::WorkerCode;
 use bindery::{Body, Kind, Request, Service};
@@ -199,6 +200,18 @@ pub async fn records(env: Env) -> Outcome {
     Ok(())
 }
 
+/// Records of bytes are taken; on workerd by a worker that stands for the stream, and says what came.
+pub async fn byte_records(env: Env) -> Outcome {
+    let record = Record { content: vec![0, 255], headers: [("kind".to_owned(), "test".to_owned())].into() };
+    env.k2.send(&[record.clone(), record]).await?;
+    if !IS_NATIVE {
+        let refused = Record { content: Vec::new(), ..Record::default() };
+        let error = env.k2.send(&[refused]).await.err().ok_or("an empty record is refused")?;
+        same!((error.kind(), error.message()), (Kind::Unavailable, "2 records before"));
+    }
+    Ok(())
+}
+
 /// Files that are bound are there.
 pub async fn blobs(env: Env) -> Outcome {
     same!(env.terms.text(), "the terms\n");
@@ -249,7 +262,6 @@ pub async fn the_rest(env: Env) -> Outcome {
     ] {
         unsupported(outcome, binding)?;
     }
-    env.k2.send(&[json!({ "content": "x" })]).await?;
     Ok(())
 }
 

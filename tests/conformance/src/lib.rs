@@ -88,6 +88,7 @@ macro_rules! each_case {
             everything::stored_secrets
             everything::versions
             everything::records
+            everything::byte_records
             everything::blobs
             everything::loaders
             everything::the_rest

@@ -164,6 +164,7 @@ fn site(sources: &Sources) -> Site {
         base: String::new(),
         tracked: sources.files().map(|file| file.name.clone()).collect(),
         manifest_name: "wrangler.toml".to_owned(),
+        environment: None,
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Failure, Kind};
 use crate::http::{Request, Response};
+use crate::k2::Record;
 
 use super::clock::now_milliseconds;
 
@@ -68,7 +69,7 @@ impl Other {
         let setting = |key: &str| settings.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
         let kind = match key {
             "ratelimits" => Simulated::RateLimit {
-                limit: setting("simple.limit").and_then(|limit| limit.parse().ok()).unwrap_or(u64::MAX),
+                limit: setting("simple.limit").and_then(|limit| limit.parse::<f64>().ok()).map_or(u64::MAX, |limit| limit as u64),
                 period: setting("simple.period").and_then(|period| period.parse().ok()).unwrap_or(60),
                 counts: Mutex::default(),
             },
@@ -141,6 +142,11 @@ impl Other {
         Err(self.absent(method))
     }
 
+    pub(crate) async fn send_records(&self, records: &[Record]) -> Result<Value, Failure> {
+        let shown = |record: &Record| json!({ "content": String::from_utf8_lossy(&record.content), "headers": record.headers });
+        self.call("send", &[records.iter().map(shown).collect()]).await
+    }
+
     pub(crate) async fn load(&self, _: &str, _: &Value) -> Result<Self, Failure> {
         Err(self.absent("get"))
     }
@@ -155,7 +161,9 @@ impl Other {
                 let (user, password) = user.map(|user| user.split_once(':').unwrap_or((user, ""))).unzip();
                 match name {
                     "host" => uri.host().map(str::to_owned),
-                    "port" => uri.port_u16().map(|port| port.to_string()),
+                    "port" => {
+                        Some(uri.port_u16().unwrap_or(if uri.scheme_str() == Some("mysql") { 3306 } else { 5432 }).to_string())
+                    }
                     "user" => user.map(str::to_owned),
                     "password" => password.map(str::to_owned),
                     "database" => Some(uri.path().trim_start_matches('/').to_owned()),

@@ -70,8 +70,8 @@ impl World {
         let mut databases: BTreeMap<&str, D1> = BTreeMap::new();
         let mut buckets: BTreeMap<&str, R2> = BTreeMap::new();
         let mut handles = BTreeMap::new();
-        let (given, given_in) =
-            dev_vars(stage.environment).map_err(|error| misconfigured("the local variables cannot be read", error))?;
+        let (given, given_in) = dev_vars(&project_folder().join(blueprint.folder), stage.environment)
+            .map_err(|error| misconfigured("the local variables cannot be read", error))?;
         for (binding, resource) in stage.resources {
             let handle = match resource {
                 Resource::Kv => {
@@ -182,7 +182,12 @@ impl World {
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().or_else(|| self.0.given.get(name).cloned())
+        // In another environment it may be a variable.
+        let var = || match self.0.vars.get(name) {
+            Some(RawVar::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        std::env::var(name).ok().or_else(|| self.0.given.get(name).cloned()).or_else(var)
     }
 }
 
@@ -239,8 +244,7 @@ pub(super) fn project_folder() -> PathBuf {
 /// later over the earlier. As wrangler has it.
 ///
 /// <https://developers.cloudflare.com/workers/configuration/secrets/#local-development-with-secrets>
-fn dev_vars(environment: &str) -> Opened<(BTreeMap<String, String>, Vec<String>)> {
-    let folder = project_folder();
+fn dev_vars(folder: &Path, environment: &str) -> Opened<(BTreeMap<String, String>, Vec<String>)> {
     let first = [format!(".dev.vars.{environment}"), ".dev.vars".to_owned()];
     let first = first.into_iter().filter(|name| !name.ends_with('.')).map(|name| folder.join(name)).find(|path| path.exists());
     let paths = match first {

@@ -6,8 +6,9 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{Failure, Kind};
 use crate::http::{Body, Request, Response};
+use crate::k2::Record;
 
-use super::js::{Handle, call, call_async, get, parse, send, stringify};
+use super::js::{Handle, call, call_async, get, object, parse, send, stringify};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Other(pub(super) Handle);
@@ -46,6 +47,23 @@ impl Other {
     /// Calls a method over another object. What it gives is no promise: it may look like one, as RPC stubs do.
     pub(crate) async fn object_of(&self, method: &str, argument: &Self) -> Result<Self, Failure> {
         call(self.0.value(), method, &[argument.0.value().clone()]).map(|object| Self(Handle::new(object)))
+    }
+
+    /// Sends records of bytes to a stream.
+    pub(crate) async fn send_records(&self, records: &[Record]) -> Result<serde_json::Value, Failure> {
+        send(async {
+            let given: Array = records
+                .iter()
+                .map(|record| {
+                    let headers: Vec<(&str, JsValue)> =
+                        record.headers.iter().map(|(name, value)| (name.as_str(), JsValue::from_str(value))).collect();
+                    let content = Uint8Array::from(record.content.as_slice()).into();
+                    object(&[("content", content), ("headers", object(&headers))])
+                })
+                .collect();
+            json(&call_async(self.0.value(), "send", &[given.into()]).await?)
+        })
+        .await
     }
 
     /// A worker of code that the platform asks for when it has none of the name.
