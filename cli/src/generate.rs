@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
-use crate::{print, project};
+use crate::{print, project, tell};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let output = matches.get_one::<PathBuf>("output").ok_or("the file is not named")?;
@@ -32,7 +32,7 @@ fn rust(matches: &ArgMatches, output: Option<&Path>) -> Result<Result<String, Ex
     let tokens = match compiled.emit(&package) {
         Ok(tokens) => tokens,
         Err(mistakes) => {
-            mistakes.iter().try_for_each(|mistake| print(&format!("{mistake}\n")))?;
+            tell(&mistakes);
             return Ok(Err(ExitCode::FAILURE));
         }
     };

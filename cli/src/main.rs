@@ -162,6 +162,14 @@ fn wants_json(matches: &ArgMatches) -> bool {
     matches.get_one::<String>("format").is_some_and(|format| format == "json")
 }
 
+/// Tells mistakes where an output that is piped does not take them.
+fn tell(mistakes: &[String]) {
+    for mistake in mistakes {
+        // A closed standard error has nobody to tell.
+        let _closed = writeln!(std::io::stderr(), "{mistake}\n");
+    }
+}
+
 /// Prints a line; who closed the pipe has read enough.
 fn print(line: &str) -> Result<(), String> {
     match writeln!(std::io::stdout().lock(), "{line}") {

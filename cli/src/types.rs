@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use bindery_codegen::emit::typescript;
 use clap::ArgMatches;
 
-use crate::{print, project};
+use crate::{print, project, tell};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let compiled = project::compiled(matches)?;
     let Some(project) = compiled.project.as_ref().filter(|_| compiled.errors.is_empty()) else {
-        compiled.errors.render(&compiled.sources).iter().try_for_each(|mistake| print(&format!("{mistake}\n")))?;
+        tell(&compiled.errors.render(&compiled.sources));
         return Ok(ExitCode::FAILURE);
     };
     let text = typescript::environment(project);

@@ -11,6 +11,8 @@ use crate::observe::{Gate, Measures};
 use crate::raw::encode;
 
 /// Sends emails. Natively they are lines of JSON in the state's folder.
+///
+/// Covered: text and HTML to some addresses. Copies, attachments and raw messages are not.
 #[derive(Debug, Clone)]
 pub struct SendEmail {
     gate: Gate,

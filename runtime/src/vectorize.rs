@@ -12,6 +12,8 @@ use crate::observe::{Gate, Measures};
 use crate::raw::{decode, encode};
 
 /// An index of vectors.
+///
+/// Covered: every method of the client; vectors are of 32-bit floats.
 #[derive(Debug, Clone)]
 pub struct Vectorize {
     gate: Gate,

@@ -13,6 +13,8 @@ use crate::observe::{Gate, Measures};
 use crate::raw::{decode, encode};
 
 /// A Workflow.
+///
+/// Covered: `create`, `get`, and an instance's methods. `createBatch` is not.
 #[derive(Debug, Clone)]
 pub struct Workflow {
     gate: Gate,

@@ -17,13 +17,13 @@ use bindery_codegen::report::{Diagnostic, Severity};
 use bindery_codegen::schema::{Catalog, Reference, Table, TableKind};
 use clap::ArgMatches;
 
-use crate::{print, project};
+use crate::{project, tell};
 use page::{Block, Section, code};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let compiled = project::compiled(matches)?;
     let Some(project) = compiled.project.as_ref().filter(|_| compiled.errors.is_empty()) else {
-        compiled.errors.render(&compiled.sources).iter().try_for_each(|mistake| print(&format!("{mistake}\n")))?;
+        tell(&compiled.errors.render(&compiled.sources));
         return Ok(ExitCode::FAILURE);
     };
     let sections = reference(&compiled, project)?;

@@ -26,6 +26,8 @@ pub struct Layer {
     pub consumers: Vec<Consumer>,
     /// `triggers.crons`.
     pub crons: Vec<Spanned<String>>,
+    /// The names of its Workflows.
+    pub workflows: Vec<Spanned<String>>,
 }
 
 /// A binding of one environment: the name under which the worker sees it, and what it is bound to.
@@ -69,6 +71,7 @@ pub(super) fn read(errors: &mut Errors, top: &Table<'_>, environment: Option<(&S
         }),
         bindings: Vec::new(),
         consumers: Vec::new(),
+        workflows: own.tables("workflows").iter().filter_map(|table| table.string("name")).collect(),
         crons: seen("triggers").map(|table| table.strings("crons")).unwrap_or_default(),
     };
     kv_namespaces(errors, own, &mut layer);
@@ -137,6 +140,8 @@ fn made_classes(errors: &mut Errors, top: &Table<'_>, own: Option<&Table<'_>>, l
         made.extend(lists.map(|class| class.value));
         let moved = ["renamed_classes", "transferred_classes"].into_iter().flat_map(|key| migration.tables(key));
         made.extend(moved.filter_map(|class| class.text("to")));
+        let gone: Vec<String> = migration.strings("deleted_classes").into_iter().map(|class| class.value).collect();
+        made.retain(|class| !gone.contains(class));
     }
     if let Some(exports) = source(top, own, "exports").and_then(|table| table.table("exports")) {
         made.extend(exports.entries.iter().map(|(class, _)| class.value.clone()));
@@ -148,7 +153,7 @@ fn made_classes(errors: &mut Errors, top: &Table<'_>, own: Option<&Table<'_>>, l
             errors.push(
                 Diagnostic::new(
                     code::MANIFEST_FIELD,
-                    format!("no migration makes the Durable Object class `{}`", class.value),
+                    format!("no migration leaves a Durable Object class `{}`", class.value),
                     class.span,
                 )
                 .label("the platform refuses to bind a class that none makes")

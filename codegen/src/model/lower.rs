@@ -12,6 +12,8 @@ use crate::source::Spanned;
 pub fn lower(errors: &mut Errors, manifest: Manifest, mut databases: BTreeMap<String, Database>) -> Project {
     for layer in &manifest.layers {
         duplicates(errors, layer);
+        twice(errors, "consumers take the queue", layer.consumers.iter().map(|consumer| &consumer.queue));
+        twice(errors, "Workflows are named", layer.workflows.iter());
     }
     collisions(errors, &manifest);
     let mut bindings: Vec<Bound> = Vec::new();
@@ -60,6 +62,22 @@ fn duplicates(errors: &mut Errors, layer: &Layer) {
                         .help("a Worker sees every binding, variable and secret under one name of its own: rename one"),
                 );
             }
+            None => seen.push(name),
+        }
+    }
+}
+
+/// What an environment may have once.
+fn twice<'a>(errors: &mut Errors, what: &str, names: impl Iterator<Item = &'a Spanned<String>>) {
+    let mut seen: Vec<&Spanned<String>> = Vec::new();
+    for name in names {
+        match seen.iter().find(|first| first.value == name.value) {
+            Some(first) => errors.push(
+                Diagnostic::new(code::DUPLICATE_BINDING, format!("two {what} `{}`", name.value), name.span)
+                    .label("the second one")
+                    .also(first.span, "the first one")
+                    .help("take one of them out, or rename it"),
+            ),
             None => seen.push(name),
         }
     }

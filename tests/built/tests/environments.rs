@@ -19,6 +19,7 @@ async fn the_top_level(env: Env) -> bindery::Result<()> {
         assert_eq!(env.vars.stage, "staging");
         assert!(env.cache.is_some());
         assert_eq!(env.db.notes().await?.len(), 1);
+        assert_eq!(built::notes_with(&env, "staging").await?, 1);
     }
     Ok(())
 }

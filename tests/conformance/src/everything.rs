@@ -236,9 +236,20 @@ pub async fn loaders(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Kinds that nothing simulates fail with a clear error; on workerd the harness binds something in their place.
+/// Kinds that nothing simulates fail with a clear error, in both worlds.
 pub async fn the_rest(env: Env) -> Outcome {
     if !IS_NATIVE {
+        for (outcome, binding) in [
+            (env.searches.call("list", &[]).await, "SEARCHES"),
+            (env.search.call("search", &[]).await, "SEARCH"),
+            (env.memory.call("list", &[]).await, "MEMORY"),
+            (env.media.call("input", &[]).await, "MEDIA"),
+            (env.artifacts.call("list", &[]).await, "ARTIFACTS"),
+            (env.flags.call("getBooleanValue", &["a".into(), true.into()]).await, "FLAGS"),
+        ] {
+            same!(outcome.err().map(|error| error.binding().to_owned()).as_deref(), Some(binding));
+        }
+        same!(env.mtls.get("/").await.is_err() && env.vpc_service.get("/").await.is_err(), true);
         return Ok(());
     }
     unsupported(env.tenants.get("t", &json!({}), DispatchLimits::default()).await, "TENANTS")?;
