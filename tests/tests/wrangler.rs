@@ -232,7 +232,15 @@ fn the_environment_is_that_of_wrangler_types() {
                 let _ = writeln!(failed, "{name}: wrangler says {}", String::from_utf8_lossy(&output.stderr));
                 continue;
             };
-            let found = differences(&ours(&folder), &theirs(&text));
+            let (text_of_ours, names) = ours(&folder);
+            let mut found = differences(&names, &theirs(&text));
+            // One interface an environment.
+            let (own, other) = (interfaces(&text_of_ours), interfaces(&text));
+            for (interface, members) in &own {
+                let theirs = other.get(interface).cloned().unwrap_or_default();
+                found.extend(differences(members, &theirs).lines().map(|line| format!("{interface}.{line}\n")));
+            }
+            found.extend(other.keys().filter(|name| !own.contains_key(*name)).map(|name| format!("{name}: theirs only\n")));
             let noted = fs::read_to_string(folder.join("differences.txt")).unwrap_or_default();
             let expected: String = noted.lines().filter(|line| !line.starts_with(' ')).map(|line| format!("{line}\n")).collect();
             if found != expected {
@@ -263,19 +271,32 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn ours(folder: &Path) -> Names {
+fn ours(folder: &Path) -> (String, Names) {
     let (mut errors, mut sources) = (Errors::default(), Sources::default());
     let manifest = source::discover(folder).expect("a manifest");
     let project = compile(&mut errors, &mut sources, &manifest, environment(folder).as_deref()).expect("is understood");
     assert!(errors.is_empty(), "{}: {:?}", folder.display(), errors.render(&sources));
-    let members = members(&typescript::environment(&project));
+    let text = typescript::environment(&project);
+    let members = members(text.split("\n}").next().unwrap_or_default());
     // What TypeScript is told is what Rust is given.
     let bindings = project.bindings.iter().map(|bound| (bound.name.source.clone(), bound.optional));
     let vars = project.vars.iter().map(|(name, var)| (name.source.clone(), var.optional));
     let secrets = project.secrets.iter().map(|(name, optional)| (name.source.clone(), *optional));
     let own: BTreeMap<String, bool> = bindings.chain(vars).chain(secrets).collect();
     assert_eq!(own, members.iter().map(|(name, (optional, _))| (name.clone(), *optional)).collect());
-    members
+    (text, members)
+}
+
+/// The interfaces of environments, by name.
+fn interfaces(text: &str) -> BTreeMap<String, Names> {
+    let named = text.split("interface ").skip(1).filter_map(|rest| rest.split_once(" {\n"));
+    let environments = named.filter(|(name, _)| name.ends_with("Env") && !["Env", "__BaseEnv_Env"].contains(name));
+    let body = |rest: &str| -> String {
+        // Ours stand at the edge, wrangler's in a namespace.
+        let lines = rest.lines().take_while(|line| line.trim() != "}").map(|line| format!("\t{}\n", line.trim()));
+        lines.collect()
+    };
+    environments.map(|(name, rest)| (name.to_owned(), members(&body(rest)))).collect()
 }
 
 /// The members of the first interface: `NAME: ...;` or `NAME?: ...;`, one indentation deep.

@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use crate::manifest::{Kind, Other};
 use crate::model::Project;
+use crate::names::Name;
 
-/// `interface Env { ... }`
+/// `interface Env { ... }` over all environments, and one for each.
 #[must_use]
 pub fn environment(project: &Project) -> String {
     let mut out =
@@ -34,6 +35,21 @@ pub fn environment(project: &Project) -> String {
         member(&mut out, &name.source, *optional, "string");
     }
     out.push_str("}\n");
+    for layer in project.manifest.layers.iter().filter(|_| project.manifest.layers.len() > 1) {
+        let Some(environment) = &layer.environment else { continue };
+        let _ = writeln!(out, "\n/** What `{}` has. */\ninterface {}Env {{", environment.value, Name::new(&environment.value).ty);
+        for binding in &layer.bindings {
+            member(&mut out, &binding.name.value, false, &kind(&binding.kind));
+        }
+        let is_secret = |name: &str| layer.secrets.iter().flatten().any(|secret| secret.value == name);
+        for var in layer.vars.iter().filter(|var| !is_secret(&var.name.value)) {
+            member(&mut out, &var.name.value, false, &var.json);
+        }
+        for secret in layer.secrets.iter().flatten() {
+            member(&mut out, &secret.value, false, "string");
+        }
+        out.push_str("}\n");
+    }
     out
 }
 
