@@ -78,18 +78,6 @@ pub(crate) trait Keep: Sized {
     fn take(bytes: &mut &[u8]) -> Option<Self>;
 }
 
-impl Keep for u8 {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        bytes.push(*self);
-    }
-
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        let (first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        Some(*first)
-    }
-}
-
 impl Keep for bool {
     fn put(&self, bytes: &mut Vec<u8>) {
         u8::from(*self).put(bytes);
@@ -100,29 +88,24 @@ impl Keep for bool {
     }
 }
 
-impl Keep for u32 {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.to_le_bytes());
-    }
+/// Numbers as their bytes, the least first.
+macro_rules! keep_numbers {
+    ($($ty:ty)+) => {$(
+        impl Keep for $ty {
+            fn put(&self, bytes: &mut Vec<u8>) {
+                bytes.extend(self.to_le_bytes());
+            }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        let (number, rest) = bytes.split_first_chunk::<4>()?;
-        *bytes = rest;
-        Some(Self::from_le_bytes(*number))
-    }
+            fn take(bytes: &mut &[u8]) -> Option<Self> {
+                let (number, rest) = bytes.split_first_chunk::<{ size_of::<$ty>() }>()?;
+                *bytes = rest;
+                Some(Self::from_le_bytes(*number))
+            }
+        }
+    )+};
 }
 
-impl Keep for i64 {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.to_le_bytes());
-    }
-
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        let (number, rest) = bytes.split_first_chunk::<8>()?;
-        *bytes = rest;
-        Some(Self::from_le_bytes(*number))
-    }
-}
+keep_numbers! { u8 u32 i64 }
 
 impl Keep for usize {
     fn put(&self, bytes: &mut Vec<u8>) {

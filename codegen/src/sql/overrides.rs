@@ -65,6 +65,7 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
                     .help("name it with AS"),
             );
         }
+        let mut as_type = written.ty;
         if let Some(ty) = written.ty
             && let Err(error) = syn::parse_str::<syn::Type>(ty)
         {
@@ -73,6 +74,8 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
                     .label("in this name")
                     .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
             );
+            // What stands for the query has it no more: rustc would tell of it again.
+            as_type = None;
         }
         let field = Name::new(written.name).field;
         if let Some((_, first)) = fields.iter().position(|other| *other == field).and_then(|index| columns.get(index)) {
@@ -92,7 +95,7 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
             name: written.name.to_owned(),
             rust: Rust::of(output.ty.storage, output.ty.domain),
             ty: output.ty.clone(),
-            as_type: written.ty.map(str::to_owned),
+            as_type: as_type.map(str::to_owned),
             nullable,
         };
         columns.push((column, at));
