@@ -129,6 +129,25 @@ impl Sources {
         Some(self.add(name.to_owned(), path, text))
     }
 
+    /// Reads a file of `NAME=value` in `folder` as its names alone, each in its line: a value can then stand in no
+    /// message.
+    pub(crate) fn read_names(&mut self, folder: &Path, name: String) -> Option<FileId> {
+        let path = folder.join(&name);
+        // A line that is none tells its text in its error; whoever runs the worker is told of it.
+        let mut names = dotenvy::from_path_iter(&path).ok()?.flatten().map(|(name, _)| name).peekable();
+        let lines = fs::read_to_string(&path).ok()?;
+        let mut shown: Vec<String> = Vec::new();
+        for line in lines.lines() {
+            let line = line.trim_start();
+            let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+            let is_next = |next: &String| line.strip_prefix(next.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='));
+            shown.push(names.next_if(is_next).unwrap_or_default());
+        }
+        // What is written in a way of its own comes at the end.
+        shown.extend(names);
+        Some(self.add(name, path, shown.join("\n")))
+    }
+
     /// Reads `path`, shown as `name`; a file that cannot be read is an error at `at`.
     pub fn read(&mut self, errors: &mut Errors, name: String, path: &Path, at: Option<Span>) -> Option<FileId> {
         match fs::read_to_string(path) {
