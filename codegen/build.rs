@@ -11,14 +11,26 @@ fn main() {
         walk(Path::new(folder), &mut files);
     }
     files.sort();
-    let texts = files.iter().filter_map(|file| fs::read(file).ok()).flatten();
-    let sum = texts.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    println!("cargo::rustc-env=BINDERY_COMPILER={}-{sum:016x}", std::env::var("CARGO_PKG_VERSION").unwrap_or_default());
+    let texts = files
+        .iter()
+        .filter_map(|file| fs::read(file).ok())
+        .flatten();
+    let sum = texts.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    println!(
+        "cargo::rustc-env=BINDERY_COMPILER={}-{sum:016x}",
+        std::env::var("CARGO_PKG_VERSION").unwrap_or_default()
+    );
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() { walk(&path, files) } else { files.push(path) }
+        if path.is_dir() {
+            walk(&path, files)
+        } else {
+            files.push(path)
+        }
     }
 }

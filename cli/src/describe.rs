@@ -50,7 +50,11 @@ fn eprint(text: &str) {
 }
 
 /// The schema: of the files that were named, or of the manifest.
-fn catalog(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> Result<(Catalog, Types), String> {
+fn catalog(
+    matches: &ArgMatches,
+    errors: &mut Errors,
+    sources: &mut Sources,
+) -> Result<(Catalog, Types), String> {
     let named = |name: &str| matches.get_one::<PathBuf>(name);
     let (migrations, baseline) = (named("migrations"), named("schema"));
     if migrations.is_none() && baseline.is_none() {
@@ -66,24 +70,34 @@ fn catalog(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> 
         }
         for name in source::sql_files(folder) {
             let file = read(sources, &folder.join(&name))?;
-            inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
+            inputs.migrations.push(Spanned {
+                value: name,
+                span: sources.whole(file),
+            });
         }
     }
-    let catalog = schema::build(errors, sources, LEDGER, &inputs).ok_or_else(|| errors.render(sources).join("\n\n"))?;
+    let catalog = schema::build(errors, sources, LEDGER, &inputs)
+        .ok_or_else(|| errors.render(sources).join("\n\n"))?;
     Ok((catalog, Types::default()))
 }
 
 fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
     Ok(sources.add(path.display().to_string(), path.to_owned(), text))
 }
 
-fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut Sources) -> Result<(Catalog, Types), String> {
+fn catalog_of_manifest(
+    matches: &ArgMatches,
+    errors: &mut Errors,
+    sources: &mut Sources,
+) -> Result<(Catalog, Types), String> {
     let path = project::manifest(matches)?;
     let refused = |errors: &Errors, sources: &Sources| errors.render(sources).join("\n\n");
-    let file = model::load_manifest(errors, sources, &path).ok_or_else(|| refused(errors, sources))?;
-    let mut manifest =
-        manifest::parse(errors, sources, file, project::environment(matches)).ok_or_else(|| refused(errors, sources))?;
+    let file =
+        model::load_manifest(errors, sources, &path).ok_or_else(|| refused(errors, sources))?;
+    let mut manifest = manifest::parse(errors, sources, file, project::environment(matches))
+        .ok_or_else(|| refused(errors, sources))?;
     let mut inputs = model::load_databases(errors, sources, &path, &mut manifest);
     let names: Vec<String> = inputs.keys().cloned().collect();
     let name = match (matches.get_one::<String>("database"), names.as_slice()) {
@@ -91,21 +105,31 @@ fn catalog_of_manifest(matches: &ArgMatches, errors: &mut Errors, sources: &mut 
         (Some(name), _) => {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let help = report::suggestion(name, "databases", &known);
-            return Err(format!("the manifest binds no database `{name}`\nhelp: {help}"));
+            return Err(format!(
+                "the manifest binds no database `{name}`\nhelp: {help}"
+            ));
         }
         (None, [only]) => only.clone(),
         (None, []) => return Err("the manifest binds no database".to_owned()),
         (None, _) => {
-            return Err(format!("the manifest binds several databases\nhelp: choose one with `--database {}`", names[0]));
+            return Err(format!(
+                "the manifest binds several databases\nhelp: choose one with `--database {}`",
+                names[0]
+            ));
         }
     };
-    let ledger = manifest.united.bindings.iter().find_map(|binding| match &binding.kind {
-        Kind::D1(d1) if binding.name.value == name => Some(d1.migrations_table.clone()),
-        _ => None,
-    });
+    let ledger = manifest
+        .united
+        .bindings
+        .iter()
+        .find_map(|binding| match &binding.kind {
+            Kind::D1(d1) if binding.name.value == name => Some(d1.migrations_table.clone()),
+            _ => None,
+        });
     let inputs = inputs.remove(&name).unwrap_or_default();
     let ledger = ledger.unwrap_or_else(|| LEDGER.to_owned());
-    let catalog = schema::build(errors, sources, &ledger, &inputs.schema).ok_or_else(|| refused(errors, sources))?;
+    let catalog = schema::build(errors, sources, &ledger, &inputs.schema)
+        .ok_or_else(|| refused(errors, sources))?;
     let types = Types::new(errors, &catalog, inputs.types);
     Ok((catalog, types))
 }
@@ -116,19 +140,24 @@ fn texts(matches: &ArgMatches, sources: &mut Sources) -> Result<Vec<Span>, Strin
     let files: Vec<&PathBuf> = matches.get_many("files").into_iter().flatten().collect();
     if files.is_empty() {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("cannot read the standard input: {error}"))?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| format!("cannot read the standard input: {error}"))?;
         inputs.push(("<stdin>".to_owned(), text));
     }
     for path in files {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
         inputs.push((path.display().to_string(), text));
     }
     let mut spans = Vec::new();
-    let as_json = matches.get_one::<String>("input").is_some_and(|input| input == "json");
+    let as_json = matches
+        .get_one::<String>("input")
+        .is_some_and(|input| input == "json");
     for (name, text) in inputs {
         if as_json {
-            let parsed: Vec<String> =
-                serde_json::from_str(&text).map_err(|error| format!("`{name}` is no JSON array of texts: {error}"))?;
+            let parsed: Vec<String> = serde_json::from_str(&text)
+                .map_err(|error| format!("`{name}` is no JSON array of texts: {error}"))?;
             for (index, sql) in parsed.into_iter().enumerate() {
                 let file = sources.add(format!("{name}[{index}]"), PathBuf::new(), sql);
                 spans.push(sources.whole(file));
@@ -136,7 +165,11 @@ fn texts(matches: &ArgMatches, sources: &mut Sources) -> Result<Vec<Span>, Strin
         } else {
             let statements = sql::statements(&text);
             let file = sources.add(name, PathBuf::new(), text);
-            spans.extend(statements.iter().map(|range| sources.whole(file).part(range)));
+            spans.extend(
+                statements
+                    .iter()
+                    .map(|range| sources.whole(file).part(range)),
+            );
         }
     }
     Ok(spans)
@@ -152,7 +185,9 @@ fn rust(catalog: &Catalog, rust: Rust) -> String {
         Rust::Blob => "Vec<u8>".to_owned(),
         Rust::Any => "bindery::d1::Value".to_owned(),
         Rust::Choice(number) => {
-            let choices = usize::try_from(number).ok().and_then(|number| catalog.choices.get(number));
+            let choices = usize::try_from(number)
+                .ok()
+                .and_then(|number| catalog.choices.get(number));
             choices.map_or_else(|| "String".to_owned(), |choices| choices.ty.clone())
         }
     }
@@ -168,9 +203,18 @@ fn cardinality(rows: Rows) -> &'static str {
 }
 
 /// A query as one line of JSON.
-fn line(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>, errors: &Errors) -> Value {
-    let diagnostics: Vec<Value> =
-        errors.sorted().into_iter().map(|diagnostic| project::diagnostic(diagnostic, sources)).collect();
+fn line(
+    catalog: &Catalog,
+    sources: &Sources,
+    span: Span,
+    query: Option<&Query>,
+    errors: &Errors,
+) -> Value {
+    let diagnostics: Vec<Value> = errors
+        .sorted()
+        .into_iter()
+        .map(|diagnostic| project::diagnostic(diagnostic, sources))
+        .collect();
     let columns: Vec<Value> = query
         .map(|query| query.columns.as_slice())
         .unwrap_or_default()
@@ -221,26 +265,71 @@ fn line(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>,
 }
 
 /// A query for people.
-fn page(catalog: &Catalog, sources: &Sources, span: Span, query: Option<&Query>, errors: &Errors) -> String {
+fn page(
+    catalog: &Catalog,
+    sources: &Sources,
+    span: Span,
+    query: Option<&Query>,
+    errors: &Errors,
+) -> String {
     let mut lines = vec![sources.text(span).trim().to_owned()];
     if let Some(query) = query {
-        let shown = |nullable: bool, ty: String| if nullable { format!("Option<{ty}>") } else { ty };
+        let shown = |nullable: bool, ty: String| {
+            if nullable {
+                format!("Option<{ty}>")
+            } else {
+                ty
+            }
+        };
         for parameter in &query.parameters {
-            let ty = parameter.as_type.clone().unwrap_or_else(|| rust(catalog, parameter.rust));
-            let ty = if parameter.list { format!("[{ty}]") } else { shown(parameter.nullable, ty) };
+            let ty = parameter
+                .as_type
+                .clone()
+                .unwrap_or_else(|| rust(catalog, parameter.rust));
+            let ty = if parameter.list {
+                format!("[{ty}]")
+            } else {
+                shown(parameter.nullable, ty)
+            };
             lines.push(format!("  takes {}: {ty}", parameter.name));
         }
         for column in &query.columns {
-            let ty = shown(column.nullable, column.as_type.clone().unwrap_or_else(|| rust(catalog, column.rust)));
-            let origin = column.ty.origin.as_ref().map(|origin| format!(", from {origin}")).unwrap_or_default();
-            let reason =
-                column.ty.reason.as_ref().filter(|_| column.nullable).map(|reason| format!(", {reason}")).unwrap_or_default();
+            let ty = shown(
+                column.nullable,
+                column
+                    .as_type
+                    .clone()
+                    .unwrap_or_else(|| rust(catalog, column.rust)),
+            );
+            let origin = column
+                .ty
+                .origin
+                .as_ref()
+                .map(|origin| format!(", from {origin}"))
+                .unwrap_or_default();
+            let reason = column
+                .ty
+                .reason
+                .as_ref()
+                .filter(|_| column.nullable)
+                .map(|reason| format!(", {reason}"))
+                .unwrap_or_default();
             lines.push(format!("  gives {}: {ty}{origin}{reason}", column.name));
         }
         lines.push(format!("  rows: {}", cardinality(query.rows)));
-        lines.extend(query.plan.iter().map(|step| format!("  plan: {}{}", "  ".repeat(step.depth), step.detail)));
+        lines.extend(
+            query
+                .plan
+                .iter()
+                .map(|step| format!("  plan: {}{}", "  ".repeat(step.depth), step.detail)),
+        );
     }
-    lines.extend(errors.sorted().into_iter().map(|diagnostic| report::render(diagnostic, sources)));
+    lines.extend(
+        errors
+            .sorted()
+            .into_iter()
+            .map(|diagnostic| report::render(diagnostic, sources)),
+    );
     lines.push(String::new());
     lines.join("\n")
 }

@@ -8,10 +8,14 @@ use clap::ArgMatches;
 use crate::{print, project, tell};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let output = matches.get_one::<PathBuf>("output").ok_or("the file is not named")?;
+    let output = matches
+        .get_one::<PathBuf>("output")
+        .ok_or("the file is not named")?;
     match rust(matches, Some(output))? {
         Ok(text) => {
-            let text = format!("// Made by `cargo bindery generate` from the manifest; an edit here would be lost.\n\n{text}");
+            let text = format!(
+                "// Made by `cargo bindery generate` from the manifest; an edit here would be lost.\n\n{text}"
+            );
             project::write(output, &text, matches.get_flag("check"))
         }
         Err(code) => Ok(code),
@@ -36,7 +40,8 @@ fn rust(matches: &ArgMatches, output: Option<&Path>) -> Result<Result<String, Ex
             return Ok(Err(ExitCode::FAILURE));
         }
     };
-    let file =
-        syn::parse2(tokens).map_err(|error| format!("what was made is no Rust, which is a mistake of bindery's: {error}"))?;
+    let file = syn::parse2(tokens).map_err(|error| {
+        format!("what was made is no Rust, which is a mistake of bindery's: {error}")
+    })?;
     Ok(Ok(prettyplease::unparse(&file)))
 }

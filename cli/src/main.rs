@@ -138,7 +138,10 @@ fn project_arguments() -> [Arg; 2] {
 }
 
 fn output(help: &'static str) -> Arg {
-    Arg::new("output").value_name("PATH").value_parser(value_parser!(PathBuf)).help(help)
+    Arg::new("output")
+        .value_name("PATH")
+        .value_parser(value_parser!(PathBuf))
+        .help(help)
 }
 
 fn only_check() -> Arg {
@@ -159,7 +162,9 @@ fn format() -> Arg {
 
 /// Whether JSON was asked for.
 fn wants_json(matches: &ArgMatches) -> bool {
-    matches.get_one::<String>("format").is_some_and(|format| format == "json")
+    matches
+        .get_one::<String>("format")
+        .is_some_and(|format| format == "json")
 }
 
 /// Tells mistakes where an output that is piped does not take them.
@@ -173,7 +178,9 @@ fn tell(mistakes: &[String]) {
 /// Prints a line; who closed the pipe has read enough.
 fn print(line: &str) -> Result<(), String> {
     match writeln!(std::io::stdout().lock(), "{line}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write: {error}"))
+        }
         _ => Ok(()),
     }
 }

@@ -10,7 +10,11 @@ use crate::{print, project, tell};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let compiled = project::compiled(matches)?;
-    let Some(project) = compiled.project.as_ref().filter(|_| compiled.errors.is_empty()) else {
+    let Some(project) = compiled
+        .project
+        .as_ref()
+        .filter(|_| compiled.errors.is_empty())
+    else {
         tell(&compiled.errors.render(&compiled.sources));
         return Ok(ExitCode::FAILURE);
     };

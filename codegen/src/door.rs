@@ -29,9 +29,17 @@ impl Compiled {
     #[must_use]
     pub fn new(manifest: &Path, environment: Option<&str>) -> Self {
         let (mut errors, mut sources) = (Errors::default(), Sources::default());
-        let manifest = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
+        let manifest = manifest
+            .canonicalize()
+            .unwrap_or_else(|_| manifest.to_owned());
         let project = compile(&mut errors, &mut sources, &manifest, environment);
-        Self { errors, sources, project, manifest, environment: environment.map(str::to_owned) }
+        Self {
+            errors,
+            sources,
+            project,
+            manifest,
+            environment: environment.map(str::to_owned),
+        }
     }
 
     /// What `#[bindings] pub struct Env;` makes, for a crate in the folder `package`.
@@ -42,7 +50,10 @@ impl Compiled {
         let Some(project) = self.project.as_ref().filter(|_| self.errors.is_empty()) else {
             return Err(self.errors.render(&self.sources));
         };
-        Ok(emit::environment(project, &self.site(package, Ident::new("Env", Span::call_site()))))
+        Ok(emit::environment(
+            project,
+            &self.site(package, Ident::new("Env", Span::call_site())),
+        ))
     }
 
     fn site(&self, package: &Path, ident: Ident) -> Site {
@@ -53,8 +64,14 @@ impl Compiled {
             visibility: quote!(pub),
             ident,
             attributes: quote!(),
-            base: manifest.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default(),
-            tracked: self.tracked().map(|path| source::relative(package, path)).collect(),
+            base: manifest
+                .rsplit_once('/')
+                .map(|(folder, _)| format!("{folder}/"))
+                .unwrap_or_default(),
+            tracked: self
+                .tracked()
+                .map(|path| source::relative(package, path))
+                .collect(),
             environment: self.environment.clone(),
             manifest_name: manifest.rsplit('/').next().unwrap_or_default().to_owned(),
         }
@@ -64,7 +81,10 @@ impl Compiled {
 impl Compiled {
     /// The files that a clone has, too. A build script watches the others itself.
     fn tracked(&self) -> impl Iterator<Item = &Path> {
-        let files = self.sources.files().filter(|file| !file.name.starts_with(".dev.vars") && !file.name.starts_with(".env"));
+        let files = self
+            .sources
+            .files()
+            .filter(|file| !file.name.starts_with(".dev.vars") && !file.name.starts_with(".env"));
         files.map(|file| file.path.as_path())
     }
 }
@@ -118,21 +138,30 @@ pub fn build(environment: Option<&str>) -> Result<(), Mistakes> {
 
 fn write_env(environment: Option<&str>) -> Result<(), String> {
     let folder = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set: this is no build script"))
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .ok_or_else(|| format!("{name} is not set: this is no build script"))
     };
     let (package, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
-    let manifest = source::discover(&package)
-        .ok_or("there is no wrangler.toml, wrangler.jsonc or wrangler.json at or above this package")?;
+    let manifest = source::discover(&package).ok_or(
+        "there is no wrangler.toml, wrangler.jsonc or wrangler.json at or above this package",
+    )?;
     let compiled = Compiled::new(&manifest, environment);
     for path in compiled.watched() {
         tell_cargo(&path);
     }
-    let tokens = compiled.emit(&package).map_err(|mistakes| format!("\n\n{}", mistakes.join("\n\n")))?;
+    let tokens = compiled
+        .emit(&package)
+        .map_err(|mistakes| format!("\n\n{}", mistakes.join("\n\n")))?;
     let target = out.join("bindery.rs");
-    std::fs::write(&target, tokens.to_string()).map_err(|error| format!("`{}` cannot be written: {error}", target.display()))
+    std::fs::write(&target, tokens.to_string())
+        .map_err(|error| format!("`{}` cannot be written: {error}", target.display()))
 }
 
-#[expect(clippy::print_stdout, reason = "this is how a build script talks to Cargo")]
+#[expect(
+    clippy::print_stdout,
+    reason = "this is how a build script talks to Cargo"
+)]
 fn tell_cargo(path: &Path) {
     println!("cargo::rerun-if-changed={}", path.display());
 }
@@ -142,8 +171,14 @@ impl Compiled {
     fn watched(&self) -> Vec<PathBuf> {
         let root = self.manifest.parent().unwrap_or(Path::new("."));
         let mut paths: Vec<PathBuf> = self.sources.files().map(|file| file.path.clone()).collect();
-        let names = ["queries".to_owned()].into_iter().chain(self.project.iter().flat_map(Project::migration_folders));
-        paths.extend(names.map(|name| root.join(name)).filter(|folder| folder.is_dir()));
+        let names = ["queries".to_owned()]
+            .into_iter()
+            .chain(self.project.iter().flat_map(Project::migration_folders));
+        paths.extend(
+            names
+                .map(|name| root.join(name))
+                .filter(|folder| folder.is_dir()),
+        );
         paths
     }
 }

@@ -56,7 +56,10 @@ impl Parse for Handlers {
                     other => {
                         let known = ["env", "fetch", "queue", "durable_object"];
                         let help = suggestion(other, "words that belong here", &known);
-                        return Err(syn::Error::new(word.span(), format!("`{other}` is no handler; {help}")));
+                        return Err(syn::Error::new(
+                            word.span(),
+                            format!("`{other}` is no handler; {help}"),
+                        ));
                     }
                 }
             }

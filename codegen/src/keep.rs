@@ -28,8 +28,12 @@ impl Sum {
         for sum in &mut self.0 {
             let (words, rest) = text.as_bytes().as_chunks::<8>();
             let start = mix(*sum, text.len() as u64);
-            let all = words.iter().fold(start, |sum, word| mix(sum, u64::from_le_bytes(*word)));
-            *sum = rest.iter().fold(all, |sum, byte| mix(sum, u64::from(*byte)));
+            let all = words
+                .iter()
+                .fold(start, |sum, word| mix(sum, u64::from_le_bytes(*word)));
+            *sum = rest
+                .iter()
+                .fold(all, |sum, byte| mix(sum, u64::from(*byte)));
         }
     }
 
@@ -40,17 +44,23 @@ impl Sum {
 }
 
 fn mix(sum: u64, word: u64) -> u64 {
-    (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23)
+    (sum ^ word)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(23)
 }
 
 /// A sum of the bytes of a file. A file is torn by blocks, so one word of each 64 bytes tells; without
 /// optimisation all of them take long.
 fn sum_of(bytes: &[u8]) -> [u8; 8] {
     let (blocks, rest) = bytes.as_chunks::<64>();
-    let heads = blocks.iter().fold(bytes.len() as u64, |sum, [a, b, c, d, e, f, g, h, ..]| {
-        mix(sum, u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
-    });
-    rest.iter().fold(heads, |sum, byte| mix(sum, u64::from(*byte))).to_le_bytes()
+    let heads = blocks
+        .iter()
+        .fold(bytes.len() as u64, |sum, [a, b, c, d, e, f, g, h, ..]| {
+            mix(sum, u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
+        });
+    rest.iter()
+        .fold(heads, |sum, byte| mix(sum, u64::from(*byte)))
+        .to_le_bytes()
 }
 
 /// What was kept under a name, if all of it is there.
@@ -171,7 +181,11 @@ impl<T: Keep> Keep for Option<T> {
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
-        if bool::take(bytes)? { T::take(bytes).map(Some) } else { Some(None) }
+        if bool::take(bytes)? {
+            T::take(bytes).map(Some)
+        } else {
+            Some(None)
+        }
     }
 }
 

@@ -28,7 +28,12 @@ use model::Project;
 /// for the one of a name.
 ///
 /// `None` when there is no manifest to go on from; every mistake is in `errors`.
-pub fn compile(errors: &mut Errors, sources: &mut Sources, path: &Path, environment: Option<&str>) -> Option<Project> {
+pub fn compile(
+    errors: &mut Errors,
+    sources: &mut Sources,
+    path: &Path,
+    environment: Option<&str>,
+) -> Option<Project> {
     let file = model::load_manifest(errors, sources, path)?;
     let mut manifest = manifest::parse(errors, sources, file, environment)?;
     model::infer_secrets(errors, sources, path, &mut manifest, environment);

@@ -21,11 +21,24 @@ impl Name {
         if let Some(name) = Self::plain(source) {
             return name;
         }
-        let lower = if source.chars().any(char::is_lowercase) { source.to_snake_case() } else { source.to_lowercase() };
-        let spelled: String =
-            lower.chars().map(|character| if unicode_ident::is_xid_continue(character) { character } else { '_' }).collect();
+        let lower = if source.chars().any(char::is_lowercase) {
+            source.to_snake_case()
+        } else {
+            source.to_lowercase()
+        };
+        let spelled: String = lower
+            .chars()
+            .map(|character| {
+                if unicode_ident::is_xid_continue(character) {
+                    character
+                } else {
+                    '_'
+                }
+            })
+            .collect();
         let field = if spelled.is_empty()
-            || spelled.starts_with(|first: char| first != '_' && !unicode_ident::is_xid_start(first))
+            || spelled
+                .starts_with(|first: char| first != '_' && !unicode_ident::is_xid_start(first))
             || spelled.chars().all(|c| c == '_')
         {
             format!("_{spelled}")
@@ -36,7 +49,11 @@ impl Name {
         if ty.is_empty() || ty.starts_with(|first: char| !unicode_ident::is_xid_start(first)) {
             ty.insert(0, 'N');
         }
-        Self { source: source.to_owned(), field, ty: unshadowing(ty) }
+        Self {
+            source: source.to_owned(),
+            field,
+            ty: unshadowing(ty),
+        }
     }
 
     /// The spellings of a name that is in snake case already: most are, and this runs for every column.
@@ -44,7 +61,9 @@ impl Name {
         let bytes = source.as_bytes();
         let is_plain = bytes.first()?.is_ascii_lowercase()
             && bytes.last() != Some(&b'_')
-            && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+            && bytes
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
             && !source.contains("__");
         if !is_plain {
             return None;
@@ -55,11 +74,19 @@ impl Name {
             if character == '_' {
                 starts = true;
             } else {
-                ty.push(if starts { character.to_ascii_uppercase() } else { character });
+                ty.push(if starts {
+                    character.to_ascii_uppercase()
+                } else {
+                    character
+                });
                 starts = false;
             }
         }
-        Some(Self { source: source.to_owned(), field: source.to_owned(), ty: unshadowing(ty) })
+        Some(Self {
+            source: source.to_owned(),
+            field: source.to_owned(),
+            ty: unshadowing(ty),
+        })
     }
 
     /// A number for the name, by which a key's type and its namespace's find each other.
@@ -84,8 +111,8 @@ impl Name {
 /// The prelude's names would be shadowed for whoever imports the module with `*`.
 fn unshadowing(mut ty: String) -> String {
     const PRELUDE: [&str; 16] = [
-        "Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default", "Clone", "Copy", "Send",
-        "Sync", "Drop",
+        "Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default",
+        "Clone", "Copy", "Send", "Sync", "Drop",
     ];
     if PRELUDE.contains(&ty.as_str()) {
         ty.push('_');
@@ -95,16 +122,19 @@ fn unshadowing(mut ty: String) -> String {
 
 /// The words that Rust keeps, those for later included.
 const KEYWORDS: [&str; 48] = [
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum", "extern",
-    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override",
-    "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+    "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
     "virtual", "where", "while", "yield",
 ];
 
 /// FNV-1a of a binding's name: the same in every macro, whatever the compiler.
 #[must_use]
 pub fn id(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// How Rust spells a word: a keyword is written as a raw identifier, and the few that cannot be get a `_`.
@@ -113,7 +143,11 @@ pub fn spelled(word: &str) -> String {
     if matches!(word, "self" | "Self" | "super" | "crate" | "_") {
         return format!("{word}_");
     }
-    if KEYWORDS.contains(&word) { format!("r#{word}") } else { word.to_owned() }
+    if KEYWORDS.contains(&word) {
+        format!("r#{word}")
+    } else {
+        word.to_owned()
+    }
 }
 
 /// The identifier of a word.
@@ -146,7 +180,11 @@ mod tests {
             ("٣x", "_٣x", "N٣x"),
         ] {
             let name = Name::new(source);
-            assert_eq!((name.field.as_str(), name.ty.as_str()), (field, ty), "{source}");
+            assert_eq!(
+                (name.field.as_str(), name.ty.as_str()),
+                (field, ty),
+                "{source}"
+            );
             let _ = (name.field_ident(), name.ty_ident());
         }
         assert_eq!(super::ident("type").to_string(), "r#type");

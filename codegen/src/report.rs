@@ -120,7 +120,11 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic with a code, a sentence and a place.
     #[must_use]
-    pub fn new(code: &'static str, message: impl Into<String>, span: impl Into<Option<Span>>) -> Self {
+    pub fn new(
+        code: &'static str,
+        message: impl Into<String>,
+        span: impl Into<Option<Span>>,
+    ) -> Self {
         Self {
             severity: Severity::Error,
             code,
@@ -178,13 +182,19 @@ impl Errors {
 
     /// Adds those of another run.
     pub fn extend(&mut self, other: Self) {
-        other.diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
+        other
+            .diagnostics
+            .into_iter()
+            .for_each(|diagnostic| self.push(diagnostic));
     }
 
     /// How many errors there are so far.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .count()
     }
 
     /// Whether there is no error.
@@ -196,12 +206,16 @@ impl Errors {
     /// Whether there is an error whose code begins so.
     #[must_use]
     pub fn has(&self, code: &str) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error && diagnostic.code.starts_with(code))
+        self.diagnostics.iter().any(|diagnostic| {
+            diagnostic.severity == Severity::Error && diagnostic.code.starts_with(code)
+        })
     }
 
     /// The errors, without the warnings.
     pub(crate) fn into_errors(self) -> impl Iterator<Item = Diagnostic> {
-        self.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
+        self.diagnostics
+            .into_iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Errors and warnings, in the order in which they were found.
@@ -221,8 +235,13 @@ impl Errors {
     /// the help.
     #[must_use]
     pub fn render(&self, sources: &Sources) -> Vec<String> {
-        let errors = self.sorted().into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-        errors.map(|diagnostic| render(diagnostic, sources)).collect()
+        let errors = self
+            .sorted()
+            .into_iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error);
+        errors
+            .map(|diagnostic| render(diagnostic, sources))
+            .collect()
     }
 }
 
@@ -233,24 +252,38 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code);
     let mut group: Group<'_> = Group::with_title(title);
     let mut groups = Vec::new();
     if let Some(span) = diagnostic.span {
         let file = sources.file(span.file);
         let mut snippet = Snippet::source(file.text.as_str())
             .path(file.name.as_str())
-            .annotation(AnnotationKind::Primary.span(clamp(span, &file.text)).label(diagnostic.label.as_str()));
+            .annotation(
+                AnnotationKind::Primary
+                    .span(clamp(span, &file.text))
+                    .label(diagnostic.label.as_str()),
+            );
         let mut elsewhere = Vec::new();
         for (also, label) in &diagnostic.also {
             if also.file == span.file {
-                snippet = snippet.annotation(AnnotationKind::Context.span(clamp(*also, &file.text)).label(label.as_str()));
+                snippet = snippet.annotation(
+                    AnnotationKind::Context
+                        .span(clamp(*also, &file.text))
+                        .label(label.as_str()),
+                );
             } else {
                 let other = sources.file(also.file);
                 elsewhere.push(
                     Snippet::source(other.text.as_str())
                         .path(other.name.as_str())
-                        .annotation(AnnotationKind::Context.span(clamp(*also, &other.text)).label(label.as_str())),
+                        .annotation(
+                            AnnotationKind::Context
+                                .span(clamp(*also, &other.text))
+                                .label(label.as_str()),
+                        ),
                 );
             }
         }
@@ -266,7 +299,12 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
 
 /// The renderer wants ranges inside the text and on character boundaries.
 fn clamp(span: Span, text: &str) -> std::ops::Range<usize> {
-    let boundary = |position: usize| (0..=position.min(text.len())).rev().find(|&p| text.is_char_boundary(p)).unwrap_or(0);
+    let boundary = |position: usize| {
+        (0..=position.min(text.len()))
+            .rev()
+            .find(|&p| text.is_char_boundary(p))
+            .unwrap_or(0)
+    };
     let start = boundary(span.start);
     start..boundary(span.end).max(start)
 }
@@ -285,9 +323,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     }
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= 4 * LONGEST_NAME && candidate.chars().count().abs_diff(length) <= length / 2 + 1)
+        .filter(|candidate| {
+            candidate.len() <= 4 * LONGEST_NAME
+                && candidate.chars().count().abs_diff(length) <= length / 2 + 1
+        })
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1))
+        .filter(|(distance, candidate)| {
+            *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -322,9 +365,17 @@ pub fn suggestion(word: &str, what: &str, candidates: &[&str]) -> String {
         Some(candidate) => format!("did you mean `{candidate}`?"),
         None if candidates.is_empty() => format!("there are no {what}"),
         None => {
-            let names: Vec<String> = candidates.iter().take(MOST_NAMES).map(|candidate| format!("`{candidate}`")).collect();
+            let names: Vec<String> = candidates
+                .iter()
+                .take(MOST_NAMES)
+                .map(|candidate| format!("`{candidate}`"))
+                .collect();
             let more = candidates.len().saturating_sub(MOST_NAMES);
-            let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(", and {more} more")
+            };
             format!("the {what}: {}{more}", names.join(", "))
         }
     }

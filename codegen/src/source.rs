@@ -28,7 +28,11 @@ impl Span {
     /// The part of this span that `range`, counted from its start, covers.
     #[must_use]
     pub fn part(self, range: &Range<usize>) -> Self {
-        Self { file: self.file, start: self.start + range.start, end: self.start + range.end }
+        Self {
+            file: self.file,
+            start: self.start + range.start,
+            end: self.start + range.end,
+        }
     }
 }
 
@@ -101,9 +105,13 @@ impl Sources {
         if written.is_err() {
             let _absent = fs::remove_file(&unfinished);
         }
-        let Ok(entries) = fs::read_dir(folder) else { return };
-        let mut files: Vec<(std::time::SystemTime, PathBuf)> =
-            entries.flatten().filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()))).collect();
+        let Ok(entries) = fs::read_dir(folder) else {
+            return;
+        };
+        let mut files: Vec<(std::time::SystemTime, PathBuf)> = entries
+            .flatten()
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
         files.sort();
         for (_, path) in files.iter().rev().skip(MOST_KEPT) {
             let _gone = fs::remove_file(path);
@@ -113,18 +121,28 @@ impl Sources {
     /// The text under a span.
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
-        self.file(span.file).text.get(span.start..span.end).unwrap_or_default()
+        self.file(span.file)
+            .text
+            .get(span.start..span.end)
+            .unwrap_or_default()
     }
 
     /// The span of a whole file.
     #[must_use]
     pub fn whole(&self, id: FileId) -> Span {
-        Span { file: id, start: 0, end: self.file(id).text.len() }
+        Span {
+            file: id,
+            start: 0,
+            end: self.file(id).text.len(),
+        }
     }
 
     /// Reads the nearest file of a name at or above `folder`. It is kept, and so tracked, whatever is in it.
     pub(crate) fn read_nearest(&mut self, folder: &Path, name: &str) -> Option<FileId> {
-        let path = folder.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())?;
+        let path = folder
+            .ancestors()
+            .map(|folder| folder.join(name))
+            .find(|path| path.is_file())?;
         let text = fs::read_to_string(&path).ok()?;
         Some(self.add(name.to_owned(), path, text))
     }
@@ -134,13 +152,20 @@ impl Sources {
     pub(crate) fn read_names(&mut self, folder: &Path, name: String) -> Option<FileId> {
         let path = folder.join(&name);
         // A line that is none tells its text in its error; whoever runs the worker is told of it.
-        let mut names = dotenvy::from_path_iter(&path).ok()?.flatten().map(|(name, _)| name).peekable();
+        let mut names = dotenvy::from_path_iter(&path)
+            .ok()?
+            .flatten()
+            .map(|(name, _)| name)
+            .peekable();
         let lines = fs::read_to_string(&path).ok()?;
         let mut shown: Vec<String> = Vec::new();
         for line in lines.lines() {
             let line = line.trim_start();
             let line = line.strip_prefix("export ").map_or(line, str::trim_start);
-            let is_next = |next: &String| line.strip_prefix(next.as_str()).is_some_and(|rest| rest.trim_start().starts_with('='));
+            let is_next = |next: &String| {
+                line.strip_prefix(next.as_str())
+                    .is_some_and(|rest| rest.trim_start().starts_with('='))
+            };
             shown.push(names.next_if(is_next).unwrap_or_default());
         }
         // What is written in a way of its own comes at the end.
@@ -149,11 +174,21 @@ impl Sources {
     }
 
     /// Reads `path`, shown as `name`; a file that cannot be read is an error at `at`.
-    pub fn read(&mut self, errors: &mut Errors, name: String, path: &Path, at: Option<Span>) -> Option<FileId> {
+    pub fn read(
+        &mut self,
+        errors: &mut Errors,
+        name: String,
+        path: &Path,
+        at: Option<Span>,
+    ) -> Option<FileId> {
         match fs::read_to_string(path) {
             Ok(text) => Some(self.add(name, path.to_owned(), text)),
             Err(error) => {
-                errors.push(Diagnostic::new(code::UNREADABLE, format!("cannot read `{name}`: {error}"), at));
+                errors.push(Diagnostic::new(
+                    code::UNREADABLE,
+                    format!("cannot read `{name}`: {error}"),
+                    at,
+                ));
                 None
             }
         }
@@ -166,16 +201,25 @@ pub const MANIFEST_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrang
 /// The nearest manifest at or above `start`.
 #[must_use]
 pub fn discover(start: &Path) -> Option<PathBuf> {
-    start.ancestors().find_map(|folder| MANIFEST_NAMES.iter().map(|name| folder.join(name)).find(|candidate| candidate.is_file()))
+    start.ancestors().find_map(|folder| {
+        MANIFEST_NAMES
+            .iter()
+            .map(|name| folder.join(name))
+            .find(|candidate| candidate.is_file())
+    })
 }
 
 /// The `.sql` files below `folder`, as paths relative to it with `/`, sorted. Hidden ones are left out.
 #[must_use]
 pub fn sql_files(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
-        let Ok(entries) = fs::read_dir(folder) else { return };
+        let Ok(entries) = fs::read_dir(folder) else {
+            return;
+        };
         for entry in entries.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             if name.starts_with('.') {
                 continue;
             }
@@ -197,16 +241,25 @@ pub fn sql_files(folder: &Path) -> Vec<String> {
 #[must_use]
 pub fn relative(folder: &Path, path: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let common = folder.components().zip(path.components()).take_while(|(left, right)| left == right).count();
+    let common = folder
+        .components()
+        .zip(path.components())
+        .take_while(|(left, right)| left == right)
+        .count();
     let up = folder.components().skip(common).map(|_| "..".to_owned());
-    let down = path.components().skip(common).map(|component| component.as_os_str().to_string_lossy().into_owned());
+    let down = path
+        .components()
+        .skip(common)
+        .map(|component| component.as_os_str().to_string_lossy().into_owned());
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
 /// The names of the folders in `folder`, sorted.
 #[must_use]
 pub fn folders(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut names: Vec<String> = entries
         .flatten()
         .filter(|entry| entry.path().is_dir())

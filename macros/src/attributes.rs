@@ -34,15 +34,32 @@ impl Parse for Entry {
 
 /// The entries of the attribute `name` of a derive's input.
 pub(crate) fn of(input: &DeriveInput, name: &str) -> Result<(Vec<Entry>, Span), TokenStream> {
-    let attributes: Vec<&Attribute> = input.attrs.iter().filter(|attribute| attribute.path().is_ident(name)).collect();
+    let attributes: Vec<&Attribute> = input
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident(name))
+        .collect();
     let [attribute] = attributes.as_slice() else {
         let message = format!("this derive wants one `#[{name}(...)]`");
-        return Err(project::error(input.ident.span(), code::ATTRIBUTE, &message, "see the derive's docs for an example"));
+        return Err(project::error(
+            input.ident.span(),
+            code::ATTRIBUTE,
+            &message,
+            "see the derive's docs for an example",
+        ));
     };
-    let span = attribute.path().segments.first().map_or_else(Span::call_site, |segment| segment.ident.span());
-    let list = attribute.meta.require_list().map_err(|error| error.to_compile_error())?;
-    let entries =
-        Punctuated::<Entry, Token![,]>::parse_terminated.parse2(list.tokens.clone()).map_err(|error| error.to_compile_error())?;
+    let span = attribute
+        .path()
+        .segments
+        .first()
+        .map_or_else(Span::call_site, |segment| segment.ident.span());
+    let list = attribute
+        .meta
+        .require_list()
+        .map_err(|error| error.to_compile_error())?;
+    let entries = Punctuated::<Entry, Token![,]>::parse_terminated
+        .parse2(list.tokens.clone())
+        .map_err(|error| error.to_compile_error())?;
     Ok((entries.into_iter().collect(), span))
 }
 
@@ -54,8 +71,15 @@ pub(crate) fn take(entries: &mut Vec<Entry>, name: &str) -> Option<TokenStream> 
 
 /// What was not taken is a slip.
 pub(crate) fn refuse_rest(entries: &[Entry], known: &[&str]) -> Result<(), TokenStream> {
-    let Some(entry) = entries.first() else { return Ok(()) };
+    let Some(entry) = entries.first() else {
+        return Ok(());
+    };
     let name = entry.name.to_string();
     let help = suggestion(&name, "names that belong here", known);
-    Err(project::error(entry.name.span(), code::ATTRIBUTE, &format!("`{name}` is not understood here"), &help))
+    Err(project::error(
+        entry.name.span(),
+        code::ATTRIBUTE,
+        &format!("`{name}` is not understood here"),
+        &help,
+    ))
 }

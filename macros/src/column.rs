@@ -16,11 +16,24 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let ident = &input.ident;
     let refuse = || {
         let help = "write `struct UserId(i64);`: the column's own type in a struct of one field";
-        project::error(ident.span(), code::ATTRIBUTE, "a column is a struct around one value", help)
+        project::error(
+            ident.span(),
+            code::ATTRIBUTE,
+            "a column is a struct around one value",
+            help,
+        )
     };
-    let Data::Struct(data) = &input.data else { return Err(refuse()) };
-    let Fields::Unnamed(fields) = &data.fields else { return Err(refuse()) };
-    let (Some(field), 1, true) = (fields.unnamed.first(), fields.unnamed.len(), input.generics.params.is_empty()) else {
+    let Data::Struct(data) = &input.data else {
+        return Err(refuse());
+    };
+    let Fields::Unnamed(fields) = &data.fields else {
+        return Err(refuse());
+    };
+    let (Some(field), 1, true) = (
+        fields.unnamed.first(),
+        fields.unnamed.len(),
+        input.generics.params.is_empty(),
+    ) else {
         return Err(refuse());
     };
     let inner = &field.ty;

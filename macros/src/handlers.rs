@@ -42,21 +42,37 @@ fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStrea
     let mut in_rust = TokenStream::new();
     // A slip is one mistake, though it is missing under its right name too.
     let mut meant: Vec<String> = Vec::new();
-    let queues: Vec<&str> = manifest.united.consumers.iter().map(|consumer| consumer.queue.value.as_str()).collect();
+    let queues: Vec<&str> = manifest
+        .united
+        .consumers
+        .iter()
+        .map(|consumer| consumer.queue.value.as_str())
+        .collect();
     for (queue, _) in &input.queues {
         if !queues.contains(&queue.value().as_str()) {
             let message = format!("the manifest consumes no queue `{}`", queue.value());
             meant.extend(nearest(&queue.value(), queues.iter().copied()).map(str::to_owned));
             let help = match suggestion(&queue.value(), "consumed queues", &queues) {
                 near if near.starts_with("did") => near,
-                _ => format!("add a consumer of `{}` to `queues.consumers` of the manifest", queue.value()),
+                _ => format!(
+                    "add a consumer of `{}` to `queues.consumers` of the manifest",
+                    queue.value()
+                ),
             };
             in_rust.extend(project::error(queue.span(), code::HANDLER, &message, &help));
         }
     }
     for consumer in &manifest.united.consumers {
-        if !meant.contains(&consumer.queue.value) && input.queues.iter().all(|(queue, _)| queue.value() != consumer.queue.value) {
-            let help = format!("add `queue \"{}\": path::to::handler` to `handlers!`", consumer.queue.value);
+        if !meant.contains(&consumer.queue.value)
+            && input
+                .queues
+                .iter()
+                .all(|(queue, _)| queue.value() != consumer.queue.value)
+        {
+            let help = format!(
+                "add `queue \"{}\": path::to::handler` to `handlers!`",
+                consumer.queue.value
+            );
             missing(errors, "queue", &consumer.queue, &help);
         }
     }
@@ -75,18 +91,33 @@ fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStrea
         }
     }
     for class in classes {
-        if !meant.contains(&class.value) && input.durable_objects.iter().all(|declared| *declared != class.value) {
-            missing(errors, "Durable Object class", class, &format!("add `durable_object {}` to `handlers!`", class.value));
+        if !meant.contains(&class.value)
+            && input
+                .durable_objects
+                .iter()
+                .all(|declared| *declared != class.value)
+        {
+            missing(
+                errors,
+                "Durable Object class",
+                class,
+                &format!("add `durable_object {}` to `handlers!`", class.value),
+            );
         }
     }
     for class in manifest.classes("workflows") {
         let message = format!("nothing can be the Workflow class `{}`", class.value);
-        let diagnostic = Diagnostic::new(code::HANDLER, message, class.span).label("bindery has no Workflow classes yet");
+        let diagnostic = Diagnostic::new(code::HANDLER, message, class.span)
+            .label("bindery has no Workflow classes yet");
         errors.push(diagnostic.help("name the worker that has it: `script_name = \"...\"`"));
     }
     for cron in &manifest.united.crons {
-        let diagnostic = Diagnostic::new(code::HANDLER, format!("nothing handles the cron `{}`", cron.value), cron.span)
-            .label("bindery has no scheduled handlers yet");
+        let diagnostic = Diagnostic::new(
+            code::HANDLER,
+            format!("nothing handles the cron `{}`", cron.value),
+            cron.span,
+        )
+        .label("bindery has no scheduled handlers yet");
         errors.push(diagnostic.help("take the trigger out of the manifest"));
     }
     in_rust
@@ -94,9 +125,13 @@ fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStrea
 
 fn missing(errors: &mut Errors, what: &str, name: &Spanned<String>, help: &str) {
     errors.push(
-        Diagnostic::new(code::HANDLER, format!("the code has no handler for the {what} `{}`", name.value), name.span)
-            .label("named here only")
-            .help(help),
+        Diagnostic::new(
+            code::HANDLER,
+            format!("the code has no handler for the {what} `{}`", name.value),
+            name.span,
+        )
+        .label("named here only")
+        .help(help),
     );
 }
 

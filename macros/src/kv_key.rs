@@ -48,11 +48,19 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let (mut entries, span) = attributes::of(&input, "kv")?;
     let krate = attributes::take(&mut entries, "crate").unwrap_or_else(|| quote!(::bindery));
     let wanted = |name: &str, example: &str| {
-        project::error(span, code::ATTRIBUTE, &format!("`{name}` is missing"), &format!("write `{name} = {example}`"))
+        project::error(
+            span,
+            code::ATTRIBUTE,
+            &format!("`{name}` is missing"),
+            &format!("write `{name} = {example}`"),
+        )
     };
-    let binding = attributes::take(&mut entries, "binding").ok_or_else(|| wanted("binding", "CACHE"))?;
-    let key = attributes::take(&mut entries, "key").ok_or_else(|| wanted("key", "\"file:{id}\""))?;
-    let value = attributes::take(&mut entries, "value").ok_or_else(|| wanted("value", "FileMeta"))?;
+    let binding =
+        attributes::take(&mut entries, "binding").ok_or_else(|| wanted("binding", "CACHE"))?;
+    let key =
+        attributes::take(&mut entries, "key").ok_or_else(|| wanted("key", "\"file:{id}\""))?;
+    let value =
+        attributes::take(&mut entries, "value").ok_or_else(|| wanted("value", "FileMeta"))?;
     let ttl = attributes::take(&mut entries, "ttl");
     attributes::refuse_rest(&entries, &["binding", "key", "value", "ttl", "crate"])?;
 
@@ -72,7 +80,9 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let name = if fields.is_empty() {
         quote!(::std::borrow::Cow::Borrowed(#format))
     } else {
-        quote!(::std::borrow::Cow::Owned(::std::format!(#format, #(self.#fields),*)))
+        quote!(::std::borrow::Cow::Owned(
+            ::std::format!(#format, #(self.#fields),*)
+        ))
     };
     let ident = &input.ident;
     let id = bindery_codegen::names::id(&binding_name);
@@ -96,12 +106,23 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 
 /// The binding must be there, and be a KV namespace.
 fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
-    let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+    let span = tokens
+        .clone()
+        .into_iter()
+        .next()
+        .map_or_else(Span::call_site, |token| token.span());
     // A manifest that is absent or not understood is told of where the environment is declared.
-    let Ok(loaded) = project::load(span, None, None) else { return Ok(()) };
+    let Ok(loaded) = project::load(span, None, None) else {
+        return Ok(());
+    };
     // A binding that is missing because of a mistake in the manifest is told of there.
-    let Some(project) = loaded.project.as_ref().filter(|_| loaded.errors.is_empty()) else { return Ok(()) };
-    let found = project.bindings.iter().find(|bound| bound.name.source == name);
+    let Some(project) = loaded.project.as_ref().filter(|_| loaded.errors.is_empty()) else {
+        return Ok(());
+    };
+    let found = project
+        .bindings
+        .iter()
+        .find(|bound| bound.name.source == name);
     if let Some(bound) = found {
         if matches!(bound.kind, Kind::Kv(_)) {
             return Ok(());
@@ -113,17 +134,28 @@ fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
             &namespaces(project, name),
         ));
     }
-    Err(project::error(span, code::UNKNOWN_BINDING, &format!("the manifest binds no `{name}`"), &namespaces(project, name)))
+    Err(project::error(
+        span,
+        code::UNKNOWN_BINDING,
+        &format!("the manifest binds no `{name}`"),
+        &namespaces(project, name),
+    ))
 }
 
 fn namespaces(project: &bindery_codegen::model::Project, name: &str) -> String {
-    let kv = project.bindings.iter().filter(|bound| matches!(bound.kind, Kind::Kv(_)));
+    let kv = project
+        .bindings
+        .iter()
+        .filter(|bound| matches!(bound.kind, Kind::Kv(_)));
     let names: Vec<&str> = kv.map(|bound| bound.name.source.as_str()).collect();
     suggestion(name, "KV namespaces", &names)
 }
 
 /// `"file:{id}"` as a format string, and the fields in it.
-fn template(input: &DeriveInput, key: &LitStr) -> Result<(String, Vec<proc_macro2::Ident>), TokenStream> {
+fn template(
+    input: &DeriveInput,
+    key: &LitStr,
+) -> Result<(String, Vec<proc_macro2::Ident>), TokenStream> {
     let Data::Struct(data) = &input.data else {
         return Err(project::error(
             input.ident.span(),
@@ -133,7 +165,11 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<(String, Vec<proc_macro
         ));
     };
     let known: Vec<String> = match &data.fields {
-        Fields::Named(named) => named.named.iter().filter_map(|field| field.ident.as_ref().map(ToString::to_string)).collect(),
+        Fields::Named(named) => named
+            .named
+            .iter()
+            .filter_map(|field| field.ident.as_ref().map(ToString::to_string))
+            .collect(),
         Fields::Unit => Vec::new(),
         Fields::Unnamed(_) => {
             return Err(project::error(
@@ -151,12 +187,22 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<(String, Vec<proc_macro
     let mut rest = text.as_str();
     while let Some(open) = rest.find('{') {
         let Some(close) = rest[open..].find('}').map(|offset| open + offset) else {
-            return Err(project::error(key.span(), code::ATTRIBUTE, "a `{` in the key has no `}`", "write `{field}`"));
+            return Err(project::error(
+                key.span(),
+                code::ATTRIBUTE,
+                "a `{` in the key has no `}`",
+                "write `{field}`",
+            ));
         };
         let field = &rest[open + 1..close];
         if !known.iter().any(|name| name == field) {
             let message = format!("`{}` has no field `{field}`", input.ident);
-            return Err(project::error(key.span(), code::ATTRIBUTE, &message, &suggestion(field, "fields", &names)));
+            return Err(project::error(
+                key.span(),
+                code::ATTRIBUTE,
+                &message,
+                &suggestion(field, "fields", &names),
+            ));
         }
         format.push_str(&rest[..open]);
         format.push_str("{}");
@@ -164,9 +210,13 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<(String, Vec<proc_macro
         rest = &rest[close + 1..];
     }
     format.push_str(rest);
-    if let Some(unused) = known.iter().find(|name| fields.iter().all(|field| field != name.as_str())) {
+    if let Some(unused) = known
+        .iter()
+        .find(|name| fields.iter().all(|field| field != name.as_str()))
+    {
         let message = format!("the field `{unused}` is not in the key");
-        let help = format!("write `{text}:{{{unused}}}`: two keys that differ only in it would be one");
+        let help =
+            format!("write `{text}:{{{unused}}}`: two keys that differ only in it would be one");
         return Err(project::error(key.span(), code::ATTRIBUTE, &message, &help));
     }
     let fixed = format.replace("{}", "").len();
@@ -188,17 +238,29 @@ fn seconds(tokens: TokenStream) -> Result<u64, TokenStream> {
     let text = literal.value();
     let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
     let parsed = units.iter().find_map(|(unit, factor)| {
-        text.strip_suffix(unit).and_then(|digits| digits.trim().parse::<u64>().ok()).and_then(|count| count.checked_mul(*factor))
+        text.strip_suffix(unit)
+            .and_then(|digits| digits.trim().parse::<u64>().ok())
+            .and_then(|count| count.checked_mul(*factor))
     });
     match parsed {
         Some(seconds) if seconds >= MIN_TTL => Ok(seconds),
         Some(_) => {
             let help = "write at least `ttl = \"60s\"`";
-            Err(project::error(literal.span(), code::MANIFEST_LIMIT, "KV keeps a value for at least 60 seconds", help))
+            Err(project::error(
+                literal.span(),
+                code::MANIFEST_LIMIT,
+                "KV keeps a value for at least 60 seconds",
+                help,
+            ))
         }
         None => {
             let message = format!("`{text}` is no length of time");
-            Err(project::error(literal.span(), code::ATTRIBUTE, &message, "write `\"90s\"`, `\"10m\"`, `\"1h\"` or `\"7d\"`"))
+            Err(project::error(
+                literal.span(),
+                code::ATTRIBUTE,
+                &message,
+                "write `\"90s\"`, `\"10m\"`, `\"1h\"` or `\"7d\"`",
+            ))
         }
     }
 }

@@ -47,7 +47,8 @@ impl Parse for Input {
             if input.is_empty() {
                 break;
             }
-            let named = input.peek(syn::Ident) && input.peek2(Token![=]) && !input.peek2(Token![==]);
+            let named =
+                input.peek(syn::Ident) && input.peek2(Token![=]) && !input.peek2(Token![==]);
             let name: Option<Ident> = if named {
                 let name = input.parse()?;
                 input.parse::<Token![=]>()?;
@@ -55,9 +56,20 @@ impl Parse for Input {
             } else {
                 None
             };
-            arguments.push(Argument { name, value: input.parse()? });
+            arguments.push(Argument {
+                name,
+                value: input.parse()?,
+            });
         }
-        Ok(Self { binding, krate, manifest, environment, database, sql, arguments })
+        Ok(Self {
+            binding,
+            krate,
+            manifest,
+            environment,
+            database,
+            sql,
+            arguments,
+        })
     }
 }
 
@@ -75,7 +87,9 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let database = project.and_then(|project| project.database(&input.binding.value()));
     let Some(database) = database.filter(|database| database.whole) else {
         // The mistake of the manifest or of a migration is told where the environment is declared.
-        return Ok(quote!(::core::unreachable!("the manifest or a migration was refused")));
+        return Ok(quote!(::core::unreachable!(
+            "the manifest or a migration was refused"
+        )));
     };
     let mut errors = Errors::default();
     let mut sources = Sources::default();
@@ -91,7 +105,13 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         return Err(project::print(&errors, &sources, span));
     }
     let target = &input.database;
-    Ok(emit::query::inline(&input.krate, project::tokens, &quote!(#target), &query, &arguments))
+    Ok(emit::query::inline(
+        &input.krate,
+        project::tokens,
+        &quote!(#target),
+        &query,
+        &arguments,
+    ))
 }
 
 /// The SQL of a literal, and where it stands: in its Rust file, when its text is there letter by letter.
@@ -101,23 +121,53 @@ fn locate(sources: &mut Sources, literal: &LitStr) -> (String, Place) {
     let path = span.local_file().unwrap_or_default();
     let name = path.to_string_lossy().replace('\\', "/");
     if let Ok(rust) = std::fs::read_to_string(&path) {
-        let line: usize = rust.split_inclusive('\n').take(span.line().saturating_sub(1)).map(str::len).sum();
-        let column = rust[line..].char_indices().nth(span.column().saturating_sub(1)).map_or(0, |(offset, _)| offset);
+        let line: usize = rust
+            .split_inclusive('\n')
+            .take(span.line().saturating_sub(1))
+            .map(str::len)
+            .sum();
+        let column = rust[line..]
+            .char_indices()
+            .nth(span.column().saturating_sub(1))
+            .map_or(0, |(offset, _)| offset);
         let written = literal.token().to_string();
         let prefix = written.find('"').map_or(0, |quote| quote + 1);
         let start = line + column + prefix;
         if rust.get(start..start + text.len()) == Some(text.as_str()) {
             let file = sources.add(name, path, rust);
-            return (text.clone(), Place { file, start, end: start + text.len() });
+            return (
+                text.clone(),
+                Place {
+                    file,
+                    start,
+                    end: start + text.len(),
+                },
+            );
         }
     }
-    let file = sources.add(format!("{name} (the query at line {})", span.line()), path, text.clone());
+    let file = sources.add(
+        format!("{name} (the query at line {})", span.line()),
+        path,
+        text.clone(),
+    );
     let end = text.len();
-    (text, Place { file, start: 0, end })
+    (
+        text,
+        Place {
+            file,
+            start: 0,
+            end,
+        },
+    )
 }
 
 /// A value for each parameter, in the parameters' order.
-fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument]) -> Vec<TokenStream> {
+fn arguments(
+    errors: &mut Errors,
+    place: Place,
+    query: &Query,
+    given: &[Argument],
+) -> Vec<TokenStream> {
     let mut positional = Vec::new();
     let mut named: Vec<(String, &Expr)> = Vec::new();
     for argument in given {
@@ -125,7 +175,12 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
             Expr::Path(path) => path.path.get_ident().map(Ident::to_string),
             _ => None,
         };
-        let known = |name: &String| query.parameters.iter().any(|parameter| Name::new(&parameter.name).field == *name);
+        let known = |name: &String| {
+            query
+                .parameters
+                .iter()
+                .any(|parameter| Name::new(&parameter.name).field == *name)
+        };
         match (&argument.name, shorthand) {
             (Some(name), _) => named.push((name.to_string(), &argument.value)),
             (None, Some(name)) if known(&name) => named.push((name, &argument.value)),
@@ -141,14 +196,22 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
             );
         }
     }
-    let fields: Vec<String> = query.parameters.iter().map(|parameter| Name::new(&parameter.name).field).collect();
+    let fields: Vec<String> = query
+        .parameters
+        .iter()
+        .map(|parameter| Name::new(&parameter.name).field)
+        .collect();
     let names: Vec<&str> = fields.iter().map(String::as_str).collect();
     for (name, _) in &named {
         if !names.contains(&name.as_str()) {
             errors.push(
-                Diagnostic::new(code::ARGUMENTS, format!("the query has no parameter `{name}`"), place)
-                    .label("this query")
-                    .help(suggestion(name, "parameters", &names)),
+                Diagnostic::new(
+                    code::ARGUMENTS,
+                    format!("the query has no parameter `{name}`"),
+                    place,
+                )
+                .label("this query")
+                .help(suggestion(name, "parameters", &names)),
             );
         }
     }
@@ -156,7 +219,11 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
     let mut values = Vec::new();
     let mut missing = Vec::new();
     for field in &fields {
-        let value = named.iter().find(|(name, _)| name == field).map(|(_, value)| *value).or_else(|| rest.next());
+        let value = named
+            .iter()
+            .find(|(name, _)| name == field)
+            .map(|(_, value)| *value)
+            .or_else(|| rest.next());
         match value {
             Some(value) => values.push(value.to_token_stream()),
             None => missing.push(format!("`{field}`")),
@@ -165,12 +232,18 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
     // A misspelt name is missing under its right one: that is one mistake.
     if !missing.is_empty() && errors.is_empty() {
         errors.push(
-            Diagnostic::new(code::ARGUMENTS, format!("the query wants a value for {}", missing.join(", ")), place)
-                .label("this query")
-                .help(match missing[0].trim_matches('`') {
-                    unnamed if unnamed.starts_with("parameter_") => format!("give {} values after the SQL", fields.len()),
-                    name => format!("add `, {name} = ...` after the SQL"),
-                }),
+            Diagnostic::new(
+                code::ARGUMENTS,
+                format!("the query wants a value for {}", missing.join(", ")),
+                place,
+            )
+            .label("this query")
+            .help(match missing[0].trim_matches('`') {
+                unnamed if unnamed.starts_with("parameter_") => {
+                    format!("give {} values after the SQL", fields.len())
+                }
+                name => format!("add `, {name} = ...` after the SQL"),
+            }),
         );
     }
     if rest.next().is_some() && errors.is_empty() {
@@ -180,7 +253,11 @@ fn arguments(errors: &mut Errors, place: Place, query: &Query, given: &[Argument
                 code::ARGUMENTS,
                 format!(
                     "the query takes {count} {}",
-                    if count == 1 { "value, and more are given" } else { "values, and more are given" }
+                    if count == 1 {
+                        "value, and more are given"
+                    } else {
+                        "values, and more are given"
+                    }
                 ),
                 place,
             )

@@ -19,7 +19,12 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: DeriveInput = syn::parse2(input).map_err(|error| error.to_compile_error())?;
     let (mut entries, span) = attributes::of(&input, "row")?;
     let from = attributes::take(&mut entries, "from").ok_or_else(|| {
-        project::error(span, code::ATTRIBUTE, "`from` is missing", "write `#[row(from = bindings::db::FileById)]`")
+        project::error(
+            span,
+            code::ATTRIBUTE,
+            "`from` is missing",
+            "write `#[row(from = bindings::db::FileById)]`",
+        )
     })?;
     attributes::refuse_rest(&entries, &["from"])?;
     let path: Path = syn::parse2(from).map_err(|error| error.to_compile_error())?;
@@ -66,26 +71,63 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 
 /// Compares each field with the column of its name. `None` where the query itself is refused, which is
 /// told where the environment is declared.
-fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Option<TokenStream>, TokenStream> {
+fn check<'f>(
+    path: &Path,
+    fields: impl Iterator<Item = &'f Field>,
+) -> Result<Option<TokenStream>, TokenStream> {
     let span = path.span();
     // A manifest that is absent or not understood is told of where the environment is declared.
-    let Ok(loaded) = project::load(span, None, None) else { return Ok(None) };
-    let Some(project) = &loaded.project else { return Ok(None) };
-    let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-    let [.., module, row] = segments.as_slice() else {
-        return Err(project::error(span, code::ATTRIBUTE, "the path names no database", "write `bindings::db::FileById`"));
+    let Ok(loaded) = project::load(span, None, None) else {
+        return Ok(None);
     };
-    let databases = || project.bindings.iter().filter(|bound| bound.database.is_some());
-    let Some(database) = databases().find(|bound| bound.name.field == *module).and_then(|bound| bound.database.as_ref()) else {
+    let Some(project) = &loaded.project else {
+        return Ok(None);
+    };
+    let segments: Vec<String> = path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let [.., module, row] = segments.as_slice() else {
+        return Err(project::error(
+            span,
+            code::ATTRIBUTE,
+            "the path names no database",
+            "write `bindings::db::FileById`",
+        ));
+    };
+    let databases = || {
+        project
+            .bindings
+            .iter()
+            .filter(|bound| bound.database.is_some())
+    };
+    let Some(database) = databases()
+        .find(|bound| bound.name.field == *module)
+        .and_then(|bound| bound.database.as_ref())
+    else {
         let names: Vec<&str> = databases().map(|bound| bound.name.field.as_str()).collect();
         let message = format!("the manifest binds no database `{module}`");
-        return Err(project::error(span, code::UNKNOWN_BINDING, &message, &suggestion(module, "databases", &names)));
+        return Err(project::error(
+            span,
+            code::UNKNOWN_BINDING,
+            &message,
+            &suggestion(module, "databases", &names),
+        ));
     };
     let Some(method) = database.methods.iter().find(|method| method.row.ty == *row) else {
-        if database.refused.iter().any(|refused| refused.row.ty == *row) {
+        if database
+            .refused
+            .iter()
+            .any(|refused| refused.row.ty == *row)
+        {
             return Ok(None);
         }
-        let names: Vec<&str> = database.methods.iter().map(|method| method.row.ty.as_str()).collect();
+        let names: Vec<&str> = database
+            .methods
+            .iter()
+            .map(|method| method.row.ty.as_str())
+            .collect();
         return Err(project::error(
             span,
             code::ROW_FIELD,
@@ -93,39 +135,81 @@ fn check<'f>(path: &Path, fields: impl Iterator<Item = &'f Field>) -> Result<Opt
             &suggestion(row, "rows", &names),
         ));
     };
-    Ok(Some(fields.filter_map(|field| mismatch(&method.query, &method.name.source, field)).collect()))
+    Ok(Some(
+        fields
+            .filter_map(|field| mismatch(&method.query, &method.name.source, field))
+            .collect(),
+    ))
 }
 
 fn mismatch(query: &Query, query_name: &str, field: &Field) -> Option<TokenStream> {
     let ident = field.ident.as_ref()?;
     let name = ident.to_string();
     let bare = name.trim_start_matches("r#");
-    let Some(column) = query.columns.iter().find(|column| Name::new(&column.name).field == bare) else {
-        let names: Vec<&str> = query.columns.iter().map(|column| column.name.as_str()).collect();
+    let Some(column) = query
+        .columns
+        .iter()
+        .find(|column| Name::new(&column.name).field == bare)
+    else {
+        let names: Vec<&str> = query
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
         let message = format!("the query `{query_name}` gives no column `{bare}`");
-        return Some(project::error(ident.span(), code::ROW_FIELD, &message, &suggestion(bare, "columns", &names)));
+        return Some(project::error(
+            ident.span(),
+            code::ROW_FIELD,
+            &message,
+            &suggestion(bare, "columns", &names),
+        ));
     };
     let written = field.ty.to_token_stream().to_string().replace(' ', "");
-    let is_option = written.split('<').next().is_some_and(|head| head.ends_with("Option"));
+    let is_option = written
+        .split('<')
+        .next()
+        .is_some_and(|head| head.ends_with("Option"));
     let span: Span = field.ty.span();
     if column.nullable && !is_option {
-        let reason = column.ty.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = column
+            .ty
+            .reason
+            .as_ref()
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default();
         let message = format!("the column `{}` can be NULL{reason}", column.name);
-        let help = format!("write `Option<{written}>`, or make it NOT NULL in the query with `AS \"{}!\"`", column.name);
+        let help = format!(
+            "write `Option<{written}>`, or make it NOT NULL in the query with `AS \"{}!\"`",
+            column.name
+        );
         return Some(project::error(span, code::ROW_FIELD, &message, &help));
     }
     let expected = expected(column)?;
     let inner = if is_option {
-        written.split_once('<').map(|(_, inner)| inner.trim_end_matches('>')).unwrap_or_default()
+        written
+            .split_once('<')
+            .map(|(_, inner)| inner.trim_end_matches('>'))
+            .unwrap_or_default()
     } else {
         &written
     };
     // Only what is certainly another type; the rest is the Rust compiler's to say.
-    let plain = ["i64", "i32", "u32", "u64", "f64", "f32", "bool", "String", "Vec<u8", "Vec<u8>"];
+    let plain = [
+        "i64", "i32", "u32", "u64", "f64", "f32", "bool", "String", "Vec<u8", "Vec<u8>",
+    ];
     if plain.contains(&inner) && !expected.starts_with(inner) || is_option && !column.nullable {
-        let whole = if column.nullable { format!("Option<{expected}>") } else { expected.to_owned() };
+        let whole = if column.nullable {
+            format!("Option<{expected}>")
+        } else {
+            expected.to_owned()
+        };
         let message = format!("the column `{}` is {whole}, not {written}", column.name);
-        return Some(project::error(span, code::ROW_FIELD, &message, &format!("write `{whole}`")));
+        return Some(project::error(
+            span,
+            code::ROW_FIELD,
+            &message,
+            &format!("write `{whole}`"),
+        ));
     }
     None
 }

@@ -8,7 +8,11 @@ use syn::ItemFn;
 use crate::project;
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let krate = if attribute.is_empty() { quote!(::bindery) } else { attribute.into_iter().skip(2).collect() };
+    let krate = if attribute.is_empty() {
+        quote!(::bindery)
+    } else {
+        attribute.into_iter().skip(2).collect()
+    };
     let function: ItemFn = match syn::parse2(item) {
         Ok(function) => function,
         Err(error) => return error.to_compile_error(),
@@ -16,7 +20,12 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let ident = &function.sig.ident;
     if function.sig.asyncness.is_none() || function.sig.inputs.len() != 1 {
         let help = format!("write `async fn {ident}(env: Env)`");
-        return project::error(ident.span(), code::ATTRIBUTE, "a test is an async function that takes the environment", &help);
+        return project::error(
+            ident.span(),
+            code::ATTRIBUTE,
+            "a test is an async function that takes the environment",
+            &help,
+        );
     }
     let attributes = &function.attrs;
     let mut inner = function.clone();

@@ -47,7 +47,12 @@ impl Ai {
     ) -> BoxFuture<'a, Result<O>> {
         let input = encode(input);
         let run = async move {
-            let work = async { Ok((self.backend.call("run", &[model.into(), input?]).await?, Measures::default())) };
+            let work = async {
+                Ok((
+                    self.backend.call("run", &[model.into(), input?]).await?,
+                    Measures::default(),
+                ))
+            };
             self.gate.pass("run", None, work).await
         };
         Box::pin(async move {

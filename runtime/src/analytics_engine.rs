@@ -50,7 +50,16 @@ impl AnalyticsEngine {
         let work = async {
             let page = limits::analytics::PAGE;
             let many = |what: &str, count: usize, most: usize| {
-                if count > most { Err(Failure::limit("the point", format!("{count} {what}"), most, page)) } else { Ok(()) }
+                if count > most {
+                    Err(Failure::limit(
+                        "the point",
+                        format!("{count} {what}"),
+                        most,
+                        page,
+                    ))
+                } else {
+                    Ok(())
+                }
             };
             many("texts", point.blobs.len(), limits::analytics::BLOBS)?;
             many("numbers", point.doubles.len(), limits::analytics::DOUBLES)?;
@@ -58,10 +67,23 @@ impl AnalyticsEngine {
             let bytes = point.blobs.iter().map(String::len).sum();
             limits::bytes("the texts", bytes, limits::analytics::BLOB_BYTES, page)?;
             for index in &point.indexes {
-                limits::bytes("the index", index.len(), limits::analytics::INDEX_BYTES, page)?;
+                limits::bytes(
+                    "the index",
+                    index.len(),
+                    limits::analytics::INDEX_BYTES,
+                    page,
+                )?;
             }
-            self.backend.call("writeDataPoint", &[encode(point)?]).await?;
-            Ok(((), Measures { count: Some(1), ..Measures::default() }))
+            self.backend
+                .call("writeDataPoint", &[encode(point)?])
+                .await?;
+            Ok((
+                (),
+                Measures {
+                    count: Some(1),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("write", None, work).await
     }

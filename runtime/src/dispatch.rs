@@ -46,12 +46,31 @@ impl DispatchNamespace {
     /// let answer = tenant.fetch(request).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn get(&self, name: &str, arguments: &Value, limits: DispatchLimits) -> Result<Fetcher> {
+    pub async fn get(
+        &self,
+        name: &str,
+        arguments: &Value,
+        limits: DispatchLimits,
+    ) -> Result<Fetcher> {
         let work = async {
             let mut bounds = serde_json::Map::new();
-            bounds.extend(limits.cpu_ms.map(|limit| ("cpuMs".to_owned(), limit.into())));
-            bounds.extend(limits.subrequests.map(|limit| ("subRequests".to_owned(), limit.into())));
-            let worker = self.backend.object("get", &[name.into(), arguments.clone(), json!({ "limits": bounds })]).await?;
+            bounds.extend(
+                limits
+                    .cpu_ms
+                    .map(|limit| ("cpuMs".to_owned(), limit.into())),
+            );
+            bounds.extend(
+                limits
+                    .subrequests
+                    .map(|limit| ("subRequests".to_owned(), limit.into())),
+            );
+            let worker = self
+                .backend
+                .object(
+                    "get",
+                    &[name.into(), arguments.clone(), json!({ "limits": bounds })],
+                )
+                .await?;
             Ok((Fetcher::new(self.gate.clone(), worker), Measures::default()))
         };
         self.gate.pass("get", None, work).await

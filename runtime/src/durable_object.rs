@@ -54,7 +54,10 @@ impl DurableObjects {
         let work = async {
             let id = self.backend.object("newUniqueId", &[]).await?;
             let text = id.call("toString", &[]).await?;
-            Ok((text.as_str().unwrap_or_default().to_owned(), Measures::default()))
+            Ok((
+                text.as_str().unwrap_or_default().to_owned(),
+                Measures::default(),
+            ))
         };
         self.gate.pass("new_id", None, work).await
     }

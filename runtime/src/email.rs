@@ -63,14 +63,26 @@ impl SendEmail {
     pub async fn send(&self, email: &Email) -> Result<()> {
         let work = async {
             if email.text.is_none() && email.html.is_none() {
-                return Err(Failure::new(Kind::InvalidArgument, "an email has a `text` or `html`"));
+                return Err(Failure::new(
+                    Kind::InvalidArgument,
+                    "an email has a `text` or `html`",
+                ));
             }
             if email.to.is_empty() || email.from.is_empty() {
-                return Err(Failure::new(Kind::InvalidArgument, "an email has a `from` and at least one `to`"));
+                return Err(Failure::new(
+                    Kind::InvalidArgument,
+                    "an email has a `from` and at least one `to`",
+                ));
             }
             let answer: Value = self.backend.call("send", &[encode(email)?]).await?;
             drop(answer);
-            Ok(((), Measures { count: Some(email.to.len() as u64), ..Measures::default() }))
+            Ok((
+                (),
+                Measures {
+                    count: Some(email.to.len() as u64),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("send", None, work).await
     }

@@ -34,11 +34,23 @@ pub struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
-    pub(crate) fn because(kind: Kind, message: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, message: message.into(), source: Some(source.into()) }
+    pub(crate) fn because(
+        kind: Kind,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: Some(source.into()),
+        }
     }
 }
 
@@ -208,12 +220,24 @@ impl Error {
         query: Option<&'static str>,
         failure: Failure,
     ) -> Self {
-        Self(Box::new(Inner { service, binding: binding.to_owned(), operation, query, failure }))
+        Self(Box::new(Inner {
+            service,
+            binding: binding.to_owned(),
+            operation,
+            query,
+            failure,
+        }))
     }
 
     /// Of the worker itself rather than of a binding.
     pub(crate) fn worker(operation: &'static str, kind: Kind, message: impl Into<String>) -> Self {
-        Self::new(Service::Worker, "", operation, None, Failure::new(kind, message))
+        Self::new(
+            Service::Worker,
+            "",
+            operation,
+            None,
+            Failure::new(kind, message),
+        )
     }
 
     /// An error of the application's own, of the kind `Internal`: what `?` can carry beside ours.
@@ -226,7 +250,13 @@ impl Error {
     #[must_use]
     pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = error.into();
-        Self::new(Service::Worker, "", "application", None, Failure::because(Kind::Internal, source.to_string(), source))
+        Self::new(
+            Service::Worker,
+            "",
+            "application",
+            None,
+            Failure::because(Kind::Internal, source.to_string(), source),
+        )
     }
 
     /// The service that was called.
@@ -276,7 +306,9 @@ impl Error {
             Kind::Overloaded | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Kind::Unsupported => StatusCode::NOT_IMPLEMENTED,
-            Kind::Decode | Kind::Denied | Kind::Misconfigured | Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::Decode | Kind::Denied | Kind::Misconfigured | Kind::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -302,7 +334,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { service, binding, operation, query, failure } = &*self.0;
+        let Inner {
+            service,
+            binding,
+            operation,
+            query,
+            failure,
+        } = &*self.0;
         write!(formatter, "{}", service.name())?;
         if !binding.is_empty() {
             write!(formatter, " {binding}")?;
@@ -328,7 +366,11 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.failure.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0
+            .failure
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -343,8 +385,14 @@ impl IntoResponse for Error {
             _ if status.is_server_error() => "the request could not be served",
             _ => self.message(),
         };
-        let body = serde_json::json!({ "error": { "kind": self.kind().name(), "message": message } });
-        (status, [(http::header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+        let body =
+            serde_json::json!({ "error": { "kind": self.kind().name(), "message": message } });
+        (
+            status,
+            [(http::header::CONTENT_TYPE, "application/json")],
+            body.to_string(),
+        )
+            .into_response()
     }
 }
 

@@ -26,7 +26,11 @@ impl Fetcher {
     /// # Errors
     /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the binding throws.
     pub async fn fetch(&self, request: Request) -> Result<Response> {
-        self.gate.pass("fetch", None, async { Ok((self.backend.fetch(request).await?, Measures::default())) }).await
+        self.gate
+            .pass("fetch", None, async {
+                Ok((self.backend.fetch(request).await?, Measures::default()))
+            })
+            .await
     }
 
     /// Asks for a path: a GET request without a body.
@@ -43,8 +47,9 @@ impl Fetcher {
     pub async fn get(&self, path: &str) -> Result<Response> {
         let request = http::Request::builder().uri(path).body(Body::empty());
         let work = async {
-            let request =
-                request.map_err(|error| Failure::because(Kind::InvalidArgument, format!("`{path}` is no path"), error))?;
+            let request = request.map_err(|error| {
+                Failure::because(Kind::InvalidArgument, format!("`{path}` is no path"), error)
+            })?;
             Ok((self.backend.fetch(request).await?, Measures::default()))
         };
         self.gate.pass("fetch", None, work).await
@@ -54,7 +59,18 @@ impl Fetcher {
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).
-    pub async fn call(&self, method: &str, arguments: &[serde_json::Value]) -> Result<serde_json::Value> {
-        self.gate.pass("call", None, async { Ok((self.backend.call(method, arguments).await?, Measures::default())) }).await
+    pub async fn call(
+        &self,
+        method: &str,
+        arguments: &[serde_json::Value],
+    ) -> Result<serde_json::Value> {
+        self.gate
+            .pass("call", None, async {
+                Ok((
+                    self.backend.call(method, arguments).await?,
+                    Measures::default(),
+                ))
+            })
+            .await
     }
 }

@@ -21,7 +21,10 @@ pub type Request = http::Request<Body>;
 pub type Response = http::Response<Body>;
 
 /// Lets a service answer a request: an `axum::Router`, or any other of its kind.
-pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>(mut service: S, request: Request) -> Response {
+pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>(
+    mut service: S,
+    request: Request,
+) -> Response {
     let Ok(()) = poll_fn(|context| service.poll_ready(context)).await;
     let Ok(response) = service.call(request).await;
     response
@@ -48,7 +51,9 @@ impl Shared {
     /// Reads what the handler has left unread: a client that is still sending would lose its connection
     /// before it reads the answer. Leaves alone what the answer itself may still read.
     pub(crate) async fn read_out(self) {
-        let Some(body) = Arc::into_inner(self.0) else { return };
+        let Some(body) = Arc::into_inner(self.0) else {
+            return;
+        };
         let mut body = body.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut rest = READ_OUT_BYTES;
         while let Some(Ok(frame)) = body.frame().await {
@@ -64,16 +69,25 @@ impl http_body::Body for Shared {
     type Data = Bytes;
     type Error = axum_core::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Pin::new(&mut *body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .size_hint()
     }
 }

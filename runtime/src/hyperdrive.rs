@@ -51,7 +51,9 @@ impl Hyperdrive {
     /// # Errors
     /// As [`connection_string`](Self::connection_string).
     pub fn port(&self) -> Result<u16> {
-        self.text("port")?.parse().map_err(|_| self.failed("the port is no port"))
+        self.text("port")?
+            .parse()
+            .map_err(|_| self.failed("the port is no port"))
     }
 
     /// The user.
@@ -88,6 +90,12 @@ impl Hyperdrive {
     }
 
     fn failed(&self, message: &str) -> Error {
-        Error::new(Service::Hyperdrive, self.gate.binding(), "connect", None, Failure::new(Kind::Misconfigured, message))
+        Error::new(
+            Service::Hyperdrive,
+            self.gate.binding(),
+            "connect",
+            None,
+            Failure::new(Kind::Misconfigured, message),
+        )
     }
 }

@@ -47,7 +47,13 @@ impl Images {
     pub async fn info(&self, image: &[u8]) -> Result<ImageInfo> {
         let work = async {
             let info = decode(self.backend.image_info(image).await?)?;
-            Ok((info, Measures { bytes: Some(image.len() as u64), ..Measures::default() }))
+            Ok((
+                info,
+                Measures {
+                    bytes: Some(image.len() as u64),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("info", None, work).await
     }
@@ -65,11 +71,25 @@ impl Images {
     /// let thumbnail: Vec<u8> = images.transform(photo, &[small], "image/webp").await?;
     /// # Ok(()) }
     /// ```
-    pub async fn transform(&self, image: &[u8], transformations: &[Value], format: &str) -> Result<Vec<u8>> {
+    pub async fn transform(
+        &self,
+        image: &[u8],
+        transformations: &[Value],
+        format: &str,
+    ) -> Result<Vec<u8>> {
         let work = async {
-            let output = self.backend.image(image, transformations, &json!({ "format": format })).await?;
+            let output = self
+                .backend
+                .image(image, transformations, &json!({ "format": format }))
+                .await?;
             let bytes = Some(output.len() as u64);
-            Ok((output, Measures { bytes, ..Measures::default() }))
+            Ok((
+                output,
+                Measures {
+                    bytes,
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("transform", None, work).await
     }

@@ -47,8 +47,18 @@ impl K2 {
         let work = async {
             let answer = self.backend.send_records(records).await?;
             refused(&answer)?;
-            let bytes = records.iter().map(|record| record.content.len() as u64).sum();
-            Ok(((), Measures { count: Some(records.len() as u64), bytes: Some(bytes), ..Measures::default() }))
+            let bytes = records
+                .iter()
+                .map(|record| record.content.len() as u64)
+                .sum();
+            Ok((
+                (),
+                Measures {
+                    count: Some(records.len() as u64),
+                    bytes: Some(bytes),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("send", None, work).await
     }
@@ -59,8 +69,14 @@ fn refused(answer: &Value) -> Result<(), Failure> {
     if answer["success"] != Value::Bool(false) {
         return Ok(());
     }
-    let message = answer["error"]["message"].as_str().unwrap_or("the records were refused");
-    let kind = if answer["error"]["retryable"] == Value::Bool(true) { Kind::Unavailable } else { Kind::Internal };
+    let message = answer["error"]["message"]
+        .as_str()
+        .unwrap_or("the records were refused");
+    let kind = if answer["error"]["retryable"] == Value::Bool(true) {
+        Kind::Unavailable
+    } else {
+        Kind::Internal
+    };
     Err(Failure::new(kind, message))
 }
 
@@ -74,7 +90,10 @@ mod tests {
     fn an_answer_of_failure_is_an_error() {
         assert!(refused(&json!({ "success": true })).is_ok() && refused(&json!(null)).is_ok());
         let kind = |answer| refused(&answer).err().map(|failure| failure.kind);
-        assert_eq!(kind(json!({ "success": false, "error": { "message": "no", "retryable": true } })), Some(Kind::Unavailable));
+        assert_eq!(
+            kind(json!({ "success": false, "error": { "message": "no", "retryable": true } })),
+            Some(Kind::Unavailable)
+        );
         assert_eq!(kind(json!({ "success": false })), Some(Kind::Internal));
     }
 }

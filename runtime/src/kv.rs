@@ -62,13 +62,20 @@ pub struct Kv<B> {
 
 impl<B> Clone for Kv<B> {
     fn clone(&self) -> Self {
-        Self { gate: self.gate.clone(), backend: self.backend.clone(), binding: PhantomData }
+        Self {
+            gate: self.gate.clone(),
+            backend: self.backend.clone(),
+            binding: PhantomData,
+        }
     }
 }
 
 impl<B> fmt::Debug for Kv<B> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Kv").field("gate", &self.gate).finish_non_exhaustive()
+        formatter
+            .debug_struct("Kv")
+            .field("gate", &self.gate)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,14 +129,21 @@ pub struct ListedKey {
 
 impl<B: Binding> Kv<B> {
     pub(crate) fn new(gate: Gate, backend: backend::Kv) -> Self {
-        Self { gate, backend, binding: PhantomData }
+        Self {
+            gate,
+            backend,
+            binding: PhantomData,
+        }
     }
 
     /// The value under a key, or `None`.
     ///
     /// # Errors
     /// `Decode` when what is stored is not JSON of the key's type; `TooLarge` for a key over 512 bytes.
-    pub fn get<'a, K: KvKey + KeyOf<B::Name>>(&'a self, key: &K) -> BoxFuture<'a, Result<Option<K::Value>>>
+    pub fn get<'a, K: KvKey + KeyOf<B::Name>>(
+        &'a self,
+        key: &K,
+    ) -> BoxFuture<'a, Result<Option<K::Value>>>
     where
         K::Value: 'a,
     {
@@ -141,8 +155,16 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `TooLarge` for a key over 512 bytes or a value over 25 MiB.
-    pub fn put<'a, K: KvKey + KeyOf<B::Name>>(&'a self, key: &K, value: &K::Value) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.put_value(key.name().into_owned(), serde_json::to_vec(value), key.ttl()))
+    pub fn put<'a, K: KvKey + KeyOf<B::Name>>(
+        &'a self,
+        key: &K,
+        value: &K::Value,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.put_value(
+            key.name().into_owned(),
+            serde_json::to_vec(value),
+            key.ttl(),
+        ))
     }
 
     /// Forgets what is under a key; nothing there is no error.
@@ -197,11 +219,26 @@ impl<B: Binding> Kv<B> {
             .await
     }
 
-    async fn put_value(&self, name: String, json: serde_json::Result<Vec<u8>>, ttl: Option<Duration>) -> Result<()> {
+    async fn put_value(
+        &self,
+        name: String,
+        json: serde_json::Result<Vec<u8>>,
+        ttl: Option<Duration>,
+    ) -> Result<()> {
         self.gate
             .pass("put", None, async {
-                let bytes = json.map_err(|error| Failure::because(Kind::InvalidArgument, "the value is no JSON", error))?;
-                self.write(&name, &bytes, &PutOptions { ttl, metadata: None }).await
+                let bytes = json.map_err(|error| {
+                    Failure::because(Kind::InvalidArgument, "the value is no JSON", error)
+                })?;
+                self.write(
+                    &name,
+                    &bytes,
+                    &PutOptions {
+                        ttl,
+                        metadata: None,
+                    },
+                )
+                .await
             })
             .await
     }
@@ -216,7 +253,9 @@ impl<B: Binding> Kv<B> {
                 let bytes = self.read(name, None).await?;
                 let measures = measures(bytes.as_deref());
                 let text = bytes.map(String::from_utf8).transpose();
-                let text = text.map_err(|error| Failure::because(Kind::Decode, format!("`{name}` is not UTF-8"), error))?;
+                let text = text.map_err(|error| {
+                    Failure::because(Kind::Decode, format!("`{name}` is not UTF-8"), error)
+                })?;
                 Ok((text, measures))
             })
             .await
@@ -227,7 +266,11 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `TooLarge` for a name over 512 bytes.
-    pub async fn get_bytes(&self, name: &str, cache_ttl: Option<Duration>) -> Result<Option<Vec<u8>>> {
+    pub async fn get_bytes(
+        &self,
+        name: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<Vec<u8>>> {
         self.gate
             .pass("get", None, async {
                 let bytes = self.read(name, cache_ttl).await?;
@@ -242,8 +285,17 @@ impl<B: Binding> Kv<B> {
     /// # Errors
     /// `TooLarge` for a name over 512 bytes, a value over 25 MiB or metadata over 1024 bytes;
     /// `InvalidArgument` for a lifetime under 60 seconds.
-    pub async fn put_bytes(&self, name: &str, value: impl AsRef<[u8]> + Send, options: PutOptions) -> Result<()> {
-        self.gate.pass("put", None, async { self.write(name, value.as_ref(), &options).await }).await
+    pub async fn put_bytes(
+        &self,
+        name: &str,
+        value: impl AsRef<[u8]> + Send,
+        options: PutOptions,
+    ) -> Result<()> {
+        self.gate
+            .pass("put", None, async {
+                self.write(name, value.as_ref(), &options).await
+            })
+            .await
     }
 
     /// Forgets what is under a name; nothing there is no error.
@@ -267,49 +319,94 @@ impl<B: Binding> Kv<B> {
     pub async fn list(&self, options: ListOptions) -> Result<List> {
         self.gate
             .pass("list", None, async {
-                let limit = limits::list_limit(options.limit, limits::kv::LIST_KEYS, limits::kv::PAGE)?;
+                let limit =
+                    limits::list_limit(options.limit, limits::kv::LIST_KEYS, limits::kv::PAGE)?;
                 let list = self.backend.list(&options, limit).await?;
-                let measures = Measures { count: Some(list.keys.len() as u64), ..Measures::default() };
+                let measures = Measures {
+                    count: Some(list.keys.len() as u64),
+                    ..Measures::default()
+                };
                 Ok((list, measures))
             })
             .await
     }
 
-    async fn read(&self, name: &str, cache_ttl: Option<Duration>) -> Result<Option<Vec<u8>>, Failure> {
+    async fn read(
+        &self,
+        name: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         limits::kv_key(name)?;
         if let Some(ttl) = cache_ttl
             && ttl.as_secs() < limits::kv::MIN_CACHE_TTL_SECONDS
         {
-            let message =
-                format!("a cache lifetime is at least {} seconds; see {}", limits::kv::MIN_CACHE_TTL_SECONDS, limits::kv::PAGE);
+            let message = format!(
+                "a cache lifetime is at least {} seconds; see {}",
+                limits::kv::MIN_CACHE_TTL_SECONDS,
+                limits::kv::PAGE
+            );
             return Err(Failure::new(Kind::InvalidArgument, message));
         }
         self.backend.get(name, cache_ttl).await
     }
 
-    async fn write(&self, name: &str, value: &[u8], options: &PutOptions) -> Result<((), Measures), Failure> {
+    async fn write(
+        &self,
+        name: &str,
+        value: &[u8],
+        options: &PutOptions,
+    ) -> Result<((), Measures), Failure> {
         limits::kv_key(name)?;
-        limits::bytes("the value", value.len(), limits::kv::VALUE_BYTES, limits::kv::PAGE)?;
+        limits::bytes(
+            "the value",
+            value.len(),
+            limits::kv::VALUE_BYTES,
+            limits::kv::PAGE,
+        )?;
         let metadata = options.metadata.as_ref().map(ToString::to_string);
-        limits::bytes("the metadata", metadata.as_ref().map_or(0, String::len), limits::kv::METADATA_BYTES, limits::kv::PAGE)?;
+        limits::bytes(
+            "the metadata",
+            metadata.as_ref().map_or(0, String::len),
+            limits::kv::METADATA_BYTES,
+            limits::kv::PAGE,
+        )?;
         if let Some(ttl) = options.ttl
             && ttl.as_secs() < limits::kv::MIN_TTL_SECONDS
         {
-            let message =
-                format!("a value is kept for at least {} seconds; see {}", limits::kv::MIN_TTL_SECONDS, limits::kv::PAGE);
+            let message = format!(
+                "a value is kept for at least {} seconds; see {}",
+                limits::kv::MIN_TTL_SECONDS,
+                limits::kv::PAGE
+            );
             return Err(Failure::new(Kind::InvalidArgument, message));
         }
-        self.backend.put(name, value, options.ttl, metadata.as_deref()).await?;
-        Ok(((), Measures { bytes: Some(value.len() as u64), ..Measures::default() }))
+        self.backend
+            .put(name, value, options.ttl, metadata.as_deref())
+            .await?;
+        Ok((
+            (),
+            Measures {
+                bytes: Some(value.len() as u64),
+                ..Measures::default()
+            },
+        ))
     }
 }
 
 fn measures(bytes: Option<&[u8]>) -> Measures {
-    Measures { hit: Some(bytes.is_some()), bytes: bytes.map(|bytes| bytes.len() as u64), ..Measures::default() }
+    Measures {
+        hit: Some(bytes.is_some()),
+        bytes: bytes.map(|bytes| bytes.len() as u64),
+        ..Measures::default()
+    }
 }
 
 fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Failure::because(Kind::Decode, format!("what is stored under `{name}` does not fit its type: {error}"), error)
+        Failure::because(
+            Kind::Decode,
+            format!("what is stored under `{name}` does not fit its type: {error}"),
+            error,
+        )
     })
 }

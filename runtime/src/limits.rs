@@ -57,7 +57,8 @@ pub(crate) mod workflow {
 
 /// <https://developers.cloudflare.com/analytics/analytics-engine/limits/>
 pub(crate) mod analytics {
-    pub(crate) const PAGE: &str = "https://developers.cloudflare.com/analytics/analytics-engine/limits/";
+    pub(crate) const PAGE: &str =
+        "https://developers.cloudflare.com/analytics/analytics-engine/limits/";
     pub(crate) const BLOBS: usize = 20;
     pub(crate) const BLOB_BYTES: usize = 16 * 1024;
     pub(crate) const DOUBLES: usize = 20;
@@ -80,7 +81,12 @@ pub(crate) fn key(key: &str, bytes: usize, page: &str) -> Result<(), Failure> {
         return Err(Failure::new(Kind::InvalidArgument, "a key cannot be empty"));
     }
     if key.len() > bytes {
-        return Err(Failure::limit("the key", format_args!("{} bytes", key.len()), bytes, page));
+        return Err(Failure::limit(
+            "the key",
+            format_args!("{} bytes", key.len()),
+            bytes,
+            page,
+        ));
     }
     Ok(())
 }
@@ -88,14 +94,26 @@ pub(crate) fn key(key: &str, bytes: usize, page: &str) -> Result<(), Failure> {
 /// A key of KV, which knows two more that it does not take.
 pub(crate) fn kv_key(name: &str) -> Result<(), Failure> {
     if name == "." || name == ".." {
-        return Err(Failure::new(Kind::InvalidArgument, format!("`{name}` cannot be a key")));
+        return Err(Failure::new(
+            Kind::InvalidArgument,
+            format!("`{name}` cannot be a key"),
+        ));
     }
     key(name, kv::KEY_BYTES, kv::PAGE)
 }
 
 /// A number of bytes.
 pub(crate) fn bytes(what: &str, found: usize, limit: usize, page: &str) -> Result<(), Failure> {
-    if found > limit { Err(Failure::limit(what, format_args!("{found} bytes"), limit, page)) } else { Ok(()) }
+    if found > limit {
+        Err(Failure::limit(
+            what,
+            format_args!("{found} bytes"),
+            limit,
+            page,
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// How many entries a list call gives at most.
@@ -104,7 +122,8 @@ pub(crate) fn list_limit(limit: Option<u32>, most: u32, page: &str) -> Result<u3
         None => Ok(most),
         Some(limit) if (1..=most).contains(&limit) => Ok(limit),
         Some(limit) => {
-            let message = format!("a list gives between 1 and {most} entries, not {limit}; see {page}");
+            let message =
+                format!("a list gives between 1 and {most} entries, not {limit}; see {page}");
             Err(Failure::new(Kind::InvalidArgument, message))
         }
     }

@@ -66,8 +66,16 @@ impl Event<'_> {
     /// `cloudflare.{service}.{operation}.success`, or `.error`.
     #[must_use]
     pub fn name(&self) -> String {
-        let outcome = if self.error.is_some() { "error" } else { "success" };
-        format!("cloudflare.{}.{}.{outcome}", self.service.name(), self.operation)
+        let outcome = if self.error.is_some() {
+            "error"
+        } else {
+            "success"
+        };
+        format!(
+            "cloudflare.{}.{}.{outcome}",
+            self.service.name(),
+            self.operation
+        )
     }
 
     /// The event under OpenTelemetry's names, and Cloudflare's own where there is none.
@@ -78,7 +86,10 @@ impl Event<'_> {
         let mut attributes = vec![("cloudflare.binding.name", self.binding.to_owned())];
         match self.service {
             Service::D1 | Service::Kv => {
-                attributes.push(("db.system.name", format!("cloudflare-{}", self.service.name())));
+                attributes.push((
+                    "db.system.name",
+                    format!("cloudflare-{}", self.service.name()),
+                ));
                 attributes.push(("db.operation.name", self.operation.to_owned()));
             }
             Service::R2 => attributes.push(("cloudflare.r2.operation", self.operation.to_owned())),
@@ -89,12 +100,22 @@ impl Event<'_> {
             // The event's own name says which.
             _ => {}
         }
-        let mut push = |name, value: Option<String>| attributes.extend(value.map(|value| (name, value)));
+        let mut push =
+            |name, value: Option<String>| attributes.extend(value.map(|value| (name, value)));
         push("db.query.summary", self.query.map(str::to_owned));
-        push("cloudflare.d1.response.rows_read", self.measures.rows_read.map(|rows| rows.to_string()));
-        push("cloudflare.d1.response.rows_written", self.measures.rows_written.map(|rows| rows.to_string()));
+        push(
+            "cloudflare.d1.response.rows_read",
+            self.measures.rows_read.map(|rows| rows.to_string()),
+        );
+        push(
+            "cloudflare.d1.response.rows_written",
+            self.measures.rows_written.map(|rows| rows.to_string()),
+        );
         push("cache.hit", self.measures.hit.map(|hit| hit.to_string()));
-        push("error.type", self.error.map(|error| error.kind().name().to_owned()));
+        push(
+            "error.type",
+            self.error.map(|error| error.kind().name().to_owned()),
+        );
         attributes
     }
 
@@ -103,7 +124,10 @@ impl Event<'_> {
     pub fn to_json(&self) -> String {
         let mut line = serde_json::Map::new();
         line.insert("event".to_owned(), self.name().into());
-        line.insert("duration_ms".to_owned(), (self.duration.as_secs_f64() * 1000.0).into());
+        line.insert(
+            "duration_ms".to_owned(),
+            (self.duration.as_secs_f64() * 1000.0).into(),
+        );
         for (name, value) in self.attributes() {
             line.insert(name.to_owned(), value.into());
         }
@@ -118,13 +142,30 @@ impl Event<'_> {
 impl fmt::Display for Event<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.duration.as_secs_f64() * 1000.0;
-        write!(formatter, "{:5} {:10} {:7}", self.service.name(), self.binding, self.operation)?;
+        write!(
+            formatter,
+            "{:5} {:10} {:7}",
+            self.service.name(),
+            self.binding,
+            self.operation
+        )?;
         write!(formatter, " {milliseconds:8.2} ms")?;
         if let Some(query) = self.query {
             write!(formatter, "  {query}")?;
         }
-        let Measures { rows_read, rows_written, count, bytes, hit } = self.measures;
-        for (name, value) in [("count", count), ("read", rows_read), ("written", rows_written), ("bytes", bytes)] {
+        let Measures {
+            rows_read,
+            rows_written,
+            count,
+            bytes,
+            hit,
+        } = self.measures;
+        for (name, value) in [
+            ("count", count),
+            ("read", rows_read),
+            ("written", rows_written),
+            ("bytes", bytes),
+        ] {
             if let Some(value) = value {
                 write!(formatter, "  {name} {value}")?;
             }
@@ -133,7 +174,12 @@ impl fmt::Display for Event<'_> {
             write!(formatter, "  {}", if *hit { "hit" } else { "miss" })?;
         }
         match self.error {
-            Some(error) => write!(formatter, "  FAILED {}: {}", error.kind().name(), error.message()),
+            Some(error) => write!(
+                formatter,
+                "  FAILED {}: {}",
+                error.kind().name(),
+                error.message()
+            ),
             None => Ok(()),
         }
     }
@@ -160,12 +206,20 @@ pub(crate) struct Observers {
 
 impl Observers {
     pub(crate) fn install(&self, observer: impl Observer + 'static) {
-        self.list.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(observer));
+        self.list
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(observer));
         self.any.store(true, Ordering::Release);
     }
 
     fn record(&self, event: &Event<'_>) {
-        for observer in self.list.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        for observer in self
+            .list
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             observer.record(event);
         }
     }
@@ -173,7 +227,10 @@ impl Observers {
 
 impl fmt::Debug for Observers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Observers").field("any", &self.any).finish()
+        formatter
+            .debug_struct("Observers")
+            .field("any", &self.any)
+            .finish()
     }
 }
 
@@ -187,7 +244,11 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(service: Service, binding: &'static str, observers: Arc<Observers>) -> Self {
-        Self { service, binding, observers }
+        Self {
+            service,
+            binding,
+            observers,
+        }
     }
 
     pub(crate) fn binding(&self) -> &'static str {
@@ -217,7 +278,10 @@ impl Gate {
         let duration = stopwatch.elapsed();
         let (value, measures) = match outcome {
             Ok((value, measures)) => (Ok(value), measures),
-            Err(failure) => (Err(self.error(operation, query, failure)), Measures::default()),
+            Err(failure) => (
+                Err(self.error(operation, query, failure)),
+                Measures::default(),
+            ),
         };
         self.observers.record(&Event {
             service: self.service,
@@ -236,14 +300,27 @@ impl Gate {
         self.error(operation, None, failure)
     }
 
-    fn error(&self, operation: &'static str, query: Option<&'static str>, failure: Failure) -> Error {
+    fn error(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        failure: Failure,
+    ) -> Error {
         Error::new(self.service, self.binding, operation, query, failure)
     }
 }
 
 impl Failure {
     /// A limit of the platform that was met before the call.
-    pub(crate) fn limit(what: impl fmt::Display, found: impl fmt::Display, limit: impl fmt::Display, page: &str) -> Self {
-        Self::new(Kind::TooLarge, format!("{what} has {found}, more than {limit}; see {page}"))
+    pub(crate) fn limit(
+        what: impl fmt::Display,
+        found: impl fmt::Display,
+        limit: impl fmt::Display,
+        page: &str,
+    ) -> Self {
+        Self::new(
+            Kind::TooLarge,
+            format!("{what} has {found}, more than {limit}; see {page}"),
+        )
     }
 }

@@ -40,9 +40,21 @@ impl Pipeline {
             let work = async {
                 let records = encoded?;
                 let bytes = records.to_string().len();
-                limits::bytes("the records", bytes, limits::pipeline::BYTES, limits::pipeline::PAGE)?;
+                limits::bytes(
+                    "the records",
+                    bytes,
+                    limits::pipeline::BYTES,
+                    limits::pipeline::PAGE,
+                )?;
                 self.backend.call("send", &[records]).await?;
-                Ok(((), Measures { count: Some(count), bytes: Some(bytes as u64), ..Measures::default() }))
+                Ok((
+                    (),
+                    Measures {
+                        count: Some(count),
+                        bytes: Some(bytes as u64),
+                        ..Measures::default()
+                    },
+                ))
             };
             self.gate.pass("send", None, work).await
         })

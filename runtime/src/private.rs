@@ -26,7 +26,11 @@ use serde::ser::SerializeStruct;
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
 
 /// A query from its statement and its encoded arguments.
-pub fn query<'a, S>(database: &'a D1, statement: &'static Statement, parameters: impl Into<Vec<Parameter<'a>>>) -> Query<'a, S> {
+pub fn query<'a, S>(
+    database: &'a D1,
+    statement: &'static Statement,
+    parameters: impl Into<Vec<Parameter<'a>>>,
+) -> Query<'a, S> {
     Query::new(database, statement, parameters)
 }
 
@@ -55,7 +59,10 @@ impl<S: serde::Serializer> Fields<S> {
     /// Adds a field.
     #[must_use]
     pub fn field<T: serde::Serialize>(self, name: &'static str, value: &T) -> Self {
-        Self(self.0.and_then(|mut fields| fields.serialize_field(name, value).map(|()| fields)))
+        Self(
+            self.0
+                .and_then(|mut fields| fields.serialize_field(name, value).map(|()| fields)),
+        )
     }
 
     /// Closes the struct.
@@ -71,7 +78,11 @@ impl<S: serde::Serializer> Fields<S> {
 ///
 /// # Errors
 /// When it is none of them.
-pub fn choose<T: Copy>(text: &str, all: &[T], as_str: fn(T) -> &'static str) -> Result<T, UnknownText> {
+pub fn choose<T: Copy>(
+    text: &str,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, UnknownText> {
     crate::d1::choose(text, all, as_str)
 }
 
@@ -79,14 +90,22 @@ pub fn choose<T: Copy>(text: &str, all: &[T], as_str: fn(T) -> &'static str) -> 
 ///
 /// # Errors
 /// When it is none of them, as a sentence's end.
-pub fn choose_cell<T: Copy>(cell: Cell<'_>, all: &[T], as_str: fn(T) -> &'static str) -> Result<T, String> {
+pub fn choose_cell<T: Copy>(
+    cell: Cell<'_>,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, String> {
     crate::d1::choose_cell(cell, all, as_str)
 }
 
 /// The answer of a worker that has no fetch handler.
 #[must_use]
 pub fn no_fetch() -> crate::Response {
-    IntoResponse::into_response(crate::Error::worker("fetch", crate::Kind::Unsupported, "this worker has no fetch handler"))
+    IntoResponse::into_response(crate::Error::worker(
+        "fetch",
+        crate::Kind::Unsupported,
+        "this worker has no fetch handler",
+    ))
 }
 
 /// The answer to a batch of a queue that has no handler.
@@ -94,8 +113,15 @@ pub fn no_fetch() -> crate::Response {
 /// # Errors
 /// Always: the batch is tried again.
 pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
-    let message = format!("this worker has no handler for the queue `{}`", batch.queue());
-    Err(crate::Error::worker("queue", crate::Kind::Unsupported, message))
+    let message = format!(
+        "this worker has no handler for the queue `{}`",
+        batch.queue()
+    );
+    Err(crate::Error::worker(
+        "queue",
+        crate::Kind::Unsupported,
+        message,
+    ))
 }
 
 /// How long `calls` reads of one value take, straight from the backend and through the gate without an

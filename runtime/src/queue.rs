@@ -38,15 +38,28 @@ impl Queue {
     ///
     /// # Errors
     /// `TooLarge` when the JSON has more than 128 KB; `InvalidArgument` for a longer delay.
-    pub fn send_delayed<T: Serialize + ?Sized>(&self, message: &T, seconds: u32) -> BoxFuture<'_, Result<()>> {
+    pub fn send_delayed<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        seconds: u32,
+    ) -> BoxFuture<'_, Result<()>> {
         let body = encode(message);
         Box::pin(async move {
             let work = async {
                 delay(seconds)?;
                 let body = body?;
                 let bytes = Some(body.len() as u64);
-                self.backend.send(std::slice::from_ref(&body), seconds, false).await?;
-                Ok(((), Measures { count: Some(1), bytes, ..Measures::default() }))
+                self.backend
+                    .send(std::slice::from_ref(&body), seconds, false)
+                    .await?;
+                Ok((
+                    (),
+                    Measures {
+                        count: Some(1),
+                        bytes,
+                        ..Measures::default()
+                    },
+                ))
             };
             self.gate.pass("send", None, work).await
         })
@@ -62,16 +75,33 @@ impl Queue {
             let work = async {
                 if bodies.len() > limits::queue::BATCH_MESSAGES {
                     let found = format!("{} messages", bodies.len());
-                    return Err(Failure::limit("the batch", found, limits::queue::BATCH_MESSAGES, limits::queue::PAGE));
+                    return Err(Failure::limit(
+                        "the batch",
+                        found,
+                        limits::queue::BATCH_MESSAGES,
+                        limits::queue::PAGE,
+                    ));
                 }
                 let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
                 let bytes: usize = bodies.iter().map(String::len).sum();
-                limits::bytes("the batch", bytes, limits::queue::BATCH_BYTES, limits::queue::PAGE)?;
+                limits::bytes(
+                    "the batch",
+                    bytes,
+                    limits::queue::BATCH_BYTES,
+                    limits::queue::PAGE,
+                )?;
                 if !bodies.is_empty() {
                     self.backend.send(&bodies, 0, true).await?;
                 }
                 let count = Some(bodies.len() as u64);
-                Ok(((), Measures { count, bytes: Some(bytes as u64), ..Measures::default() }))
+                Ok((
+                    (),
+                    Measures {
+                        count,
+                        bytes: Some(bytes as u64),
+                        ..Measures::default()
+                    },
+                ))
             };
             self.gate.pass("send_batch", None, work).await
         })
@@ -91,9 +121,15 @@ fn delay(seconds: u32) -> Result<(), Failure> {
 }
 
 fn encode<T: Serialize + ?Sized>(message: &T) -> Result<String, Failure> {
-    let body = serde_json::to_string(message)
-        .map_err(|error| Failure::because(Kind::InvalidArgument, "the message is no JSON", error))?;
-    limits::bytes("the message", body.len(), limits::queue::MESSAGE_BYTES, limits::queue::PAGE)?;
+    let body = serde_json::to_string(message).map_err(|error| {
+        Failure::because(Kind::InvalidArgument, "the message is no JSON", error)
+    })?;
+    limits::bytes(
+        "the message",
+        body.len(),
+        limits::queue::MESSAGE_BYTES,
+        limits::queue::PAGE,
+    )?;
     Ok(body)
 }
 
@@ -129,7 +165,11 @@ pub struct RawBatch {
 impl RawBatch {
     pub(crate) fn new(queue: String, messages: Vec<RawMessage>) -> Self {
         let verdicts = vec![Verdict::Undecided; messages.len()];
-        Self { queue, messages, verdicts }
+        Self {
+            queue,
+            messages,
+            verdicts,
+        }
     }
 
     /// The queue that the batch comes from.
@@ -153,22 +193,36 @@ pub struct Batch<'a, T> {
 impl<'a, T: DeserializeOwned> Batch<'a, T> {
     /// Reads each message; one that is not a `T` is retried by itself, and does not hold up the rest.
     pub(crate) fn new(raw: &'a mut RawBatch) -> Self {
-        let RawBatch { queue, messages, verdicts } = raw;
+        let RawBatch {
+            queue,
+            messages,
+            verdicts,
+        } = raw;
         let messages = messages
             .iter()
             .zip(verdicts)
             .filter_map(|(message, verdict)| {
                 let body = message.body.as_ref().map_err(Clone::clone);
-                let read = body.and_then(|body| serde_json::from_str(body).map_err(|error| error.to_string()));
+                let read = body
+                    .and_then(|body| serde_json::from_str(body).map_err(|error| error.to_string()));
                 match read {
-                    Ok(body) => {
-                        Some(Message { id: &message.id, timestamp: message.timestamp, attempts: message.attempts, body, verdict })
-                    }
+                    Ok(body) => Some(Message {
+                        id: &message.id,
+                        timestamp: message.timestamp,
+                        attempts: message.attempts,
+                        body,
+                        verdict,
+                    }),
                     Err(error) => {
                         *verdict = Verdict::Retry(None);
-                        let failure =
-                            Failure::new(Kind::Decode, format!("the message {} does not fit its type: {error}", message.id));
-                        backend::log_line(&Error::new(Service::Queue, queue, "receive", None, failure).to_string());
+                        let failure = Failure::new(
+                            Kind::Decode,
+                            format!("the message {} does not fit its type: {error}", message.id),
+                        );
+                        backend::log_line(
+                            &Error::new(Service::Queue, queue, "receive", None, failure)
+                                .to_string(),
+                        );
                         None
                     }
                 }
@@ -218,7 +272,11 @@ pub struct Message<'a, T> {
 
 impl<T: fmt::Debug> fmt::Debug for Message<'_, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Message").field("id", &self.id).field("body", &self.body).finish_non_exhaustive()
+        formatter
+            .debug_struct("Message")
+            .field("id", &self.id)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
     }
 }
 

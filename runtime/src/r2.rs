@@ -101,7 +101,10 @@ pub struct Object {
 
 impl fmt::Debug for Object {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Object").field("info", &self.info).finish_non_exhaustive()
+        formatter
+            .debug_struct("Object")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,7 +130,13 @@ impl Object {
         let binding = self.binding;
         let bytes = self.bytes().await?;
         String::from_utf8(bytes.to_vec()).map_err(|error| {
-            Error::new(Service::R2, binding, "get", None, Failure::because(Kind::Decode, "the content is not UTF-8", error))
+            Error::new(
+                Service::R2,
+                binding,
+                "get",
+                None,
+                Failure::because(Kind::Decode, "the content is not UTF-8", error),
+            )
         })
     }
 }
@@ -165,10 +174,25 @@ impl R2 {
         Box::pin(async move {
             let work = async {
                 limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)?;
-                let metadata = options.custom_metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-                limits::bytes("the metadata", metadata, limits::r2::METADATA_BYTES, limits::r2::PAGE)?;
-                let info = self.backend.put(key, Upload::new(content, options.max_bytes), &options).await?;
-                let measures = Measures { bytes: Some(info.size), ..Measures::default() };
+                let metadata = options
+                    .custom_metadata
+                    .iter()
+                    .map(|(name, value)| name.len() + value.len())
+                    .sum();
+                limits::bytes(
+                    "the metadata",
+                    metadata,
+                    limits::r2::METADATA_BYTES,
+                    limits::r2::PAGE,
+                )?;
+                let info = self
+                    .backend
+                    .put(key, Upload::new(content, options.max_bytes), &options)
+                    .await?;
+                let measures = Measures {
+                    bytes: Some(info.size),
+                    ..Measures::default()
+                };
                 Ok((info, measures))
             };
             self.gate.pass("put", None, work).await
@@ -186,8 +210,19 @@ impl R2 {
                 limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)?;
                 let found = self.backend.get(key).await?;
                 let bytes = found.as_ref().map(|(info, _)| info.size);
-                let measures = Measures { hit: Some(found.is_some()), bytes, ..Measures::default() };
-                Ok((found.map(|(info, body)| Object { info, body, binding }), measures))
+                let measures = Measures {
+                    hit: Some(found.is_some()),
+                    bytes,
+                    ..Measures::default()
+                };
+                Ok((
+                    found.map(|(info, body)| Object {
+                        info,
+                        body,
+                        binding,
+                    }),
+                    measures,
+                ))
             })
             .await
     }
@@ -201,7 +236,10 @@ impl R2 {
             .pass("head", None, async {
                 limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)?;
                 let info = self.backend.head(key).await?;
-                let measures = Measures { hit: Some(info.is_some()), ..Measures::default() };
+                let measures = Measures {
+                    hit: Some(info.is_some()),
+                    ..Measures::default()
+                };
                 Ok((info, measures))
             })
             .await
@@ -229,7 +267,13 @@ impl R2 {
                 if !keys.is_empty() {
                     self.backend.delete(&keys).await?;
                 }
-                Ok(((), Measures { count: Some(keys.len() as u64), ..Measures::default() }))
+                Ok((
+                    (),
+                    Measures {
+                        count: Some(keys.len() as u64),
+                        ..Measures::default()
+                    },
+                ))
             };
             self.gate.pass("delete", None, work).await
         })
@@ -242,9 +286,13 @@ impl R2 {
     pub async fn list(&self, options: ListOptions) -> Result<List> {
         self.gate
             .pass("list", None, async {
-                let limit = limits::list_limit(options.limit, limits::r2::LIST_KEYS, limits::r2::PAGE)?;
+                let limit =
+                    limits::list_limit(options.limit, limits::r2::LIST_KEYS, limits::r2::PAGE)?;
                 let list = self.backend.list(&options, limit).await?;
-                let measures = Measures { count: Some(list.objects.len() as u64), ..Measures::default() };
+                let measures = Measures {
+                    count: Some(list.objects.len() as u64),
+                    ..Measures::default()
+                };
                 Ok((list, measures))
             })
             .await
@@ -264,7 +312,9 @@ impl fmt::Debug for Content<'_> {
 
 impl<'c> Content<'c> {
     /// A stream of bytes, such as a field of a multipart form.
-    pub fn stream<E: Into<BoxError> + 'c>(stream: impl Stream<Item = Result<Bytes, E>> + Send + 'c) -> Self {
+    pub fn stream<E: Into<BoxError> + 'c>(
+        stream: impl Stream<Item = Result<Bytes, E>> + Send + 'c,
+    ) -> Self {
         Self(stream.map_err(Into::into).boxed())
     }
 
@@ -312,17 +362,31 @@ pub(crate) struct Upload<'c> {
 
 impl<'c> Upload<'c> {
     fn new(content: Content<'c>, most: Option<u64>) -> Self {
-        Self { content, seen: 0, most }
+        Self {
+            content,
+            seen: 0,
+            most,
+        }
     }
 
     /// The next chunk; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        let Some(chunk) = self.content.0.next().await else { return Ok(None) };
-        let chunk =
-            chunk.map_err(|error| Failure::because(Kind::InvalidArgument, format!("the upload broke off: {error}"), error))?;
+        let Some(chunk) = self.content.0.next().await else {
+            return Ok(None);
+        };
+        let chunk = chunk.map_err(|error| {
+            Failure::because(
+                Kind::InvalidArgument,
+                format!("the upload broke off: {error}"),
+                error,
+            )
+        })?;
         self.seen += chunk.len() as u64;
         if let Some(most) = self.most.filter(|most| self.seen > *most) {
-            return Err(Failure::new(Kind::TooLarge, format!("the content has more than {most} bytes")));
+            return Err(Failure::new(
+                Kind::TooLarge,
+                format!("the content has more than {most} bytes"),
+            ));
         }
         Ok(Some(chunk))
     }

@@ -8,7 +8,12 @@ use crate::error::{Error, Kind, Result};
 /// When the system has no randomness to give.
 pub fn random_id() -> Result<String> {
     let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::worker("random", Kind::Internal, format!("there is no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::worker(
+            "random",
+            Kind::Internal,
+            format!("there is no randomness: {error}"),
+        )
+    })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -38,8 +38,17 @@ impl RateLimiter {
     pub async fn limit(&self, key: &str) -> Result<bool> {
         let work = async {
             let outcome = self.backend.call("limit", &[json!({ "key": key })]).await?;
-            let within = outcome.get("success").and_then(serde_json::Value::as_bool).unwrap_or(false);
-            Ok((within, Measures { hit: Some(within), ..Measures::default() }))
+            let within = outcome
+                .get("success")
+                .and_then(serde_json::Value::as_bool)
+                .unwrap_or(false);
+            Ok((
+                within,
+                Measures {
+                    hit: Some(within),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("limit", None, work).await
     }

@@ -33,7 +33,14 @@ impl Raw {
     /// # Ok(()) }
     /// ```
     pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
-        self.gate.pass("call", None, async { Ok((self.backend.call(method, arguments).await?, Measures::default())) }).await
+        self.gate
+            .pass("call", None, async {
+                Ok((
+                    self.backend.call(method, arguments).await?,
+                    Measures::default(),
+                ))
+            })
+            .await
     }
 
     /// The JavaScript object itself.
@@ -46,11 +53,17 @@ impl Raw {
 
 /// What a method gave, as the type it is promised to have.
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value)
-        .map_err(|error| Failure::because(Kind::Decode, format!("the answer is not understood: {error}"), error))
+    serde_json::from_value(value).map_err(|error| {
+        Failure::because(
+            Kind::Decode,
+            format!("the answer is not understood: {error}"),
+            error,
+        )
+    })
 }
 
 /// An argument as JSON.
 pub(crate) fn encode<T: serde::Serialize + ?Sized>(value: &T) -> Result<Value, Failure> {
-    serde_json::to_value(value).map_err(|error| Failure::because(Kind::InvalidArgument, "the argument is no JSON", error))
+    serde_json::to_value(value)
+        .map_err(|error| Failure::because(Kind::InvalidArgument, "the argument is no JSON", error))
 }

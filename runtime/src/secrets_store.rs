@@ -34,7 +34,9 @@ impl StoredSecret {
     pub async fn get(&self) -> Result<Secret> {
         let work = async {
             let value = self.backend.call("get", &[]).await?;
-            let text = value.as_str().ok_or_else(|| Failure::new(Kind::Decode, "the secret is no text"))?;
+            let text = value
+                .as_str()
+                .ok_or_else(|| Failure::new(Kind::Decode, "the secret is no text"))?;
             Ok((Secret::new(text.to_owned()), Measures::default()))
         };
         self.gate.pass("get", None, work).await

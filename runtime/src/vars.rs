@@ -46,7 +46,9 @@ impl RawVar {
             Self::Text(text) => serde_json::from_value(serde_json::Value::from(text.as_str()))
                 .or_else(|_| serde_json::from_str(&text))
                 .map_err(|_| String::new()),
-            Self::Json(value) => serde_json::from_value(value).map_err(|error| format!(": {error}")),
+            Self::Json(value) => {
+                serde_json::from_value(value).map_err(|error| format!(": {error}"))
+            }
         }
     }
 }
@@ -66,12 +68,22 @@ mod tests {
         let text = |text: &str| RawVar::Text(text.to_owned());
         assert_eq!(text("7").read::<String>().as_deref(), Ok("7"));
         assert_eq!(text("7").read::<i64>(), Ok(7));
-        assert_eq!(text("abc").read::<Option<String>>(), Ok(Some("abc".to_owned())));
+        assert_eq!(
+            text("abc").read::<Option<String>>(),
+            Ok(Some("abc".to_owned()))
+        );
         assert_eq!(text("true").read::<bool>(), Ok(true));
         assert_eq!(text("debug").read::<Level>(), Ok(Level::Debug));
         assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Ok(vec![1, 2]));
         assert_eq!(text("seven").read::<i64>(), Err(String::new()));
-        assert!(RawVar::Json(serde_json::json!(1.5)).read::<i64>().is_err_and(|reason| reason.contains("expected i64")));
-        assert_eq!(RawVar::Json(serde_json::json!(null)).read::<Option<i64>>(), Ok(None));
+        assert!(
+            RawVar::Json(serde_json::json!(1.5))
+                .read::<i64>()
+                .is_err_and(|reason| reason.contains("expected i64"))
+        );
+        assert_eq!(
+            RawVar::Json(serde_json::json!(null)).read::<Option<i64>>(),
+            Ok(None)
+        );
     }
 }

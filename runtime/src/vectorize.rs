@@ -120,9 +120,19 @@ impl Vectorize {
     pub async fn query(&self, vector: &[f32], options: &QueryOptions) -> Result<Matches> {
         let work = async {
             dimensions(vector)?;
-            let matches: Matches = decode(self.backend.call("query", &[encode(vector)?, search(options)?]).await?)?;
+            let matches: Matches = decode(
+                self.backend
+                    .call("query", &[encode(vector)?, search(options)?])
+                    .await?,
+            )?;
             let count = Some(u64::from(matches.count));
-            Ok((matches, Measures { count, ..Measures::default() }))
+            Ok((
+                matches,
+                Measures {
+                    count,
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("query", None, work).await
     }
@@ -133,9 +143,19 @@ impl Vectorize {
     /// As [`query`](Self::query).
     pub async fn query_by_id(&self, id: &str, options: &QueryOptions) -> Result<Matches> {
         let work = async {
-            let matches: Matches = decode(self.backend.call("queryById", &[id.into(), search(options)?]).await?)?;
+            let matches: Matches = decode(
+                self.backend
+                    .call("queryById", &[id.into(), search(options)?])
+                    .await?,
+            )?;
             let count = Some(u64::from(matches.count));
-            Ok((matches, Measures { count, ..Measures::default() }))
+            Ok((
+                matches,
+                Measures {
+                    count,
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("query_by_id", None, work).await
     }
@@ -161,7 +181,13 @@ impl Vectorize {
             batch(vectors.len())?;
             vectors.iter().try_for_each(check)?;
             let mutation = decode(self.backend.call(operation, &[encode(vectors)?]).await?)?;
-            Ok((mutation, Measures { count: Some(vectors.len() as u64), ..Measures::default() }))
+            Ok((
+                mutation,
+                Measures {
+                    count: Some(vectors.len() as u64),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass(operation, None, work).await
     }
@@ -172,9 +198,16 @@ impl Vectorize {
     /// `Unsupported` natively.
     pub async fn get_by_ids(&self, ids: &[&str]) -> Result<Vec<Vector>> {
         let work = async {
-            let vectors: Vec<Vector> = decode(self.backend.call("getByIds", &[encode(ids)?]).await?)?;
+            let vectors: Vec<Vector> =
+                decode(self.backend.call("getByIds", &[encode(ids)?]).await?)?;
             let count = Some(vectors.len() as u64);
-            Ok((vectors, Measures { count, ..Measures::default() }))
+            Ok((
+                vectors,
+                Measures {
+                    count,
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("get_by_ids", None, work).await
     }
@@ -187,7 +220,13 @@ impl Vectorize {
         let work = async {
             batch(ids.len())?;
             let mutation = decode(self.backend.call("deleteByIds", &[encode(ids)?]).await?)?;
-            Ok((mutation, Measures { count: Some(ids.len() as u64), ..Measures::default() }))
+            Ok((
+                mutation,
+                Measures {
+                    count: Some(ids.len() as u64),
+                    ..Measures::default()
+                },
+            ))
         };
         self.gate.pass("delete_by_ids", None, work).await
     }
@@ -197,16 +236,28 @@ impl Vectorize {
     /// # Errors
     /// `Unsupported` natively.
     pub async fn describe(&self) -> Result<Value> {
-        let work = async { Ok((self.backend.call("describe", &[]).await?, Measures::default())) };
+        let work = async {
+            Ok((
+                self.backend.call("describe", &[]).await?,
+                Measures::default(),
+            ))
+        };
         self.gate.pass("describe", None, work).await
     }
 }
 
 fn search(options: &QueryOptions) -> Result<Value, Failure> {
     let heavy = options.values || options.metadata == Metadata::All;
-    let most = if heavy { limits::vectorize::TOP_K_HEAVY } else { limits::vectorize::TOP_K };
+    let most = if heavy {
+        limits::vectorize::TOP_K_HEAVY
+    } else {
+        limits::vectorize::TOP_K
+    };
     if let Some(top_k) = options.top_k.filter(|top_k| !(1..=most).contains(top_k)) {
-        let message = format!("a query gives between 1 and {most} matches, not {top_k}; see {}", limits::vectorize::PAGE);
+        let message = format!(
+            "a query gives between 1 and {most} matches, not {top_k}; see {}",
+            limits::vectorize::PAGE
+        );
         return Err(Failure::new(Kind::InvalidArgument, message));
     }
     let metadata = match options.metadata {
@@ -218,19 +269,37 @@ fn search(options: &QueryOptions) -> Result<Value, Failure> {
     search.insert("returnValues".to_owned(), options.values.into());
     search.insert("returnMetadata".to_owned(), metadata.into());
     search.extend(options.top_k.map(|top_k| ("topK".to_owned(), top_k.into())));
-    search.extend(options.namespace.as_ref().map(|namespace| ("namespace".to_owned(), json!(namespace))));
-    search.extend(options.filter.as_ref().map(|filter| ("filter".to_owned(), filter.clone())));
+    search.extend(
+        options
+            .namespace
+            .as_ref()
+            .map(|namespace| ("namespace".to_owned(), json!(namespace))),
+    );
+    search.extend(
+        options
+            .filter
+            .as_ref()
+            .map(|filter| ("filter".to_owned(), filter.clone())),
+    );
     Ok(Value::Object(search))
 }
 
 fn dimensions(values: &[f32]) -> Result<(), Failure> {
     if values.len() > limits::vectorize::DIMENSIONS {
         let found = format!("{} dimensions", values.len());
-        return Err(Failure::limit("the vector", found, limits::vectorize::DIMENSIONS, limits::vectorize::PAGE));
+        return Err(Failure::limit(
+            "the vector",
+            found,
+            limits::vectorize::DIMENSIONS,
+            limits::vectorize::PAGE,
+        ));
     }
     // JSON has no NaN and no infinity.
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(Failure::new(Kind::InvalidArgument, "a vector holds finite numbers"));
+        return Err(Failure::new(
+            Kind::InvalidArgument,
+            "a vector holds finite numbers",
+        ));
     }
     Ok(())
 }
@@ -238,7 +307,12 @@ fn dimensions(values: &[f32]) -> Result<(), Failure> {
 fn batch(count: usize) -> Result<(), Failure> {
     if count > limits::vectorize::BATCH {
         let found = format!("{count} vectors");
-        return Err(Failure::limit("the batch", found, limits::vectorize::BATCH, limits::vectorize::PAGE));
+        return Err(Failure::limit(
+            "the batch",
+            found,
+            limits::vectorize::BATCH,
+            limits::vectorize::PAGE,
+        ));
     }
     Ok(())
 }
@@ -248,7 +322,20 @@ fn check(vector: &Vector) -> Result<(), Failure> {
     dimensions(&vector.values)?;
     limits::bytes("the id", vector.id.len(), limits::vectorize::ID_BYTES, page)?;
     let namespace = vector.namespace.as_ref().map_or(0, String::len);
-    limits::bytes("the namespace", namespace, limits::vectorize::ID_BYTES, page)?;
-    let metadata = vector.metadata.as_ref().map_or(0, |metadata| metadata.to_string().len());
-    limits::bytes("the metadata", metadata, limits::vectorize::METADATA_BYTES, page)
+    limits::bytes(
+        "the namespace",
+        namespace,
+        limits::vectorize::ID_BYTES,
+        page,
+    )?;
+    let metadata = vector
+        .metadata
+        .as_ref()
+        .map_or(0, |metadata| metadata.to_string().len());
+    limits::bytes(
+        "the metadata",
+        metadata,
+        limits::vectorize::METADATA_BYTES,
+        page,
+    )
 }

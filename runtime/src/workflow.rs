@@ -58,7 +58,11 @@ impl Workflow {
     /// let status = order.status().await?.status;
     /// # Ok(()) }
     /// ```
-    pub fn create(&self, id: Option<&str>, params: &(impl Serialize + ?Sized)) -> BoxFuture<'_, Result<Instance>> {
+    pub fn create(
+        &self,
+        id: Option<&str>,
+        params: &(impl Serialize + ?Sized),
+    ) -> BoxFuture<'_, Result<Instance>> {
         let (id, params) = (id.map(str::to_owned), encode(params));
         Box::pin(async move {
             let work = async {
@@ -68,11 +72,27 @@ impl Workflow {
                     options.insert("id".to_owned(), id.into());
                 }
                 let params = params?;
-                limits::bytes("the parameters", params.to_string().len(), limits::workflow::BYTES, limits::workflow::PAGE)?;
+                limits::bytes(
+                    "the parameters",
+                    params.to_string().len(),
+                    limits::workflow::BYTES,
+                    limits::workflow::PAGE,
+                )?;
                 options.insert("params".to_owned(), params);
-                Ok((self.backend.object("create", &[Value::Object(options)]).await?, Measures::default()))
+                Ok((
+                    self.backend
+                        .object("create", &[Value::Object(options)])
+                        .await?,
+                    Measures::default(),
+                ))
             };
-            self.gate.pass("create", None, work).await.map(|backend| Instance { gate: self.gate.clone(), backend })
+            self.gate
+                .pass("create", None, work)
+                .await
+                .map(|backend| Instance {
+                    gate: self.gate.clone(),
+                    backend,
+                })
         })
     }
 
@@ -81,8 +101,19 @@ impl Workflow {
     /// # Errors
     /// `Unsupported` natively; on Workers, when there is none.
     pub async fn get(&self, id: &str) -> Result<Instance> {
-        let work = async { Ok((self.backend.object("get", &[id.into()]).await?, Measures::default())) };
-        self.gate.pass("get", None, work).await.map(|backend| Instance { gate: self.gate.clone(), backend })
+        let work = async {
+            Ok((
+                self.backend.object("get", &[id.into()]).await?,
+                Measures::default(),
+            ))
+        };
+        self.gate
+            .pass("get", None, work)
+            .await
+            .map(|backend| Instance {
+                gate: self.gate.clone(),
+                backend,
+            })
     }
 }
 
@@ -98,7 +129,12 @@ impl Instance {
     /// # Errors
     /// Whatever the platform throws.
     pub async fn status(&self) -> Result<InstanceStatus> {
-        let work = async { Ok((decode(self.backend.call("status", &[]).await?)?, Measures::default())) };
+        let work = async {
+            Ok((
+                decode(self.backend.call("status", &[]).await?)?,
+                Measures::default(),
+            ))
+        };
         self.gate.pass("status", None, work).await
     }
 
@@ -138,7 +174,11 @@ impl Instance {
     ///
     /// # Errors
     /// `InvalidArgument` for a payload that is no JSON; whatever the platform throws.
-    pub fn send_event(&self, ty: &str, payload: &(impl Serialize + ?Sized)) -> BoxFuture<'_, Result<()>> {
+    pub fn send_event(
+        &self,
+        ty: &str,
+        payload: &(impl Serialize + ?Sized),
+    ) -> BoxFuture<'_, Result<()>> {
         let (ty, payload) = (ty.to_owned(), encode(payload));
         Box::pin(async move {
             let work = async {
@@ -163,10 +203,15 @@ fn check_id(id: &str) -> Result<(), Failure> {
     let page = limits::workflow::PAGE;
     limits::bytes("the id", id.len(), limits::workflow::ID_BYTES, page)?;
     let good = id.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if good {
         Ok(())
     } else {
-        Err(Failure::new(Kind::InvalidArgument, format!("`{id}` cannot be an id: letters, digits, `-` and `_`; see {page}")))
+        Err(Failure::new(
+            Kind::InvalidArgument,
+            format!("`{id}` cannot be an id: letters, digits, `-` and `_`; see {page}"),
+        ))
     }
 }

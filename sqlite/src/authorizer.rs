@@ -71,12 +71,19 @@ impl Rules {
 
     /// What was asked for, and no more notes.
     pub(crate) fn noted(&self) -> BTreeSet<Touched> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+        self.noted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_default()
     }
 
     /// What was denied since this was asked last: ``the function `x` ``.
     pub(crate) fn denied(&self) -> Option<String> {
-        self.denied.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.denied
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn deny(&self, action: &AuthAction<'_>) {
@@ -85,14 +92,33 @@ impl Rules {
 
     fn hear(&self, action: &AuthAction<'_>) {
         let (table, column, writes) = match action {
-            AuthAction::Read { table_name, column_name } => (*table_name, Some(*column_name), false),
-            AuthAction::Update { table_name, column_name } => (*table_name, Some(*column_name), true),
-            AuthAction::Insert { table_name } | AuthAction::Delete { table_name } => (*table_name, None, true),
+            AuthAction::Read {
+                table_name,
+                column_name,
+            } => (*table_name, Some(*column_name), false),
+            AuthAction::Update {
+                table_name,
+                column_name,
+            } => (*table_name, Some(*column_name), true),
+            AuthAction::Insert { table_name } | AuthAction::Delete { table_name } => {
+                (*table_name, None, true)
+            }
             _ => return,
         };
-        if let Some(noted) = self.noted.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            let column = column.filter(|column| !column.is_empty()).map(str::to_owned);
-            noted.insert(Touched { table: table.to_owned(), column, writes });
+        if let Some(noted) = self
+            .noted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+        {
+            let column = column
+                .filter(|column| !column.is_empty())
+                .map(str::to_owned);
+            noted.insert(Touched {
+                table: table.to_owned(),
+                column,
+                writes,
+            });
         }
     }
 }
@@ -116,7 +142,9 @@ fn words(action: &AuthAction<'_>) -> String {
         Action::Pragma { pragma_name, .. } => format!("the pragma `{pragma_name}`"),
         Action::CreateVtable { module_name, .. } => format!("virtual tables of `{module_name}`"),
         Action::Attach { .. } | Action::Detach { .. } => "ATTACH and DETACH".to_owned(),
-        Action::Transaction { .. } | Action::Savepoint { .. } => "transactions in SQL: a `batch` is one".to_owned(),
+        Action::Transaction { .. } | Action::Savepoint { .. } => {
+            "transactions in SQL: a `batch` is one".to_owned()
+        }
         Action::CreateTempIndex { .. }
         | Action::CreateTempTable { .. }
         | Action::CreateTempTrigger { .. }
@@ -130,7 +158,9 @@ fn words(action: &AuthAction<'_>) -> String {
         | Action::Insert { table_name }
         | Action::Delete { table_name }
         | Action::Update { table_name, .. }
-        | Action::Read { table_name, .. } => format!("the table `{table_name}`: names with `_cf_` are Cloudflare's"),
+        | Action::Read { table_name, .. } => {
+            format!("the table `{table_name}`: names with `_cf_` are Cloudflare's")
+        }
         _ => "this".to_owned(),
     }
 }
@@ -138,7 +168,10 @@ fn words(action: &AuthAction<'_>) -> String {
 fn is_allowed(context: &AuthContext<'_>) -> bool {
     use AuthAction as Action;
     match context.action {
-        Action::Attach { .. } | Action::Detach { .. } | Action::Transaction { .. } | Action::Savepoint { .. } => false,
+        Action::Attach { .. }
+        | Action::Detach { .. }
+        | Action::Transaction { .. }
+        | Action::Savepoint { .. } => false,
         Action::CreateTempIndex { .. }
         | Action::CreateTempTable { .. }
         | Action::CreateTempTrigger { .. }
@@ -148,12 +181,18 @@ fn is_allowed(context: &AuthContext<'_>) -> bool {
         | Action::DropTempTrigger { .. }
         | Action::DropTempView { .. } => false,
         Action::Function { function_name } => functions::is_allowed(function_name),
-        Action::Pragma { pragma_name, pragma_value } => {
+        Action::Pragma {
+            pragma_name,
+            pragma_value,
+        } => {
             let name = pragma_name.to_ascii_lowercase();
             SWITCHES.contains(&name.as_str())
-                || READING_PRAGMAS.contains(&name.as_str()) && (name != "page_size" || pragma_value.is_none())
+                || READING_PRAGMAS.contains(&name.as_str())
+                    && (name != "page_size" || pragma_value.is_none())
         }
-        Action::CreateVtable { module_name, .. } => VIRTUAL_TABLES.iter().any(|module| module_name.eq_ignore_ascii_case(module)),
+        Action::CreateVtable { module_name, .. } => VIRTUAL_TABLES
+            .iter()
+            .any(|module| module_name.eq_ignore_ascii_case(module)),
         Action::CreateTable { table_name }
         | Action::DropTable { table_name }
         | Action::Insert { table_name }
@@ -167,5 +206,7 @@ fn is_allowed(context: &AuthContext<'_>) -> bool {
 
 /// Names that Cloudflare keeps for itself.
 fn is_reserved(table: &str) -> bool {
-    table.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("_cf_"))
+    table
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("_cf_"))
 }

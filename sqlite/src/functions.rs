@@ -150,8 +150,9 @@ pub(crate) fn is_allowed(name: &str) -> bool {
         || name == "sqlite_fail"
 }
 
-const FLAGS: FunctionFlags =
-    FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8
+    .union(FunctionFlags::SQLITE_DETERMINISTIC)
+    .union(FunctionFlags::SQLITE_INNOCUOUS);
 
 type Unary = (&'static str, fn(f64) -> f64);
 
@@ -177,12 +178,20 @@ const UNARY: [Unary; 19] = [
     ("tanh", f64::tanh),
 ];
 
-const ROUNDING: [Unary; 3] = [("ceil", f64::ceil), ("floor", f64::floor), ("trunc", f64::trunc)];
+const ROUNDING: [Unary; 3] = [
+    ("ceil", f64::ceil),
+    ("floor", f64::floor),
+    ("trunc", f64::trunc),
+];
 
 type Binary = (&'static str, fn(f64, f64) -> f64);
 
-const BINARY: [Binary; 4] =
-    [("atan2", f64::atan2), ("mod", |x, y| x % y), ("pow", f64::powf), ("log", |base, x| x.ln() / base.ln())];
+const BINARY: [Binary; 4] = [
+    ("atan2", f64::atan2),
+    ("mod", |x, y| x % y),
+    ("pow", f64::powf),
+    ("log", |base, x| x.ln() / base.ln()),
+];
 
 /// The number that an argument stands for, as SQLite's own math functions read it: text that is
 /// not a number, blobs and NULL give NULL.
@@ -207,7 +216,11 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
             Ok(number(context, 0).and_then(|x| {
                 // SQLite answers NULL, not -inf, outside a logarithm's domain.
                 let outside = name.starts_with('l') && x <= 0.0;
-                if outside { None } else { finite_or_null(function(x)) }
+                if outside {
+                    None
+                } else {
+                    finite_or_null(function(x))
+                }
             }))
         })?;
     }
@@ -221,7 +234,9 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
     }
     for (name, function) in BINARY {
         connection.create_scalar_function(name, 2, FLAGS, move |context| {
-            let (Some(x), Some(y)) = (number(context, 0), number(context, 1)) else { return Ok(None) };
+            let (Some(x), Some(y)) = (number(context, 0), number(context, 1)) else {
+                return Ok(None);
+            };
             if name == "log" && (x <= 0.0 || y <= 0.0) {
                 return Ok(None);
             }

@@ -83,11 +83,15 @@ impl Database {
         let mut database = Self::in_memory()?;
         // To SQLite this is an ATTACH.
         database.rules.trusted.store(true, Ordering::Relaxed);
-        let read = database.connection.deserialize_read_exact("main", bytes, bytes.len(), false);
+        let read = database
+            .connection
+            .deserialize_read_exact("main", bytes, bytes.len(), false);
         database.rules.trusted.store(false, Ordering::Relaxed);
         read?;
         // A database that cannot be read is found out here, and not by a query.
-        database.trusted(|connection| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))?;
+        database.trusted(|connection| {
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        })?;
         Ok(database)
     }
 
@@ -101,7 +105,10 @@ impl Database {
     ///
     /// # Errors
     /// When SQLite or D1's rules refuse the statement.
-    pub fn prepare_noting(&self, sql: &str) -> rusqlite::Result<(rusqlite::Statement<'_>, BTreeSet<Touched>)> {
+    pub fn prepare_noting(
+        &self,
+        sql: &str,
+    ) -> rusqlite::Result<(rusqlite::Statement<'_>, BTreeSet<Touched>)> {
         self.rules.note();
         let prepared = self.connection.prepare(sql);
         let touched = self.rules.noted();
@@ -118,7 +125,10 @@ impl Database {
     ///
     /// # Errors
     /// Whatever `work` returns.
-    pub fn trusted<T>(&self, work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    pub fn trusted<T>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         self.rules.trusted.store(true, Ordering::Relaxed);
         let result = work(&self.connection);
         self.rules.trusted.store(false, Ordering::Relaxed);
@@ -162,12 +172,24 @@ mod tests {
     #[test]
     fn a_database_comes_back_from_its_bytes() {
         let mut database = Database::in_memory().expect("opens");
-        database.connection().execute_batch("CREATE TABLE a (x); INSERT INTO a VALUES (7)").expect("creates");
+        database
+            .connection()
+            .execute_batch("CREATE TABLE a (x); INSERT INTO a VALUES (7)")
+            .expect("creates");
         let bytes = database.to_bytes().expect("gives bytes");
         let again = Database::from_bytes(&bytes).expect("opens");
-        let seven: i64 = again.connection().query_row("SELECT x FROM a", [], |row| row.get(0)).expect("reads");
+        let seven: i64 = again
+            .connection()
+            .query_row("SELECT x FROM a", [], |row| row.get(0))
+            .expect("reads");
         assert_eq!(seven, 7);
-        assert!(again.connection().prepare("SELECT sqlite_version()").is_err(), "the rules hold");
+        assert!(
+            again
+                .connection()
+                .prepare("SELECT sqlite_version()")
+                .is_err(),
+            "the rules hold"
+        );
         assert!(Database::from_bytes(b"no database").is_err());
     }
 }

@@ -59,7 +59,11 @@ fn leading_number(segment: &str) -> Option<u128> {
     let head = segment.split('_').next()?.trim_start();
     let digits = &head[..head.bytes().take_while(u8::is_ascii_digit).count()];
     // More digits than fit are larger than all that do.
-    if digits.is_empty() { None } else { Some(digits.parse().unwrap_or(u128::MAX)) }
+    if digits.is_empty() {
+        None
+    } else {
+        Some(digits.parse().unwrap_or(u128::MAX))
+    }
 }
 
 /// Creates the ledger when absent and gives the names in it.
@@ -82,7 +86,9 @@ pub fn applied(database: &Database, table: &str) -> rusqlite::Result<Vec<String>
 /// # Errors
 /// The first statement that fails, and why. The file was undone as a whole.
 pub fn apply(database: &Database, table: &str, migration: Migration<'_>) -> Result<(), Failure> {
-    apply_with(database, table, migration, |connection, range| execute(connection, migration.sql, range))
+    apply_with(database, table, migration, |connection, range| {
+        execute(connection, migration.sql, range)
+    })
 }
 
 /// Applies one migration, each of its statements by `run`.
@@ -95,7 +101,10 @@ pub(crate) fn apply_with(
     struct Problem(Failure);
     impl From<rusqlite::Error> for Problem {
         fn from(error: rusqlite::Error) -> Self {
-            Self(Failure { message: message(&error), span: 0..0 })
+            Self(Failure {
+                message: message(&error),
+                span: 0..0,
+            })
         }
     }
     let ranges = body(migration.sql)?;
@@ -104,7 +113,10 @@ pub(crate) fn apply_with(
             for range in &ranges {
                 run(connection, range).map_err(Problem)?;
             }
-            let ledger = format!("INSERT INTO \"{}\" (name) VALUES (?1)", table.replace('"', "\"\""));
+            let ledger = format!(
+                "INSERT INTO \"{}\" (name) VALUES (?1)",
+                table.replace('"', "\"\"")
+            );
             connection.execute(&ledger, [migration.name])?;
             Ok(())
         })
@@ -119,35 +131,54 @@ pub(crate) fn apply_with(
 #[must_use]
 pub fn baseline(database: &Database, sql: &str) -> Vec<Failure> {
     let of_session = |range: &Range<usize>| {
-        let word = sql[range.clone()].split(|end: char| !end.is_ascii_alphabetic()).next().unwrap_or_default();
-        ["begin", "commit", "end", "pragma"].iter().any(|known| word.eq_ignore_ascii_case(known))
+        let word = sql[range.clone()]
+            .split(|end: char| !end.is_ascii_alphabetic())
+            .next()
+            .unwrap_or_default();
+        ["begin", "commit", "end", "pragma"]
+            .iter()
+            .any(|known| word.eq_ignore_ascii_case(known))
     };
-    let statements = token::statements(sql).into_iter().filter(|range| !of_session(range));
+    let statements = token::statements(sql)
+        .into_iter()
+        .filter(|range| !of_session(range));
     let connection = database.connection();
-    statements.filter_map(|range| execute(connection, sql, &range).err()).collect()
+    statements
+        .filter_map(|range| execute(connection, sql, &range).err())
+        .collect()
 }
 
 /// The statements of a file. Wrangler strips one pair of `BEGIN TRANSACTION;` and `COMMIT;`.
 fn body(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
     let mut ranges = token::statements(sql);
-    let begins = ranges.iter().position(|range| &sql[range.clone()] == "BEGIN TRANSACTION");
-    let commits = ranges.iter().rposition(|range| &sql[range.clone()] == "COMMIT");
+    let begins = ranges
+        .iter()
+        .position(|range| &sql[range.clone()] == "BEGIN TRANSACTION");
+    let commits = ranges
+        .iter()
+        .rposition(|range| &sql[range.clone()] == "COMMIT");
     match (begins, commits) {
         (Some(begin), Some(commit)) if begin < commit => {
             ranges.remove(commit);
             ranges.remove(begin);
         }
         (Some(index), _) | (_, Some(index)) => {
-            let message =
-                "a migration runs in one transaction of D1's own; BEGIN TRANSACTION and COMMIT come as a pair or not at all";
-            return Err(Failure { message: message.to_owned(), span: ranges[index].clone() });
+            let message = "a migration runs in one transaction of D1's own; BEGIN TRANSACTION and COMMIT come as a pair or not at all";
+            return Err(Failure {
+                message: message.to_owned(),
+                span: ranges[index].clone(),
+            });
         }
         (None, None) => {}
     }
     Ok(ranges)
 }
 
-pub(crate) fn execute(connection: &rusqlite::Connection, sql: &str, range: &Range<usize>) -> Result<(), Failure> {
+pub(crate) fn execute(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    range: &Range<usize>,
+) -> Result<(), Failure> {
     let run = || -> rusqlite::Result<()> {
         let mut statement = connection.prepare(&sql[range.clone()])?;
         let mut rows = statement.raw_query();
@@ -159,7 +190,10 @@ pub(crate) fn execute(connection: &rusqlite::Connection, sql: &str, range: &Rang
             Some(offset) if range.start + offset < range.end => word_at(sql, range.start + offset),
             _ => range.clone(),
         };
-        Failure { message: message(&error), span }
+        Failure {
+            message: message(&error),
+            span,
+        }
     })
 }
 
@@ -176,7 +210,8 @@ pub fn offset(error: &rusqlite::Error) -> Option<usize> {
 #[must_use]
 pub fn message(error: &rusqlite::Error) -> String {
     match error {
-        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) => msg.clone(),
+        rusqlite::Error::SqlInputError { msg, .. }
+        | rusqlite::Error::SqliteFailure(_, Some(msg)) => msg.clone(),
         other => other.to_string(),
     }
 }
@@ -184,7 +219,11 @@ pub fn message(error: &rusqlite::Error) -> String {
 /// The bytes of the token at `offset`.
 #[must_use]
 pub fn word_at(sql: &str, offset: usize) -> Range<usize> {
-    token::tokenize(sql).into_iter().map(|token| token.span).find(|span| span.contains(&offset)).unwrap_or(offset..offset)
+    token::tokenize(sql)
+        .into_iter()
+        .map(|token| token.span)
+        .find(|span| span.contains(&offset))
+        .unwrap_or(offset..offset)
 }
 
 #[cfg(test)]
@@ -193,33 +232,77 @@ mod tests {
 
     #[test]
     fn numbers_order_before_names_and_by_value() {
-        let mut names = ["zz.sql", "10_c.sql", "0002_aa.sql", "2_b.sql", "0001_init.sql", "0011_fail.sql"];
+        let mut names = [
+            "zz.sql",
+            "10_c.sql",
+            "0002_aa.sql",
+            "2_b.sql",
+            "0001_init.sql",
+            "0011_fail.sql",
+        ];
         names.sort_by(|left, right| order(left, right));
-        assert_eq!(names, ["0001_init.sql", "0002_aa.sql", "2_b.sql", "10_c.sql", "0011_fail.sql", "zz.sql"]);
+        assert_eq!(
+            names,
+            [
+                "0001_init.sql",
+                "0002_aa.sql",
+                "2_b.sql",
+                "10_c.sql",
+                "0011_fail.sql",
+                "zz.sql"
+            ]
+        );
     }
 
     #[test]
     fn a_failing_file_leaves_nothing_behind() {
         let database = Database::in_memory().expect("opens");
-        assert!(applied(&database, DEFAULT_TABLE).expect("ledger").is_empty());
+        assert!(
+            applied(&database, DEFAULT_TABLE)
+                .expect("ledger")
+                .is_empty()
+        );
         let sql = "CREATE TABLE a (x); INSERT INTO a VALUES (1); CREATE TABLE b (y z w,);";
-        let failure = apply(&database, DEFAULT_TABLE, Migration { name: "0001.sql", sql }).expect_err("must fail");
+        let failure = apply(
+            &database,
+            DEFAULT_TABLE,
+            Migration {
+                name: "0001.sql",
+                sql,
+            },
+        )
+        .expect_err("must fail");
         assert!(failure.message.contains("syntax error"), "{failure:?}");
         assert_eq!(&sql[failure.span], ")");
-        assert!(applied(&database, DEFAULT_TABLE).expect("ledger").is_empty());
+        assert!(
+            applied(&database, DEFAULT_TABLE)
+                .expect("ledger")
+                .is_empty()
+        );
         assert!(database.connection().prepare("SELECT * FROM a").is_err());
     }
 
     #[test]
     fn what_d1_denies_is_denied() {
         let database = Database::in_memory().expect("opens");
-        for sql in
-            ["SELECT sqlite_version()", "PRAGMA user_version", "BEGIN", "CREATE TEMP TABLE t (x)", "ATTACH ':memory:' AS b"]
-        {
+        for sql in [
+            "SELECT sqlite_version()",
+            "PRAGMA user_version",
+            "BEGIN",
+            "CREATE TEMP TABLE t (x)",
+            "ATTACH ':memory:' AS b",
+        ] {
             assert!(database.connection().execute_batch(sql).is_err(), "{sql}");
         }
-        for sql in ["SELECT pow(2, 3), sqrt(4), pi()", "PRAGMA table_list", "PRAGMA foreign_keys = off"] {
-            database.connection().execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        for sql in [
+            "SELECT pow(2, 3), sqrt(4), pi()",
+            "PRAGMA table_list",
+            "PRAGMA foreign_keys = off",
+        ] {
+            database
+                .connection()
+                .execute_batch(sql)
+                .unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }
 }

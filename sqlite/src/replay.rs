@@ -40,7 +40,13 @@ impl<'a> Replay<'a> {
     /// When SQLite cannot open another database in memory.
     pub fn new(database: &'a Database) -> rusqlite::Result<Self> {
         let scratch = Database::in_memory()?;
-        Ok(Self { database, scratch, places: HashMap::new(), parents: HashSet::new(), proven: Proven::default() })
+        Ok(Self {
+            database,
+            scratch,
+            places: HashMap::new(),
+            parents: HashSet::new(),
+            proven: Proven::default(),
+        })
     }
 
     /// Applies one migration and notes it in the ledger, as one transaction.
@@ -52,7 +58,10 @@ impl<'a> Replay<'a> {
         apply_with(database, table, migration, |connection, range| {
             let statement = &migration.sql[range.clone()];
             let alteration = alteration(statement);
-            if alteration.as_ref().is_some_and(|alteration| self.made_anew(alteration, statement)) {
+            if alteration
+                .as_ref()
+                .is_some_and(|alteration| self.made_anew(alteration, statement))
+            {
                 return Ok(());
             }
             execute(connection, migration.sql, range)?;
@@ -83,14 +92,21 @@ impl<'a> Replay<'a> {
             }
             connection.execute_batch("SAVEPOINT altered")?;
             let done = anew(connection, &self.scratch, alteration, statement);
-            let end = if matches!(done, Ok(Some(_))) { "RELEASE altered" } else { "ROLLBACK TO altered; RELEASE altered" };
+            let end = if matches!(done, Ok(Some(_))) {
+                "RELEASE altered"
+            } else {
+                "ROLLBACK TO altered; RELEASE altered"
+            };
             connection.execute_batch(end)?;
             done
         });
         // What failed is tried the ordinary way, which says why.
-        let Ok(Some(place)) = outcome else { return false };
+        let Ok(Some(place)) = outcome else {
+            return false;
+        };
         let place = self.places.remove(table).unwrap_or(place);
-        self.places.insert(renamed.as_ref().unwrap_or(table).clone(), place);
+        self.places
+            .insert(renamed.as_ref().unwrap_or(table).clone(), place);
         self.parents.extend(parents(statement));
         if renamed.is_none() {
             self.proven.hear(statement);
@@ -105,8 +121,15 @@ fn alteration(statement: &str) -> Option<Alteration> {
     if !statement.get(..5)?.eq_ignore_ascii_case("alter") {
         return None;
     }
-    let tokens: Vec<Token> = token::tokenize(statement).into_iter().filter(|token| token.kind != Kind::Comment).collect();
-    let is = |index: usize, word: &str| tokens.get(index).is_some_and(|token| token.is(statement, word));
+    let tokens: Vec<Token> = token::tokenize(statement)
+        .into_iter()
+        .filter(|token| token.kind != Kind::Comment)
+        .collect();
+    let is = |index: usize, word: &str| {
+        tokens
+            .get(index)
+            .is_some_and(|token| token.is(statement, word))
+    };
     let name = |index: usize| tokens.get(index).and_then(|token| name(statement, token));
     if !is(1, "table") {
         return None;
@@ -116,7 +139,10 @@ fn alteration(statement: &str) -> Option<Alteration> {
         () if is(3, "rename") && is(4, "to") && tokens.len() == 6 => Some(name(5)?),
         () => return None,
     };
-    Some(Alteration { table: name(2)?, renamed })
+    Some(Alteration {
+        table: name(2)?,
+        renamed,
+    })
 }
 
 /// The name that a token is, in lower case; `None` where it is none or has a quote in it.
@@ -125,9 +151,9 @@ fn name(text: &str, token: &Token) -> Option<String> {
     let name = match token.kind {
         Kind::Word => slice,
         // SQLite takes a string for a name where nothing else can stand.
-        Kind::Quoted | Kind::String => {
-            slice.get(1..slice.len() - 1).filter(|name| !name.is_empty() && !name.contains(['"', '`', ']', '\'']))?
-        }
+        Kind::Quoted | Kind::String => slice
+            .get(1..slice.len() - 1)
+            .filter(|name| !name.is_empty() && !name.contains(['"', '`', ']', '\'']))?,
         _ => return None,
     };
     Some(name.to_ascii_lowercase())
@@ -141,10 +167,16 @@ fn parents(statement: &str) -> Vec<String> {
     let mut position = 0;
     // Without optimisation this loop is quicker than reading tokens.
     while position + WORD.len() < bytes.len() {
-        if matches!(bytes[position], b'r' | b'R') && bytes[position..position + WORD.len()].eq_ignore_ascii_case(WORD) {
+        if matches!(bytes[position], b'r' | b'R')
+            && bytes[position..position + WORD.len()].eq_ignore_ascii_case(WORD)
+        {
             let rest = &statement[position + WORD.len()..];
             let end = rest.find(['(', ',']).unwrap_or(rest.len());
-            found.extend(token::tokenize(&rest[..end]).iter().filter_map(|token| name(rest, token)));
+            found.extend(
+                token::tokenize(&rest[..end])
+                    .iter()
+                    .filter_map(|token| name(rest, token)),
+            );
         }
         position += 1;
     }
@@ -168,38 +200,62 @@ struct Proven {
 impl Proven {
     /// Takes note of a statement that was run.
     fn hear(&mut self, statement: &str) {
-        let word = |length: usize, word: &str| statement.get(..length).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let word = |length: usize, word: &str| {
+            statement
+                .get(..length)
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
         if word(4, "drop") || word(5, "alter") {
             // DROP TABLE IF EXISTS main.name; ALTER TABLE name ...
             let tokens = token::tokenize(statement);
-            let words = tokens.iter().filter(|token| token.kind != Kind::Comment).skip(2);
+            let words = tokens
+                .iter()
+                .filter(|token| token.kind != Kind::Comment)
+                .skip(2);
             let names = words
                 .filter_map(|token| name(statement, token))
                 .filter(|name| !["if", "exists", "main"].contains(&name.as_str()));
             self.disturbed.extend(names.take(1));
-        } else if !["create", "insert", "update", "delete", "pragma", "select"].iter().any(|known| word(6, known)) {
+        } else if !["create", "insert", "update", "delete", "pragma", "select"]
+            .iter()
+            .any(|known| word(6, known))
+        {
             self.unsure = true;
         }
     }
 
     /// Whether a table can be renamed without asking SQLite: no view and no trigger is broken, or names it.
-    fn allows(&mut self, connection: &Connection, table: &str, renamed: &str) -> rusqlite::Result<bool> {
-        let mut listed =
-            connection.prepare_cached("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')")?;
-        let rows = listed.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    fn allows(
+        &mut self,
+        connection: &Connection,
+        table: &str,
+        renamed: &str,
+    ) -> rusqlite::Result<bool> {
+        let mut listed = connection.prepare_cached(
+            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('view', 'trigger')",
+        )?;
+        let rows = listed.query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
         let rows: Vec<(String, String, String, String)> = rows.collect::<rusqlite::Result<_>>()?;
         let names = |sql: &str, wanted: &dyn Fn(&str) -> bool| {
-            token::tokenize(sql).iter().filter_map(|token| name(sql, token)).any(|name| wanted(&name))
+            token::tokenize(sql)
+                .iter()
+                .filter_map(|token| name(sql, token))
+                .any(|name| wanted(&name))
         };
         if self.unsure {
             // SQLite will look at all of them.
-            *self = Self { statements: rows.into_iter().map(|(.., sql)| sql).collect(), ..Self::default() };
+            *self = Self {
+                statements: rows.into_iter().map(|(.., sql)| sql).collect(),
+                ..Self::default()
+            };
             return Ok(false);
         }
         // What names something disturbed is disturbed itself.
-        while let Some((_, view, _, sql)) =
-            rows.iter().find(|(.., sql)| self.statements.contains(sql) && names(sql, &|name| self.disturbed.contains(name)))
-        {
+        while let Some((_, view, _, sql)) = rows.iter().find(|(.., sql)| {
+            self.statements.contains(sql) && names(sql, &|name| self.disturbed.contains(name))
+        }) {
             self.statements.remove(sql);
             self.disturbed.insert(view.to_ascii_lowercase());
         }
@@ -209,7 +265,11 @@ impl Proven {
                 return Ok(false);
             }
             if !self.statements.contains(&sql) {
-                if !is_whole(connection, if kind == "view" { &view } else { &target }, kind == "trigger")? {
+                if !is_whole(
+                    connection,
+                    if kind == "view" { &view } else { &target },
+                    kind == "trigger",
+                )? {
                     return Ok(false);
                 }
                 self.statements.insert(sql);
@@ -223,12 +283,20 @@ impl Proven {
 fn is_whole(connection: &Connection, table: &str, has_trigger: bool) -> rusqlite::Result<bool> {
     let table = quoted(table);
     if !has_trigger {
-        return Ok(connection.prepare(&format!("SELECT 1 FROM {table}")).is_ok());
+        return Ok(connection
+            .prepare(&format!("SELECT 1 FROM {table}"))
+            .is_ok());
     }
-    let mut columns = connection.prepare_cached("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
+    let mut columns =
+        connection.prepare_cached("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
     let columns = columns.query_map([&table[1..table.len() - 1]], |row| row.get::<_, String>(0))?;
-    let columns = columns.map(|column| column.map(|column| quoted(&column))).collect::<rusqlite::Result<Vec<_>>>()?;
-    let set: Vec<String> = columns.iter().map(|column| format!("{column} = {column}")).collect();
+    let columns = columns
+        .map(|column| column.map(|column| quoted(&column)))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let set: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{column} = {column}"))
+        .collect();
     let writes = [
         format!("INSERT INTO {table} DEFAULT VALUES"),
         format!("UPDATE {table} SET {}", set.join(", ")),
@@ -242,7 +310,12 @@ fn quoted(name: &str) -> String {
 }
 
 /// Makes the table anew, in its altered form; gives the place where it stood. `None` when it is not an empty table.
-fn anew(connection: &Connection, scratch: &Database, alteration: &Alteration, statement: &str) -> rusqlite::Result<Option<i64>> {
+fn anew(
+    connection: &Connection,
+    scratch: &Database,
+    alteration: &Alteration,
+    statement: &str,
+) -> rusqlite::Result<Option<i64>> {
     let Alteration { table, renamed } = alteration;
     let old = quoted(table);
     // One look through the schema: it has a row for each of hundreds of tables and indexes.
@@ -250,29 +323,49 @@ fn anew(connection: &Connection, scratch: &Database, alteration: &Alteration, st
         "SELECT rowid, type, sql, rootpage > 0 FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL ORDER BY rowid",
     )?;
     let rows = listed.query_map([table], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, bool>(3)?))
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, bool>(3)?,
+        ))
     })?;
     let (mut found, mut dependents) = (None, Vec::new());
     for row in rows {
         match row? {
             (place, kind, sql, true) if kind == "table" => found = Some((place, sql)),
-            (_, kind, sql, _) if kind == "index" || (kind == "trigger" && renamed.is_none()) => dependents.push(sql),
+            (_, kind, sql, _) if kind == "index" || (kind == "trigger" && renamed.is_none()) => {
+                dependents.push(sql)
+            }
             (_, kind, ..) if kind == "trigger" => return Ok(None),
             _ => {}
         }
     }
-    let Some((place, sql)) = found else { return Ok(None) };
-    let has_rows: bool = connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {old})"), [], |row| row.get(0))?;
-    if has_rows || (sql.to_ascii_lowercase().contains("autoincrement") && has_counted(connection, table)?) {
+    let Some((place, sql)) = found else {
+        return Ok(None);
+    };
+    let has_rows: bool =
+        connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {old})"), [], |row| {
+            row.get(0)
+        })?;
+    if has_rows
+        || (sql.to_ascii_lowercase().contains("autoincrement") && has_counted(connection, table)?)
+    {
         return Ok(None);
     }
     let new = renamed.as_ref().unwrap_or(table);
     // The name of its table stands in an index; a column does not.
-    let (named, dependents) = if renamed.is_some() { (dependents, Vec::new()) } else { (Vec::new(), dependents) };
+    let (named, dependents) = if renamed.is_some() {
+        (dependents, Vec::new())
+    } else {
+        (Vec::new(), dependents)
+    };
     let make = || -> rusqlite::Result<Vec<String>> {
         scratch.trusted(|scratch| {
             scratch.execute_batch(&sql)?;
-            named.iter().try_for_each(|index| scratch.execute_batch(index))
+            named
+                .iter()
+                .try_for_each(|index| scratch.execute_batch(index))
         })?;
         // Under the rules: what D1 denies is denied here, too.
         scratch.connection().execute_batch(statement)?;
@@ -283,7 +376,10 @@ fn anew(connection: &Connection, scratch: &Database, alteration: &Alteration, st
     };
     let altered = make();
     // Both names: the statement may have failed.
-    let clear = format!("DROP TABLE IF EXISTS {old}; DROP TABLE IF EXISTS {}", quoted(new));
+    let clear = format!(
+        "DROP TABLE IF EXISTS {old}; DROP TABLE IF EXISTS {}",
+        quoted(new)
+    );
     scratch.trusted(|scratch| scratch.execute_batch(&clear))?;
     let altered = altered?;
     connection.execute_batch(&format!("DROP TABLE {old}"))?;
@@ -296,13 +392,17 @@ fn anew(connection: &Connection, scratch: &Database, alteration: &Alteration, st
 /// Whether an AUTOINCREMENT of the table has given a number: dropping it would forget which.
 fn has_counted(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let counts: bool = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')")?
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
+        )?
         .query_row([], |row| row.get(0))?;
     if !counts {
         return Ok(false);
     }
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1 COLLATE NOCASE)")?
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1 COLLATE NOCASE)",
+        )?
         .query_row([table], |row| row.get(0))
 }
 
@@ -344,8 +444,10 @@ mod tests {
                 .expect("applies");
             }
             let anew = replay.into_places().len();
-            let mut statement =
-                database.connection().prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").expect("reads");
+            let mut statement = database
+                .connection()
+                .prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")
+                .expect("reads");
             let rows: Vec<(String, String, Option<String>)> = statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .expect("reads")
@@ -377,11 +479,25 @@ mod tests {
         ] {
             let database = Database::in_memory().expect("opens");
             migrations::applied(&database, DEFAULT_TABLE).expect("ledger");
-            database.connection().execute_batch("CREATE TABLE a (id); CREATE VIEW v AS SELECT 1 AS one").expect("creates");
-            let migration = Migration { name: "1.sql", sql: statement };
-            let replayed = Replay::new(&database).expect("opens").apply(DEFAULT_TABLE, migration).expect_err("refused");
-            let ordinary = migrations::apply(&database, DEFAULT_TABLE, migration).expect_err("refused");
-            assert_eq!((replayed.message, replayed.span), (ordinary.message, ordinary.span), "{statement}");
+            database
+                .connection()
+                .execute_batch("CREATE TABLE a (id); CREATE VIEW v AS SELECT 1 AS one")
+                .expect("creates");
+            let migration = Migration {
+                name: "1.sql",
+                sql: statement,
+            };
+            let replayed = Replay::new(&database)
+                .expect("opens")
+                .apply(DEFAULT_TABLE, migration)
+                .expect_err("refused");
+            let ordinary =
+                migrations::apply(&database, DEFAULT_TABLE, migration).expect_err("refused");
+            assert_eq!(
+                (replayed.message, replayed.span),
+                (ordinary.message, ordinary.span),
+                "{statement}"
+            );
         }
     }
 }

@@ -20,7 +20,8 @@ impl Token {
     pub fn is(&self, text: &str, word: &str) -> bool {
         let (start, end) = (self.span.start, self.span.end);
         // The length tells nearly every other word apart, and is cheap without optimisation.
-        end - start == word.len() && text.as_bytes()[start..end].eq_ignore_ascii_case(word.as_bytes())
+        end - start == word.len()
+            && text.as_bytes()[start..end].eq_ignore_ascii_case(word.as_bytes())
     }
 }
 
@@ -71,7 +72,10 @@ pub fn tokenize(text: &str) -> Vec<Token> {
         while !text.is_char_boundary(end) {
             end += 1;
         }
-        tokens.push(Token { kind, span: position..end });
+        tokens.push(Token {
+            kind,
+            span: position..end,
+        });
         position = end;
     }
     tokens
@@ -80,20 +84,34 @@ pub fn tokenize(text: &str) -> Vec<Token> {
 fn next(bytes: &[u8], start: usize) -> (Kind, usize) {
     let after = |offset: usize| bytes.get(start + offset).copied().unwrap_or(0);
     match bytes[start] {
-        b'-' if after(1) == b'-' => (Kind::Comment, find(bytes, start, b"\n").unwrap_or(bytes.len())),
-        b'/' if after(1) == b'*' => (Kind::Comment, find(bytes, start + 2, b"*/").map_or(bytes.len(), |end| end + 2)),
+        b'-' if after(1) == b'-' => (
+            Kind::Comment,
+            find(bytes, start, b"\n").unwrap_or(bytes.len()),
+        ),
+        b'/' if after(1) == b'*' => (
+            Kind::Comment,
+            find(bytes, start + 2, b"*/").map_or(bytes.len(), |end| end + 2),
+        ),
         b'\'' => quoted(bytes, start, b'\'', Kind::String),
         b'"' => quoted(bytes, start, b'"', Kind::Quoted),
         b'`' => quoted(bytes, start, b'`', Kind::Quoted),
-        b'[' => find(bytes, start, b"]").map_or((Kind::Illegal, bytes.len()), |end| (Kind::Quoted, end + 1)),
+        b'[' => find(bytes, start, b"]")
+            .map_or((Kind::Illegal, bytes.len()), |end| (Kind::Quoted, end + 1)),
         b'x' | b'X' if after(1) == b'\'' => {
             let (kind, end) = quoted(bytes, start + 1, b'\'', Kind::Blob);
             (kind, end)
         }
-        b'?' => (Kind::Parameter, run(bytes, start + 1, |byte| byte.is_ascii_digit())),
+        b'?' => (
+            Kind::Parameter,
+            run(bytes, start + 1, |byte| byte.is_ascii_digit()),
+        ),
         b':' | b'@' | b'$' | b'#' => {
             let end = variable(bytes, start + 1);
-            if end == start + 1 { (Kind::Illegal, end) } else { (Kind::Parameter, end) }
+            if end == start + 1 {
+                (Kind::Illegal, end)
+            } else {
+                (Kind::Parameter, end)
+            }
         }
         b'.' if after(1).is_ascii_digit() => number(bytes, start),
         b'0'..=b'9' => number(bytes, start),
@@ -104,9 +122,8 @@ fn next(bytes: &[u8], start: usize) -> (Kind, usize) {
         b'>' if matches!(after(1), b'=' | b'>') => (Kind::Symbol, start + 2),
         b'=' | b'!' if after(1) == b'=' => (Kind::Symbol, start + 2),
         b'|' if after(1) == b'|' => (Kind::Symbol, start + 2),
-        b'(' | b')' | b',' | b';' | b'.' | b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|' | b'~' | b'<' | b'>' | b'=' => {
-            (Kind::Symbol, start + 1)
-        }
+        b'(' | b')' | b',' | b';' | b'.' | b'+' | b'-' | b'*' | b'/' | b'%' | b'&' | b'|'
+        | b'~' | b'<' | b'>' | b'=' => (Kind::Symbol, start + 1),
         _ => (Kind::Illegal, start + 1),
     }
 }
@@ -119,8 +136,14 @@ fn variable(bytes: &[u8], start: usize) -> usize {
         match bytes.get(end) {
             Some(b':') if bytes.get(end + 1) == Some(&b':') => end += 2,
             Some(b'(') if end > start => {
-                let inner = run(bytes, end + 1, |byte| byte != b')' && !byte.is_ascii_whitespace());
-                return if bytes.get(inner) == Some(&b')') { inner + 1 } else { end };
+                let inner = run(bytes, end + 1, |byte| {
+                    byte != b')' && !byte.is_ascii_whitespace()
+                });
+                return if bytes.get(inner) == Some(&b')') {
+                    inner + 1
+                } else {
+                    end
+                };
             }
             _ => return end,
         }
@@ -141,7 +164,11 @@ fn run(bytes: &[u8], start: usize, accept: impl Fn(u8) -> bool) -> usize {
 }
 
 fn find(bytes: &[u8], start: usize, needle: &[u8]) -> Option<usize> {
-    bytes.get(start..)?.windows(needle.len()).position(|window| window == needle).map(|offset| start + offset)
+    bytes
+        .get(start..)?
+        .windows(needle.len())
+        .position(|window| window == needle)
+        .map(|offset| start + offset)
 }
 
 /// Text up to `quote`; a doubled quote stands for itself.
@@ -162,7 +189,12 @@ fn quoted(bytes: &[u8], start: usize, quote: u8, kind: Kind) -> (Kind, usize) {
 fn number(bytes: &[u8], start: usize) -> (Kind, usize) {
     let digit = |byte: u8| byte.is_ascii_digit() || byte == b'_';
     if bytes[start] == b'0' && matches!(bytes.get(start + 1), Some(b'x' | b'X')) {
-        return (Kind::Integer, run(bytes, start + 2, |byte| byte.is_ascii_hexdigit() || byte == b'_'));
+        return (
+            Kind::Integer,
+            run(bytes, start + 2, |byte| {
+                byte.is_ascii_hexdigit() || byte == b'_'
+            }),
+        );
     }
     let mut kind = Kind::Integer;
     let mut end = run(bytes, start, digit);
@@ -179,14 +211,21 @@ fn number(bytes: &[u8], start: usize) -> (Kind, usize) {
     }
     // `1abc` is no number and no word.
     let tail = run(bytes, end, is_word);
-    if tail > end { (Kind::Illegal, tail) } else { (kind, end) }
+    if tail > end {
+        (Kind::Illegal, tail)
+    } else {
+        (kind, end)
+    }
 }
 
 /// The byte ranges of the statements in `text`, each without its semicolon and without what is
 /// only white space or comments. The body of a trigger belongs to its statement.
 #[must_use]
 pub fn statements(text: &str) -> Vec<Range<usize>> {
-    let tokens: Vec<Token> = tokenize(text).into_iter().filter(|token| token.kind != Kind::Comment).collect();
+    let tokens: Vec<Token> = tokenize(text)
+        .into_iter()
+        .filter(|token| token.kind != Kind::Comment)
+        .collect();
     let is = |index: usize, word: &str| tokens.get(index).is_some_and(|token| token.is(text, word));
     let mut statements = Vec::new();
     let mut first = 0;
@@ -202,7 +241,11 @@ pub fn statements(text: &str) -> Vec<Range<usize>> {
             } else if in_body && is(last, "case") {
                 depth += 1;
             } else if in_body && is(last, "end") {
-                if depth == 0 { in_body = false } else { depth -= 1 }
+                if depth == 0 {
+                    in_body = false
+                } else {
+                    depth -= 1
+                }
             } else if !in_body && is(last, ";") {
                 break;
             }
@@ -221,19 +264,32 @@ mod tests {
     use super::*;
 
     fn split(text: &str) -> Vec<&str> {
-        statements(text).into_iter().map(|range| &text[range]).collect()
+        statements(text)
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
     }
 
     #[test]
     fn semicolons_in_strings_comments_and_triggers_do_not_split() {
         assert_eq!(split("a ';' ; -- ;\n b /* ; */ ;;"), ["a ';'", "b"]);
         let trigger = "CREATE TRIGGER t AFTER INSERT ON x BEGIN SELECT CASE WHEN 1 THEN 2 END; DELETE FROM y; END";
-        assert_eq!(split(&format!("{trigger}; SELECT 1")), [trigger, "SELECT 1"]);
+        assert_eq!(
+            split(&format!("{trigger}; SELECT 1")),
+            [trigger, "SELECT 1"]
+        );
     }
 
     #[test]
     fn every_byte_is_covered_whatever_the_text() {
-        for text in ["é'unfinished", "x'zz' 1e 1.5e+3 0xFF \u{1F600} #", "[open", "\"", "$ @ :", "\u{FEFF}select"] {
+        for text in [
+            "é'unfinished",
+            "x'zz' 1e 1.5e+3 0xFF \u{1F600} #",
+            "[open",
+            "\"",
+            "$ @ :",
+            "\u{FEFF}select",
+        ] {
             for token in tokenize(text) {
                 assert!(text.get(token.span.clone()).is_some(), "{text}: {token:?}");
             }

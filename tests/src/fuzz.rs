@@ -144,19 +144,36 @@ impl Fuzzer {
     #[must_use]
     pub fn new(target: Target, seed: u64) -> Self {
         let catalog = build(&[SCHEMA, VIEWS]);
-        let tables = catalog.iter().flat_map(|catalog| catalog.tables.iter()).filter(|table| !table.name.starts_with("sqlite_"));
+        let tables = catalog
+            .iter()
+            .flat_map(|catalog| catalog.tables.iter())
+            .filter(|table| !table.name.starts_with("sqlite_"));
         let relations = tables
             .map(|table| Relation {
                 name: table.name.clone(),
-                columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+                columns: table
+                    .columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect(),
                 written: if table.indexes.is_empty() {
                     Vec::new()
                 } else {
-                    table.columns.iter().map(|column| column.name.clone()).collect()
+                    table
+                        .columns
+                        .iter()
+                        .map(|column| column.name.clone())
+                        .collect()
                 },
             })
             .collect();
-        Self { target, random: Random(seed), relations, catalog, read: 0 }
+        Self {
+            target,
+            random: Random(seed),
+            relations,
+            catalog,
+            read: 0,
+        }
     }
 
     /// Makes an input and reads it; gives the smallest text that fails as it does, and how.
@@ -169,7 +186,9 @@ impl Fuzzer {
             self.edit(&mut text);
         }
         self.read += 1;
-        let Some(failure) = self.failure(&text) else { return Ok(()) };
+        let Some(failure) = self.failure(&text) else {
+            return Ok(());
+        };
         let text = self.shrink(text);
         Err((text, failure))
     }
@@ -184,8 +203,12 @@ impl Fuzzer {
         match self.target {
             Target::Manifest => self.random.pick(&MANIFESTS).to_owned(),
             Target::Schema => self.random.pick(&[SCHEMA, VIEWS]).to_owned(),
-            Target::Parser | Target::Analysis if self.random.one_in(2) => self.random.pick(&QUERIES).to_owned(),
-            Target::Parser | Target::Analysis => Generator::new(self.random.next(), &self.relations).statement(),
+            Target::Parser | Target::Analysis if self.random.one_in(2) => {
+                self.random.pick(&QUERIES).to_owned()
+            }
+            Target::Parser | Target::Analysis => {
+                Generator::new(self.random.next(), &self.relations).statement()
+            }
         }
     }
 
@@ -193,11 +216,16 @@ impl Fuzzer {
     fn edit(&mut self, text: &mut String) {
         let place = |random: &mut Random, text: &str| {
             let place = random.below(text.len() + 1);
-            (place..=text.len()).find(|place| text.is_char_boundary(*place)).unwrap_or(0)
+            (place..=text.len())
+                .find(|place| text.is_char_boundary(*place))
+                .unwrap_or(0)
         };
         let (one, other) = (place(&mut self.random, text), place(&mut self.random, text));
         let (start, end) = (one.min(other), one.max(other));
-        let end = (start..=end.min(start + 40)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(start);
+        let end = (start..=end.min(start + 40))
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(start);
         match self.random.below(6) {
             0 | 1 => text.insert_str(start, self.random.pick(&PIECES)),
             2 => text.replace_range(start..end, ""),
@@ -210,7 +238,9 @@ impl Fuzzer {
                 let to = place(&mut self.random, text);
                 text.insert_str(to, &part);
             }
-            _ if self.random.one_in(20) => text.insert_str(start, &self.random.pick(&PIECES).repeat(2000)),
+            _ if self.random.one_in(20) => {
+                text.insert_str(start, &self.random.pick(&PIECES).repeat(2000))
+            }
             _ => {
                 let piece = self.random.pick(&PIECES);
                 text.replace_range(start..end, piece);
@@ -243,8 +273,10 @@ impl Fuzzer {
     fn failure(&self, text: &str) -> Option<String> {
         let start = Instant::now();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read_once(text))) {
-            let words =
-                panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let words = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             return Some(format!("panics: {}", words.unwrap_or_default()));
         }
         let taken = start.elapsed();
@@ -274,7 +306,8 @@ impl Fuzzer {
                     let file = sources.add(name.to_owned(), PathBuf::new(), text.to_owned());
                     let mut errors = Errors::default();
                     if let Some(manifest) = manifest::parse(&mut errors, &sources, file, None) {
-                        let project = model::lower(&mut errors, manifest, std::collections::BTreeMap::new());
+                        let project =
+                            model::lower(&mut errors, manifest, std::collections::BTreeMap::new());
                         if errors.is_empty() {
                             emitted(&project);
                         }
@@ -290,7 +323,10 @@ impl Fuzzer {
 }
 
 /// What is emitted of a manifest without errors is Rust.
-#[expect(clippy::expect_used, reason = "the runner catches it and shrinks the input")]
+#[expect(
+    clippy::expect_used,
+    reason = "the runner catches it and shrinks the input"
+)]
 fn emitted(project: &model::Project) {
     let site = emit::Site {
         krate: quote::quote!(::bindery),
@@ -303,7 +339,8 @@ fn emitted(project: &model::Project) {
         manifest_name: "wrangler.toml".to_owned(),
         environment: None,
     };
-    let _file: syn::File = syn::parse2(emit::environment(project, &site)).expect("what is emitted is Rust");
+    let _file: syn::File =
+        syn::parse2(emit::environment(project, &site)).expect("what is emitted is Rust");
     let _types = emit::typescript::environment(project);
 }
 
@@ -315,7 +352,10 @@ fn build(texts: &[&str]) -> Option<schema::Catalog> {
     for (index, text) in texts.iter().enumerate() {
         let name = format!("{index}.sql");
         let file = sources.add(name.clone(), PathBuf::new(), (*text).to_owned());
-        inputs.migrations.push(Spanned { value: name, span: sources.whole(file) });
+        inputs.migrations.push(Spanned {
+            value: name,
+            span: sources.whole(file),
+        });
     }
     let catalog = schema::build(&mut errors, &sources, "d1_migrations", &inputs);
     let _shown = errors.render(&sources);

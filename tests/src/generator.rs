@@ -94,14 +94,23 @@ impl<'a> Generator<'a> {
     // Statements.
 
     fn target(&mut self) -> Relation {
-        let tables: Vec<&Relation> = self.relations.iter().filter(|relation| !relation.written.is_empty()).collect();
+        let tables: Vec<&Relation> = self
+            .relations
+            .iter()
+            .filter(|relation| !relation.written.is_empty())
+            .collect();
         tables[self.random.below(tables.len())].clone()
     }
 
     fn returning(&mut self, table: &Relation) -> String {
-        self.scopes.push(vec![Source { alias: table.name.clone(), columns: table.columns.clone() }]);
+        self.scopes.push(vec![Source {
+            alias: table.name.clone(),
+            columns: table.columns.clone(),
+        }]);
         let count = 1 + self.random.below(3);
-        let columns: Vec<String> = (0..count).map(|index| format!("{} AS c{index}", self.expr(2, Allow::Plain))).collect();
+        let columns: Vec<String> = (0..count)
+            .map(|index| format!("{} AS c{index}", self.expr(2, Allow::Plain)))
+            .collect();
         self.scopes.pop();
         format!(" RETURNING {}", columns.join(", "))
     }
@@ -127,23 +136,40 @@ impl<'a> Generator<'a> {
             String::new()
         };
         let returning = self.returning(&table);
-        format!("INSERT{or} INTO {} ({}) {source}{conflict}{returning}", table.name, table.written.join(", "))
+        format!(
+            "INSERT{or} INTO {} ({}) {source}{conflict}{returning}",
+            table.name,
+            table.written.join(", ")
+        )
     }
 
     fn update(&mut self) -> String {
         let table = self.target();
         let column = table.written[self.random.below(table.written.len())].clone();
-        self.scopes.push(vec![Source { alias: table.name.clone(), columns: table.columns.clone() }]);
-        let value = if self.random.one_in(2) || self.writes_arguments { self.written() } else { self.expr(1, Allow::Plain) };
+        self.scopes.push(vec![Source {
+            alias: table.name.clone(),
+            columns: table.columns.clone(),
+        }]);
+        let value = if self.random.one_in(2) || self.writes_arguments {
+            self.written()
+        } else {
+            self.expr(1, Allow::Plain)
+        };
         let filter = self.expr(2, Allow::Plain);
         self.scopes.pop();
         let returning = self.returning(&table);
-        format!("UPDATE OR IGNORE {} SET {column} = {value} WHERE {filter}{returning}", table.name)
+        format!(
+            "UPDATE OR IGNORE {} SET {column} = {value} WHERE {filter}{returning}",
+            table.name
+        )
     }
 
     fn delete(&mut self) -> String {
         let table = self.target();
-        self.scopes.push(vec![Source { alias: table.name.clone(), columns: table.columns.clone() }]);
+        self.scopes.push(vec![Source {
+            alias: table.name.clone(),
+            columns: table.columns.clone(),
+        }]);
         let filter = self.expr(2, Allow::Plain);
         self.scopes.pop();
         let returning = self.returning(&table);
@@ -158,10 +184,16 @@ impl<'a> Generator<'a> {
         if depth > 1 && self.random.one_in(4) {
             let _ = write!(sql, "WITH {} ", self.cte(depth - 1));
         }
-        let arms = if depth > 0 && self.random.one_in(5) { 2 + self.random.below(2) } else { 1 };
+        let arms = if depth > 0 && self.random.one_in(5) {
+            2 + self.random.below(2)
+        } else {
+            1
+        };
         for arm in 0..arms {
             if arm > 0 {
-                let operator = self.random.pick(&["UNION", "UNION ALL", "INTERSECT", "EXCEPT"]);
+                let operator = self
+                    .random
+                    .pick(&["UNION", "UNION ALL", "INTERSECT", "EXCEPT"]);
                 let _ = write!(sql, " {operator} ");
             }
             let core = self.core(width, depth, arms == 1);
@@ -171,7 +203,11 @@ impl<'a> Generator<'a> {
             let _ = write!(sql, " ORDER BY 1");
         }
         if self.random.one_in(if outermost { 8 } else { 5 }) {
-            let limit = if self.random.one_in(3) { self.parameter() } else { self.random.below(4).to_string() };
+            let limit = if self.random.one_in(3) {
+                self.parameter()
+            } else {
+                self.random.below(4).to_string()
+            };
             let _ = write!(sql, " LIMIT {limit}");
             if self.random.one_in(3) {
                 let _ = write!(sql, " OFFSET {}", self.random.below(3));
@@ -185,8 +221,18 @@ impl<'a> Generator<'a> {
         let name = self.name("w");
         if self.random.one_in(3) {
             let start = self.value();
-            let step = self.random.pick(&["i + 1", "i || 'x'", "i * 2", "NULL", "i / 2", "coalesce(i, 1)"]);
-            self.ctes.push(Source { alias: name.clone(), columns: vec!["i".to_owned(), "d".to_owned()] });
+            let step = self.random.pick(&[
+                "i + 1",
+                "i || 'x'",
+                "i * 2",
+                "NULL",
+                "i / 2",
+                "coalesce(i, 1)",
+            ]);
+            self.ctes.push(Source {
+                alias: name.clone(),
+                columns: vec!["i".to_owned(), "d".to_owned()],
+            });
             return format!(
                 "RECURSIVE {name}(i, d) AS (SELECT {start}, 0 UNION ALL SELECT {step}, d + 1 FROM {name} WHERE d < 4)"
             );
@@ -194,31 +240,57 @@ impl<'a> Generator<'a> {
         let width = 1 + self.random.below(3);
         let select = self.select(width, depth, false);
         let columns: Vec<String> = (0..width).map(|index| format!("c{index}")).collect();
-        self.ctes.push(Source { alias: name.clone(), columns: columns.clone() });
+        self.ctes.push(Source {
+            alias: name.clone(),
+            columns: columns.clone(),
+        });
         format!("{name}({}) AS ({select})", columns.join(", "))
     }
 
     fn core(&mut self, width: usize, depth: usize, may_order: bool) -> String {
         if self.random.one_in(14) {
             let rows: Vec<String> = (0..1 + self.random.below(3))
-                .map(|_| format!("({})", (0..width).map(|_| self.value()).collect::<Vec<_>>().join(", ")))
+                .map(|_| {
+                    format!(
+                        "({})",
+                        (0..width)
+                            .map(|_| self.value())
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    )
+                })
                 .collect();
             // VALUES names its columns itself.
-            let columns: Vec<String> = (0..width).map(|index| format!("column{} AS c{index}", index + 1)).collect();
-            return format!("SELECT {} FROM (VALUES {})", columns.join(", "), rows.join(", "));
+            let columns: Vec<String> = (0..width)
+                .map(|index| format!("column{} AS c{index}", index + 1))
+                .collect();
+            return format!(
+                "SELECT {} FROM (VALUES {})",
+                columns.join(", "),
+                rows.join(", ")
+            );
         }
         let has_source = !self.random.one_in(12);
-        let from = if has_source { self.from(depth) } else { String::new() };
+        let from = if has_source {
+            self.from(depth)
+        } else {
+            String::new()
+        };
         if !has_source {
             self.scopes.push(Vec::new());
         }
-        let filter =
-            if has_source && self.random.one_in(2) { format!(" WHERE {}", self.condition(depth.min(2))) } else { String::new() };
+        let filter = if has_source && self.random.one_in(2) {
+            format!(" WHERE {}", self.condition(depth.min(2)))
+        } else {
+            String::new()
+        };
         let groups = has_source && self.random.one_in(4);
         let mut group_by = String::new();
         let mut keys = Vec::new();
         if groups {
-            keys = (0..1 + self.random.below(2)).map(|_| self.expr(1, Allow::Plain)).collect();
+            keys = (0..1 + self.random.below(2))
+                .map(|_| self.expr(1, Allow::Plain))
+                .collect();
             // A bare number would be the number of a column.
             keys.retain(|key| key.parse::<f64>().is_err());
             if !keys.is_empty() {
@@ -232,7 +304,11 @@ impl<'a> Generator<'a> {
             (true, _) => Allow::Aggregates,
             (false, _) => Allow::Plain,
         };
-        let allow = if !aggregates && allow == Allow::Aggregates { Allow::Plain } else { allow };
+        let allow = if !aggregates && allow == Allow::Aggregates {
+            Allow::Plain
+        } else {
+            allow
+        };
         let mut columns = Vec::new();
         for index in 0..width {
             let expr = match keys.first() {
@@ -245,12 +321,30 @@ impl<'a> Generator<'a> {
             let having = self.expr(2, Allow::Aggregates);
             let _ = write!(group_by, " HAVING {having}");
         }
-        let order =
-            if may_order && self.random.one_in(5) { format!(" ORDER BY {}", self.expr(1, Allow::Plain)) } else { String::new() };
-        let order = if order.trim_start_matches(" ORDER BY ").parse::<f64>().is_ok() { String::new() } else { order };
+        let order = if may_order && self.random.one_in(5) {
+            format!(" ORDER BY {}", self.expr(1, Allow::Plain))
+        } else {
+            String::new()
+        };
+        let order = if order
+            .trim_start_matches(" ORDER BY ")
+            .parse::<f64>()
+            .is_ok()
+        {
+            String::new()
+        } else {
+            order
+        };
         self.scopes.pop();
-        let distinct = if self.random.one_in(10) { "DISTINCT " } else { "" };
-        format!("SELECT {distinct}{}{from}{filter}{group_by}{order}", columns.join(", "))
+        let distinct = if self.random.one_in(10) {
+            "DISTINCT "
+        } else {
+            ""
+        };
+        format!(
+            "SELECT {distinct}{}{from}{filter}{group_by}{order}",
+            columns.join(", ")
+        )
     }
 
     /// A FROM clause; its relations are a new level of names.
@@ -274,10 +368,17 @@ impl<'a> Generator<'a> {
                 "CROSS JOIN",
                 "NATURAL LEFT JOIN",
             ]);
-            let shared = self.scopes.last().and_then(|scope| scope.last()).and_then(|last| {
-                let shared = last.columns.iter().find(|column| source.columns.contains(column));
-                shared.cloned()
-            });
+            let shared = self
+                .scopes
+                .last()
+                .and_then(|scope| scope.last())
+                .and_then(|last| {
+                    let shared = last
+                        .columns
+                        .iter()
+                        .find(|column| source.columns.contains(column));
+                    shared.cloned()
+                });
             let _ = write!(sql, " {kind} {text}");
             self.add(source);
             if kind == "CROSS JOIN" || kind.starts_with("NATURAL") {
@@ -289,7 +390,11 @@ impl<'a> Generator<'a> {
                     let _ = write!(sql, " USING ({column})");
                 }
                 _ => {
-                    let on = if self.random.one_in(2) { self.equality() } else { self.condition(1) };
+                    let on = if self.random.one_in(2) {
+                        self.equality()
+                    } else {
+                        self.condition(1)
+                    };
                     let _ = write!(sql, " ON {on}");
                 }
             }
@@ -317,23 +422,44 @@ impl<'a> Generator<'a> {
             }
             2 if !self.ctes.is_empty() => {
                 let cte = self.ctes[self.random.below(self.ctes.len())].clone();
-                (format!("{} AS {alias}", cte.alias), Source { alias, columns: cte.columns })
+                (
+                    format!("{} AS {alias}", cte.alias),
+                    Source {
+                        alias,
+                        columns: cte.columns,
+                    },
+                )
             }
             3 => {
-                let argument = if self.scopes.last().is_some_and(|scope| !scope.is_empty()) && self.random.one_in(2) {
+                let argument = if self.scopes.last().is_some_and(|scope| !scope.is_empty())
+                    && self.random.one_in(2)
+                {
                     self.column()
                 } else {
                     "'[1, \"x\", null, {\"a\": 1.5}]'".to_owned()
                 };
                 let function = self.random.pick(&["json_each", "json_tree"]);
-                let argument =
-                    if argument.starts_with('\'') { argument } else { format!("iif(json_valid({argument}), {argument}, '[]')") };
-                let columns = ["key", "value", "type", "atom", "id", "parent", "fullkey", "path"].map(str::to_owned).to_vec();
-                (format!("{function}({argument}) AS {alias}"), Source { alias, columns })
+                let argument = if argument.starts_with('\'') {
+                    argument
+                } else {
+                    format!("iif(json_valid({argument}), {argument}, '[]')")
+                };
+                let columns = [
+                    "key", "value", "type", "atom", "id", "parent", "fullkey", "path",
+                ]
+                .map(str::to_owned)
+                .to_vec();
+                (
+                    format!("{function}({argument}) AS {alias}"),
+                    Source { alias, columns },
+                )
             }
             _ => {
                 let relation = &self.relations[self.random.below(self.relations.len())];
-                let source = Source { alias: alias.clone(), columns: relation.columns.clone() };
+                let source = Source {
+                    alias: alias.clone(),
+                    columns: relation.columns.clone(),
+                };
                 (format!("{} AS {alias}", relation.name), source)
             }
         }
@@ -347,7 +473,9 @@ impl<'a> Generator<'a> {
         } else {
             self.scopes.len().saturating_sub(1)
         };
-        let Some(scope) = self.scopes.get(level).filter(|scope| !scope.is_empty()) else { return self.literal() };
+        let Some(scope) = self.scopes.get(level).filter(|scope| !scope.is_empty()) else {
+            return self.literal();
+        };
         let source = scope[self.random.below(scope.len())].clone();
         let column = source.columns[self.random.below(source.columns.len())].clone();
         format!("{}.{column}", source.alias)
@@ -362,8 +490,16 @@ impl<'a> Generator<'a> {
             0 => format!("{} IS NOT NULL", self.column()),
             1 => format!("{} = {}", self.column(), self.value()),
             2 => format!("{} > {}", self.column(), self.literal()),
-            3 => format!("({} OR {})", self.expr(depth, Allow::Plain), self.expr(depth, Allow::Plain)),
-            4 => format!("{} AND {}", self.expr(depth, Allow::Plain), self.expr(depth, Allow::Plain)),
+            3 => format!(
+                "({} OR {})",
+                self.expr(depth, Allow::Plain),
+                self.expr(depth, Allow::Plain)
+            ),
+            4 => format!(
+                "{} AND {}",
+                self.expr(depth, Allow::Plain),
+                self.expr(depth, Allow::Plain)
+            ),
             5 => format!("NOT ({})", self.expr(depth, Allow::Plain)),
             _ => self.expr(depth, Allow::Plain),
         }
@@ -409,11 +545,19 @@ impl<'a> Generator<'a> {
 
     /// A value that is written to a column.
     fn written(&mut self) -> String {
-        if self.writes_arguments { self.parameter() } else { self.value() }
+        if self.writes_arguments {
+            self.parameter()
+        } else {
+            self.value()
+        }
     }
 
     fn value(&mut self) -> String {
-        if self.random.one_in(3) { self.parameter() } else { self.literal() }
+        if self.random.one_in(3) {
+            self.parameter()
+        } else {
+            self.literal()
+        }
     }
 
     fn expr(&mut self, depth: usize, allow: Allow) -> String {
@@ -430,23 +574,47 @@ impl<'a> Generator<'a> {
         }
         match self.random.below(20) {
             0 | 1 => {
-                let operator = self.random.pick(&["+", "-", "*", "/", "%", "||", "&", "|", "<<", ">>"]);
-                format!("({} {operator} {})", self.expr(below, allow), self.expr(below, allow))
+                let operator = self
+                    .random
+                    .pick(&["+", "-", "*", "/", "%", "||", "&", "|", "<<", ">>"]);
+                format!(
+                    "({} {operator} {})",
+                    self.expr(below, allow),
+                    self.expr(below, allow)
+                )
             }
             2 | 3 => {
-                let operator = self.random.pick(&["=", "<>", "<", "<=", ">", ">=", "==", "!="]);
-                format!("({} {operator} {})", self.expr(below, allow), self.expr(below, allow))
+                let operator = self
+                    .random
+                    .pick(&["=", "<>", "<", "<=", ">", ">=", "==", "!="]);
+                format!(
+                    "({} {operator} {})",
+                    self.expr(below, allow),
+                    self.expr(below, allow)
+                )
             }
             4 => {
-                let operator = self.random.pick(&["IS", "IS NOT", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]);
-                format!("({} {operator} {})", self.expr(below, allow), self.expr(below, allow))
+                let operator =
+                    self.random
+                        .pick(&["IS", "IS NOT", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"]);
+                format!(
+                    "({} {operator} {})",
+                    self.expr(below, allow),
+                    self.expr(below, allow)
+                )
             }
             5 => {
                 let operator = self.random.pick(&["AND", "OR"]);
-                format!("({} {operator} {})", self.expr(below, allow), self.expr(below, allow))
+                format!(
+                    "({} {operator} {})",
+                    self.expr(below, allow),
+                    self.expr(below, allow)
+                )
             }
             6 => {
-                let test = self.random.pick(&["IS NULL", "IS NOT NULL", "NOTNULL", "ISNULL"]);
+                let test = self
+                    .random
+                    .pick(&["IS NULL", "IS NOT NULL", "NOTNULL", "ISNULL"]);
                 format!("({} {test})", self.expr(below, allow))
             }
             7 => {
@@ -455,21 +623,41 @@ impl<'a> Generator<'a> {
             }
             8 => {
                 let not = self.random.pick(&["", "NOT "]);
-                format!("({} {not}BETWEEN {} AND {})", self.expr(below, allow), self.expr(0, allow), self.expr(0, allow))
+                format!(
+                    "({} {not}BETWEEN {} AND {})",
+                    self.expr(below, allow),
+                    self.expr(0, allow),
+                    self.expr(0, allow)
+                )
             }
             9 => self.is_in(below, allow),
             10 => {
                 let like = self.random.pick(&["LIKE", "NOT LIKE", "GLOB", "NOT GLOB"]);
-                format!("({} {like} {})", self.expr(below, allow), self.expr(0, allow))
+                format!(
+                    "({} {like} {})",
+                    self.expr(below, allow),
+                    self.expr(0, allow)
+                )
             }
             11 | 12 => self.case(below, allow),
             13 => {
-                let ty = self.random.pick(&["INTEGER", "TEXT", "REAL", "BLOB", "NUMERIC", "DECIMAL(10, 2)"]);
+                let ty = self.random.pick(&[
+                    "INTEGER",
+                    "TEXT",
+                    "REAL",
+                    "BLOB",
+                    "NUMERIC",
+                    "DECIMAL(10, 2)",
+                ]);
                 format!("CAST({} AS {ty})", self.expr(below, allow))
             }
             14 if below > 0 => {
                 let select = self.select(1, below - 1, false);
-                if self.random.one_in(3) { format!("EXISTS ({select})") } else { format!("({select})") }
+                if self.random.one_in(3) {
+                    format!("EXISTS ({select})")
+                } else {
+                    format!("({select})")
+                }
             }
             15 => {
                 let arrow = self.random.pick(&["->", "->>"]);
@@ -488,9 +676,18 @@ impl<'a> Generator<'a> {
         match self.random.below(5) {
             0 if below > 0 => format!("({operand} {not}IN ({}))", self.select(1, below - 1, false)),
             1 => format!("({operand} {not}IN ({}))", self.parameter()),
-            2 => format!("(({operand}, {}) {not}IN (VALUES ({}, {})))", self.column(), self.value(), self.literal()),
+            2 => format!(
+                "(({operand}, {}) {not}IN (VALUES ({}, {})))",
+                self.column(),
+                self.value(),
+                self.literal()
+            ),
             3 => format!("({operand} {not}IN ())"),
-            _ => format!("({operand} {not}IN ({}, {}))", self.expr(0, allow), self.literal()),
+            _ => format!(
+                "({operand} {not}IN ({}, {}))",
+                self.expr(0, allow),
+                self.literal()
+            ),
         }
     }
 
@@ -501,7 +698,11 @@ impl<'a> Generator<'a> {
             let _ = write!(sql, " {}", self.expr(below, allow));
         }
         for _ in 0..1 + self.random.below(2) {
-            let when = if with_operand { self.expr(below, allow) } else { self.condition(below) };
+            let when = if with_operand {
+                self.expr(below, allow)
+            } else {
+                self.condition(below)
+            };
             let _ = write!(sql, " WHEN {when} THEN {}", self.expr(below, allow));
         }
         if self.random.one_in(2) {
@@ -575,14 +776,25 @@ impl<'a> Generator<'a> {
     }
 
     fn aggregate(&mut self, below: usize, allow: Allow) -> String {
-        let windows =
-            ["row_number()", "rank()", "ntile(2)", "lag", "lead", "first_value", "last_value", "nth_value", "cume_dist()"];
+        let windows = [
+            "row_number()",
+            "rank()",
+            "ntile(2)",
+            "lag",
+            "lead",
+            "first_value",
+            "last_value",
+            "nth_value",
+            "cume_dist()",
+        ];
         let pure_window = allow == Allow::Windows && self.random.one_in(2);
         let mut sql = if pure_window {
             let name = self.random.pick(&windows);
             let value = self.expr(below.min(1), Allow::Plain);
             match name {
-                "lag" | "lead" if self.random.one_in(2) => format!("{name}({value}, 1, {})", self.expr(0, Allow::Plain)),
+                "lag" | "lead" if self.random.one_in(2) => {
+                    format!("{name}({value}, 1, {})", self.expr(0, Allow::Plain))
+                }
                 "lag" | "lead" | "first_value" | "last_value" => format!("{name}({value})"),
                 "nth_value" => format!("{name}({value}, 2)"),
                 _ => name.to_owned(),
@@ -600,7 +812,11 @@ impl<'a> Generator<'a> {
                 "string_agg",
                 "count(*)",
             ]);
-            let distinct = if self.random.one_in(6) && allow == Allow::Aggregates { "DISTINCT " } else { "" };
+            let distinct = if self.random.one_in(6) && allow == Allow::Aggregates {
+                "DISTINCT "
+            } else {
+                ""
+            };
             match name {
                 "count(*)" => name.to_owned(),
                 "string_agg" => format!("{name}({}, ',')", self.expr(below, Allow::Plain)),
@@ -611,7 +827,11 @@ impl<'a> Generator<'a> {
             let _ = write!(sql, " FILTER (WHERE {})", self.condition(1));
         }
         if pure_window || allow == Allow::Windows {
-            let partition = if self.random.one_in(2) { format!("PARTITION BY {} ", self.column()) } else { String::new() };
+            let partition = if self.random.one_in(2) {
+                format!("PARTITION BY {} ", self.column())
+            } else {
+                String::new()
+            };
             let order = format!("ORDER BY {}", self.column());
             let frame = self.random.pick(&[
                 "",

@@ -27,7 +27,12 @@ impl Size {
     /// A real application's.
     #[must_use]
     pub fn full() -> Self {
-        Self { migrations: 340, tables: 420, indexes: 760, queries: 1300 }
+        Self {
+            migrations: 340,
+            tables: 420,
+            indexes: 760,
+            queries: 1300,
+        }
     }
 
     /// Half of everything.
@@ -56,7 +61,10 @@ impl Size {
     /// The migrations of this size, with their tables and indexes, and the queries of another.
     #[must_use]
     pub fn with_queries_of(self, other: Self) -> Self {
-        Self { queries: other.queries, ..self }
+        Self {
+            queries: other.queries,
+            ..self
+        }
     }
 }
 
@@ -105,8 +113,9 @@ bucket_name = \"synthetic\"
 
 /// The parts of the application, in the order in which they were built.
 const AREAS: [&str; 20] = [
-    "account", "billing", "catalog", "order", "stock", "shipping", "support", "content", "media", "campaign", "crm", "project",
-    "calendar", "staff", "payroll", "fleet", "audit", "report", "partner", "survey",
+    "account", "billing", "catalog", "order", "stock", "shipping", "support", "content", "media",
+    "campaign", "crm", "project", "calendar", "staff", "payroll", "fleet", "audit", "report",
+    "partner", "survey",
 ];
 
 /// What each of them has tables of: singular, plural.
@@ -268,16 +277,25 @@ impl Table {
 
     /// The columns that hold values of the application, so neither the key nor a reference.
     fn values(&self) -> Vec<&Column> {
-        self.columns[1..].iter().filter(|column| column.parent.is_none()).collect()
+        self.columns[1..]
+            .iter()
+            .filter(|column| column.parent.is_none())
+            .collect()
     }
 
     fn values_of(&self, kind: Kind) -> Vec<&Column> {
-        self.values().into_iter().filter(|column| column.kind == kind).collect()
+        self.values()
+            .into_iter()
+            .filter(|column| column.kind == kind)
+            .collect()
     }
 
     /// The columns that refer to another table.
     fn references(&self) -> Vec<(&Column, usize)> {
-        self.columns.iter().filter_map(|column| column.parent.map(|parent| (column, parent))).collect()
+        self.columns
+            .iter()
+            .filter_map(|column| column.parent.map(|parent| (column, parent)))
+            .collect()
     }
 
     fn unique(&self) -> Option<&Column> {
@@ -303,7 +321,12 @@ struct Schema {
 
 impl Schema {
     fn new() -> Self {
-        Self { random: Random(2026), tables: Vec::new(), views: Vec::new(), indexes: 0 }
+        Self {
+            random: Random(2026),
+            tables: Vec::new(),
+            views: Vec::new(),
+            indexes: 0,
+        }
     }
 
     /// Every migration: name and text.
@@ -322,7 +345,11 @@ impl Schema {
                 _ => self.feature(tables, indexes),
             };
             // A file whose turn had nothing to do alters some table.
-            let (title, text) = if text.is_empty() { self.alter() } else { (title, text) };
+            let (title, text) = if text.is_empty() {
+                self.alter()
+            } else {
+                (title, text)
+            };
             files.push((format!("{number:04}_{title}.sql"), text));
         }
         files
@@ -338,25 +365,42 @@ impl Schema {
             self.tables.push(table);
         }
         text.push_str(&self.more_indexes(indexes));
-        let title = self.tables.get(first).map_or_else(|| "add_indexes".to_owned(), |table| format!("create_{}", table.name));
+        let title = self.tables.get(first).map_or_else(
+            || "add_indexes".to_owned(),
+            |table| format!("create_{}", table.name),
+        );
         (title, text)
     }
 
     fn table(&mut self) -> Table {
         let number = self.tables.len();
-        let (area, (_, plural)) = (AREAS[number / THINGS.len() % AREAS.len()], THINGS[number % THINGS.len()]);
+        let (area, (_, plural)) = (
+            AREAS[number / THINGS.len() % AREAS.len()],
+            THINGS[number % THINGS.len()],
+        );
         // More tables than there are names for are numbered.
         let turn = number / (AREAS.len() * THINGS.len());
-        let suffix = if turn == 0 { String::new() } else { format!("_{}", turn + 1) };
+        let suffix = if turn == 0 {
+            String::new()
+        } else {
+            format!("_{}", turn + 1)
+        };
         let random = &mut self.random;
-        let key = if random.one_in(9) { Kind::Text } else { Kind::Integer };
+        let key = if random.one_in(9) {
+            Kind::Text
+        } else {
+            Kind::Integer
+        };
         let mut columns = vec![column("id", key)];
         let wanted = random.between(4, 14);
         if number > 0 {
             for _ in 0..random.between(0, 3).min(wanted - 3) {
                 // Mostly to what is near, else to the oldest ones.
-                let parent =
-                    if random.one_in(4) { random.below(number.min(6)) } else { number - 1 - random.below(number.min(8)) };
+                let parent = if random.one_in(4) {
+                    random.below(number.min(6))
+                } else {
+                    number - 1 - random.below(number.min(8))
+                };
                 let reference = reference(&self.tables[parent], parent, !random.one_in(3));
                 if columns.iter().all(|column| column.name != reference.name) {
                     columns.push(reference);
@@ -364,16 +408,27 @@ impl Schema {
             }
         }
         if key == Kind::Integer && columns.len() + 3 < wanted && random.one_in(10) {
-            columns.push(Column { parent: Some(number), ..column("parent_id", key) });
+            columns.push(Column {
+                parent: Some(number),
+                ..column("parent_id", key)
+            });
         }
         if random.one_in(3) {
             let name = UNIQUE[random.below(UNIQUE.len())];
-            columns.push(Column { unique: true, not_null: true, ..column(name, Kind::Text) });
+            columns.push(Column {
+                unique: true,
+                not_null: true,
+                ..column(name, Kind::Text)
+            });
         }
         for (name, kind) in random.some(&COLUMNS, wanted - columns.len() - 1) {
             columns.push(value(random, name, kind));
         }
-        columns.push(Column { not_null: true, default: Some("CURRENT_TIMESTAMP"), ..column("created_at", Kind::Datetime) });
+        columns.push(Column {
+            not_null: true,
+            default: Some("CURRENT_TIMESTAMP"),
+            ..column("created_at", Kind::Datetime)
+        });
         let has = |name: &str| columns.iter().any(|column| column.name == name);
         let mut constraints = Vec::new();
         if has("starts_at") && has("ends_at") {
@@ -382,18 +437,32 @@ impl Schema {
         if has("amount_cents") && has("tax_cents") {
             constraints.push("CHECK (tax_cents IS NULL OR tax_cents <= amount_cents)".to_owned());
         }
-        let gone_with = columns.iter().filter(|column| column.cascades).filter_map(|column| self.tables.get(column.parent?));
+        let gone_with = columns
+            .iter()
+            .filter(|column| column.cascades)
+            .filter_map(|column| self.tables.get(column.parent?));
         let depth = gone_with.map(|parent| parent.depth + 1).max().unwrap_or(0);
         let name = format!("{area}_{plural}{suffix}");
-        Table { area, name, columns, constraints, indexes: BTreeMap::new(), pinned: false, depth }
+        Table {
+            area,
+            name,
+            columns,
+            constraints,
+            indexes: BTreeMap::new(),
+            pinned: false,
+            depth,
+        }
     }
 
     /// Indexes until there are so many: those of references first, youngest table first.
     fn more_indexes(&mut self, wanted: usize) -> String {
         let mut text = String::new();
         for number in (self.tables.len().saturating_sub(12)..self.tables.len()).rev() {
-            let references: Vec<String> =
-                self.tables[number].references().iter().map(|(column, _)| column.name.clone()).collect();
+            let references: Vec<String> = self.tables[number]
+                .references()
+                .iter()
+                .map(|(column, _)| column.name.clone())
+                .collect();
             for reference in references {
                 if self.indexes < wanted {
                     text.push_str(&self.index(number, &[&reference]));
@@ -406,7 +475,10 @@ impl Schema {
                 break;
             }
             let number = self.random.below(self.tables.len());
-            let names: Vec<String> = self.tables[number].columns[1..].iter().map(|column| column.name.clone()).collect();
+            let names: Vec<String> = self.tables[number].columns[1..]
+                .iter()
+                .map(|column| column.name.clone())
+                .collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let most = self.random.between(1, 2);
             let chosen = self.random.some(&names, most);
@@ -422,8 +494,16 @@ impl Schema {
         if table.indexes.contains_key(&name) {
             return String::new();
         }
-        let filter = if partial && table.has("deleted_at") { " WHERE deleted_at IS NULL" } else { "" };
-        let statement = format!("CREATE INDEX {name} ON {} ({}){filter};\n", table.name, columns.join(", "));
+        let filter = if partial && table.has("deleted_at") {
+            " WHERE deleted_at IS NULL"
+        } else {
+            ""
+        };
+        let statement = format!(
+            "CREATE INDEX {name} ON {} ({}){filter};\n",
+            table.name,
+            columns.join(", ")
+        );
         table.indexes.insert(name, statement.clone());
         self.indexes += 1;
         statement
@@ -457,10 +537,15 @@ impl Schema {
             }
             title = format!("add_{}_to_{}", added.name, table.name);
             let (table_name, column_name) = (table.name.clone(), added.name.clone());
-            text.push_str(&format!("ALTER TABLE {table_name} ADD COLUMN {};\n", definition(&added, table, &self.tables)));
+            text.push_str(&format!(
+                "ALTER TABLE {table_name} ADD COLUMN {};\n",
+                definition(&added, table, &self.tables)
+            ));
             if !refers && !added.not_null && self.random.one_in(3) {
                 let value = kind.default();
-                text.push_str(&format!("UPDATE {table_name} SET {column_name} = {value} WHERE {column_name} IS NULL;\n"));
+                text.push_str(&format!(
+                    "UPDATE {table_name} SET {column_name} = {value} WHERE {column_name} IS NULL;\n"
+                ));
             }
             self.tables[number].columns.push(added);
             wanted -= 1;
@@ -471,11 +556,22 @@ impl Schema {
     /// What SQLite's documentation does where ALTER TABLE cannot: a column becomes NOT NULL.
     fn rebuild(&mut self) -> (String, String) {
         let candidate = |table: &Table, column: &Column| {
-            !table.pinned && !column.not_null && column.parent.is_none() && column.kind != Kind::Datetime && column.name != "id"
+            !table.pinned
+                && !column.not_null
+                && column.parent.is_none()
+                && column.kind != Kind::Datetime
+                && column.name != "id"
         };
         let candidates: Vec<(usize, usize)> = (0..self.tables.len())
-            .flat_map(|number| (0..self.tables[number].columns.len()).map(move |column| (number, column)))
-            .filter(|(number, column)| candidate(&self.tables[*number], &self.tables[*number].columns[*column]))
+            .flat_map(|number| {
+                (0..self.tables[number].columns.len()).map(move |column| (number, column))
+            })
+            .filter(|(number, column)| {
+                candidate(
+                    &self.tables[*number],
+                    &self.tables[*number].columns[*column],
+                )
+            })
             .collect();
         if candidates.is_empty() {
             return (String::new(), String::new());
@@ -487,16 +583,34 @@ impl Schema {
         let (changed, default) = (changed.name.clone(), changed.kind.default());
         let table = &self.tables[number];
         let new = format!("{}_new", table.name);
-        let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let names: Vec<&str> = table
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
         let read: Vec<String> = table
             .columns
             .iter()
-            .map(|column| if column.name == changed { format!("COALESCE({changed}, {default})") } else { column.name.clone() })
+            .map(|column| {
+                if column.name == changed {
+                    format!("COALESCE({changed}, {default})")
+                } else {
+                    column.name.clone()
+                }
+            })
             .collect();
         let mut text = "PRAGMA defer_foreign_keys = true;\n\n".to_owned();
         text.push_str(&create(&new, table, &self.tables));
-        text.push_str(&format!("INSERT INTO {new} ({})\nSELECT {}\nFROM {};\n\n", names.join(", "), read.join(", "), table.name));
-        text.push_str(&format!("DROP TABLE {};\n\nALTER TABLE {new} RENAME TO {};\n\n", table.name, table.name));
+        text.push_str(&format!(
+            "INSERT INTO {new} ({})\nSELECT {}\nFROM {};\n\n",
+            names.join(", "),
+            read.join(", "),
+            table.name
+        ));
+        text.push_str(&format!(
+            "DROP TABLE {};\n\nALTER TABLE {new} RENAME TO {};\n\n",
+            table.name, table.name
+        ));
         text.extend(table.indexes.values().map(String::as_str));
         (format!("require_{changed}_of_{}", table.name), text)
     }
@@ -517,21 +631,39 @@ impl Schema {
         }
         let mut from = format!("FROM {} AS a\n", table.name);
         let mut pinned = vec![number];
-        if let Some((reference, parent)) = table.references().first().copied().filter(|(_, parent)| *parent != number) {
+        if let Some((reference, parent)) = table
+            .references()
+            .first()
+            .copied()
+            .filter(|(_, parent)| *parent != number)
+        {
             let other = &self.tables[parent];
-            from.push_str(&format!("LEFT JOIN {} AS b ON b.id = a.{}\n", other.name, reference.name));
+            from.push_str(&format!(
+                "LEFT JOIN {} AS b ON b.id = a.{}\n",
+                other.name, reference.name
+            ));
             for column in self.random.some(&other.values(), 2) {
                 columns.push((format!("parent_{}", column.name), column.kind));
                 read.push(format!("b.{} AS parent_{}", column.name, column.name));
             }
             pinned.push(parent);
         }
-        let filter = if table.has("deleted_at") { "a.deleted_at IS NULL" } else { "a.created_at >= '2020-01-01'" };
-        let text = format!("CREATE VIEW {name} AS\nSELECT {}\n{from}WHERE {filter};\n", read.join(", "));
+        let filter = if table.has("deleted_at") {
+            "a.deleted_at IS NULL"
+        } else {
+            "a.created_at >= '2020-01-01'"
+        };
+        let text = format!(
+            "CREATE VIEW {name} AS\nSELECT {}\n{from}WHERE {filter};\n",
+            read.join(", ")
+        );
         for number in pinned {
             self.tables[number].pinned = true;
         }
-        self.views.push(View { name: name.clone(), columns });
+        self.views.push(View {
+            name: name.clone(),
+            columns,
+        });
         (format!("create_{name}"), text)
     }
 
@@ -575,11 +707,21 @@ fn column(name: &str, kind: Kind) -> Column {
 
 /// A column that refers to a table.
 fn reference(table: &Table, number: usize, not_null: bool) -> Column {
-    let plural = table.name.trim_end_matches(|last: char| last.is_ascii_digit() || last == '_');
-    let singular = THINGS.iter().find(|(_, many)| plural.ends_with(&format!("_{many}"))).map_or("other", |(one, _)| one);
+    let plural = table
+        .name
+        .trim_end_matches(|last: char| last.is_ascii_digit() || last == '_');
+    let singular = THINGS
+        .iter()
+        .find(|(_, many)| plural.ends_with(&format!("_{many}")))
+        .map_or("other", |(one, _)| one);
     let name = format!("{}_{singular}_id", table.area);
     let cascades = not_null && !number.is_multiple_of(3) && table.depth < MOST_CASCADES;
-    Column { not_null, parent: Some(number), cascades, ..column(&name, table.key()) }
+    Column {
+        not_null,
+        parent: Some(number),
+        cascades,
+        ..column(&name, table.key())
+    }
 }
 
 /// A column of values, with the constraints that such a column would have.
@@ -629,7 +771,9 @@ fn definition(column: &Column, table: &Table, tables: &[Table]) -> String {
         text.push_str(&format!(" CHECK ({check})"));
     }
     if let Some(parent) = column.parent {
-        let name = tables.get(parent).map_or(&table.name, |parent| &parent.name);
+        let name = tables
+            .get(parent)
+            .map_or(&table.name, |parent| &parent.name);
         let delete = match (column.cascades, column.not_null) {
             (true, _) => " ON DELETE CASCADE",
             (false, true) => "",
@@ -641,9 +785,17 @@ fn definition(column: &Column, table: &Table, tables: &[Table]) -> String {
 }
 
 fn create(name: &str, table: &Table, tables: &[Table]) -> String {
-    let definitions = table.columns.iter().map(|column| definition(column, table, tables));
-    let lines: Vec<String> = definitions.chain(table.constraints.iter().cloned()).collect();
-    format!("CREATE TABLE {name} (\n    {}\n);\n\n", lines.join(",\n    "))
+    let definitions = table
+        .columns
+        .iter()
+        .map(|column| definition(column, table, tables));
+    let lines: Vec<String> = definitions
+        .chain(table.constraints.iter().cloned())
+        .collect();
+    format!(
+        "CREATE TABLE {name} (\n    {}\n);\n\n",
+        lines.join(",\n    ")
+    )
 }
 
 /// One query: what its name begins with, how many rows it gives, and its SQL.
@@ -667,13 +819,18 @@ struct Joined<'a> {
 
 impl<'a> Queries<'a> {
     fn new(schema: &'a Schema) -> Self {
-        let mut children: Vec<Vec<(usize, &Column)>> = schema.tables.iter().map(|_| Vec::new()).collect();
+        let mut children: Vec<Vec<(usize, &Column)>> =
+            schema.tables.iter().map(|_| Vec::new()).collect();
         for (number, table) in schema.tables.iter().enumerate() {
             for (column, parent) in table.references() {
                 children[parent].push((number, column));
             }
         }
-        Self { random: Random(1300), schema, children }
+        Self {
+            random: Random(1300),
+            schema,
+            children,
+        }
     }
 
     /// So many queries, by file: name and text.
@@ -691,8 +848,14 @@ impl<'a> Queries<'a> {
             }
             // Four tables that were made together share a file.
             let first = &self.schema.tables[number / 4 * 4];
-            let docs = if self.random.one_in(3) { "-- What the page of that name shows, or does.\n" } else { "" };
-            let file = files.entry(format!("{}/{}.sql", first.area, first.name)).or_default();
+            let docs = if self.random.one_in(3) {
+                "-- What the page of that name shows, or does.\n"
+            } else {
+                ""
+            };
+            let file = files
+                .entry(format!("{}/{}.sql", first.area, first.name))
+                .or_default();
             file.push_str(&format!("-- name: {name} :{rows}\n{docs}{sql};\n\n"));
         }
         files
@@ -726,7 +889,12 @@ impl<'a> Queries<'a> {
     /// The names of some columns of values, after the key.
     fn read(&mut self, table: &Table, most: usize) -> String {
         let mut names = vec!["id"];
-        names.extend(self.random.some(&table.values(), most).iter().map(|column| column.name.as_str()));
+        names.extend(
+            self.random
+                .some(&table.values(), most)
+                .iter()
+                .map(|column| column.name.as_str()),
+        );
         names.join(", ")
     }
 
@@ -739,22 +907,42 @@ impl<'a> Queries<'a> {
             let most = self.random.between(2, 9);
             self.read(table, most)
         };
-        let alive = if table.has("deleted_at") { " AND deleted_at IS NULL" } else { "" };
-        let rows = if self.random.one_in(4) { "one" } else { "optional" };
-        (format!("{}_by_id", table.name), rows, format!("SELECT {columns} FROM {} WHERE id = :id{alive}", table.name))
+        let alive = if table.has("deleted_at") {
+            " AND deleted_at IS NULL"
+        } else {
+            ""
+        };
+        let rows = if self.random.one_in(4) {
+            "one"
+        } else {
+            "optional"
+        };
+        (
+            format!("{}_by_id", table.name),
+            rows,
+            format!("SELECT {columns} FROM {} WHERE id = :id{alive}", table.name),
+        )
     }
 
     /// A row by what is unique besides its key, or whether there is one.
     fn by_unique(&mut self, number: usize) -> Written {
         let table = self.at(number);
-        let Some(unique) = table.unique() else { return self.point(number) };
+        let Some(unique) = table.unique() else {
+            return self.point(number);
+        };
         let name = &unique.name;
         if self.random.one_in(3) {
-            let sql = format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {name} = :{name}) AS found", table.name);
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM {} WHERE {name} = :{name}) AS found",
+                table.name
+            );
             return (format!("{}_{name}_taken", table.name), "one", sql);
         }
         let columns = self.read(table, 6);
-        let sql = format!("SELECT {columns} FROM {} WHERE {name} = lower(trim(:{name}))", table.name);
+        let sql = format!(
+            "SELECT {columns} FROM {} WHERE {name} = lower(trim(:{name}))",
+            table.name
+        );
         (format!("{}_by_{name}", table.name), "optional", sql)
     }
 
@@ -770,14 +958,18 @@ impl<'a> Queries<'a> {
             let name = &column.name;
             conditions.push(match column.kind {
                 _ if name == "created_at" || name == "deleted_at" => continue,
-                Kind::Text if self.random.one_in(3) => format!("{alias}{name} LIKE '%' || :{name} || '%'"),
+                Kind::Text if self.random.one_in(3) => {
+                    format!("{alias}{name} LIKE '%' || :{name} || '%'")
+                }
                 Kind::Text => format!("(:{name} IS NULL OR {alias}{name} = :{name})"),
                 Kind::Integer | Kind::Real if self.random.one_in(3) => {
                     format!("{alias}{name} BETWEEN :least_{name} AND :most_{name}")
                 }
                 Kind::Integer | Kind::Real => format!("{alias}{name} >= :{name}"),
                 Kind::Boolean => format!("{alias}{name} = :{name}"),
-                Kind::Datetime => format!("({alias}{name} IS NULL OR {alias}{name} > CURRENT_TIMESTAMP)"),
+                Kind::Datetime => {
+                    format!("({alias}{name} IS NULL OR {alias}{name} > CURRENT_TIMESTAMP)")
+                }
             });
         }
         if table.has("deleted_at") {
@@ -797,7 +989,11 @@ impl<'a> Queries<'a> {
             columns.push_str(&format!(", {}", self.computed(table, "")));
         }
         let conditions = self.conditions(table, "").join("\n  AND ");
-        let offset = if self.random.one_in(2) { " OFFSET :offset" } else { "" };
+        let offset = if self.random.one_in(2) {
+            " OFFSET :offset"
+        } else {
+            ""
+        };
         let sql = format!(
             "SELECT {columns}\nFROM {}\nWHERE {conditions}\nORDER BY created_at DESC, id LIMIT :limit{offset}",
             table.name
@@ -807,7 +1003,11 @@ impl<'a> Queries<'a> {
 
     /// A CASE or a COALESCE over some column.
     fn computed(&mut self, table: &Table, alias: &str) -> String {
-        let numbers: Vec<&Column> = table.values_of(Kind::Integer).into_iter().chain(table.values_of(Kind::Real)).collect();
+        let numbers: Vec<&Column> = table
+            .values_of(Kind::Integer)
+            .into_iter()
+            .chain(table.values_of(Kind::Real))
+            .collect();
         let texts = table.values_of(Kind::Text);
         match (numbers.as_slice(), texts.as_slice()) {
             ([first, ..], _) if self.random.one_in(2) => {
@@ -817,20 +1017,36 @@ impl<'a> Queries<'a> {
                 )
             }
             ([first, second, ..], _) if self.random.one_in(2) => {
-                format!("COALESCE({alias}{}, 0) + COALESCE({alias}{}, 0) * 2 AS weighted", first.name, second.name)
+                format!(
+                    "COALESCE({alias}{}, 0) + COALESCE({alias}{}, 0) * 2 AS weighted",
+                    first.name, second.name
+                )
             }
-            (_, [first, second, ..]) => format!("COALESCE({alias}{}, {alias}{}, '-') AS shown", first.name, second.name),
-            (_, [first]) => format!("upper(substr(COALESCE({alias}{}, ''), 1, 20)) AS shown", first.name),
+            (_, [first, second, ..]) => format!(
+                "COALESCE({alias}{}, {alias}{}, '-') AS shown",
+                first.name, second.name
+            ),
+            (_, [first]) => format!(
+                "upper(substr(COALESCE({alias}{}, ''), 1, 20)) AS shown",
+                first.name
+            ),
             _ => format!("strftime('%Y-%m', {alias}created_at) AS month"),
         }
     }
 
     /// A chain of joins along the references, from a table: the FROM clause.
     fn chain(&mut self, number: usize, most: usize) -> (Vec<Joined<'a>>, String) {
-        let mut joined = vec![Joined { alias: 'a', number, table: self.at(number) }];
+        let mut joined = vec![Joined {
+            alias: 'a',
+            number,
+            table: self.at(number),
+        }];
         let mut from = format!("FROM {} AS a", self.at(number).name);
         let mut used: BTreeSet<(char, String)> = BTreeSet::new();
-        for alias in ['b', 'c', 'd', 'e'].into_iter().take(most.saturating_sub(1)) {
+        for alias in ['b', 'c', 'd', 'e']
+            .into_iter()
+            .take(most.saturating_sub(1))
+        {
             let from_index = self.random.below(joined.len());
             let (other, other_table, other_number) = {
                 let source = &joined[from_index];
@@ -846,33 +1062,73 @@ impl<'a> Queries<'a> {
             if upwards {
                 let (column, parent) = references[self.random.below(references.len())];
                 used.insert((other, column.name.clone()));
-                let kind = if !column.not_null || self.random.one_in(5) { "LEFT JOIN" } else { "JOIN" };
+                let kind = if !column.not_null || self.random.one_in(5) {
+                    "LEFT JOIN"
+                } else {
+                    "JOIN"
+                };
                 let table = self.at(parent);
-                from.push_str(&format!("\n{kind} {} AS {alias} ON {alias}.id = {other}.{}", table.name, column.name));
-                joined.push(Joined { alias, number: parent, table });
-            } else if let Some((child, column)) = (!children.is_empty()).then(|| children[self.random.below(children.len())]) {
-                let kind = if self.random.one_in(3) { "JOIN" } else { "LEFT JOIN" };
+                from.push_str(&format!(
+                    "\n{kind} {} AS {alias} ON {alias}.id = {other}.{}",
+                    table.name, column.name
+                ));
+                joined.push(Joined {
+                    alias,
+                    number: parent,
+                    table,
+                });
+            } else if let Some((child, column)) =
+                (!children.is_empty()).then(|| children[self.random.below(children.len())])
+            {
+                let kind = if self.random.one_in(3) {
+                    "JOIN"
+                } else {
+                    "LEFT JOIN"
+                };
                 let table = self.at(child);
-                let alive = if table.has("deleted_at") { format!(" AND {alias}.deleted_at IS NULL") } else { String::new() };
-                from.push_str(&format!("\n{kind} {} AS {alias} ON {alias}.{} = {other}.id{alive}", table.name, column.name));
-                joined.push(Joined { alias, number: child, table });
+                let alive = if table.has("deleted_at") {
+                    format!(" AND {alias}.deleted_at IS NULL")
+                } else {
+                    String::new()
+                };
+                from.push_str(&format!(
+                    "\n{kind} {} AS {alias} ON {alias}.{} = {other}.id{alive}",
+                    table.name, column.name
+                ));
+                joined.push(Joined {
+                    alias,
+                    number: child,
+                    table,
+                });
             }
         }
         (joined, from)
     }
 
     fn join(&mut self, number: usize, most: usize) -> Written {
-        let most = if most > 2 { self.random.between(3, most) } else { most };
+        let most = if most > 2 {
+            self.random.between(3, most)
+        } else {
+            most
+        };
         let (joined, from) = self.chain(number, most);
         if joined.len() == 1 {
             return self.list(number);
         }
         let table = self.at(number);
         let mut columns: Vec<String> = vec!["a.id".to_owned()];
-        columns.extend(self.random.some(&table.values(), 4).iter().map(|column| format!("a.{}", column.name)));
+        columns.extend(
+            self.random
+                .some(&table.values(), 4)
+                .iter()
+                .map(|column| format!("a.{}", column.name)),
+        );
         for other in &joined[1..] {
             for column in self.random.some(&other.table.values(), 2) {
-                columns.push(format!("{}.{} AS {}_{}", other.alias, column.name, other.alias, column.name));
+                columns.push(format!(
+                    "{}.{} AS {}_{}",
+                    other.alias, column.name, other.alias, column.name
+                ));
             }
         }
         if self.random.one_in(3) {
@@ -880,32 +1136,55 @@ impl<'a> Queries<'a> {
         }
         let conditions = self.conditions(table, "a.").join("\n  AND ");
         let with: Vec<&str> = joined[1..].iter().map(|other| other.table.area).collect();
-        let sql =
-            format!("SELECT {}\n{from}\nWHERE {conditions}\nORDER BY a.created_at DESC, a.id\nLIMIT :limit", columns.join(", "));
-        (format!("{}_with_{}", table.name, with.join("_")), "many", sql)
+        let sql = format!(
+            "SELECT {}\n{from}\nWHERE {conditions}\nORDER BY a.created_at DESC, a.id\nLIMIT :limit",
+            columns.join(", ")
+        );
+        (
+            format!("{}_with_{}", table.name, with.join("_")),
+            "many",
+            sql,
+        )
     }
 
     /// Aggregates, by a column or over all.
     fn totals(&mut self, number: usize) -> Written {
         let table = self.at(number);
-        let mut read = vec!["count(*) AS rows_count".to_owned(), "max(a.created_at) AS latest".to_owned()];
-        for column in table.values_of(Kind::Integer).into_iter().chain(table.values_of(Kind::Real)).take(3) {
+        let mut read = vec![
+            "count(*) AS rows_count".to_owned(),
+            "max(a.created_at) AS latest".to_owned(),
+        ];
+        for column in table
+            .values_of(Kind::Integer)
+            .into_iter()
+            .chain(table.values_of(Kind::Real))
+            .take(3)
+        {
             let name = &column.name;
             read.push(match self.random.below(3) {
                 0 => format!("sum(a.{name}) AS {name}_sum"),
                 1 => format!("avg(a.{name}) AS {name}_mean"),
-                _ => format!("COALESCE(sum(a.{name}) FILTER (WHERE a.{name} > 0), 0) AS {name}_positive"),
+                _ => format!(
+                    "COALESCE(sum(a.{name}) FILTER (WHERE a.{name} > 0), 0) AS {name}_positive"
+                ),
             });
         }
         let conditions = self.conditions(table, "a.").join("\n  AND ");
         let references = table.references();
         if references.is_empty() || self.random.one_in(5) {
-            let sql = format!("SELECT {}\nFROM {} AS a\nWHERE {conditions}", read.join(", "), table.name);
+            let sql = format!(
+                "SELECT {}\nFROM {} AS a\nWHERE {conditions}",
+                read.join(", "),
+                table.name
+            );
             return (format!("totals_of_{}", table.name), "one", sql);
         }
         let (column, parent) = references[self.random.below(references.len())];
         let other = self.at(parent);
-        let shown = other.values().first().map_or("id", |column| column.name.as_str());
+        let shown = other
+            .values()
+            .first()
+            .map_or("id", |column| column.name.as_str());
         let sql = format!(
             "SELECT b.id AS group_id, b.{shown} AS group_{shown}_shown, {}\nFROM {} AS a\nJOIN {} AS b ON b.id = a.{}\nWHERE {conditions}\n\
              GROUP BY b.id, b.{shown}\nHAVING count(*) >= :least\nORDER BY rows_count DESC LIMIT 100",
@@ -914,7 +1193,11 @@ impl<'a> Queries<'a> {
             other.name,
             column.name
         );
-        (format!("totals_of_{}_by_{}", table.name, other.name), "many", sql)
+        (
+            format!("totals_of_{}_by_{}", table.name, other.name),
+            "many",
+            sql,
+        )
     }
 
     /// A CTE that counts children, joined to their parents.
@@ -926,8 +1209,17 @@ impl<'a> Queries<'a> {
         }
         let (column, parent) = references[self.random.below(references.len())];
         let other = self.at(parent);
-        let shown: Vec<String> = self.random.some(&other.values(), 3).iter().map(|column| format!("p.{}", column.name)).collect();
-        let more = if shown.is_empty() { String::new() } else { format!(", {}", shown.join(", ")) };
+        let shown: Vec<String> = self
+            .random
+            .some(&other.values(), 3)
+            .iter()
+            .map(|column| format!("p.{}", column.name))
+            .collect();
+        let more = if shown.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", shown.join(", "))
+        };
         let name = &column.name;
         let conditions = self.conditions(table, "").join(" AND ");
         let sql = format!(
@@ -937,13 +1229,24 @@ impl<'a> Queries<'a> {
              FROM {} AS p\nLEFT JOIN ranked ON ranked.{name} = p.id\nORDER BY rows_count DESC, p.id\nLIMIT :limit",
             table.name, other.name
         );
-        (format!("{}_ranked_by_{}", other.name, table.name), "many", sql)
+        (
+            format!("{}_ranked_by_{}", other.name, table.name),
+            "many",
+            sql,
+        )
     }
 
     /// A recursive CTE over a table that refers to itself.
     fn tree(&mut self, number: usize) -> Written {
-        let own = |number: usize| self.at(number).references().iter().any(|(_, parent)| *parent == number);
-        let trees: Vec<usize> = (0..self.schema.tables.len()).filter(|number| own(*number)).collect();
+        let own = |number: usize| {
+            self.at(number)
+                .references()
+                .iter()
+                .any(|(_, parent)| *parent == number)
+        };
+        let trees: Vec<usize> = (0..self.schema.tables.len())
+            .filter(|number| own(*number))
+            .collect();
         if trees.is_empty() {
             return self.window(number);
         }
@@ -962,12 +1265,18 @@ impl<'a> Queries<'a> {
     /// Window functions: the newest of each group, and what came before.
     fn window(&mut self, number: usize) -> Written {
         let table = self.at(number);
-        let partition =
-            table.references().first().map_or_else(String::new, |(column, _)| format!("PARTITION BY {} ", column.name));
+        let partition = table
+            .references()
+            .first()
+            .map_or_else(String::new, |(column, _)| {
+                format!("PARTITION BY {} ", column.name)
+            });
         let running = table
             .values_of(Kind::Integer)
             .first()
-            .map_or_else(String::new, |column| format!(",\n           sum({}) OVER w AS running", column.name));
+            .map_or_else(String::new, |column| {
+                format!(",\n           sum({}) OVER w AS running", column.name)
+            });
         let outer = if running.is_empty() { "" } else { ", running" };
         let conditions = self.conditions(table, "").join(" AND ");
         let sql = format!(
@@ -983,20 +1292,33 @@ impl<'a> Queries<'a> {
     fn given(&mut self, table: &'a Table) -> Vec<&'a Column> {
         let mut given = Vec::new();
         for column in &table.columns {
-            let must = (column.name == "id" && column.kind == Kind::Text) || (column.not_null && column.default.is_none());
-            if must || (column.name != "id" && column.name != "created_at" && self.random.one_in(2)) {
+            let must = (column.name == "id" && column.kind == Kind::Text)
+                || (column.not_null && column.default.is_none());
+            if must || (column.name != "id" && column.name != "created_at" && self.random.one_in(2))
+            {
                 given.push(column);
             }
         }
         if given.is_empty() {
-            given.extend(table.columns.iter().filter(|column| column.name != "id").take(1));
+            given.extend(
+                table
+                    .columns
+                    .iter()
+                    .filter(|column| column.name != "id")
+                    .take(1),
+            );
         }
         given
     }
 
     fn values_clause(table: &Table, given: &[&Column]) -> String {
         let names: Vec<&str> = given.iter().map(|column| column.name.as_str()).collect();
-        format!("INSERT INTO {} ({})\nVALUES (:{})", table.name, names.join(", "), names.join(", :"))
+        format!(
+            "INSERT INTO {} ({})\nVALUES (:{})",
+            table.name,
+            names.join(", "),
+            names.join(", :")
+        )
     }
 
     fn insert(&mut self, number: usize) -> Written {
@@ -1007,7 +1329,11 @@ impl<'a> Queries<'a> {
             return (format!("insert_{}", table.name), "exec", insert);
         }
         let columns = self.read(table, 3);
-        (format!("add_{}", table.name), "one", format!("{insert}\nRETURNING {columns}"))
+        (
+            format!("add_{}", table.name),
+            "one",
+            format!("{insert}\nRETURNING {columns}"),
+        )
     }
 
     fn upsert(&mut self, number: usize) -> Written {
@@ -1026,14 +1352,23 @@ impl<'a> Queries<'a> {
             .map(|column| {
                 let name = &column.name;
                 match column.kind {
-                    Kind::Text if !column.not_null => format!("{name} = COALESCE(excluded.{name}, {name})"),
+                    Kind::Text if !column.not_null => {
+                        format!("{name} = COALESCE(excluded.{name}, {name})")
+                    }
                     _ => format!("{name} = excluded.{name}"),
                 }
             })
             .collect();
-        let action = if changes.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", changes.join(",\n    ")) };
+        let action = if changes.is_empty() {
+            "NOTHING".to_owned()
+        } else {
+            format!("UPDATE SET {}", changes.join(",\n    "))
+        };
         let insert = Self::values_clause(table, &given);
-        let sql = format!("{insert}\nON CONFLICT ({}) DO {action}\nRETURNING id, created_at", target.name);
+        let sql = format!(
+            "{insert}\nON CONFLICT ({}) DO {action}\nRETURNING id, created_at",
+            target.name
+        );
         (format!("save_{}", table.name), "optional", sql)
     }
 
@@ -1045,8 +1380,12 @@ impl<'a> Queries<'a> {
             let name = &column.name;
             changes.push(match column.kind {
                 _ if name == "created_at" || name == "updated_at" => continue,
-                Kind::Integer if self.random.one_in(2) => format!("{name} = COALESCE({name}, 0) + :by_{name}"),
-                Kind::Text if column.not_null && self.random.one_in(2) => format!("{name} = COALESCE(:{name}, {name})"),
+                Kind::Integer if self.random.one_in(2) => {
+                    format!("{name} = COALESCE({name}, 0) + :by_{name}")
+                }
+                Kind::Text if column.not_null && self.random.one_in(2) => {
+                    format!("{name} = COALESCE(:{name}, {name})")
+                }
                 _ => format!("{name} = :{name}"),
             });
         }
@@ -1056,10 +1395,18 @@ impl<'a> Queries<'a> {
         if table.has("updated_at") {
             changes.push("updated_at = CURRENT_TIMESTAMP".to_owned());
         }
-        let sql = format!("UPDATE {}\nSET {}\nWHERE id = :id", table.name, changes.join(",\n    "));
+        let sql = format!(
+            "UPDATE {}\nSET {}\nWHERE id = :id",
+            table.name,
+            changes.join(",\n    ")
+        );
         if self.random.one_in(3) {
             let columns = self.read(table, 4);
-            return (format!("change_{}", table.name), "optional", format!("{sql}\nRETURNING {columns}"));
+            return (
+                format!("change_{}", table.name),
+                "optional",
+                format!("{sql}\nRETURNING {columns}"),
+            );
         }
         (format!("update_{}", table.name), "exec", sql)
     }
@@ -1067,18 +1414,33 @@ impl<'a> Queries<'a> {
     fn delete(&mut self, number: usize) -> Written {
         let table = self.at(number);
         if self.random.one_in(2) {
-            return (format!("remove_{}", table.name), "exec", format!("DELETE FROM {} WHERE id = :id", table.name));
+            return (
+                format!("remove_{}", table.name),
+                "exec",
+                format!("DELETE FROM {} WHERE id = :id", table.name),
+            );
         }
         let conditions = self.conditions(table, "").join(" AND ");
-        (format!("prune_{}", table.name), "exec", format!("DELETE FROM {}\nWHERE {conditions}", table.name))
+        (
+            format!("prune_{}", table.name),
+            "exec",
+            format!("DELETE FROM {}\nWHERE {conditions}", table.name),
+        )
     }
 
     /// A slice of keys.
     fn by_ids(&mut self, number: usize) -> Written {
         let table = self.at(number);
         let columns = self.read(table, 5);
-        let statuses = if table.has("status") { " AND status NOT IN (:statuses)" } else { "" };
-        let sql = format!("SELECT {columns}\nFROM {}\nWHERE id IN (:ids){statuses}\nORDER BY id", table.name);
+        let statuses = if table.has("status") {
+            " AND status NOT IN (:statuses)"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT {columns}\nFROM {}\nWHERE id IN (:ids){statuses}\nORDER BY id",
+            table.name
+        );
         (format!("{}_by_ids", table.name), "many", sql)
     }
 
@@ -1087,10 +1449,19 @@ impl<'a> Queries<'a> {
             return self.list(number);
         }
         let view = &self.schema.views[self.random.below(self.schema.views.len())];
-        let texts: Vec<&(String, Kind)> =
-            view.columns.iter().filter(|(name, kind)| *kind == Kind::Text && name != "id").collect();
-        let filter = texts.first().map_or_else(|| "id = :id".to_owned(), |(name, _)| format!("{name} = :{name}"));
-        let sql = format!("SELECT * FROM {} WHERE {filter} ORDER BY id LIMIT :limit", view.name);
+        let texts: Vec<&(String, Kind)> = view
+            .columns
+            .iter()
+            .filter(|(name, kind)| *kind == Kind::Text && name != "id")
+            .collect();
+        let filter = texts.first().map_or_else(
+            || "id = :id".to_owned(),
+            |(name, _)| format!("{name} = :{name}"),
+        );
+        let sql = format!(
+            "SELECT * FROM {} WHERE {filter} ORDER BY id LIMIT :limit",
+            view.name
+        );
         (format!("{}_page", view.name), "many", sql)
     }
 
@@ -1104,8 +1475,16 @@ impl<'a> Queries<'a> {
             )
         };
         let (first, second) = (self.at(number), self.at(other));
-        let sql = format!("{}\nUNION ALL\n{}\nORDER BY created_at DESC\nLIMIT :limit", arm(first), arm(second));
-        (format!("feed_of_{}_and_{}", first.name, second.name), "many", sql)
+        let sql = format!(
+            "{}\nUNION ALL\n{}\nORDER BY created_at DESC\nLIMIT :limit",
+            arm(first),
+            arm(second)
+        );
+        (
+            format!("feed_of_{}_and_{}", first.name, second.name),
+            "many",
+            sql,
+        )
     }
 }
 
@@ -1124,7 +1503,13 @@ mod tests {
             write(&folder, &size).expect("the project is written");
             let mut errors = Errors::default();
             let mut sources = Sources::default();
-            let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml"), None).expect("there is a manifest");
+            let project = compile(
+                &mut errors,
+                &mut sources,
+                &folder.join("wrangler.toml"),
+                None,
+            )
+            .expect("there is a manifest");
             assert!(errors.is_empty(), "{}", errors.render(&sources).join("\n"));
             let database = project.database("DB").expect("the database is bound");
             assert_eq!(database.catalog.migrations.len(), size.migrations);

@@ -19,9 +19,22 @@ pub enum Stored {
 }
 
 fn integer(random: &mut Random) -> i64 {
-    let extremes =
-        [0, 1, -1, i64::from(i32::MAX), 9_007_199_254_740_991, -9_007_199_254_740_991, i64::MAX, i64::MIN, i64::MIN + 1];
-    if random.one_in(8) { random.pick(&extremes) } else { i64::try_from(random.below(10)).unwrap_or(0) - 2 }
+    let extremes = [
+        0,
+        1,
+        -1,
+        i64::from(i32::MAX),
+        9_007_199_254_740_991,
+        -9_007_199_254_740_991,
+        i64::MAX,
+        i64::MIN,
+        i64::MIN + 1,
+    ];
+    if random.one_in(8) {
+        random.pick(&extremes)
+    } else {
+        i64::try_from(random.below(10)).unwrap_or(0) - 2
+    }
 }
 
 fn text(random: &mut Random) -> String {
@@ -56,7 +69,11 @@ pub fn value(random: &mut Random, rust: Rust) -> Value {
         Rust::Boolean => Value::Integer(i64::from(random.one_in(2))),
         Rust::Float => Value::Real(random.pick(&[0.0, -1.5, 1e15, 0.1, 3.0, -0.0])),
         Rust::Text | Rust::Choice(_) => Value::Text(text(random)),
-        Rust::Blob => Value::Blob(random.pick::<&[u8]>(&[&[], &[0], &[0, 255], b"abc"]).to_vec()),
+        Rust::Blob => Value::Blob(
+            random
+                .pick::<&[u8]>(&[&[], &[0], &[0, 255], b"abc"])
+                .to_vec(),
+        ),
         Rust::Any => {
             let kind = random.pick(&[Rust::Integer, Rust::Float, Rust::Text, Rust::Blob]);
             value(random, kind)
@@ -68,15 +85,38 @@ pub fn value(random: &mut Random, rust: Rust) -> Value {
 ///
 /// # Errors
 /// When SQLite cannot say how it refused a row.
-pub fn fill(random: &mut Random, catalog: &Catalog, connection: &Connection, stored: Stored) -> rusqlite::Result<()> {
-    for table in catalog.tables.iter().filter(|table| table.kind == TableKind::Table && !table.name.starts_with("sqlite_")) {
-        let columns: Vec<&Column> = table.columns.iter().filter(|column| !column.generated && !column.hidden).collect();
-        let names: Vec<String> = columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+pub fn fill(
+    random: &mut Random,
+    catalog: &Catalog,
+    connection: &Connection,
+    stored: Stored,
+) -> rusqlite::Result<()> {
+    for table in catalog
+        .tables
+        .iter()
+        .filter(|table| table.kind == TableKind::Table && !table.name.starts_with("sqlite_"))
+    {
+        let columns: Vec<&Column> = table
+            .columns
+            .iter()
+            .filter(|column| !column.generated && !column.hidden)
+            .collect();
+        let names: Vec<String> = columns
+            .iter()
+            .map(|column| format!("\"{}\"", column.name))
+            .collect();
         let marks = vec!["?"; columns.len()].join(", ");
-        let insert = format!("INSERT OR IGNORE INTO \"{}\" ({}) VALUES ({marks})", table.name, names.join(", "));
+        let insert = format!(
+            "INSERT OR IGNORE INTO \"{}\" ({}) VALUES ({marks})",
+            table.name,
+            names.join(", ")
+        );
         let mut statement = connection.prepare_cached(&insert)?;
         for _ in 0..random.below(16) {
-            let values: Vec<Value> = columns.iter().map(|column| stored_value(random, catalog, column, stored)).collect();
+            let values: Vec<Value> = columns
+                .iter()
+                .map(|column| stored_value(random, catalog, column, stored))
+                .collect();
             // A CHECK or a foreign key may refuse the row: then it is one that the schema does not permit.
             let _refused = statement.execute(rusqlite::params_from_iter(values));
         }
@@ -90,9 +130,14 @@ fn stored_value(random: &mut Random, catalog: &Catalog, column: &Column, stored:
     }
     match column.checked {
         Checked::Choice(number) => {
-            let values = catalog.choices.get(usize::try_from(number).unwrap_or(0)).map(|choices| choices.values.as_slice());
+            let values = catalog
+                .choices
+                .get(usize::try_from(number).unwrap_or(0))
+                .map(|choices| choices.values.as_slice());
             let values = values.unwrap_or_default();
-            return values.get(random.below(values.len())).map_or(Value::Null, |text| Value::Text(text.clone()));
+            return values
+                .get(random.below(values.len()))
+                .map_or(Value::Null, |text| Value::Text(text.clone()));
         }
         Checked::Boolean => return value(random, Rust::Boolean),
         Checked::Any => {}
@@ -106,7 +151,9 @@ fn stored_value(random: &mut Random, catalog: &Catalog, column: &Column, stored:
         };
     }
     let promised = Ty::of_column("", column);
-    if ["DATE", "TIME", "DATETIME", "TIMESTAMP"].contains(&column.declared.to_uppercase().as_str()) && !column.counts_seconds {
+    if ["DATE", "TIME", "DATETIME", "TIMESTAMP"].contains(&column.declared.to_uppercase().as_str())
+        && !column.counts_seconds
+    {
         // Their affinity would make a number of a text such as '10', which the docs say is an error when it is
         // read: a promise of the schema's author.
         return Value::Text("2024-02-30 10:00:00".to_owned());
@@ -115,19 +162,31 @@ fn stored_value(random: &mut Random, catalog: &Catalog, column: &Column, stored:
 }
 
 /// An argument: numbers as D1 binds them, all REAL, or as they are.
-pub fn argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved, as_real: bool) -> Value {
+pub fn argument(
+    random: &mut Random,
+    catalog: &Catalog,
+    parameter: &Resolved,
+    as_real: bool,
+) -> Value {
     if parameter.nullable && random.one_in(3) {
         return Value::Null;
     }
     let one = |random: &mut Random| match parameter.rust {
         Rust::Choice(number) => {
-            let values = catalog.choices.get(usize::try_from(number).unwrap_or(0)).map(|choices| choices.values.as_slice());
+            let values = catalog
+                .choices
+                .get(usize::try_from(number).unwrap_or(0))
+                .map(|choices| choices.values.as_slice());
             let values = values.unwrap_or_default();
-            values.get(random.below(values.len())).map_or(Value::Null, |text| Value::Text(text.clone()))
+            values
+                .get(random.below(values.len()))
+                .map_or(Value::Null, |text| Value::Text(text.clone()))
         }
         // Of a type of the project's own, which does not write what looks like a number.
         Rust::Text if parameter.as_type.is_some() => Value::Text("2024-02-30 10:00:00".to_owned()),
-        Rust::Integer => Value::Integer(integer(random).clamp(-9_007_199_254_740_991, 9_007_199_254_740_991)),
+        Rust::Integer => {
+            Value::Integer(integer(random).clamp(-9_007_199_254_740_991, 9_007_199_254_740_991))
+        }
         rust => value(random, rust),
     };
     if parameter.list {
@@ -135,7 +194,13 @@ pub fn argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved, as
             .map(|_| match one(random) {
                 Value::Integer(value) => value.to_string(),
                 Value::Real(value) => format!("{value:?}"),
-                Value::Text(text) if text.chars().all(|character| character.is_ascii_alphanumeric()) => format!("\"{text}\""),
+                Value::Text(text)
+                    if text
+                        .chars()
+                        .all(|character| character.is_ascii_alphanumeric()) =>
+                {
+                    format!("\"{text}\"")
+                }
                 Value::Text(_) => "\"y\"".to_owned(),
                 Value::Null | Value::Blob(_) => "3".to_owned(),
             })
@@ -166,7 +231,13 @@ pub fn contradiction(column: &ResultColumn, value: &Value, stored: Stored) -> Op
         Value::Blob(_) | Value::Null => "BLOB",
     };
     let known = column.ty.storage.classes().any(|known| known == class);
-    let told = || format!("{value:?}, not {} of {:?}", column.rust.describe(), column.ty.storage.classes().collect::<Vec<_>>());
+    let told = || {
+        format!(
+            "{value:?}, not {} of {:?}",
+            column.rust.describe(),
+            column.ty.storage.classes().collect::<Vec<_>>()
+        )
+    };
     (!known || !fits(column, value)).then(told)
 }
 
@@ -177,7 +248,9 @@ fn fits(column: &ResultColumn, value: &Value) -> bool {
         (Rust::Any, _) | (Rust::Float, Value::Integer(_) | Value::Real(_)) => true,
         (Rust::Boolean, Value::Integer(value)) => *value == 0 || *value == 1,
         (Rust::Boolean, Value::Real(value)) => *value == 0.0 || *value == 1.0,
-        (Rust::Text, Value::Integer(_) | Value::Real(_)) if column.ty.domain == Domain::Json => true,
+        (Rust::Text, Value::Integer(_) | Value::Real(_)) if column.ty.domain == Domain::Json => {
+            true
+        }
         (Rust::Text | Rust::Choice(_), Value::Text(_)) | (Rust::Blob, Value::Blob(_)) => true,
         // What overflows 2^53 is an error of its own, told when it is read.
         (Rust::Integer, Value::Integer(_)) => true,

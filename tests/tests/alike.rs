@@ -12,15 +12,21 @@ use serde_json::Value;
 
 #[test]
 fn the_macro_says_what_the_snapshots_say() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().expect("the folder of the tests");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .canonicalize()
+        .expect("the folder of the tests");
     let cases = tests.join("cases/errors");
     // One crate with an environment for each case: the compiler starts once.
     let (mut modules, mut expected) = (String::new(), BTreeSet::new());
     for name in source::folders(&cases) {
         let manifest = source::discover(&cases.join(&name)).expect("a manifest");
-        let _ =
-            writeln!(modules, "pub mod {name} {{ #[bindery::bindings({:?})] pub struct Env; }}", manifest.display().to_string());
-        let snapshot = fs::read_to_string(tests.join(format!("cases/errors__{name}.snap"))).expect("a snapshot");
+        let _ = writeln!(
+            modules,
+            "pub mod {name} {{ #[bindery::bindings({:?})] pub struct Env; }}",
+            manifest.display().to_string()
+        );
+        let snapshot = fs::read_to_string(tests.join(format!("cases/errors__{name}.snap")))
+            .expect("a snapshot");
         expected.extend(errors(&snapshot));
     }
     let krate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alike");
@@ -43,24 +49,46 @@ fn the_macro_says_what_the_snapshots_say() {
     let said: BTreeSet<String> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["message"]["level"] == "error" && message["message"]["spans"] != Value::Array(Vec::new()))
-        .filter_map(|message| message["message"]["message"].as_str().map(|text| text.trim_end().to_owned()))
+        .filter(|message| {
+            message["message"]["level"] == "error"
+                && message["message"]["spans"] != Value::Array(Vec::new())
+        })
+        .filter_map(|message| {
+            message["message"]["message"]
+                .as_str()
+                .map(|text| text.trim_end().to_owned())
+        })
         .collect();
-    assert!(expected.len() >= 50, "only {} mistakes were found: {}", expected.len(), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        expected.len() >= 50,
+        "only {} mistakes were found: {}",
+        expected.len(),
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lacking: Vec<&String> = expected.difference(&said).collect();
     let besides: Vec<&String> = said.difference(&expected).collect();
-    assert!(lacking.is_empty() && besides.is_empty(), "not said by the macro: {lacking:#?}\nsaid besides: {besides:#?}");
+    assert!(
+        lacking.is_empty() && besides.is_empty(),
+        "not said by the macro: {lacking:#?}\nsaid besides: {besides:#?}"
+    );
 }
 
 /// The errors of a snapshot, without the word that rustc writes itself.
 fn errors(snapshot: &str) -> Vec<String> {
     let mut found: Vec<Option<String>> = Vec::new();
-    for line in snapshot.splitn(3, "---\n").nth(2).unwrap_or_default().lines() {
+    for line in snapshot
+        .splitn(3, "---\n")
+        .nth(2)
+        .unwrap_or_default()
+        .lines()
+    {
         match line.strip_prefix("error") {
             Some(rest) if rest.starts_with("[B") => found.push(Some(format!("{rest}\n"))),
             // A warning ends what was before it, and so does what follows the diagnostics.
             _ if line.starts_with("warning[")
-                || (!line.is_empty() && !line.starts_with([' ', '.']) && !line.starts_with(|c: char| c.is_ascii_digit())) =>
+                || (!line.is_empty()
+                    && !line.starts_with([' ', '.'])
+                    && !line.starts_with(|c: char| c.is_ascii_digit())) =>
             {
                 found.push(None);
             }
@@ -71,5 +99,9 @@ fn errors(snapshot: &str) -> Vec<String> {
             }
         }
     }
-    found.into_iter().flatten().map(|text| text.trim_end().to_owned()).collect()
+    found
+        .into_iter()
+        .flatten()
+        .map(|text| text.trim_end().to_owned())
+        .collect()
 }

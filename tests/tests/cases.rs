@@ -12,10 +12,13 @@ use bindery_codegen::{Errors, Sources, compile, report, source};
 
 /// What a user would see of a project.
 fn see(folder: &Path, kept: Option<&Path>) -> String {
-    let Some(manifest) = source::discover(folder) else { return "no manifest".to_owned() };
+    let Some(manifest) = source::discover(folder) else {
+        return "no manifest".to_owned();
+    };
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    kept.into_iter().for_each(|kept| sources.keep_in(kept.to_owned()));
+    kept.into_iter()
+        .for_each(|kept| sources.keep_in(kept.to_owned()));
     let project = compile(&mut errors, &mut sources, &manifest, None);
     let mut seen = String::new();
     for diagnostic in errors.sorted() {
@@ -47,17 +50,44 @@ fn describe(seen: &mut String, project: &Project) {
                 .map(|parameter| {
                     let list = if parameter.list { "[]" } else { "" };
                     let nullable = if parameter.nullable { "?" } else { "" };
-                    format!("{}: {}{list}{nullable}", parameter.name, parameter.rust.describe())
+                    format!(
+                        "{}: {}{list}{nullable}",
+                        parameter.name,
+                        parameter.rust.describe()
+                    )
                 })
                 .collect();
-            let _ = writeln!(seen, "\n  {}({}) :{}", method.name.field, arguments.join(", "), method.cardinality.word());
+            let _ = writeln!(
+                seen,
+                "\n  {}({}) :{}",
+                method.name.field,
+                arguments.join(", "),
+                method.cardinality.word()
+            );
             if method.query.sql != method.written {
-                let _ = writeln!(seen, "    runs: {}", method.query.sql.split_whitespace().collect::<Vec<_>>().join(" "));
+                let _ = writeln!(
+                    seen,
+                    "    runs: {}",
+                    method
+                        .query
+                        .sql
+                        .split_whitespace()
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                );
             }
             for column in &method.query.columns {
-                let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
+                let ty = column
+                    .as_type
+                    .clone()
+                    .unwrap_or_else(|| column.rust.describe().to_owned());
                 let nullable = if column.nullable { "?" } else { "" };
-                let origin = column.ty.origin.as_ref().map(|origin| format!("  from {origin}")).unwrap_or_default();
+                let origin = column
+                    .ty
+                    .origin
+                    .as_ref()
+                    .map(|origin| format!("  from {origin}"))
+                    .unwrap_or_default();
                 let reason = column
                     .ty
                     .reason
@@ -74,7 +104,12 @@ fn describe(seen: &mut String, project: &Project) {
         let _ = writeln!(seen, "vars.{}: {:?}{optional}", name.field, var.ty);
     }
     for (name, optional) in &project.secrets {
-        let _ = writeln!(seen, "secrets.{}{}", name.field, if *optional { " optional" } else { "" });
+        let _ = writeln!(
+            seen,
+            "secrets.{}{}",
+            name.field,
+            if *optional { " optional" } else { "" }
+        );
     }
 }
 
@@ -99,33 +134,64 @@ fn cases() {
 #[test]
 fn each_code_has_a_page_and_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let text = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let entries = |folder: &str| fs::read_dir(root.join(folder)).expect("the folder can be read").flatten();
-    let cases = entries("tests/cases").map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "snap"));
-    let ui = entries("tests/ui").map(|entry| entry.path().join("fail.stderr")).filter(|path| path.is_file());
+    let text = |path: &Path| {
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let entries = |folder: &str| {
+        fs::read_dir(root.join(folder))
+            .expect("the folder can be read")
+            .flatten()
+    };
+    let cases = entries("tests/cases")
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "snap"));
+    let ui = entries("tests/ui")
+        .map(|entry| entry.path().join("fail.stderr"))
+        .filter(|path| path.is_file());
     let seen: String = cases.chain(ui).map(|path| text(&path)).collect();
     let report = text(&root.join("codegen/src/report.rs"));
-    let codes: Vec<&str> =
-        report.lines().filter_map(|line| line.split_once(r#"&str = "B"#)?.1.split_once('"')).map(|(code, _)| code).collect();
+    let codes: Vec<&str> = report
+        .lines()
+        .filter_map(|line| line.split_once(r#"&str = "B"#)?.1.split_once('"'))
+        .map(|(code, _)| code)
+        .collect();
     assert!(codes.len() >= 30, "only {} codes were found", codes.len());
     let index = text(&root.join("docs/errors/README.md"));
     let mut lacking = String::new();
     for code in codes {
-        let page = fs::read_to_string(root.join(format!("docs/errors/B{code}.md"))).unwrap_or_default();
+        let page =
+            fs::read_to_string(root.join(format!("docs/errors/B{code}.md"))).unwrap_or_default();
         if !page.starts_with(&format!("# B{code}: ")) {
-            let _ = writeln!(lacking, "B{code} has no page `docs/errors/B{code}.md` of that heading");
+            let _ = writeln!(
+                lacking,
+                "B{code} has no page `docs/errors/B{code}.md` of that heading"
+            );
         }
-        for shown in page.split("```text\n").skip(1).filter_map(|rest| rest.split_once("\n```")).map(|(shown, _)| shown) {
+        for shown in page
+            .split("```text\n")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("\n```"))
+            .map(|(shown, _)| shown)
+        {
             if !seen.contains(shown) {
                 let first = shown.lines().next().unwrap_or_default();
-                let _ = writeln!(lacking, "B{code}.md shows a text that is in no snapshot: {first}");
+                let _ = writeln!(
+                    lacking,
+                    "B{code}.md shows a text that is in no snapshot: {first}"
+                );
             }
         }
         if !index.contains(&format!("(B{code}.md)")) {
-            let _ = writeln!(lacking, "B{code} is not in the table of `docs/errors/README.md`");
+            let _ = writeln!(
+                lacking,
+                "B{code} is not in the table of `docs/errors/README.md`"
+            );
         }
         if !seen.contains(&format!("[B{code}]")) {
-            let _ = writeln!(lacking, "B{code} is in no snapshot: add a case in `tests/cases/errors` or `tests/ui`");
+            let _ = writeln!(
+                lacking,
+                "B{code} is in no snapshot: add a case in `tests/cases/errors` or `tests/ui`"
+            );
         }
     }
     assert!(lacking.is_empty(), "{lacking}");
@@ -138,7 +204,13 @@ fn the_same_input_gives_the_same_output() {
     let emit = || {
         let mut errors = Errors::default();
         let mut sources = Sources::default();
-        let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml"), None).expect("the example compiles");
+        let project = compile(
+            &mut errors,
+            &mut sources,
+            &folder.join("wrangler.toml"),
+            None,
+        )
+        .expect("the example compiles");
         assert!(errors.is_empty(), "{:?}", errors.render(&sources));
         let site = bindery_codegen::emit::Site {
             krate: quote::quote!(::bindery),
@@ -156,7 +228,10 @@ fn the_same_input_gives_the_same_output() {
     };
     let first = emit();
     assert_eq!(first, emit());
-    assert!(!first.contains(env!("CARGO_MANIFEST_DIR")), "an absolute path is in the output");
+    assert!(
+        !first.contains(env!("CARGO_MANIFEST_DIR")),
+        "an absolute path is in the output"
+    );
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "../cases" }, {
         insta::assert_snapshot!("expansion_of_the_example", first);
     });
@@ -171,7 +246,11 @@ fn what_is_kept_changes_nothing() {
     for case in ["sql", "errors"]
         .iter()
         .map(|topic| root.join(topic))
-        .flat_map(|topic| source::folders(&topic).into_iter().map(move |name| topic.join(name)))
+        .flat_map(|topic| {
+            source::folders(&topic)
+                .into_iter()
+                .map(move |name| topic.join(name))
+        })
     {
         let _absent = fs::remove_dir_all(&folder);
         let first = see(&case, Some(&folder));

@@ -6,7 +6,11 @@
 //! promised, is a failure. Beside it the other way round: how many of the columns that may be NULL were seen so,
 //! for a promise of nothing is always kept.
 
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking, and tells its figures")]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and tells its figures"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,12 +59,20 @@ fn judge(
 ) {
     let (connection, stored) = world;
     let Ok(mut statement) = connection.prepare_cached(&query.sql) else {
-        tally.contradictions.push(format!("{name}: it does not prepare"));
+        tally
+            .contradictions
+            .push(format!("{name}: it does not prepare"));
         return;
     };
     let as_real = random.one_in(2);
-    let arguments: Vec<Value> = query.parameters.iter().map(|parameter| argument(random, catalog, parameter, as_real)).collect();
-    let Ok(mut rows) = statement.query(rusqlite::params_from_iter(&arguments)) else { return };
+    let arguments: Vec<Value> = query
+        .parameters
+        .iter()
+        .map(|parameter| argument(random, catalog, parameter, as_real))
+        .collect();
+    let Ok(mut rows) = statement.query(rusqlite::params_from_iter(&arguments)) else {
+        return;
+    };
     // A recursive query may have no end. An error while it runs (an overflow, malformed JSON) is an
     // error to the caller, too.
     let mut count = 0;
@@ -78,7 +90,9 @@ fn judge(
             };
             tally.values += 1;
             if let Some(told) = contradiction(column, &value, stored) {
-                tally.contradictions.push(format!("{name}.{} is {told}", column.name));
+                tally
+                    .contradictions
+                    .push(format!("{name}.{} is {told}", column.name));
             } else if value == Value::Null {
                 tally.nullable[first + index].seen_null = true;
             }
@@ -90,17 +104,27 @@ fn judge(
         sql::Rows::Many => u32::MAX,
     };
     if count > most {
-        tally.contradictions.push(format!("{name} gives {count} rows"));
+        tally
+            .contradictions
+            .push(format!("{name} gives {count} rows"));
     }
 }
 
 /// Makes room for what will be seen of a query's columns.
 fn expect(tally: &mut Tally, name: &str, query: &Query) -> usize {
     let first = tally.nullable.len();
-    tally.nullable.extend(query.columns.iter().map(|column| Column {
-        name: format!("{name}.{}", column.name),
-        reason: column.ty.reason.as_deref().filter(|_| column.ty.nullable).unwrap_or_default().to_owned(),
-        seen_null: false,
+    tally.nullable.extend(query.columns.iter().map(|column| {
+        Column {
+            name: format!("{name}.{}", column.name),
+            reason: column
+                .ty
+                .reason
+                .as_deref()
+                .filter(|_| column.ty.nullable)
+                .unwrap_or_default()
+                .to_owned(),
+            seen_null: false,
+        }
     }));
     first
 }
@@ -108,12 +132,21 @@ fn expect(tally: &mut Tally, name: &str, query: &Query) -> usize {
 /// An empty database with every migration applied.
 fn empty(sources: &Sources, database: &Database) -> bindery_sqlite::Database {
     let world = bindery_sqlite::Database::in_memory().expect("opens");
-    let Database { catalog, baseline, .. } = database;
-    let baseline = sources.files().find(|file| Some(&file.name) == baseline.as_ref());
-    let failures = baseline.map(|file| bindery_sqlite::migrations::baseline(&world, &file.text)).unwrap_or_default();
+    let Database {
+        catalog, baseline, ..
+    } = database;
+    let baseline = sources
+        .files()
+        .find(|file| Some(&file.name) == baseline.as_ref());
+    let failures = baseline
+        .map(|file| bindery_sqlite::migrations::baseline(&world, &file.text))
+        .unwrap_or_default();
     assert!(failures.is_empty(), "{failures:?}");
     for migration in &catalog.migrations {
-        world.connection().execute_batch(&sources.file(migration.file).text).expect("the migration applies");
+        world
+            .connection()
+            .execute_batch(&sources.file(migration.file).text)
+            .expect("the migration applies");
     }
     world
 }
@@ -124,25 +157,52 @@ fn run(tally: &mut Tally, manifest: &Path) {
     let project = compile(&mut errors, &mut sources, manifest, None).expect("the case compiles");
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
     for bound in &project.bindings {
-        let Some(database) = &bound.database else { continue };
-        let Database { catalog, methods, .. } = database;
-        let firsts: Vec<usize> = methods.iter().map(|method| expect(tally, &method.name.field, &method.query)).collect();
+        let Some(database) = &bound.database else {
+            continue;
+        };
+        let Database {
+            catalog, methods, ..
+        } = database;
+        let firsts: Vec<usize> = methods
+            .iter()
+            .map(|method| expect(tally, &method.name.field, &method.query))
+            .collect();
         for seed in 0..DATABASES {
             let mut random = Random(seed);
-            let stored = if seed % 4 == 3 { Stored::Anything } else { Stored::AsDeclared };
+            let stored = if seed % 4 == 3 {
+                Stored::Anything
+            } else {
+                Stored::AsDeclared
+            };
             let readers = empty(&sources, database);
             fill(&mut random, catalog, readers.connection(), stored).expect("fills");
             for (method, first) in methods.iter().zip(&firsts) {
                 let name = &method.name.field;
                 if method.query.reads_only {
                     for _ in 0..RUNS {
-                        judge(&mut random, catalog, name, &method.query, (readers.connection(), stored), tally, *first);
+                        judge(
+                            &mut random,
+                            catalog,
+                            name,
+                            &method.query,
+                            (readers.connection(), stored),
+                            tally,
+                            *first,
+                        );
                     }
                     continue;
                 }
                 for _ in 0..RUNS {
                     undone(&readers, || {
-                        judge(&mut random, catalog, name, &method.query, (readers.connection(), stored), tally, *first);
+                        judge(
+                            &mut random,
+                            catalog,
+                            name,
+                            &method.query,
+                            (readers.connection(), stored),
+                            tally,
+                            *first,
+                        );
                     });
                 }
             }
@@ -152,7 +212,9 @@ fn run(tally: &mut Tally, manifest: &Path) {
 
 /// Runs something whose writes are undone.
 fn undone(database: &bindery_sqlite::Database, work: impl FnOnce()) {
-    database.trusted(|connection| connection.execute_batch("BEGIN")).expect("begins");
+    database
+        .trusted(|connection| connection.execute_batch("BEGIN"))
+        .expect("begins");
     work();
     // An error may have rolled back already.
     let _done = database.trusted(|connection| connection.execute_batch("ROLLBACK"));
@@ -163,22 +225,45 @@ fn nothing_contradicts_an_inferred_type() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut tally = Tally::default();
     for case in source::folders(&root.join("cases/sql")) {
-        run(&mut tally, &root.join("cases/sql").join(case).join("wrangler.toml"));
+        run(
+            &mut tally,
+            &root.join("cases/sql").join(case).join("wrangler.toml"),
+        );
     }
     run(&mut tally, &root.join("../examples/files/wrangler.toml"));
     run(&mut tally, &root.join("conformance/wrangler.jsonc"));
     tally.contradictions.sort();
     tally.contradictions.dedup();
-    assert!(tally.contradictions.is_empty(), "{:#?}", tally.contradictions);
-    assert!(tally.values > 50_000, "only {} values were seen", tally.values);
-    let nullable: Vec<&Column> = tally.nullable.iter().filter(|column| !column.reason.is_empty()).collect();
-    let never: Vec<String> =
-        nullable.iter().filter(|column| !column.seen_null).map(|column| format!("{} ({})", column.name, column.reason)).collect();
+    assert!(
+        tally.contradictions.is_empty(),
+        "{:#?}",
+        tally.contradictions
+    );
+    assert!(
+        tally.values > 50_000,
+        "only {} values were seen",
+        tally.values
+    );
+    let nullable: Vec<&Column> = tally
+        .nullable
+        .iter()
+        .filter(|column| !column.reason.is_empty())
+        .collect();
+    let never: Vec<String> = nullable
+        .iter()
+        .filter(|column| !column.seen_null)
+        .map(|column| format!("{} ({})", column.name, column.reason))
+        .collect();
     // Options that no database needed: each is looked at when this list changes.
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "../cases" }, {
         insta::assert_snapshot!("options_never_seen_null", never.join("\n"));
     });
-    assert!(never.len() * 5 < nullable.len(), "of {} Options, {} were never NULL", nullable.len(), never.len());
+    assert!(
+        never.len() * 5 < nullable.len(),
+        "of {} Options, {} were never NULL",
+        nullable.len(),
+        never.len()
+    );
 }
 
 /// Databases that every generated query can meet, and how many of them it does.
@@ -187,7 +272,10 @@ const MEETS: usize = 16;
 
 /// Queries that the generator writes; `BINDERY_ORACLE_QUERIES` asks for more, `BINDERY_ORACLE_SEED` for others.
 fn asked(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+    std::env::var(variable)
+        .ok()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(otherwise)
 }
 
 /// What a run over generated queries has seen.
@@ -225,8 +313,14 @@ fn nothing_contradicts_the_type_of_a_generated_query() {
     let seed = asked("BINDERY_ORACLE_SEED", 1);
     // SQLite's work is most of it: a thread for each of the processors that every machine has.
     let all = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..2).map(|worker| scope.spawn(move || generated(seed * 2 + worker, wanted / 2))).collect();
-        workers.into_iter().map(|worker| worker.join().expect("the worker ends")).reduce(Generated::add).unwrap_or_default()
+        let workers: Vec<_> = (0..2)
+            .map(|worker| scope.spawn(move || generated(seed * 2 + worker, wanted / 2)))
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("the worker ends"))
+            .reduce(Generated::add)
+            .unwrap_or_default()
     });
     let refused: u64 = all.refused.values().map(|(count, _)| count).sum();
     eprintln!(
@@ -243,8 +337,16 @@ fn nothing_contradicts_the_type_of_a_generated_query() {
     let mut contradictions = all.contradictions;
     contradictions.sort_by_key(String::len);
     let shortest = contradictions[..contradictions.len().min(12)].join("\n");
-    assert!(contradictions.is_empty(), "{} contradictions\n{shortest}", contradictions.len());
-    assert!(refused * 10 < all.written, "of {} queries {refused} were refused", all.written);
+    assert!(
+        contradictions.is_empty(),
+        "{} contradictions\n{shortest}",
+        contradictions.len()
+    );
+    assert!(
+        refused * 10 < all.written,
+        "of {} queries {refused} were refused",
+        all.written
+    );
     assert!(all.rows > 50 * wanted, "only {} rows were seen", all.rows);
 }
 
@@ -256,15 +358,29 @@ fn generated(seed: u64, wanted: u64) -> Generated {
     assert!(errors.is_empty(), "{:?}", errors.render(&sources));
     let database = project.bindings[0].database.as_ref().expect("a database");
     let catalog = &database.catalog;
-    let relations: Vec<Relation> =
-        catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")).map(relation).collect();
+    let relations: Vec<Relation> = catalog
+        .tables
+        .iter()
+        .filter(|table| !table.name.starts_with("sqlite_"))
+        .map(relation)
+        .collect();
     let worlds: Vec<(bindery_sqlite::Database, Stored)> = (0..WORLDS)
         .map(|number| {
-            let stored = if number % 4 == 3 { Stored::Anything } else { Stored::AsDeclared };
+            let stored = if number % 4 == 3 {
+                Stored::Anything
+            } else {
+                Stored::AsDeclared
+            };
             let world = empty(&sources, database);
             // The first of each kind stays empty.
             if number >= 4 {
-                fill(&mut Random(seed * WORLDS + number), catalog, world.connection(), stored).expect("fills");
+                fill(
+                    &mut Random(seed * WORLDS + number),
+                    catalog,
+                    world.connection(),
+                    stored,
+                )
+                .expect("fills");
             }
             (world, stored)
         })
@@ -276,12 +392,23 @@ fn generated(seed: u64, wanted: u64) -> Generated {
     while seen.accepted < wanted {
         seen.written += 1;
         let text = generator.statement();
-        let file = sources.add("generated".to_owned(), Path::new("").to_owned(), text.clone());
+        let file = sources.add(
+            "generated".to_owned(),
+            Path::new("").to_owned(),
+            text.clone(),
+        );
         let mut errors = Errors::default();
-        let query = sql::analyse(&mut errors, catalog, &text, sources.whole(file)).filter(|_| errors.is_empty());
+        let query = sql::analyse(&mut errors, catalog, &text, sources.whole(file))
+            .filter(|_| errors.is_empty());
         let Some(query) = query else {
-            let told = errors.render(&sources).first().and_then(|told| told.lines().next().map(str::to_owned));
-            seen.refused.entry(told.unwrap_or_default()).or_insert((0, text)).0 += 1;
+            let told = errors
+                .render(&sources)
+                .first()
+                .and_then(|told| told.lines().next().map(str::to_owned));
+            seen.refused
+                .entry(told.unwrap_or_default())
+                .or_insert((0, text))
+                .0 += 1;
             continue;
         };
         seen.accepted += 1;
@@ -291,8 +418,22 @@ fn generated(seed: u64, wanted: u64) -> Generated {
             // What a statement itself writes may be of another type than its column's.
             let kept = query.reads_only || generator.writes_arguments;
             let stored = if kept { *stored } else { Stored::Anything };
-            let mut run = || judge(&mut random, catalog, "", &query, (world.connection(), stored), &mut tally, first);
-            if query.reads_only { run() } else { undone(world, run) }
+            let mut run = || {
+                judge(
+                    &mut random,
+                    catalog,
+                    "",
+                    &query,
+                    (world.connection(), stored),
+                    &mut tally,
+                    first,
+                )
+            };
+            if query.reads_only {
+                run()
+            } else {
+                undone(world, run)
+            }
         }
         if let Some(told) = tally.contradictions.first() {
             seen.contradictions.push(format!("{text}\n    {told}"));
@@ -301,16 +442,36 @@ fn generated(seed: u64, wanted: u64) -> Generated {
     }
     seen.rows = tally.rows;
     seen.values = tally.values;
-    seen.nullable = tally.nullable.iter().filter(|column| !column.reason.is_empty()).count();
-    seen.seen_null = tally.nullable.iter().filter(|column| !column.reason.is_empty() && column.seen_null).count();
+    seen.nullable = tally
+        .nullable
+        .iter()
+        .filter(|column| !column.reason.is_empty())
+        .count();
+    seen.seen_null = tally
+        .nullable
+        .iter()
+        .filter(|column| !column.reason.is_empty() && column.seen_null)
+        .count();
     seen
 }
 
 fn relation(table: &bindery_codegen::schema::Table) -> Relation {
-    let written = table.columns.iter().filter(|column| !column.generated && !column.hidden).map(|column| column.name.clone());
+    let written = table
+        .columns
+        .iter()
+        .filter(|column| !column.generated && !column.hidden)
+        .map(|column| column.name.clone());
     Relation {
         name: table.name.clone(),
-        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-        written: if table.kind == TableKind::Table { written.collect() } else { Vec::new() },
+        columns: table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect(),
+        written: if table.kind == TableKind::Table {
+            written.collect()
+        } else {
+            Vec::new()
+        },
     }
 }

@@ -14,14 +14,26 @@ const SUITES: [&str; 3] = ["conformance", "files", "page"];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let (Some(node), Some(worker_build)) = (tool("BINDERY_NODE"), tool("BINDERY_WORKER_BUILD")) else {
-        say("SKIPPED: the suites on workerd and in a browser (they need Node and Wasm: run `tests/run`)");
-        return if std::env::var_os("BINDERY_REQUIRE_ALL").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    let (Some(node), Some(worker_build)) = (tool("BINDERY_NODE"), tool("BINDERY_WORKER_BUILD"))
+    else {
+        say(
+            "SKIPPED: the suites on workerd and in a browser (they need Node and Wasm: run `tests/run`)",
+        );
+        return if std::env::var_os("BINDERY_REQUIRE_ALL").is_some() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        };
     };
-    let mut good = run(Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "files"]).current_dir(&root));
+    let mut good = run(Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "files"])
+        .current_dir(&root));
     for worker in WORKERS {
         let mut build = Command::new(&worker_build);
-        build.args(["--dev", "--no-opt"]).current_dir(root.join(worker)).env("RUST_BACKTRACE", "0");
+        build
+            .args(["--dev", "--no-opt"])
+            .current_dir(root.join(worker))
+            .env("RUST_BACKTRACE", "0");
         match std::env::var_os("BINDERY_WASM_TOOLCHAIN").filter(|toolchain| !toolchain.is_empty()) {
             Some(toolchain) => build.env("RUSTUP_TOOLCHAIN", toolchain),
             None => &mut build,
@@ -37,11 +49,17 @@ fn main() -> ExitCode {
                 .env_remove("CARGO_MANIFEST_DIR"));
         }
     }
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn tool(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
 }
 
 fn run(command: &mut Command) -> bool {
@@ -58,7 +76,10 @@ fn run(command: &mut Command) -> bool {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a test program reports on standard output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a test program reports on standard output"
+)]
 fn say(line: &str) {
     println!("{line}");
 }

@@ -9,25 +9,57 @@ use bindery_codegen::schema::{Reference, Table};
 pub(crate) fn mermaid(tables: &[&Table], references: &[Reference]) -> String {
     let mut out = "erDiagram".to_owned();
     let word = |text: &str| -> String {
-        let word: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
-        if word.is_empty() { "ANY".to_owned() } else { word }
+        let word: String = text
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        if word.is_empty() {
+            "ANY".to_owned()
+        } else {
+            word
+        }
     };
     for table in tables {
         let _ = write!(out, "\n    {} {{", word(&table.name));
         for column in table.columns.iter().filter(|column| !column.hidden) {
-            let refers = references.iter().any(|known| known.table == table.name && known.column == column.name);
+            let refers = references
+                .iter()
+                .any(|known| known.table == table.name && known.column == column.name);
             let mark = match (column.in_key, refers) {
                 (true, true) => " PK, FK",
                 (true, false) => " PK",
                 (false, true) => " FK",
                 (false, false) => "",
             };
-            let _ = write!(out, "\n        {} {}{mark}", word(&column.declared), word(&column.name));
+            let _ = write!(
+                out,
+                "\n        {} {}{mark}",
+                word(&column.declared),
+                word(&column.name)
+            );
         }
         out.push_str("\n    }");
     }
-    for Reference { table, column, parent, .. } in references {
-        let _ = write!(out, "\n    {} ||--o{{ {} : {}", word(parent), word(table), word(column));
+    for Reference {
+        table,
+        column,
+        parent,
+        ..
+    } in references
+    {
+        let _ = write!(
+            out,
+            "\n    {} ||--o{{ {} : {}",
+            word(parent),
+            word(table),
+            word(column)
+        );
     }
     out
 }
@@ -59,7 +91,9 @@ impl Placed<'_> {
     fn middle(&self, column: Option<&str>) -> usize {
         let key = || self.columns().position(|known| known.in_key);
         let row = match column {
-            Some(name) => self.columns().position(|known| known.name.eq_ignore_ascii_case(name)),
+            Some(name) => self
+                .columns()
+                .position(|known| known.name.eq_ignore_ascii_case(name)),
             None => key(),
         };
         self.y + ROW / 2 + row.map_or(0, |row| (row + 1) * ROW)
@@ -69,25 +103,49 @@ impl Placed<'_> {
 /// Tables in columns: each to the right of what it refers to.
 pub(crate) fn svg(tables: &[&Table], references: &[Reference]) -> String {
     let placed = place(tables, references);
-    let width = placed.iter().map(|table| table.x + table.width).max().unwrap_or(0) + MARGIN;
-    let height = placed.iter().map(|table| table.y + table.height()).max().unwrap_or(0) + MARGIN;
+    let width = placed
+        .iter()
+        .map(|table| table.x + table.width)
+        .max()
+        .unwrap_or(0)
+        + MARGIN;
+    let height = placed
+        .iter()
+        .map(|table| table.y + table.height())
+        .max()
+        .unwrap_or(0)
+        + MARGIN;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          role=\"img\" aria-label=\"tables and what refers to what\" font-family=\"ui-monospace, monospace\" font-size=\"13\" fill=\"currentColor\">"
     );
-    let by_name: HashMap<String, &Placed<'_>> = placed.iter().map(|one| (one.table.name.to_lowercase(), one)).collect();
+    let by_name: HashMap<String, &Placed<'_>> = placed
+        .iter()
+        .map(|one| (one.table.name.to_lowercase(), one))
+        .collect();
     for reference in references {
-        let (Some(child), Some(parent)) =
-            (by_name.get(&reference.table.to_lowercase()), by_name.get(&reference.parent.to_lowercase()))
-        else {
+        let (Some(child), Some(parent)) = (
+            by_name.get(&reference.table.to_lowercase()),
+            by_name.get(&reference.parent.to_lowercase()),
+        ) else {
             continue;
         };
-        let (y1, y2) = (child.middle(Some(&reference.column)), parent.middle(reference.parent_column.as_deref()));
+        let (y1, y2) = (
+            child.middle(Some(&reference.column)),
+            parent.middle(reference.parent_column.as_deref()),
+        );
         // To the left where the parent stands there, else out and back on the right.
         let is_left = parent.x < child.x;
-        let (x1, x2) =
-            if is_left { (child.x, parent.x + parent.width) } else { (child.x + child.width, parent.x + parent.width) };
-        let (c1, c2) = if is_left { (x1.saturating_sub(GAP / 2), x2 + GAP / 2) } else { (x1 + GAP / 2, x2 + GAP / 2) };
+        let (x1, x2) = if is_left {
+            (child.x, parent.x + parent.width)
+        } else {
+            (child.x + child.width, parent.x + parent.width)
+        };
+        let (c1, c2) = if is_left {
+            (x1.saturating_sub(GAP / 2), x2 + GAP / 2)
+        } else {
+            (x1 + GAP / 2, x2 + GAP / 2)
+        };
         let _ = write!(
             out,
             "<path d=\"M{x1} {y1}C{c1} {y1} {c2} {y2} {x2} {y2}\" fill=\"none\" stroke=\"currentColor\" stroke-opacity=\".45\"/>\
@@ -109,7 +167,11 @@ pub(crate) fn svg(tables: &[&Table], references: &[Reference]) -> String {
         );
         for (row, column) in one.columns().enumerate() {
             let line = y + (row + 2) * ROW - 6;
-            let weight = if column.in_key { " font-weight=\"600\"" } else { "" };
+            let weight = if column.in_key {
+                " font-weight=\"600\""
+            } else {
+                ""
+            };
             let question = if column.not_null { "" } else { "?" };
             let _ = write!(
                 out,
@@ -130,8 +192,14 @@ fn place<'a>(tables: &[&'a Table], references: &[Reference]) -> Vec<Placed<'a>> 
     // Each round moves a table right of its parents; a circle ends with the number of tables.
     for _ in 0..tables.len() {
         let mut moved = false;
-        for reference in references.iter().filter(|known| !known.parent.eq_ignore_ascii_case(&known.table)) {
-            let parent = levels.get(&reference.parent.to_lowercase()).copied().unwrap_or(0);
+        for reference in references
+            .iter()
+            .filter(|known| !known.parent.eq_ignore_ascii_case(&known.table))
+        {
+            let parent = levels
+                .get(&reference.parent.to_lowercase())
+                .copied()
+                .unwrap_or(0);
             let own = levels.entry(reference.table.to_lowercase()).or_insert(0);
             if *own <= parent && parent + 1 < tables.len().min(8) {
                 *own = parent + 1;
@@ -150,10 +218,22 @@ fn place<'a>(tables: &[&'a Table], references: &[Reference]) -> Vec<Placed<'a>> 
         let mut y = MARGIN;
         let mut widest = 0;
         for table in tables.iter().filter(|table| level(table) == wanted) {
-            let longest =
-                |column: &bindery_codegen::schema::Column| column.name.chars().count() + column.declared.chars().count() + 4;
-            let characters = table.columns.iter().map(longest).max().unwrap_or(0).max(table.name.chars().count() + 2);
-            let one = Placed { table, x, y, width: characters * CHARACTER + 20 };
+            let longest = |column: &bindery_codegen::schema::Column| {
+                column.name.chars().count() + column.declared.chars().count() + 4
+            };
+            let characters = table
+                .columns
+                .iter()
+                .map(longest)
+                .max()
+                .unwrap_or(0)
+                .max(table.name.chars().count() + 2);
+            let one = Placed {
+                table,
+                x,
+                y,
+                width: characters * CHARACTER + 20,
+            };
             widest = widest.max(one.width);
             y += one.height() + SPACE;
             placed.push(one);
@@ -164,5 +244,7 @@ fn place<'a>(tables: &[&'a Table], references: &[Reference]) -> Vec<Placed<'a>> 
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -6,7 +6,9 @@ use super::page::{Block, Section};
 
 pub(crate) fn render(title: &str, sections: &[Section]) -> String {
     let mut out = format!("# {title}\n");
-    sections.iter().for_each(|section| self::section(&mut out, section, 2));
+    sections
+        .iter()
+        .for_each(|section| self::section(&mut out, section, 2));
     out
 }
 
@@ -22,7 +24,10 @@ fn section(out: &mut String, section: &Section, level: usize) {
                 let _ = writeln!(out, "| {} |", headings.join(" | "));
                 let _ = writeln!(out, "|{}", " --- |".repeat(headings.len()));
                 for row in rows {
-                    let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+                    let cells: Vec<String> = row
+                        .iter()
+                        .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
+                        .collect();
                     let _ = writeln!(out, "| {} |", cells.join(" | "));
                 }
             }
@@ -37,5 +42,8 @@ fn section(out: &mut String, section: &Section, level: usize) {
             }
         }
     }
-    section.parts.iter().for_each(|part| self::section(out, part, level + 1));
+    section
+        .parts
+        .iter()
+        .for_each(|part| self::section(out, part, level + 1));
 }

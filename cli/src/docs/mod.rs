@@ -22,14 +22,25 @@ use page::{Block, Section, code};
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let compiled = project::compiled(matches)?;
-    let Some(project) = compiled.project.as_ref().filter(|_| compiled.errors.is_empty()) else {
+    let Some(project) = compiled
+        .project
+        .as_ref()
+        .filter(|_| compiled.errors.is_empty())
+    else {
         tell(&compiled.errors.render(&compiled.sources));
         return Ok(ExitCode::FAILURE);
     };
     let sections = reference(&compiled, project)?;
-    let title = project.manifest.name.clone().unwrap_or_else(|| "worker".to_owned());
+    let title = project
+        .manifest
+        .name
+        .clone()
+        .unwrap_or_else(|| "worker".to_owned());
     let usual = || project::package(&compiled.manifest).join("target/bindery-docs");
-    let folder = &matches.get_one::<PathBuf>("output").cloned().unwrap_or_else(usual);
+    let folder = &matches
+        .get_one::<PathBuf>("output")
+        .cloned()
+        .unwrap_or_else(usual);
     write(folder, "index.html", &html::render(&title, &sections))?;
     write(folder, "reference.md", &markdown::render(&title, &sections))?;
     Ok(ExitCode::SUCCESS)
@@ -56,21 +67,41 @@ fn reference(compiled: &Compiled, project: &Project) -> Result<Vec<Section>, Str
 
 /// An environment's name; the top level has none.
 fn environment(layer: &Layer) -> String {
-    layer.environment.as_ref().map_or_else(|| "top level".to_owned(), |name| name.value.clone())
+    layer
+        .environment
+        .as_ref()
+        .map_or_else(|| "top level".to_owned(), |name| name.value.clone())
 }
 
 fn bindings(project: &Project) -> Section {
     let mut section = Section::new("bindings", "Bindings");
     let count = project.bindings.len();
-    let environments: Vec<String> = project.manifest.layers.iter().map(|layer| code(&environment(layer))).collect();
-    let of = if environments.len() > 1 { format!(", over {}", environments.join(", ")) } else { String::new() };
+    let environments: Vec<String> = project
+        .manifest
+        .layers
+        .iter()
+        .map(|layer| code(&environment(layer)))
+        .collect();
+    let of = if environments.len() > 1 {
+        format!(", over {}", environments.join(", "))
+    } else {
+        String::new()
+    };
     section.text(format!("{count} bindings{of}. Each is a field of `Env`."));
-    let mut titles: Vec<&str> = project.bindings.iter().map(|bound| bound.kind.title()).collect();
+    let mut titles: Vec<&str> = project
+        .bindings
+        .iter()
+        .map(|bound| bound.kind.title())
+        .collect();
     titles.sort_unstable_by_key(|title| title.to_lowercase());
     titles.dedup();
     for title in titles {
         let mut part = Section::new(format!("kind-{}", title.replace(' ', "-")), capital(title));
-        let rows = project.bindings.iter().filter(|bound| bound.kind.title() == title).map(|bound| binding(project, bound));
+        let rows = project
+            .bindings
+            .iter()
+            .filter(|bound| bound.kind.title() == title)
+            .map(|bound| binding(project, bound));
         part.table(&["binding", "in Rust", "bound to"], rows.collect());
         section.parts.push(part);
     }
@@ -90,25 +121,51 @@ fn capital(title: &str) -> String {
 fn binding(project: &Project, bound: &Bound) -> Vec<String> {
     let name = &bound.name.source;
     let places = project.manifest.layers.iter().filter_map(|layer| {
-        let own = layer.bindings.iter().find(|other| other.name.value == *name)?;
+        let own = layer
+            .bindings
+            .iter()
+            .find(|other| other.name.value == *name)?;
         let to = bound_to(&own.kind);
-        Some(if project.manifest.layers.len() > 1 { format!("{}: {to}", environment(layer)) } else { to })
+        Some(if project.manifest.layers.len() > 1 {
+            format!("{}: {to}", environment(layer))
+        } else {
+            to
+        })
     });
     let field = format!("env.{}", bound.name.field);
-    let field = if bound.optional { format!("{}, an `Option`", code(&field)) } else { code(&field) };
+    let field = if bound.optional {
+        format!("{}, an `Option`", code(&field))
+    } else {
+        code(&field)
+    };
     vec![code(name), field, places.collect::<Vec<_>>().join("; ")]
 }
 
 fn bound_to(kind: &Kind) -> String {
-    let optional = |name: &Option<String>| name.as_deref().map_or_else(|| "what wrangler provides".to_owned(), code);
+    let optional = |name: &Option<String>| {
+        name.as_deref()
+            .map_or_else(|| "what wrangler provides".to_owned(), code)
+    };
     match kind {
         Kind::Kv(kv) => optional(&kv.id),
-        Kind::D1(d1) => format!("{}, migrations in {}", optional(&d1.database_name), code(d1.folder())),
+        Kind::D1(d1) => format!(
+            "{}, migrations in {}",
+            optional(&d1.database_name),
+            code(d1.folder())
+        ),
         Kind::R2(r2) => optional(&r2.bucket_name),
         Kind::Queue(queue) => optional(&queue.queue),
         Kind::Other(other) => {
-            let settings: Vec<String> = other.settings.iter().map(|(key, value)| format!("{key} {}", code(value))).collect();
-            if settings.is_empty() { "the account's own".to_owned() } else { settings.join(", ") }
+            let settings: Vec<String> = other
+                .settings
+                .iter()
+                .map(|(key, value)| format!("{key} {}", code(value)))
+                .collect();
+            if settings.is_empty() {
+                "the account's own".to_owned()
+            } else {
+                settings.join(", ")
+            }
         }
     }
 }
@@ -118,18 +175,32 @@ fn values(project: &Project) -> Option<Section> {
     let mut section = Section::new("values", "Variables and secrets");
     let rows = project.vars.iter().map(|(name, var)| {
         let values = project.manifest.layers.iter().filter_map(|layer| {
-            let own = layer.vars.iter().find(|other| other.name.value == name.source)?;
+            let own = layer
+                .vars
+                .iter()
+                .find(|other| other.name.value == name.source)?;
             let value = code(&own.json);
-            Some(if project.manifest.layers.len() > 1 { format!("{}: {value}", environment(layer)) } else { value })
+            Some(if project.manifest.layers.len() > 1 {
+                format!("{}: {value}", environment(layer))
+            } else {
+                value
+            })
         });
         let optional = if var.optional { ", an `Option`" } else { "" };
         let field = format!("{}{optional}", code(&format!("env.vars.{}", name.field)));
-        vec![code(&name.source), field, values.collect::<Vec<_>>().join("; ")]
+        vec![
+            code(&name.source),
+            field,
+            values.collect::<Vec<_>>().join("; "),
+        ]
     });
     section.table(&["variable", "in Rust", "in the manifest"], rows.collect());
     let rows = project.secrets.iter().map(|(name, optional)| {
         let optional = if *optional { ", an `Option`" } else { "" };
-        vec![code(&name.source), format!("{}{optional}", code(&format!("env.secrets.{}", name.field)))]
+        vec![
+            code(&name.source),
+            format!("{}{optional}", code(&format!("env.secrets.{}", name.field))),
+        ]
     });
     section.table(&["secret", "in Rust"], rows.collect());
     (!section.blocks.is_empty()).then_some(section)
@@ -144,50 +215,113 @@ fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
     }
     let nobody = || "nobody".to_owned();
     let rows = united.consumers.iter().map(|consumer| {
-        let handler =
-            handlers.and_then(|handlers| handlers.queues.iter().find(|(queue, _)| queue.value() == consumer.queue.value));
+        let handler = handlers.and_then(|handlers| {
+            handlers
+                .queues
+                .iter()
+                .find(|(queue, _)| queue.value() == consumer.queue.value)
+        });
         vec![
             code(&consumer.queue.value),
             handler.map_or_else(nobody, |(_, handler)| code(&handlers::shown(handler))),
             consumer.max_batch_size.to_string(),
             format!("{} s", consumer.max_batch_timeout),
             consumer.max_retries.to_string(),
-            consumer.dead_letter_queue.as_deref().map_or_else(|| "dropped".to_owned(), code),
+            consumer
+                .dead_letter_queue
+                .as_deref()
+                .map_or_else(|| "dropped".to_owned(), code),
         ]
     });
-    section.table(&["queue", "handled by", "batch", "waits", "retries", "then"], rows.collect());
-    section.table(&["cron", "handled by"], united.crons.iter().map(|cron| vec![code(&cron.value), nobody()]).collect());
-    let classes = project.manifest.classes("durable_objects.bindings").map(|class| {
-        let exported = handlers.is_some_and(|handlers| handlers.durable_objects.iter().any(|known| *known == class.value));
-        vec![code(&class.value), if exported { "yes".to_owned() } else { "no".to_owned() }]
-    });
+    section.table(
+        &["queue", "handled by", "batch", "waits", "retries", "then"],
+        rows.collect(),
+    );
+    section.table(
+        &["cron", "handled by"],
+        united
+            .crons
+            .iter()
+            .map(|cron| vec![code(&cron.value), nobody()])
+            .collect(),
+    );
+    let classes = project
+        .manifest
+        .classes("durable_objects.bindings")
+        .map(|class| {
+            let exported = handlers.is_some_and(|handlers| {
+                handlers
+                    .durable_objects
+                    .iter()
+                    .any(|known| *known == class.value)
+            });
+            vec![
+                code(&class.value),
+                if exported {
+                    "yes".to_owned()
+                } else {
+                    "no".to_owned()
+                },
+            ]
+        });
     section.table(&["Durable Object class", "exported"], classes.collect());
     (!section.blocks.is_empty()).then_some(section)
 }
 
 fn database(compiled: &Compiled, bound: &Bound, database: &Database) -> Result<Section, String> {
     let field = &bound.name.field;
-    let mut section = Section::new(format!("database-{field}"), format!("Database `{}`", bound.name.source));
+    let mut section = Section::new(
+        format!("database-{field}"),
+        format!("Database `{}`", bound.name.source),
+    );
     let catalog = &database.catalog;
-    let references = catalog.references().map_err(|error| format!("the schema cannot be read: {error}"))?;
-    let tables: Vec<&Table> = catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")).collect();
-    let stored: Vec<&Table> = tables.iter().copied().filter(|table| table.kind == TableKind::Table).collect();
+    let references = catalog
+        .references()
+        .map_err(|error| format!("the schema cannot be read: {error}"))?;
+    let tables: Vec<&Table> = catalog
+        .tables
+        .iter()
+        .filter(|table| !table.name.starts_with("sqlite_"))
+        .collect();
+    let stored: Vec<&Table> = tables
+        .iter()
+        .copied()
+        .filter(|table| table.kind == TableKind::Table)
+        .collect();
     if !stored.is_empty() {
-        let (svg, mermaid) = (diagram::svg(&stored, &references), diagram::mermaid(&stored, &references));
+        let (svg, mermaid) = (
+            diagram::svg(&stored, &references),
+            diagram::mermaid(&stored, &references),
+        );
         section.blocks.push(Block::Diagram { svg, mermaid });
     }
     if !database.methods.is_empty() {
         let mut part = Section::new(format!("{field}-queries"), "Queries");
-        part.parts = database.methods.iter().map(|method| query(compiled, field, method)).collect();
+        part.parts = database
+            .methods
+            .iter()
+            .map(|method| query(compiled, field, method))
+            .collect();
         section.parts.push(part);
     }
     let mut part = Section::new(format!("{field}-tables"), "Tables");
-    part.parts = tables.iter().map(|table| self::table(field, table, &references)).collect();
+    part.parts = tables
+        .iter()
+        .map(|table| self::table(field, table, &references))
+        .collect();
     section.parts.push(part);
     let mut part = Section::new(format!("{field}-migrations"), "Migrations");
-    history(&mut part, catalog, "In the order in which they are applied.");
+    history(
+        &mut part,
+        catalog,
+        "In the order in which they are applied.",
+    );
     for (d1, catalog) in &database.variants {
-        history(&mut part, catalog, &format!("Where the folder is {}:", code(d1.folder())));
+        history(
+            &mut part,
+            catalog,
+            &format!("Where the folder is {}:", code(d1.folder())),
+        );
     }
     section.parts.push(part);
     Ok(section)
@@ -195,54 +329,83 @@ fn database(compiled: &Compiled, bound: &Bound, database: &Database) -> Result<S
 
 /// The migrations of a schema.
 fn history(section: &mut Section, catalog: &Catalog, words: &str) {
-    section.text(if catalog.migrations.is_empty() { "None." } else { words });
+    section.text(if catalog.migrations.is_empty() {
+        "None."
+    } else {
+        words
+    });
     let numbered = catalog.migrations.iter().enumerate();
-    section
-        .table(&["", "file"], numbered.map(|(index, migration)| vec![(index + 1).to_string(), code(&migration.name)]).collect());
+    section.table(
+        &["", "file"],
+        numbered
+            .map(|(index, migration)| vec![(index + 1).to_string(), code(&migration.name)])
+            .collect(),
+    );
 }
 
 fn table(field: &str, table: &Table, references: &[Reference]) -> Section {
     let mut section = Section::new(format!("{field}-table-{}", table.name), code(&table.name));
     match &table.kind {
         TableKind::View(_) => section.text("A view."),
-        TableKind::Virtual(module, _) => section.text(format!("A virtual table of {}.", code(module))),
+        TableKind::Virtual(module, _) => {
+            section.text(format!("A virtual table of {}.", code(module)))
+        }
         TableKind::Table => {}
     }
-    let rows = table.columns.iter().filter(|column| !column.hidden).map(|column| {
-        let mut notes = Vec::new();
-        if column.rowid_alias {
-            notes.push("the rowid".to_owned());
-        } else if column.in_key {
-            notes.push("primary key".to_owned());
-        }
-        if column.generated {
-            notes.push("computed".to_owned());
-        }
-        if column.has_default {
-            notes.push("has a default".to_owned());
-        }
-        for reference in references.iter().filter(|known| known.table == table.name && known.column == column.name) {
-            let deleted = if reference.on_delete == "NO ACTION" {
-                String::new()
-            } else {
-                format!(", on delete {}", reference.on_delete.to_lowercase())
-            };
-            notes.push(format!("refers to {}{deleted}", code(&reference.parent)));
-        }
-        let null = if column.not_null { "never" } else { "may be" };
-        vec![code(&column.name), code(&column.declared), null.to_owned(), notes.join(", ")]
-    });
+    let rows = table
+        .columns
+        .iter()
+        .filter(|column| !column.hidden)
+        .map(|column| {
+            let mut notes = Vec::new();
+            if column.rowid_alias {
+                notes.push("the rowid".to_owned());
+            } else if column.in_key {
+                notes.push("primary key".to_owned());
+            }
+            if column.generated {
+                notes.push("computed".to_owned());
+            }
+            if column.has_default {
+                notes.push("has a default".to_owned());
+            }
+            for reference in references
+                .iter()
+                .filter(|known| known.table == table.name && known.column == column.name)
+            {
+                let deleted = if reference.on_delete == "NO ACTION" {
+                    String::new()
+                } else {
+                    format!(", on delete {}", reference.on_delete.to_lowercase())
+                };
+                notes.push(format!("refers to {}{deleted}", code(&reference.parent)));
+            }
+            let null = if column.not_null { "never" } else { "may be" };
+            vec![
+                code(&column.name),
+                code(&column.declared),
+                null.to_owned(),
+                notes.join(", "),
+            ]
+        });
     section.table(&["column", "type", "NULL", ""], rows.collect());
     let rows = table.indexes.iter().map(|index| {
         let columns = index.columns.iter().map(|(column, _)| match column {
-            Some(column) => table.columns.get(*column).map_or_else(|| "the rowid".to_owned(), |column| code(&column.name)),
+            Some(column) => table
+                .columns
+                .get(*column)
+                .map_or_else(|| "the rowid".to_owned(), |column| code(&column.name)),
             None => "an expression".to_owned(),
         });
         let mut notes: Vec<&str> = Vec::new();
         notes.extend(index.unique.then_some("unique"));
         notes.extend(index.partial.then_some("of some rows"));
         notes.extend(index.of_key.then_some("the primary key's"));
-        vec![code(&index.name), columns.collect::<Vec<_>>().join(", "), notes.join(", ")]
+        vec![
+            code(&index.name),
+            columns.collect::<Vec<_>>().join(", "),
+            notes.join(", "),
+        ]
     });
     section.table(&["index", "columns", ""], rows.collect());
     section
@@ -255,13 +418,22 @@ fn warnings_in(compiled: &Compiled, method: &Method) -> Vec<Block> {
             && diagnostic.span.is_some_and(|span| {
                 let file = compiled.sources.file(span.file);
                 let start = file.text.find(&method.written);
-                file.name == method.file && start.is_some_and(|start| (start..start + method.written.len()).contains(&span.start))
+                file.name == method.file
+                    && start.is_some_and(|start| {
+                        (start..start + method.written.len()).contains(&span.start)
+                    })
             })
     };
     let sorted = compiled.errors.sorted();
     let found = sorted.iter().filter(within);
     found
-        .map(|diagnostic| Block::Warning(format!("{}: {}", diagnostic.message, diagnostic.help.clone().unwrap_or_default())))
+        .map(|diagnostic| {
+            Block::Warning(format!(
+                "{}: {}",
+                diagnostic.message,
+                diagnostic.help.clone().unwrap_or_default()
+            ))
+        })
         .collect()
 }
 
@@ -271,29 +443,69 @@ fn query(compiled: &Compiled, field: &str, method: &Method) -> Section {
     if !method.docs.is_empty() {
         section.text(method.docs.join(" "));
     }
-    let safe = if method.query.reads_only { "reads only, and is safe to repeat" } else { "writes" };
-    section.text(format!("`:{}`, from {}; {safe}.", method.cardinality.word(), code(&method.file)));
-    section.blocks.push(Block::Code("sql", method.written.trim().to_owned()));
+    let safe = if method.query.reads_only {
+        "reads only, and is safe to repeat"
+    } else {
+        "writes"
+    };
+    section.text(format!(
+        "`:{}`, from {}; {safe}.",
+        method.cardinality.word(),
+        code(&method.file)
+    ));
+    section
+        .blocks
+        .push(Block::Code("sql", method.written.trim().to_owned()));
     let rows = method.query.parameters.iter().map(|parameter| {
-        let ty = parameter.as_type.clone().unwrap_or_else(|| parameter.rust.describe().to_owned());
-        let ty = if parameter.list { format!("a slice of {ty}") } else { ty };
-        let null = if parameter.nullable { "may be" } else { "never" };
-        vec![code(&parameter.name), ty, null.to_owned(), parameter.origin.as_deref().map(code).unwrap_or_default()]
+        let ty = parameter
+            .as_type
+            .clone()
+            .unwrap_or_else(|| parameter.rust.describe().to_owned());
+        let ty = if parameter.list {
+            format!("a slice of {ty}")
+        } else {
+            ty
+        };
+        let null = if parameter.nullable {
+            "may be"
+        } else {
+            "never"
+        };
+        vec![
+            code(&parameter.name),
+            ty,
+            null.to_owned(),
+            parameter.origin.as_deref().map(code).unwrap_or_default(),
+        ]
     });
     section.table(&["parameter", "type", "NULL", "column"], rows.collect());
     let rows = method.query.columns.iter().map(|column| {
-        let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
+        let ty = column
+            .as_type
+            .clone()
+            .unwrap_or_else(|| column.rust.describe().to_owned());
         let null = match (column.nullable, &column.ty.reason) {
             (true, Some(reason)) => format!("may be: {reason}"),
             (true, None) => "may be".to_owned(),
             (false, _) => "never".to_owned(),
         };
-        vec![code(&column.name), ty, null, column.ty.origin.as_deref().map(code).unwrap_or_default()]
+        vec![
+            code(&column.name),
+            ty,
+            null,
+            column.ty.origin.as_deref().map(code).unwrap_or_default(),
+        ]
     });
     section.table(&["result", "type", "NULL", "column"], rows.collect());
     if !method.query.plan.is_empty() {
-        let steps = method.query.plan.iter().map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
-        section.blocks.push(Block::Code("text", steps.collect::<Vec<_>>().join("\n")));
+        let steps = method
+            .query
+            .plan
+            .iter()
+            .map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
+        section
+            .blocks
+            .push(Block::Code("text", steps.collect::<Vec<_>>().join("\n")));
     }
     section.blocks.extend(warnings_in(compiled, method));
     section
@@ -309,8 +521,17 @@ fn warnings(compiled: &Compiled) -> Option<Section> {
         .map(|diagnostic| {
             let place = project::diagnostic(diagnostic, &compiled.sources);
             let file = place["file"].as_str().unwrap_or_default();
-            let place = if file.is_empty() { String::new() } else { code(&format!("{file}:{}", place["line"])) };
-            vec![code(diagnostic.code), place, diagnostic.message.clone(), diagnostic.help.clone().unwrap_or_default()]
+            let place = if file.is_empty() {
+                String::new()
+            } else {
+                code(&format!("{file}:{}", place["line"]))
+            };
+            vec![
+                code(diagnostic.code),
+                place,
+                diagnostic.message.clone(),
+                diagnostic.help.clone().unwrap_or_default(),
+            ]
         })
         .collect();
     let mut section = Section::new("warnings", "Warnings");

@@ -31,7 +31,12 @@ pub(crate) enum Block {
 impl Section {
     /// A section without anything in it.
     pub(crate) fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
-        Self { id: id.into(), title: title.into(), blocks: Vec::new(), parts: Vec::new() }
+        Self {
+            id: id.into(),
+            title: title.into(),
+            blocks: Vec::new(),
+            parts: Vec::new(),
+        }
     }
 
     /// With a paragraph.
@@ -49,5 +54,9 @@ impl Section {
 
 /// A name as code.
 pub(crate) fn code(name: &str) -> String {
-    if name.is_empty() { String::new() } else { format!("`{}`", name.replace('`', "'")) }
+    if name.is_empty() {
+        String::new()
+    } else {
+        format!("`{}`", name.replace('`', "'"))
+    }
 }

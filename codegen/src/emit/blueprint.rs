@@ -11,7 +11,11 @@ use crate::model::{Database, Project};
 pub(super) fn blueprint(project: &Project, site: &Site) -> TokenStream {
     let krate = &site.krate;
     let folder = &site.base;
-    let stages = project.manifest.layers.iter().map(|layer| stage(project, layer, site));
+    let stages = project
+        .manifest
+        .layers
+        .iter()
+        .map(|layer| stage(project, layer, site));
     quote! {
         #krate::__private::Blueprint {
             folder: #folder,
@@ -42,12 +46,18 @@ fn stage(project: &Project, layer: &Layer, site: &Site) -> TokenStream {
         };
         quote!((#name, #resource))
     });
-    let consumers = layer.consumers.iter().map(|consumer| self::consumer(consumer, site));
+    let consumers = layer
+        .consumers
+        .iter()
+        .map(|consumer| self::consumer(consumer, site));
     let vars = layer.vars.iter().map(|Var { name, json, .. }| {
         let name = &name.value;
         quote!((#name, #json))
     });
-    let environment = layer.environment.as_ref().map_or("", |name| name.value.as_str());
+    let environment = layer
+        .environment
+        .as_ref()
+        .map_or("", |name| name.value.as_str());
     let worker = layer.worker.as_deref().unwrap_or("worker");
     quote! {
         #krate::__private::Stage {
@@ -66,18 +76,26 @@ fn database(binding: &str, d1: &D1, database: Option<&Database>, site: &Site) ->
     let name = d1.database_name.as_deref().unwrap_or(binding);
     let ledger = &d1.migrations_table;
     let catalog = database.map(|database| {
-        let own = database.variants.iter().find(|(variant, _)| variant.made_by() == d1.made_by());
+        let own = database
+            .variants
+            .iter()
+            .find(|(variant, _)| variant.made_by() == d1.made_by());
         own.map_or(&database.catalog, |(_, catalog)| catalog)
     });
-    let migrations = catalog.iter().flat_map(|catalog| &catalog.migrations).map(|migration| {
-        let name = &migration.name;
-        let path = site.path(&format!("{}{}/{}", site.base, d1.folder(), migration.name));
-        quote!((#name, ::core::include_str!(#path)))
-    });
-    let baseline = database.and_then(|database| database.baseline.as_ref()).map(|baseline| {
-        let path = site.path(&format!("{}{baseline}", site.base));
-        quote!(::core::include_str!(#path))
-    });
+    let migrations = catalog
+        .iter()
+        .flat_map(|catalog| &catalog.migrations)
+        .map(|migration| {
+            let name = &migration.name;
+            let path = site.path(&format!("{}{}/{}", site.base, d1.folder(), migration.name));
+            quote!((#name, ::core::include_str!(#path)))
+        });
+    let baseline = database
+        .and_then(|database| database.baseline.as_ref())
+        .map(|baseline| {
+            let path = site.path(&format!("{}{baseline}", site.base));
+            quote!(::core::include_str!(#path))
+        });
     let baseline = baseline.unwrap_or_else(|| quote!(""));
     quote! {
         #krate::__private::Resource::D1 {
@@ -92,8 +110,13 @@ fn database(binding: &str, d1: &D1, database: Option<&Database>, site: &Site) ->
 fn other(bound: &Other, site: &Site) -> TokenStream {
     let krate = &site.krate;
     let (key, title) = (bound.row.key, bound.row.title);
-    let settings = bound.settings.iter().map(|(key, value)| quote!((#key, #value)));
-    let file = bound.setting("file").filter(|_| ["text_blobs", "data_blobs"].contains(&bound.row.key));
+    let settings = bound
+        .settings
+        .iter()
+        .map(|(key, value)| quote!((#key, #value)));
+    let file = bound
+        .setting("file")
+        .filter(|_| ["text_blobs", "data_blobs"].contains(&bound.row.key));
     let file = match file {
         Some(file) => {
             let path = site.path(&format!("{}{file}", site.base));

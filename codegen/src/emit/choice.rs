@@ -10,13 +10,22 @@ use crate::schema::Choices;
 pub(super) fn choice(choices: &Choices, krate: &TokenStream) -> TokenStream {
     let ident = ident(&choices.ty);
     let docs = if choices.of_parameter {
-        format!("What the parameter `{}` of the query `{}` chooses among.", choices.column, choices.table)
+        format!(
+            "What the parameter `{}` of the query `{}` chooses among.",
+            choices.column, choices.table
+        )
     } else {
-        format!("What a CHECK leaves to `{}.{}`.", choices.table, choices.column)
+        format!(
+            "What a CHECK leaves to `{}.{}`.",
+            choices.table, choices.column
+        )
     };
     let texts = &choices.values;
     let count = texts.len();
-    let variants: Vec<_> = texts.iter().map(|text| Name::new(text).ty_ident()).collect();
+    let variants: Vec<_> = texts
+        .iter()
+        .map(|text| Name::new(text).ty_ident())
+        .collect();
     let variant_docs = texts.iter().map(|text| format!("`{text}`"));
     let serde = format!("{}::__private::serde", krate.to_string().replace(' ', ""));
     quote! {

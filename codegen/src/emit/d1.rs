@@ -20,11 +20,30 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
     let mut out = String::new();
     for method in &database.methods {
         let choices = [database.catalog.choices.as_slice(), &method.query.choices];
-        one(&mut out, method, &Names { krate: &krate, module: &module, choices });
+        one(
+            &mut out,
+            method,
+            &Names {
+                krate: &krate,
+                module: &module,
+                choices,
+            },
+        );
     }
     for refused in &database.refused {
-        let choices = [database.catalog.choices.as_slice(), &refused.outline.choices];
-        one_refused(&mut out, refused, &Names { krate: &krate, module: &module, choices });
+        let choices = [
+            database.catalog.choices.as_slice(),
+            &refused.outline.choices,
+        ];
+        one_refused(
+            &mut out,
+            refused,
+            &Names {
+                krate: &krate,
+                module: &module,
+                choices,
+            },
+        );
     }
     let methods = query::tokens(site.parse, &out);
     quote!(impl #ty { #methods })
@@ -49,8 +68,15 @@ fn one_refused(out: &mut String, refused: &Refused, names: &Names<'_>) {
     let mut generics = vec!["'a".to_owned()];
     let mut arguments = String::new();
     for index in 0..refused.count {
-        let known = refused.outline.parameters.get(index).filter(|parameter| parameter.rust != Rust::Any);
-        let ty = known.map_or_else(|| format!("P{index}"), |parameter| query::argument_type(names, parameter, "'a"));
+        let known = refused
+            .outline
+            .parameters
+            .get(index)
+            .filter(|parameter| parameter.rust != Rust::Any);
+        let ty = known.map_or_else(
+            || format!("P{index}"),
+            |parameter| query::argument_type(names, parameter, "'a"),
+        );
         if known.is_none() {
             generics.push(ty.clone());
         }
@@ -67,15 +93,31 @@ fn one(out: &mut String, method: &Method, names: &Names<'_>) {
     let krate = names.krate;
     let name = spelled(&method.name.field);
     let shape = shape(krate, method.cardinality, names.module, &method.row.ty);
-    let _ = write!(out, "#[doc = {:?}] pub fn {name}<'a>(&'a self, ", docs(method));
+    let _ = write!(
+        out,
+        "#[doc = {:?}] pub fn {name}<'a>(&'a self, ",
+        docs(method)
+    );
     for parameter in &method.query.parameters {
-        let _ = write!(out, "{}: {}, ", query::argument(parameter), query::argument_type(names, parameter, "'a"));
+        let _ = write!(
+            out,
+            "{}: {}, ",
+            query::argument(parameter),
+            query::argument_type(names, parameter, "'a")
+        );
     }
-    let _ = write!(out, ") -> {krate}::d1::Query<'a, {shape}> {{ static STATEMENT: {krate}::d1::Statement = ");
+    let _ = write!(
+        out,
+        ") -> {krate}::d1::Query<'a, {shape}> {{ static STATEMENT: {krate}::d1::Statement = "
+    );
     query::statement(out, krate, &method.name.source, &method.query);
     let _ = write!(out, "; {krate}::__private::query(&self.0, &STATEMENT, [");
     for parameter in &method.query.parameters {
-        let _ = write!(out, "{}, ", query::encode(krate, parameter, &query::argument(parameter)));
+        let _ = write!(
+            out,
+            "{}, ",
+            query::encode(krate, parameter, &query::argument(parameter))
+        );
     }
     out.push_str("]) }\n");
 }
@@ -84,7 +126,10 @@ fn one(out: &mut String, method: &Method, names: &Names<'_>) {
 fn docs(method: &Method) -> String {
     let mut docs = Vec::new();
     if method.docs.is_empty() {
-        docs.push(format!("The query `{}` of `{}`.", method.name.source, method.file));
+        docs.push(format!(
+            "The query `{}` of `{}`.",
+            method.name.source, method.file
+        ));
     } else {
         docs.extend(method.docs.iter().cloned());
         docs.push(String::new());
@@ -94,8 +139,12 @@ fn docs(method: &Method) -> String {
     docs.push(
         match (method.cardinality, method.query.rows) {
             (Cardinality::One, Rows::One) => "Gives one row: there always is one.",
-            (Cardinality::One, Rows::AtMostOne) => "Gives the one row; none is an error of the kind `NotFound`.",
-            (Cardinality::One, _) => "Gives the first row; none is an error of the kind `NotFound`.",
+            (Cardinality::One, Rows::AtMostOne) => {
+                "Gives the one row; none is an error of the kind `NotFound`."
+            }
+            (Cardinality::One, _) => {
+                "Gives the first row; none is an error of the kind `NotFound`."
+            }
             (Cardinality::Optional, Rows::Many) => "Gives the first row, or `None`.",
             (Cardinality::Optional, _) => "Gives the one row, or `None`.",
             (Cardinality::Many, _) => "Gives every row.",
@@ -108,8 +157,15 @@ fn docs(method: &Method) -> String {
         docs.push("\nNothing is written: it is safe to repeat.".to_owned());
     }
     if !method.query.plan.is_empty() {
-        let steps = method.query.plan.iter().map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
-        docs.push(format!("\nSQLite's plan:\n\n```text\n{}\n```", steps.collect::<Vec<_>>().join("\n")));
+        let steps = method
+            .query
+            .plan
+            .iter()
+            .map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
+        docs.push(format!(
+            "\nSQLite's plan:\n\n```text\n{}\n```",
+            steps.collect::<Vec<_>>().join("\n")
+        ));
     }
     let nullable: Vec<String> = method
         .query
@@ -129,8 +185,15 @@ fn touched(query: &Query) -> Vec<String> {
     let mut lines = Vec::new();
     for (writes, verb) in [(false, "Reads"), (true, "Writes")] {
         let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
-        for touched in query.touched.iter().filter(|touched| touched.writes == writes) {
-            if tables.last().is_none_or(|(table, _)| *table != touched.table) {
+        for touched in query
+            .touched
+            .iter()
+            .filter(|touched| touched.writes == writes)
+        {
+            if tables
+                .last()
+                .is_none_or(|(table, _)| *table != touched.table)
+            {
                 tables.push((&touched.table, Vec::new()));
             }
             if let (Some((_, columns)), Some(column)) = (tables.last_mut(), &touched.column) {
@@ -139,11 +202,13 @@ fn touched(query: &Query) -> Vec<String> {
         }
         let tables: Vec<String> = tables
             .into_iter()
-            .map(
-                |(table, columns)| {
-                    if columns.is_empty() { format!("`{table}`") } else { format!("`{table}` ({})", columns.join(", ")) }
-                },
-            )
+            .map(|(table, columns)| {
+                if columns.is_empty() {
+                    format!("`{table}`")
+                } else {
+                    format!("`{table}` ({})", columns.join(", "))
+                }
+            })
             .collect();
         if !tables.is_empty() {
             lines.push(format!("\n{verb} {}.", tables.join(", ")));
@@ -157,32 +222,76 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let krate = &site.krate;
     let module = module_ident(&bound.name);
     let source = &bound.name.source;
-    let own = database.methods.iter().flat_map(|method| &method.query.choices);
-    let own = own.chain(database.refused.iter().flat_map(|refused| &refused.outline.choices));
+    let own = database
+        .methods
+        .iter()
+        .flat_map(|method| &method.query.choices);
+    let own = own.chain(
+        database
+            .refused
+            .iter()
+            .flat_map(|refused| &refused.outline.choices),
+    );
     let enums = database.catalog.choices.iter().chain(own);
     let enums = enums.map(|choices| choice::choice(choices, krate));
     let text = site.krate_text();
     let mut rows = String::new();
-    for method in database.methods.iter().filter(|method| method.owns_row && !method.query.columns.is_empty()) {
-        let docs = format!("A row of [`{}`](super::{}::{}).", method.name.source, bound.name.ty, method.name.field);
+    for method in database
+        .methods
+        .iter()
+        .filter(|method| method.owns_row && !method.query.columns.is_empty())
+    {
+        let docs = format!(
+            "A row of [`{}`](super::{}::{}).",
+            method.name.source, bound.name.ty, method.name.field
+        );
         let choices = [database.catalog.choices.as_slice(), &method.query.choices];
-        let names = Names { krate: &text, module: "", choices };
-        query::row(&mut rows, &names, &method.row.ty, &docs, &method.query.columns);
+        let names = Names {
+            krate: &text,
+            module: "",
+            choices,
+        };
+        query::row(
+            &mut rows,
+            &names,
+            &method.row.ty,
+            &docs,
+            &method.query.columns,
+        );
     }
-    let mut standing: Vec<&str> =
-        database.methods.iter().filter(|method| method.owns_row).map(|method| method.row.ty.as_str()).collect();
+    let mut standing: Vec<&str> = database
+        .methods
+        .iter()
+        .filter(|method| method.owns_row)
+        .map(|method| method.row.ty.as_str())
+        .collect();
     for refused in &database.refused {
         // A row type that queries share stands once.
         if !standing.contains(&refused.row.ty.as_str()) {
-            let names = Names { krate: &text, module: "", choices: [&database.catalog.choices, &refused.outline.choices] };
-            query::row(&mut rows, &names, &refused.row.ty, "", &refused.outline.columns);
+            let names = Names {
+                krate: &text,
+                module: "",
+                choices: [&database.catalog.choices, &refused.outline.choices],
+            };
+            query::row(
+                &mut rows,
+                &names,
+                &refused.row.ty,
+                "",
+                &refused.outline.columns,
+            );
             standing.push(&refused.row.ty);
         }
     }
     let rows = query::tokens(site.parse, &rows);
-    let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!) for inline ones.");
+    let docs = format!(
+        "The rows of the database `{source}`, and [`query!`](self::query!) for inline ones."
+    );
     // A macro by example has textual scope; the alias gives it a path.
-    let hidden = Ident::new(&format!("__bindery_query_{}", bound.name.field), Span::call_site());
+    let hidden = Ident::new(
+        &format!("__bindery_query_{}", bound.name.field),
+        Span::call_site(),
+    );
     let manifest = format!("{}{}", site.base, site.manifest_name);
     let environment = site.environment.as_deref().unwrap_or_default();
     quote! {

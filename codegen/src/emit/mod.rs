@@ -66,7 +66,13 @@ impl Site {
 /// `Env`, the module `bindings`, and what connects them.
 #[must_use]
 pub fn environment(project: &Project, site: &Site) -> TokenStream {
-    let Site { krate, visibility, ident, attributes, .. } = site;
+    let Site {
+        krate,
+        visibility,
+        ident,
+        attributes,
+        ..
+    } = site;
     let fields = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), bound.name.ty_ident());
         let docs = docs(bound);
@@ -91,8 +97,12 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
         }
     });
     let types = project.bindings.iter().map(|bound| binding(bound, site));
-    let databases =
-        project.bindings.iter().filter_map(|bound| bound.database.as_ref().map(|database| d1::module(bound, database, site)));
+    let databases = project.bindings.iter().filter_map(|bound| {
+        bound
+            .database
+            .as_ref()
+            .map(|database| d1::module(bound, database, site))
+    });
     let blueprint = blueprint::blueprint(project, site);
     let (vars, secrets) = (vars::vars(project, site), vars::secrets(project, site));
     let tracked = site.tracked.iter().map(|path| {
@@ -100,7 +110,10 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
         quote!(::core::include_bytes!(#path))
     });
     let summary = summary(project, site);
-    let module_docs = format!("The types of what `{}` binds: one a binding, one module a database.", site.manifest_name);
+    let module_docs = format!(
+        "The types of what `{}` binds: one a binding, one module a database.",
+        site.manifest_name
+    );
     quote! {
         #attributes
         #[doc = #summary]
@@ -181,11 +194,17 @@ fn binding(bound: &Bound, site: &Site) -> TokenStream {
         Kind::Queue(_) => quote!(#krate::queue::Queue),
         Kind::Other(other) => {
             let Service { module, ty, .. } = other.row.service;
-            let (module, ty) = (proc_macro2::Ident::new(module, span), proc_macro2::Ident::new(ty, span));
+            let (module, ty) = (
+                proc_macro2::Ident::new(module, span),
+                proc_macro2::Ident::new(ty, span),
+            );
             quote!(#krate::#module::#ty)
         }
     };
-    let methods = bound.database.as_ref().map(|database| d1::methods(bound, database, site));
+    let methods = bound
+        .database
+        .as_ref()
+        .map(|database| d1::methods(bound, database, site));
     quote! {
         #[doc = #docs]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
@@ -210,16 +229,31 @@ fn binding(bound: &Bound, site: &Site) -> TokenStream {
 /// What a binding is bound to, and what follows from it.
 fn docs(bound: &Bound) -> String {
     let source = &bound.name.source;
-    let named = |name: &Option<String>| name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
+    let named = |name: &Option<String>| {
+        name.as_ref()
+            .map(|name| format!(" (`{name}`)"))
+            .unwrap_or_default()
+    };
     let mut docs = match &bound.kind {
         Kind::Kv(kv) => {
-            let id = kv.id.as_ref().map(|id| format!(" with the id `{id}`")).unwrap_or_default();
+            let id = kv
+                .id
+                .as_ref()
+                .map(|id| format!(" with the id `{id}`"))
+                .unwrap_or_default();
             format!("The KV namespace `{source}`{id}.")
         }
         Kind::D1(d1) => {
-            let count = bound.database.as_ref().map_or(0, |database| database.catalog.migrations.len());
+            let count = bound
+                .database
+                .as_ref()
+                .map_or(0, |database| database.catalog.migrations.len());
             let tables = bound.database.as_ref().map(tables).unwrap_or_default();
-            let made = if count == 1 { "1 migration" } else { &format!("{count} migrations") };
+            let made = if count == 1 {
+                "1 migration"
+            } else {
+                &format!("{count} migrations")
+            };
             let (name, folder) = (named(&d1.database_name), &d1.migrations_dir.value);
             format!("The D1 database `{source}`{name}, made by {made} in `{folder}`.{tables}")
         }
@@ -229,8 +263,16 @@ fn docs(bound: &Bound) -> String {
             None => format!("Sends to a queue as `{source}`."),
         },
         Kind::Other(other) => {
-            let settings: Vec<String> = other.settings.iter().map(|(key, value)| format!("`{key}` is `{value}`")).collect();
-            let settings = if settings.is_empty() { String::new() } else { format!(" ({})", settings.join(", ")) };
+            let settings: Vec<String> = other
+                .settings
+                .iter()
+                .map(|(key, value)| format!("`{key}` is `{value}`"))
+                .collect();
+            let settings = if settings.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", settings.join(", "))
+            };
             format!("The {} `{source}`{settings}.", other.row.title)
         }
     };
@@ -242,26 +284,47 @@ fn docs(bound: &Bound) -> String {
 
 fn tables(database: &crate::model::Database) -> String {
     let mut docs = String::new();
-    for table in database.catalog.tables.iter().filter(|table| !table.name.starts_with("sqlite_")) {
+    for table in database
+        .catalog
+        .tables
+        .iter()
+        .filter(|table| !table.name.starts_with("sqlite_"))
+    {
         let columns: Vec<String> = table
             .columns
             .iter()
             .filter(|column| !column.hidden)
             .map(|column| {
-                let declared = if column.declared.is_empty() { String::new() } else { format!(" {}", column.declared) };
+                let declared = if column.declared.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {}", column.declared)
+                };
                 let not_null = if column.not_null { " NOT NULL" } else { "" };
                 format!("`{}`{declared}{not_null}", column.name)
             })
             .collect();
         docs.push_str(&format!("\n- `{}`: {}", table.name, columns.join(", ")));
     }
-    if docs.is_empty() { docs } else { format!("\n\n# Tables\n{docs}") }
+    if docs.is_empty() {
+        docs
+    } else {
+        format!("\n\n# Tables\n{docs}")
+    }
 }
 
 /// What stands above `Env` in its docs.
 fn summary(project: &Project, site: &Site) -> String {
-    let worker = project.manifest.name.as_ref().map(|name| format!(" of the worker `{name}`")).unwrap_or_default();
-    let mut lines = vec![format!("\nGenerated from `{}`{worker}.", site.manifest_name), String::new()];
+    let worker = project
+        .manifest
+        .name
+        .as_ref()
+        .map(|name| format!(" of the worker `{name}`"))
+        .unwrap_or_default();
+    let mut lines = vec![
+        format!("\nGenerated from `{}`{worker}.", site.manifest_name),
+        String::new(),
+    ];
     if !project.manifest.united.consumers.is_empty() || !project.manifest.united.crons.is_empty() {
         lines.push("# Handlers".to_owned());
         lines.push(String::new());

@@ -29,7 +29,10 @@ pub(super) struct Names<'a> {
 impl Names<'_> {
     fn choice(&self, number: u32) -> &str {
         let mut all = self.choices.iter().copied().flatten();
-        usize::try_from(number).ok().and_then(|number| all.nth(number)).map_or("", |choices| &choices.ty)
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| all.nth(number))
+            .map_or("", |choices| &choices.ty)
     }
 }
 
@@ -52,19 +55,37 @@ fn column_type(names: &Names<'_>, column: &ResultColumn) -> String {
         (None, Rust::Any) => format!("{krate}::d1::Value"),
         (None, Rust::Choice(number)) => format!("{module}{}", names.choice(number)),
     };
-    if column.nullable { format!("::core::option::Option<{inner}>") } else { inner }
+    if column.nullable {
+        format!("::core::option::Option<{inner}>")
+    } else {
+        inner
+    }
 }
 
 /// The row type of a query, and how it is read.
-pub(super) fn row(out: &mut String, names: &Names<'_>, ident: &str, docs: &str, columns: &[ResultColumn]) {
+pub(super) fn row(
+    out: &mut String,
+    names: &Names<'_>,
+    ident: &str,
+    docs: &str,
+    columns: &[ResultColumn],
+) {
     let krate = names.krate;
-    let fields: Vec<String> = columns.iter().map(|column| spelled(&Name::new(&column.name).field)).collect();
+    let fields: Vec<String> = columns
+        .iter()
+        .map(|column| spelled(&Name::new(&column.name).field))
+        .collect();
     let _ = write!(
         out,
         "#[doc = {docs:?}] #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)] pub struct {ident} {{"
     );
     for (field, column) in fields.iter().zip(columns) {
-        let _ = write!(out, "#[doc = {:?}] pub {field}: {},", column_docs(column), column_type(names, column));
+        let _ = write!(
+            out,
+            "#[doc = {:?}] pub {field}: {},",
+            column_docs(column),
+            column_type(names, column)
+        );
     }
     let _ = write!(
         out,
@@ -74,10 +95,16 @@ pub(super) fn row(out: &mut String, names: &Names<'_>, ident: &str, docs: &str, 
     );
     for (index, (field, column)) in fields.iter().zip(columns).enumerate() {
         let json = format!("{krate}::__private::JsonText");
-        let _ = match (column.ty.domain == Domain::Json && column.as_type.is_none(), column.nullable) {
+        let _ = match (
+            column.ty.domain == Domain::Json && column.as_type.is_none(),
+            column.nullable,
+        ) {
             (false, _) => write!(out, "{field}: row.take({index})?,"),
             (true, false) => write!(out, "{field}: row.take::<{json}>({index})?.0,"),
-            (true, true) => write!(out, "{field}: row.take::<::core::option::Option<{json}>>({index})?.map(|text| text.0),"),
+            (true, true) => write!(
+                out,
+                "{field}: row.take::<::core::option::Option<{json}>>({index})?.map(|text| text.0),"
+            ),
         };
     }
     // By hand, and without a `?`: derived, this is half of what rustc takes for a large project.
@@ -102,7 +129,9 @@ fn column_docs(column: &ResultColumn) -> String {
     let nullable = match (column.nullable, &column.ty.reason) {
         (true, Some(reason)) if column.ty.nullable => format!(" `None` where NULL: {reason}."),
         (true, _) => " `None` where NULL, as the query says.".to_owned(),
-        (false, _) if column.ty.nullable => " The query says that it is never NULL; one that is gives an error.".to_owned(),
+        (false, _) if column.ty.nullable => {
+            " The query says that it is never NULL; one that is gives an error.".to_owned()
+        }
         (false, _) => String::new(),
     };
     format!("{origin}{nullable}")
@@ -110,7 +139,11 @@ fn column_docs(column: &ResultColumn) -> String {
 
 /// The statement as a constant.
 pub(super) fn statement(out: &mut String, krate: &str, name: &str, query: &Query) {
-    let columns: Vec<&str> = query.columns.iter().map(|column| column.name.as_str()).collect();
+    let columns: Vec<&str> = query
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
     let _ = write!(
         out,
         "{krate}::d1::Statement {{ name: {name:?}, sql: {:?}, columns: &{columns:?}, reads_only: {} }}",
@@ -139,15 +172,23 @@ pub(super) fn argument_type(names: &Names<'_>, parameter: &Resolved, lifetime: &
             Rust::Blob | Rust::Any => format!("&[{krate}::d1::Value]"),
         };
     }
-    if parameter.nullable { format!("::core::option::Option<{inner}>") } else { inner }
+    if parameter.nullable {
+        format!("::core::option::Option<{inner}>")
+    } else {
+        inner
+    }
 }
 
 /// The expression that encodes an argument.
 pub(super) fn encode(krate: &str, parameter: &Resolved, value: &str) -> String {
     match (parameter.list, parameter.rust) {
-        (true, Rust::Text) if parameter.as_type.is_none() => format!("{krate}::__private::text_list({value})"),
+        (true, Rust::Text) if parameter.as_type.is_none() => {
+            format!("{krate}::__private::text_list({value})")
+        }
         (true, _) => format!("{krate}::__private::list({value})"),
-        (false, _) => format!("<{krate}::__private::Parameter<'_> as ::core::convert::From<_>>::from({value})"),
+        (false, _) => format!(
+            "<{krate}::__private::Parameter<'_> as ::core::convert::From<_>>::from({value})"
+        ),
     }
 }
 
@@ -168,28 +209,48 @@ pub fn inline(
             *rust = Rust::Text;
         }
     };
-    query.columns.iter_mut().for_each(|column| text(&mut column.rust));
-    query.parameters.iter_mut().for_each(|parameter| text(&mut parameter.rust));
+    query
+        .columns
+        .iter_mut()
+        .for_each(|column| text(&mut column.rust));
+    query
+        .parameters
+        .iter_mut()
+        .for_each(|parameter| text(&mut parameter.rust));
     let path = krate.to_string().replace(' ', "");
-    let names = Names { krate: &path, module: "", choices: [&[], &[]] };
+    let names = Names {
+        krate: &path,
+        module: "",
+        choices: [&[], &[]],
+    };
     let mut declared = String::new();
     let mut shape = format!("{path}::d1::Exec");
     if !query.columns.is_empty() {
-        row(&mut declared, &names, "Row", "A row of this query.", &query.columns);
+        row(
+            &mut declared,
+            &names,
+            "Row",
+            "A row of this query.",
+            &query.columns,
+        );
         shape = format!("{path}::d1::Many<Row>");
     }
     let _ = write!(declared, "static __STATEMENT: {path}::d1::Statement = ");
     statement(&mut declared, &path, "query", &query);
     declared.push(';');
     let (declared, shape) = (tokens(parse, &declared), tokens(parse, &shape));
-    let bindings = query.parameters.iter().zip(arguments).map(|(parameter, value)| {
-        let name = format_ident!("__{}", Name::new(&parameter.name).field);
-        if parameter.list && parameter.rust == Rust::Text && parameter.as_type.is_none() {
-            return quote!(let #name = #value;);
-        }
-        let ty = tokens(parse, &argument_type(&names, parameter, ""));
-        quote!(let #name: #ty = #value;)
-    });
+    let bindings = query
+        .parameters
+        .iter()
+        .zip(arguments)
+        .map(|(parameter, value)| {
+            let name = format_ident!("__{}", Name::new(&parameter.name).field);
+            if parameter.list && parameter.rust == Rust::Text && parameter.as_type.is_none() {
+                return quote!(let #name = #value;);
+            }
+            let ty = tokens(parse, &argument_type(&names, parameter, ""));
+            quote!(let #name: #ty = #value;)
+        });
     let encoded = query.parameters.iter().map(|parameter| {
         let name = format!("__{}", Name::new(&parameter.name).field);
         tokens(parse, &encode(&path, parameter, &name))

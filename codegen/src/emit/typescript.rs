@@ -14,10 +14,21 @@ pub fn environment(project: &Project) -> String {
         "// Made by `cargo bindery types` from the manifest; an edit here would be lost.\n\ninterface Env {\n".to_owned();
     for bound in &project.bindings {
         // Of another worker or class in each environment: a type of either.
-        let all = project.manifest.layers.iter().flat_map(|layer| &layer.bindings);
-        let types: BTreeSet<String> =
-            all.filter(|other| other.name.value == bound.name.source).map(|other| kind(&other.kind)).collect();
-        member(&mut out, &bound.name.source, bound.optional, &types.into_iter().collect::<Vec<_>>().join(" | "));
+        let all = project
+            .manifest
+            .layers
+            .iter()
+            .flat_map(|layer| &layer.bindings);
+        let types: BTreeSet<String> = all
+            .filter(|other| other.name.value == bound.name.source)
+            .map(|other| kind(&other.kind))
+            .collect();
+        member(
+            &mut out,
+            &bound.name.source,
+            bound.optional,
+            &types.into_iter().collect::<Vec<_>>().join(" | "),
+        );
     }
     // A secret of the same name stands in the variable's place, locally.
     for (name, var) in &project.vars {
@@ -29,19 +40,42 @@ pub fn environment(project: &Project) -> String {
             .filter(|other| other.name.value == name.source)
             .map(|other| other.json.as_str())
             .collect();
-        member(&mut out, &name.source, var.optional, &values.into_iter().collect::<Vec<_>>().join(" | "));
+        member(
+            &mut out,
+            &name.source,
+            var.optional,
+            &values.into_iter().collect::<Vec<_>>().join(" | "),
+        );
     }
     for (name, optional) in &project.secrets {
         member(&mut out, &name.source, *optional, "string");
     }
     out.push_str("}\n");
-    for layer in project.manifest.layers.iter().filter(|_| project.manifest.layers.len() > 1) {
-        let Some(environment) = &layer.environment else { continue };
-        let _ = writeln!(out, "\n/** What `{}` has. */\ninterface {}Env {{", environment.value, Name::new(&environment.value).ty);
+    for layer in project
+        .manifest
+        .layers
+        .iter()
+        .filter(|_| project.manifest.layers.len() > 1)
+    {
+        let Some(environment) = &layer.environment else {
+            continue;
+        };
+        let _ = writeln!(
+            out,
+            "\n/** What `{}` has. */\ninterface {}Env {{",
+            environment.value,
+            Name::new(&environment.value).ty
+        );
         for binding in &layer.bindings {
             member(&mut out, &binding.name.value, false, &kind(&binding.kind));
         }
-        let is_secret = |name: &str| layer.secrets.iter().flatten().any(|secret| secret.value == name);
+        let is_secret = |name: &str| {
+            layer
+                .secrets
+                .iter()
+                .flatten()
+                .any(|secret| secret.value == name)
+        };
         for var in layer.vars.iter().filter(|var| !is_secret(&var.name.value)) {
             member(&mut out, &var.name.value, false, &var.json);
         }
@@ -71,12 +105,21 @@ fn kind(kind: &Kind) -> String {
 
 fn other(other: &Other) -> String {
     let setting = |key: &str| other.setting(key).unwrap_or_default();
-    let from = other.setting("script_name").map(|script| format!(" from {script}")).unwrap_or_default();
+    let from = other
+        .setting("script_name")
+        .map(|script| format!(" from {script}"))
+        .unwrap_or_default();
     match other.row.key {
-        "durable_objects.bindings" => format!("DurableObjectNamespace /* {}{from} */", setting("class_name")),
+        "durable_objects.bindings" => format!(
+            "DurableObjectNamespace /* {}{from} */",
+            setting("class_name")
+        ),
         "workflows" => format!("Workflow /* {}{from} */", setting("class_name")),
         "services" => match other.setting("entrypoint") {
-            Some(entrypoint) => format!("Service /* entrypoint {entrypoint} from {} */", setting("service")),
+            Some(entrypoint) => format!(
+                "Service /* entrypoint {entrypoint} from {} */",
+                setting("service")
+            ),
             None => format!("Fetcher /* {} */", setting("service")),
         },
         "unsafe.bindings" => match setting("type") {
@@ -84,7 +127,11 @@ fn other(other: &Other) -> String {
             "service" => "Fetcher".to_owned(),
             _ => "any".to_owned(),
         },
-        key => TYPES.iter().find(|(known, _)| *known == key).map_or("unknown", |(_, ty)| ty).to_owned(),
+        key => TYPES
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map_or("unknown", |(_, ty)| ty)
+            .to_owned(),
     }
 }
 
@@ -109,7 +156,10 @@ const TYPES: &[(&str, &str)] = &[
     ("assets", "Fetcher"),
     ("dispatch_namespaces", "DispatchNamespace"),
     ("mtls_certificates", "Fetcher"),
-    ("pipelines", "import(\"cloudflare:pipelines\").Pipeline<import(\"cloudflare:pipelines\").PipelineRecord>"),
+    (
+        "pipelines",
+        "import(\"cloudflare:pipelines\").Pipeline<import(\"cloudflare:pipelines\").PipelineRecord>",
+    ),
     (
         "k2",
         "{\n\t\tsend(records: { content: ArrayBuffer | Uint8Array; headers?: Record<string, string> }[]): Promise<\n\t\t\t\

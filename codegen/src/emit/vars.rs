@@ -11,23 +11,43 @@ use crate::names::Name;
 /// The struct of the variables, and those of objects in them.
 pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
     let krate = &site.krate;
-    let mut structs = Structs { site, names: Vec::new(), tokens: Vec::new() };
+    let mut structs = Structs {
+        site,
+        names: Vec::new(),
+        tokens: Vec::new(),
+    };
     let fields: Vec<TokenStream> = project
         .vars
         .iter()
         .map(|(name, var)| {
             let (field, source) = (name.field_ident(), &name.source);
             let own = var.as_type.as_deref().and_then(site.parse);
-            let ty = optional(own.unwrap_or_else(|| structs.ty(&var.ty, &name.ty, true)), var.optional);
-            let absent = if var.optional { " `None` in environments that have none." } else { "" };
-            let docs = format!("The variable `{source}`, as the platform gives it when the worker starts.{absent}");
+            let ty = optional(
+                own.unwrap_or_else(|| structs.ty(&var.ty, &name.ty, true)),
+                var.optional,
+            );
+            let absent = if var.optional {
+                " `None` in environments that have none."
+            } else {
+                ""
+            };
+            let docs = format!(
+                "The variable `{source}`, as the platform gives it when the worker starts.{absent}"
+            );
             quote!(#[doc = #docs] pub #field: #ty,)
         })
         .collect();
     let reads = project.vars.iter().map(|(name, var)| {
         let (field, source) = (name.field_ident(), &name.source);
-        let method = if var.optional { quote!(optional_var) } else { quote!(var) };
-        let what = var.as_type.as_ref().map_or_else(|| what(&var.ty).to_owned(), |ty| format!("a `{ty}`"));
+        let method = if var.optional {
+            quote!(optional_var)
+        } else {
+            quote!(var)
+        };
+        let what = var
+            .as_type
+            .as_ref()
+            .map_or_else(|| what(&var.ty).to_owned(), |ty| format!("a `{ty}`"));
         quote!(let #field = connector.#method(#source, #what);)
     });
     let build = project.vars.iter().map(|(name, _)| {
@@ -86,16 +106,24 @@ impl Structs<'_> {
             VarType::Nullable(inner) => optional(self.ty(inner, path, outside), true),
             VarType::Object(fields) if !fields.is_empty() && distinct(fields) => {
                 let ident = self.object(fields, path);
-                if outside { quote!(vars::#ident) } else { quote!(#ident) }
+                if outside {
+                    quote!(vars::#ident)
+                } else {
+                    quote!(#ident)
+                }
             }
-            VarType::Object(_) | VarType::Json | VarType::Unknown => quote!(#krate::__private::serde_json::Value),
+            VarType::Object(_) | VarType::Json | VarType::Unknown => {
+                quote!(#krate::__private::serde_json::Value)
+            }
         }
     }
 
     fn object(&mut self, fields: &[VarField], path: &str) -> proc_macro2::Ident {
         // `LIMITS.burst` and `LIMITS_BURST` would have one name.
         let numbered = (2..).map(|number| format!("{path}{number}"));
-        let free = std::iter::once(path.to_owned()).chain(numbered).find(|name| !self.names.contains(name));
+        let free = std::iter::once(path.to_owned())
+            .chain(numbered)
+            .find(|name| !self.names.contains(name));
         let name = free.unwrap_or_else(|| path.to_owned());
         self.names.push(name.clone());
         let place = self.tokens.len();
@@ -106,10 +134,14 @@ impl Structs<'_> {
                 let own = Name::new(&field.key);
                 let (ident, key) = (own.field_ident(), &field.key);
                 let inner = self.ty(&field.ty, &format!("{name}{}", own.ty), false);
-                let ty = optional(inner, field.optional && !matches!(field.ty, VarType::Nullable(_)));
+                let ty = optional(
+                    inner,
+                    field.optional && !matches!(field.ty, VarType::Nullable(_)),
+                );
                 let docs = format!("`{key}`");
                 // Whoever may be null may be left out.
-                let default = matches!(field.ty, VarType::Nullable(_)).then(|| quote!(#[serde(default)]));
+                let default =
+                    matches!(field.ty, VarType::Nullable(_)).then(|| quote!(#[serde(default)]));
                 quote!(#[doc = #docs] #[serde(rename = #key)] #default pub #ident: #ty,)
             })
             .collect();
@@ -143,12 +175,22 @@ fn what(var: &VarType) -> &'static str {
 
 /// Whether the keys of an object are fields of a struct, each its own.
 fn distinct(fields: &[VarField]) -> bool {
-    let names: Vec<String> = fields.iter().map(|field| Name::new(&field.key).field).collect();
-    names.iter().enumerate().all(|(index, name)| !names[..index].contains(name))
+    let names: Vec<String> = fields
+        .iter()
+        .map(|field| Name::new(&field.key).field)
+        .collect();
+    names
+        .iter()
+        .enumerate()
+        .all(|(index, name)| !names[..index].contains(name))
 }
 
 fn optional(ty: TokenStream, optional: bool) -> TokenStream {
-    if optional { quote!(::core::option::Option<#ty>) } else { ty }
+    if optional {
+        quote!(::core::option::Option<#ty>)
+    } else {
+        ty
+    }
 }
 
 /// The struct of the secrets.
@@ -157,13 +199,21 @@ pub(super) fn secrets(project: &Project, site: &Site) -> TokenStream {
     let fields = project.secrets.iter().map(|(name, is_optional)| {
         let field = name.field_ident();
         let ty = optional(quote!(#krate::Secret), *is_optional);
-        let absent = if *is_optional { " `None` in environments that have none." } else { "" };
+        let absent = if *is_optional {
+            " `None` in environments that have none."
+        } else {
+            ""
+        };
         let docs = format!("The secret `{}`.{absent}", name.source);
         quote!(#[doc = #docs] pub #field: #ty,)
     });
     let reads = project.secrets.iter().map(|(name, is_optional)| {
         let (field, source) = (name.field_ident(), &name.source);
-        let method = if *is_optional { quote!(optional_secret) } else { quote!(secret) };
+        let method = if *is_optional {
+            quote!(optional_secret)
+        } else {
+            quote!(secret)
+        };
         quote!(let #field = connector.#method(#source);)
     });
     let build = project.secrets.iter().map(|(name, _)| {

@@ -67,15 +67,26 @@ use Scope::{Inherited, Own, Top};
 use Shape::{Either, Elsewhere, Flag, Json, List, Map, Null, Number, Table, Text, Word};
 
 const fn needs(key: &'static str, shape: Shape) -> Field {
-    Field { key, shape, required: true }
+    Field {
+        key,
+        shape,
+        required: true,
+    }
 }
 
 const fn may(key: &'static str, shape: Shape) -> Field {
-    Field { key, shape, required: false }
+    Field {
+        key,
+        shape,
+        required: false,
+    }
 }
 
 const fn key(key: &'static str, scope: Scope, shape: Shape) -> Key {
-    Key { field: may(key, shape), scope }
+    Key {
+        field: may(key, shape),
+        scope,
+    }
 }
 
 /// Nearly every binding can be had from the network while the rest runs locally.
@@ -91,8 +102,13 @@ const JURISDICTION: Shape = Word(&["eu", "fedramp", "us"]);
 const WORKFLOW_LIMITS: Field = may("limits", Table(&[may("steps", Number)]));
 const CONCURRENCY: Field = may("concurrency", Table(&[may("limit", Number)]));
 const SCHEDULES: Field = may("schedules", Either(&[Text, TEXTS]));
-const RETENTION: Field =
-    may("default_retention", Table(&[may("success_retention", NUMBER_OR_TEXT), may("error_retention", NUMBER_OR_TEXT)]));
+const RETENTION: Field = may(
+    "default_retention",
+    Table(&[
+        may("success_retention", NUMBER_OR_TEXT),
+        may("error_retention", NUMBER_OR_TEXT),
+    ]),
+);
 
 const BUILD: &str = "how the code is made";
 const DEPLOY: &str = "where and how the worker runs";
@@ -107,7 +123,16 @@ pub static KEYS: &[Key] = &[
     // What the worker's code sees.
     key("vars", Own, Map(&Json)),
     key("secrets", Own, Table(&[may("required", TEXTS)])),
-    key("kv_namespaces", Own, List(&Table(&[BINDING, may("id", Text), may("preview_id", Text), REMOTE]))),
+    key(
+        "kv_namespaces",
+        Own,
+        List(&Table(&[
+            BINDING,
+            may("id", Text),
+            may("preview_id", Text),
+            REMOTE,
+        ])),
+    ),
     key(
         "d1_databases",
         Own,
@@ -146,7 +171,15 @@ pub static KEYS: &[Key] = &[
         "queues",
         Own,
         Table(&[
-            may("producers", List(&Table(&[BINDING, may("queue", Text), may("delivery_delay", Number), REMOTE]))),
+            may(
+                "producers",
+                List(&Table(&[
+                    BINDING,
+                    may("queue", Text),
+                    may("delivery_delay", Number),
+                    REMOTE,
+                ])),
+            ),
             may(
                 "consumers",
                 List(&Table(&[
@@ -176,13 +209,25 @@ pub static KEYS: &[Key] = &[
                     may("environment", Text),
                 ])),
             ),
-            may("code_update_strategy", Table(&[needs("mode", Word(&["immediate", "deferred"])), may("max_delay", Number)])),
+            may(
+                "code_update_strategy",
+                Table(&[
+                    needs("mode", Word(&["immediate", "deferred"])),
+                    may("max_delay", Number),
+                ]),
+            ),
         ]),
     ),
     key(
         "services",
         Own,
-        List(&Table(&[BINDING, needs("service", Text), may("entrypoint", Text), may("props", Map(&Json)), REMOTE])),
+        List(&Table(&[
+            BINDING,
+            needs("service", Text),
+            may("entrypoint", Text),
+            may("props", Map(&Json)),
+            REMOTE,
+        ])),
     ),
     key(
         "workflows",
@@ -199,18 +244,47 @@ pub static KEYS: &[Key] = &[
             may("jurisdiction", JURISDICTION),
         ])),
     ),
-    key("hyperdrive", Own, List(&Table(&[BINDING, needs("id", Text), may("localConnectionString", Text), REMOTE]))),
-    key("vectorize", Own, List(&Table(&[BINDING, needs("index_name", Text), REMOTE]))),
+    key(
+        "hyperdrive",
+        Own,
+        List(&Table(&[
+            BINDING,
+            needs("id", Text),
+            may("localConnectionString", Text),
+            REMOTE,
+        ])),
+    ),
+    key(
+        "vectorize",
+        Own,
+        List(&Table(&[BINDING, needs("index_name", Text), REMOTE])),
+    ),
     key("ai", Own, Table(&[BINDING, may("staging", Flag), REMOTE])),
-    key("ai_search_namespaces", Own, List(&Table(&[BINDING, needs("namespace", Text), REMOTE]))),
-    key("ai_search", Own, List(&Table(&[BINDING, needs("instance_name", Text), REMOTE]))),
-    key("agent_memory", Own, List(&Table(&[BINDING, needs("namespace", Text), REMOTE]))),
+    key(
+        "ai_search_namespaces",
+        Own,
+        List(&Table(&[BINDING, needs("namespace", Text), REMOTE])),
+    ),
+    key(
+        "ai_search",
+        Own,
+        List(&Table(&[BINDING, needs("instance_name", Text), REMOTE])),
+    ),
+    key(
+        "agent_memory",
+        Own,
+        List(&Table(&[BINDING, needs("namespace", Text), REMOTE])),
+    ),
     key("browser", Own, ALONE),
     key("images", Own, ALONE),
     key("media", Own, ALONE),
     key("stream", Own, ALONE),
     key("analytics", Own, ALONE),
-    key("analytics_engine_datasets", Own, List(&Table(&[BINDING, may("dataset", Text), REMOTE]))),
+    key(
+        "analytics_engine_datasets",
+        Own,
+        List(&Table(&[BINDING, may("dataset", Text), REMOTE])),
+    ),
     key(
         "send_email",
         Own,
@@ -228,10 +302,21 @@ pub static KEYS: &[Key] = &[
         List(&Table(&[
             needs("name", Text),
             needs("namespace_id", Text),
-            needs("simple", Table(&[needs("limit", Number), needs("period", Number)])),
+            needs(
+                "simple",
+                Table(&[needs("limit", Number), needs("period", Number)]),
+            ),
         ])),
     ),
-    key("secrets_store_secrets", Own, List(&Table(&[BINDING, needs("store_id", Text), needs("secret_name", Text)]))),
+    key(
+        "secrets_store_secrets",
+        Own,
+        List(&Table(&[
+            BINDING,
+            needs("store_id", Text),
+            needs("secret_name", Text),
+        ])),
+    ),
     key("version_metadata", Own, Table(&[BINDING])),
     key(
         "assets",
@@ -239,8 +324,19 @@ pub static KEYS: &[Key] = &[
         Table(&[
             may("directory", Text),
             may("binding", Text),
-            may("html_handling", Word(&["auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none"])),
-            may("not_found_handling", Word(&["single-page-application", "404-page", "none"])),
+            may(
+                "html_handling",
+                Word(&[
+                    "auto-trailing-slash",
+                    "force-trailing-slash",
+                    "drop-trailing-slash",
+                    "none",
+                ]),
+            ),
+            may(
+                "not_found_handling",
+                Word(&["single-page-application", "404-page", "none"]),
+            ),
             may("base_path", Text),
             may("run_worker_first", Either(&[TEXTS, Flag])),
         ]),
@@ -251,26 +347,97 @@ pub static KEYS: &[Key] = &[
         List(&Table(&[
             BINDING,
             may("namespace", Text),
-            may("outbound", Table(&[needs("service", Text), may("environment", Text), may("parameters", TEXTS)])),
+            may(
+                "outbound",
+                Table(&[
+                    needs("service", Text),
+                    may("environment", Text),
+                    may("parameters", TEXTS),
+                ]),
+            ),
             REMOTE,
         ])),
     ),
-    key("mtls_certificates", Own, List(&Table(&[BINDING, needs("certificate_id", Text), REMOTE]))),
-    key("pipelines", Own, List(&Table(&[BINDING, may("stream", Text), may("pipeline", Text), REMOTE]))),
-    key("k2", Own, List(&Table(&[BINDING, needs("stream", Text), REMOTE]))),
-    key("vpc_services", Own, List(&Table(&[BINDING, needs("service_id", Text), REMOTE]))),
-    key("vpc_networks", Own, List(&Table(&[BINDING, may("tunnel_id", Text), may("network_id", Text), REMOTE]))),
+    key(
+        "mtls_certificates",
+        Own,
+        List(&Table(&[BINDING, needs("certificate_id", Text), REMOTE])),
+    ),
+    key(
+        "pipelines",
+        Own,
+        List(&Table(&[
+            BINDING,
+            may("stream", Text),
+            may("pipeline", Text),
+            REMOTE,
+        ])),
+    ),
+    key(
+        "k2",
+        Own,
+        List(&Table(&[BINDING, needs("stream", Text), REMOTE])),
+    ),
+    key(
+        "vpc_services",
+        Own,
+        List(&Table(&[BINDING, needs("service_id", Text), REMOTE])),
+    ),
+    key(
+        "vpc_networks",
+        Own,
+        List(&Table(&[
+            BINDING,
+            may("tunnel_id", Text),
+            may("network_id", Text),
+            REMOTE,
+        ])),
+    ),
     key("worker_loaders", Own, List(&Table(&[BINDING]))),
-    key("artifacts", Own, List(&Table(&[BINDING, needs("namespace", Text), REMOTE]))),
-    key("flagship", Own, List(&Table(&[BINDING, may("app_id", Text), REMOTE]))),
-    key("unsafe_hello_world", Own, List(&Table(&[BINDING, may("enable_timer", Flag)]))),
-    key("unsafe", Own, Table(&[may("bindings", List(&Map(&Json))), may("metadata", Map(&Json)), may("capnp", Elsewhere(BUILD))])),
-    key("logfwdr", Inherited, Table(&[needs("bindings", List(&Table(&[needs("name", Text), needs("destination", Text)])))])),
+    key(
+        "artifacts",
+        Own,
+        List(&Table(&[BINDING, needs("namespace", Text), REMOTE])),
+    ),
+    key(
+        "flagship",
+        Own,
+        List(&Table(&[BINDING, may("app_id", Text), REMOTE])),
+    ),
+    key(
+        "unsafe_hello_world",
+        Own,
+        List(&Table(&[BINDING, may("enable_timer", Flag)])),
+    ),
+    key(
+        "unsafe",
+        Own,
+        Table(&[
+            may("bindings", List(&Map(&Json))),
+            may("metadata", Map(&Json)),
+            may("capnp", Elsewhere(BUILD)),
+        ]),
+    ),
+    key(
+        "logfwdr",
+        Inherited,
+        Table(&[needs(
+            "bindings",
+            List(&Table(&[needs("name", Text), needs("destination", Text)])),
+        )]),
+    ),
     key("wasm_modules", Top, Map(&Text)),
     key("text_blobs", Top, Map(&Text)),
     key("data_blobs", Top, Map(&Text)),
     // What calls the worker's code.
-    key("triggers", Inherited, Table(&[may("crons", TEXTS), may("events", Elsewhere("starts workflows by itself"))])),
+    key(
+        "triggers",
+        Inherited,
+        Table(&[
+            may("crons", TEXTS),
+            may("events", Elsewhere("starts workflows by itself")),
+        ]),
+    ),
     key(
         "migrations",
         Inherited,
@@ -278,14 +445,38 @@ pub static KEYS: &[Key] = &[
             needs("tag", Text),
             may("new_classes", TEXTS),
             may("new_sqlite_classes", TEXTS),
-            may("renamed_classes", List(&Table(&[needs("from", Text), needs("to", Text)]))),
-            may("transferred_classes", List(&Table(&[needs("from", Text), needs("from_script", Text), needs("to", Text)]))),
+            may(
+                "renamed_classes",
+                List(&Table(&[needs("from", Text), needs("to", Text)])),
+            ),
+            may(
+                "transferred_classes",
+                List(&Table(&[
+                    needs("from", Text),
+                    needs("from_script", Text),
+                    needs("to", Text),
+                ])),
+            ),
             may("deleted_classes", TEXTS),
         ])),
     ),
-    key("exports", Inherited, Map(&Elsewhere("what becomes of a class that is renamed, moved or deleted"))),
-    key("tail_consumers", Own, List(&Table(&[needs("service", Text), may("environment", Text)]))),
-    key("streaming_tail_consumers", Own, List(&Table(&[needs("service", Text)]))),
+    key(
+        "exports",
+        Inherited,
+        Map(&Elsewhere(
+            "what becomes of a class that is renamed, moved or deleted",
+        )),
+    ),
+    key(
+        "tail_consumers",
+        Own,
+        List(&Table(&[needs("service", Text), may("environment", Text)])),
+    ),
+    key(
+        "streaming_tail_consumers",
+        Own,
+        List(&Table(&[needs("service", Text)])),
+    ),
     key("connect", Own, Elsewhere(DEPLOY)),
     key("containers", Own, Elsewhere(DEPLOY)),
     key("cloudchamber", Own, Elsewhere(DEPLOY)),
@@ -297,16 +488,32 @@ pub static KEYS: &[Key] = &[
     key("preview_urls", Inherited, Flag),
     key("route", Inherited, Elsewhere(DEPLOY)),
     key("routes", Inherited, Elsewhere(DEPLOY)),
-    key("limits", Inherited, Table(&[may("cpu_ms", Number), may("subrequests", Number)])),
+    key(
+        "limits",
+        Inherited,
+        Table(&[may("cpu_ms", Number), may("subrequests", Number)]),
+    ),
     key("placement", Inherited, Elsewhere(DEPLOY)),
     key("observability", Inherited, Elsewhere(DEPLOY)),
     key("access", Inherited, Elsewhere(DEPLOY)),
     key("cache", Inherited, Elsewhere(DEPLOY)),
-    key("compliance_region", Inherited, Word(&["public", "fedramp_high"])),
+    key(
+        "compliance_region",
+        Inherited,
+        Word(&["public", "fedramp_high"]),
+    ),
     key("logpush", Inherited, Flag),
     key("first_party_worker", Inherited, Flag),
-    key("previews", Inherited, Elsewhere("what a preview has instead")),
-    key("site", Top, Elsewhere("Workers Sites, which static assets replace")),
+    key(
+        "previews",
+        Inherited,
+        Elsewhere("what a preview has instead"),
+    ),
+    key(
+        "site",
+        Top,
+        Elsewhere("Workers Sites, which static assets replace"),
+    ),
     key("pages_build_output_dir", Top, Text),
     key("addresses", Top, TEXTS),
     // How it is made.

@@ -42,13 +42,20 @@ pub struct D1 {
 impl D1 {
     /// What tells one schema from another: the folder of its migrations, which files of it, and the ledger.
     pub(crate) fn made_by(&self) -> (&str, &str, &str) {
-        (self.folder(), &self.migrations_pattern, &self.migrations_table)
+        (
+            self.folder(),
+            &self.migrations_pattern,
+            &self.migrations_table,
+        )
     }
 
     /// The folder of migrations, relative to the manifest.
     #[must_use]
     pub fn folder(&self) -> &str {
-        self.migrations_dir.value.trim_start_matches("./").trim_end_matches('/')
+        self.migrations_dir
+            .value
+            .trim_start_matches("./")
+            .trim_end_matches('/')
     }
 }
 
@@ -81,7 +88,10 @@ impl Other {
     /// A setting by its key.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&str> {
-        self.settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+        self.settings
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -148,7 +158,11 @@ impl Form {
     /// The key that holds the binding's name.
     #[must_use]
     pub fn name_key(self) -> &'static str {
-        if self == Self::Named { "name" } else { "binding" }
+        if self == Self::Named {
+            "name"
+        } else {
+            "binding"
+        }
     }
 }
 
@@ -164,53 +178,150 @@ pub struct Service {
 }
 
 const fn service(module: &'static str, ty: &'static str) -> Service {
-    Service { module, ty, connect: module }
+    Service {
+        module,
+        ty,
+        connect: module,
+    }
 }
 
 const FETCHER: Service = service("fetcher", "Fetcher");
 const RAW: Service = service("raw", "Raw");
 
 const fn row(key: &'static str, title: &'static str, form: Form, service: Service) -> Row {
-    Row { key, title, form, service }
+    Row {
+        key,
+        title,
+        form,
+        service,
+    }
 }
 
 /// Every kind but those of [`Kind`] itself.
 ///
 /// <https://developers.cloudflare.com/workers/wrangler/configuration/#bindings>
 pub static ROWS: &[Row] = &[
-    row("durable_objects.bindings", "Durable Object namespace", Form::Named, service("durable_object", "DurableObjects")),
+    row(
+        "durable_objects.bindings",
+        "Durable Object namespace",
+        Form::Named,
+        service("durable_object", "DurableObjects"),
+    ),
     row("services", "service binding", Form::List, FETCHER),
-    row("workflows", "Workflow", Form::List, service("workflow", "Workflow")),
-    row("hyperdrive", "Hyperdrive", Form::List, service("hyperdrive", "Hyperdrive")),
-    row("vectorize", "Vectorize index", Form::List, service("vectorize", "Vectorize")),
+    row(
+        "workflows",
+        "Workflow",
+        Form::List,
+        service("workflow", "Workflow"),
+    ),
+    row(
+        "hyperdrive",
+        "Hyperdrive",
+        Form::List,
+        service("hyperdrive", "Hyperdrive"),
+    ),
+    row(
+        "vectorize",
+        "Vectorize index",
+        Form::List,
+        service("vectorize", "Vectorize"),
+    ),
     row("ai", "Workers AI", Form::Single, service("ai", "Ai")),
-    row("ai_search_namespaces", "AI Search namespace", Form::List, RAW),
+    row(
+        "ai_search_namespaces",
+        "AI Search namespace",
+        Form::List,
+        RAW,
+    ),
     row("ai_search", "AI Search instance", Form::List, RAW),
     row("agent_memory", "Agent Memory namespace", Form::List, RAW),
     row("browser", "Browser Rendering", Form::Single, FETCHER),
-    row("images", "Images", Form::Single, service("images", "Images")),
+    row(
+        "images",
+        "Images",
+        Form::Single,
+        service("images", "Images"),
+    ),
     row("media", "Media Transformations", Form::Single, RAW),
     row("stream", "Stream", Form::Single, RAW),
     row("analytics", "Analytics SQL", Form::Single, RAW),
-    row("analytics_engine_datasets", "Analytics Engine dataset", Form::List, service("analytics_engine", "AnalyticsEngine")),
-    row("send_email", "email sender", Form::Named, service("email", "SendEmail")),
-    row("ratelimits", "rate limiter", Form::Named, service("rate_limit", "RateLimiter")),
-    row("secrets_store_secrets", "Secrets Store secret", Form::List, service("secrets_store", "StoredSecret")),
-    row("version_metadata", "version metadata", Form::Single, service("version", "VersionMetadata")),
+    row(
+        "analytics_engine_datasets",
+        "Analytics Engine dataset",
+        Form::List,
+        service("analytics_engine", "AnalyticsEngine"),
+    ),
+    row(
+        "send_email",
+        "email sender",
+        Form::Named,
+        service("email", "SendEmail"),
+    ),
+    row(
+        "ratelimits",
+        "rate limiter",
+        Form::Named,
+        service("rate_limit", "RateLimiter"),
+    ),
+    row(
+        "secrets_store_secrets",
+        "Secrets Store secret",
+        Form::List,
+        service("secrets_store", "StoredSecret"),
+    ),
+    row(
+        "version_metadata",
+        "version metadata",
+        Form::Single,
+        service("version", "VersionMetadata"),
+    ),
     row("assets", "static assets", Form::Single, FETCHER),
-    row("dispatch_namespaces", "dispatch namespace", Form::List, service("dispatch", "DispatchNamespace")),
+    row(
+        "dispatch_namespaces",
+        "dispatch namespace",
+        Form::List,
+        service("dispatch", "DispatchNamespace"),
+    ),
     row("mtls_certificates", "mTLS certificate", Form::List, FETCHER),
-    row("pipelines", "Pipeline", Form::List, service("pipeline", "Pipeline")),
+    row(
+        "pipelines",
+        "Pipeline",
+        Form::List,
+        service("pipeline", "Pipeline"),
+    ),
     row("k2", "K2 stream", Form::List, service("k2", "K2")),
     row("vpc_services", "VPC service", Form::List, FETCHER),
     row("vpc_networks", "VPC network", Form::List, FETCHER),
-    row("worker_loaders", "Worker Loader", Form::List, service("worker_loader", "WorkerLoader")),
+    row(
+        "worker_loaders",
+        "Worker Loader",
+        Form::List,
+        service("worker_loader", "WorkerLoader"),
+    ),
     row("artifacts", "Artifacts", Form::List, RAW),
     row("flagship", "Flagship", Form::List, RAW),
     row("unsafe_hello_world", "hello world", Form::List, RAW),
     row("unsafe.bindings", "unsafe binding", Form::Named, RAW),
     row("logfwdr.bindings", "log forwarder", Form::Named, RAW),
     row("wasm_modules", "Wasm module", Form::Map, RAW),
-    row("text_blobs", "text blob", Form::Map, Service { module: "blob", ty: "TextBlob", connect: "text_blob" }),
-    row("data_blobs", "data blob", Form::Map, Service { module: "blob", ty: "DataBlob", connect: "data_blob" }),
+    row(
+        "text_blobs",
+        "text blob",
+        Form::Map,
+        Service {
+            module: "blob",
+            ty: "TextBlob",
+            connect: "text_blob",
+        },
+    ),
+    row(
+        "data_blobs",
+        "data blob",
+        Form::Map,
+        Service {
+            module: "blob",
+            ty: "DataBlob",
+            connect: "data_blob",
+        },
+    ),
 ];

@@ -43,16 +43,21 @@ pub struct Manifest {
 impl Manifest {
     /// The classes of a kind that this worker itself must export.
     pub fn classes(&self, key: &'static str) -> impl Iterator<Item = &Spanned<String>> {
-        self.united.bindings.iter().filter_map(move |binding| match &binding.kind {
-            Kind::Other(other) if other.row.key == key => other.class_name.as_ref(),
-            _ => None,
-        })
+        self.united
+            .bindings
+            .iter()
+            .filter_map(move |binding| match &binding.kind {
+                Kind::Other(other) if other.row.key == key => other.class_name.as_ref(),
+                _ => None,
+            })
     }
 
     /// Gives every environment these secrets.
     pub(crate) fn infer_secrets(&mut self, errors: &mut Errors, names: Vec<Spanned<String>>) {
         if !names.is_empty() {
-            self.layers.iter_mut().for_each(|layer| layer.secrets = Some(names.clone()));
+            self.layers
+                .iter_mut()
+                .for_each(|layer| layer.secrets = Some(names.clone()));
             self.united = unite::unite(errors, &self.layers);
         }
     }
@@ -60,10 +65,18 @@ impl Manifest {
 
 /// Reads the manifest, for every environment or for the one of a name. `None` when it is not TOML or JSON at all;
 /// other mistakes are reported and the rest of the manifest is still given.
-pub fn parse(errors: &mut Errors, sources: &Sources, file: FileId, environment: Option<&str>) -> Option<Manifest> {
+pub fn parse(
+    errors: &mut Errors,
+    sources: &Sources,
+    file: FileId,
+    environment: Option<&str>,
+) -> Option<Manifest> {
     let source = sources.file(file);
-    let tree =
-        if source.name.ends_with(".toml") { node::from_toml(file, &source.text) } else { node::from_json(file, &source.text) };
+    let tree = if source.name.ends_with(".toml") {
+        node::from_toml(file, &source.text)
+    } else {
+        node::from_json(file, &source.text)
+    };
     let root = match tree {
         Ok(root) => root,
         Err(diagnostic) => {
@@ -84,7 +97,9 @@ pub fn parse(errors: &mut Errors, sources: &Sources, file: FileId, environment: 
         lacking(errors, &top, name, table);
     }
     let layers = match environment {
-        None => std::iter::once(None).chain(nested.iter().map(Some)).collect::<Vec<_>>(),
+        None => std::iter::once(None)
+            .chain(nested.iter().map(Some))
+            .collect::<Vec<_>>(),
         Some(wanted) => match nested.iter().find(|(name, _)| name.value == wanted) {
             Some(found) => vec![Some(found)],
             None => {
@@ -95,50 +110,97 @@ pub fn parse(errors: &mut Errors, sources: &Sources, file: FileId, environment: 
     };
     let layers: Vec<Layer> = layers
         .into_iter()
-        .map(|environment| layer::read(errors, &top, environment.map(|(name, table)| (*name, table))))
+        .map(|environment| {
+            layer::read(
+                errors,
+                &top,
+                environment.map(|(name, table)| (*name, table)),
+            )
+        })
         .collect();
     if let Some((top, environments)) = layers.split_first().filter(|_| environment.is_none()) {
-        environments.iter().for_each(|layer| lacking_names(errors, top, layer));
+        environments
+            .iter()
+            .for_each(|layer| lacking_names(errors, top, layer));
     }
     let united = unite::unite(errors, &layers);
     let name = layers.first().and_then(|layer| layer.worker.clone());
-    let names_secrets = top.get("secrets").is_some() || nested.iter().any(|(_, table)| table.get("secrets").is_some());
-    Some(Manifest { file, name, layers, united, names_secrets })
+    let names_secrets = top.get("secrets").is_some()
+        || nested
+            .iter()
+            .any(|(_, table)| table.get("secrets").is_some());
+    Some(Manifest {
+        file,
+        name,
+        layers,
+        united,
+        names_secrets,
+    })
 }
 
-fn unknown_environment(errors: &mut Errors, root: &node::Node, nested: &[(&Spanned<String>, Table<'_>)], wanted: &str) {
+fn unknown_environment(
+    errors: &mut Errors,
+    root: &node::Node,
+    nested: &[(&Spanned<String>, Table<'_>)],
+    wanted: &str,
+) {
     let names: Vec<&str> = nested.iter().map(|(name, _)| name.value.as_str()).collect();
     errors.push(
-        Diagnostic::new(code::ENVIRONMENT, format!("the manifest has no environment `{wanted}`"), root.span.part(&(0..0)))
-            .label("in this manifest")
-            .help(suggestion(wanted, "environments", &names)),
+        Diagnostic::new(
+            code::ENVIRONMENT,
+            format!("the manifest has no environment `{wanted}`"),
+            root.span.part(&(0..0)),
+        )
+        .label("in this manifest")
+        .help(suggestion(wanted, "environments", &names)),
     );
 }
 
 /// The names that an environment lacks of a key that it has.
 fn lacking_names(errors: &mut Errors, top: &Layer, own: &Layer) {
-    let Some(environment) = &own.environment else { return };
+    let Some(environment) = &own.environment else {
+        return;
+    };
     let names = |layer: &Layer| -> Vec<(&'static str, String)> {
-        let bindings = layer.bindings.iter().map(|binding| (binding.kind.key(), binding.name.value.clone()));
-        let vars = layer.vars.iter().map(|var| ("vars", var.name.value.clone()));
-        let secrets = layer.secrets.iter().flatten().map(|secret| ("secrets", secret.value.clone()));
+        let bindings = layer
+            .bindings
+            .iter()
+            .map(|binding| (binding.kind.key(), binding.name.value.clone()));
+        let vars = layer
+            .vars
+            .iter()
+            .map(|var| ("vars", var.name.value.clone()));
+        let secrets = layer
+            .secrets
+            .iter()
+            .flatten()
+            .map(|secret| ("secrets", secret.value.clone()));
         bindings.chain(vars).chain(secrets).collect()
     };
     let known = names(own);
     let lacks = names(top)
         .into_iter()
-        .filter(|(key, name)| known.iter().any(|(own, _)| own == key) && known.iter().all(|(_, own)| own != name))
+        .filter(|(key, name)| {
+            known.iter().any(|(own, _)| own == key) && known.iter().all(|(_, own)| own != name)
+        })
         .map(|(_, name)| format!("`{name}`"));
     let lacks: Vec<String> = lacks.collect();
     if !lacks.is_empty() {
         errors.push(
             Diagnostic::new(
                 code::ENVIRONMENT,
-                format!("the environment `{}` has no {}", environment.value, lacks.join(", ")),
+                format!(
+                    "the environment `{}` has no {}",
+                    environment.value,
+                    lacks.join(", ")
+                ),
                 environment.span,
             )
             .label("the top level has, and a key is inherited whole or not at all")
-            .help(format!("write what it needs below `env.{}`; what it lacks is an `Option` in `Env`", environment.value))
+            .help(format!(
+                "write what it needs below `env.{}`; what it lacks is an `Option` in `Env`",
+                environment.value
+            ))
             .warning(),
         );
     }
@@ -146,15 +208,33 @@ fn lacking_names(errors: &mut Errors, top: &Layer, own: &Layer) {
 
 /// What an environment lacks of the top level: nothing of it is inherited.
 fn lacking(errors: &mut Errors, top: &Table<'_>, name: &Spanned<String>, own: &Table<'_>) {
-    let lacks =
-        |key: &&grammar::Key| key.scope == Scope::Own && top.get(key.field.key).is_some() && own.get(key.field.key).is_none();
-    let keys: Vec<String> = KEYS.iter().filter(lacks).map(|key| format!("`{}`", key.field.key)).collect();
+    let lacks = |key: &&grammar::Key| {
+        key.scope == Scope::Own
+            && top.get(key.field.key).is_some()
+            && own.get(key.field.key).is_none()
+    };
+    let keys: Vec<String> = KEYS
+        .iter()
+        .filter(lacks)
+        .map(|key| format!("`{}`", key.field.key))
+        .collect();
     if !keys.is_empty() {
         errors.push(
-            Diagnostic::new(code::ENVIRONMENT, format!("the environment `{}` has no {}", name.value, keys.join(", ")), name.span)
-                .label("the top level has, and it is not inherited")
-                .help(format!("write what it needs below `env.{}`; what it lacks is an `Option` in `Env`", name.value))
-                .warning(),
+            Diagnostic::new(
+                code::ENVIRONMENT,
+                format!(
+                    "the environment `{}` has no {}",
+                    name.value,
+                    keys.join(", ")
+                ),
+                name.span,
+            )
+            .label("the top level has, and it is not inherited")
+            .help(format!(
+                "write what it needs below `env.{}`; what it lacks is an `Option` in `Env`",
+                name.value
+            ))
+            .warning(),
         );
     }
 }

@@ -48,7 +48,10 @@ pub(super) fn from_toml(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         syntax(error.message().trim_end_matches('\n'), file, range, "TOML")
     })?;
     let spans = At(file);
-    Ok(Spanned { span: spans.at(document.span()), value: spans.table(document.get_ref()) })
+    Ok(Spanned {
+        span: spans.at(document.span()),
+        value: spans.table(document.get_ref()),
+    })
 }
 
 /// Parses JSON with comments and trailing commas, as wrangler does for both endings.
@@ -66,12 +69,21 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         allow_extended_string_escapes: false,
     };
     // A byte order mark is no JSON, and wrangler takes it: spaces in its place leave every other byte where it is.
-    let unmarked = text.strip_prefix('\u{feff}').map(|rest| format!("   {rest}"));
+    let unmarked = text
+        .strip_prefix('\u{feff}')
+        .map(|rest| format!("   {rest}"));
     let text = unmarked.as_deref().unwrap_or(text);
-    let parsed = jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &options).map_err(|error| {
-        let range = error.range();
-        syntax(&error.kind().to_string(), file, range.start..range.end, "JSON")
-    })?;
+    let parsed =
+        jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &options)
+            .map_err(|error| {
+                let range = error.range();
+                syntax(
+                    &error.kind().to_string(),
+                    file,
+                    range.start..range.end,
+                    "JSON",
+                )
+            })?;
     match parsed.value {
         Some(value) => Ok(At(file).json(&value)),
         None => Err(syntax("the file is empty", file, 0..0, "JSON")),
@@ -79,10 +91,18 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
 }
 
 fn syntax(message: &str, file: FileId, range: Range<usize>, format: &str) -> Box<Diagnostic> {
-    let span = Span { file, start: range.start, end: range.end };
+    let span = Span {
+        file,
+        start: range.start,
+        end: range.end,
+    };
     Box::new(
-        Diagnostic::new(code::MANIFEST_SYNTAX, format!("the manifest is not valid {format}"), span)
-            .label(message.replace('\n', ", ")),
+        Diagnostic::new(
+            code::MANIFEST_SYNTAX,
+            format!("the manifest is not valid {format}"),
+            span,
+        )
+        .label(message.replace('\n', ", ")),
     )
 }
 
@@ -90,15 +110,28 @@ struct At(FileId);
 
 impl At {
     fn at(&self, range: Range<usize>) -> Span {
-        Span { file: self.0, start: range.start, end: range.end }
+        Span {
+            file: self.0,
+            start: range.start,
+            end: range.end,
+        }
     }
 
     fn table(&self, table: &DeTable<'_>) -> Value {
         let mut entries: Vec<(Spanned<String>, Node)> = table
             .iter()
             .map(|(key, value)| {
-                let key = Spanned { value: key.get_ref().to_string(), span: self.at(key.span()) };
-                (key, Spanned { span: self.at(value.span()), value: self.toml(value.get_ref()) })
+                let key = Spanned {
+                    value: key.get_ref().to_string(),
+                    span: self.at(key.span()),
+                };
+                (
+                    key,
+                    Spanned {
+                        span: self.at(value.span()),
+                        value: self.toml(value.get_ref()),
+                    },
+                )
             })
             .collect();
         // In the order of the file, so that fields and docs follow it.
@@ -110,12 +143,21 @@ impl At {
         match value {
             DeValue::String(text) => Value::String(text.to_string()),
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-                .map_or_else(|_| Value::Float(integer.as_str().parse().unwrap_or(f64::NAN)), Value::Integer),
+                .map_or_else(
+                    |_| Value::Float(integer.as_str().parse().unwrap_or(f64::NAN)),
+                    Value::Integer,
+                ),
             DeValue::Float(float) => Value::Float(float.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(boolean) => Value::Boolean(*boolean),
             DeValue::Datetime(date) => Value::Date(date.to_string()),
             DeValue::Array(items) => Value::Array(
-                items.iter().map(|item| Spanned { span: self.at(item.span()), value: self.toml(item.get_ref()) }).collect(),
+                items
+                    .iter()
+                    .map(|item| Spanned {
+                        span: self.at(item.span()),
+                        value: self.toml(item.get_ref()),
+                    })
+                    .collect(),
             ),
             DeValue::Table(table) => self.table(table),
         }
@@ -126,18 +168,23 @@ impl At {
         let span = self.at(range.start..range.end);
         let value = match value {
             ast::Value::StringLit(text) => Value::String(text.value.to_string()),
-            ast::Value::NumberLit(number) => number
-                .value
-                .parse::<i64>()
-                .map_or_else(|_| Value::Float(number.value.parse().unwrap_or(f64::NAN)), Value::Integer),
+            ast::Value::NumberLit(number) => number.value.parse::<i64>().map_or_else(
+                |_| Value::Float(number.value.parse().unwrap_or(f64::NAN)),
+                Value::Integer,
+            ),
             ast::Value::BooleanLit(boolean) => Value::Boolean(boolean.value),
             ast::Value::NullKeyword(_) => Value::Null,
-            ast::Value::Array(array) => Value::Array(array.elements.iter().map(|item| self.json(item)).collect()),
+            ast::Value::Array(array) => {
+                Value::Array(array.elements.iter().map(|item| self.json(item)).collect())
+            }
             ast::Value::Object(object) => {
                 let mut entries: Vec<(Spanned<String>, Node)> = Vec::new();
                 for property in &object.properties {
                     let name = property.name.range();
-                    let key = Spanned { value: property.name.as_str().to_owned(), span: self.at(name.start..name.end) };
+                    let key = Spanned {
+                        value: property.name.as_str().to_owned(),
+                        span: self.at(name.start..name.end),
+                    };
                     // The last of a name counts, as in JavaScript.
                     entries.retain(|(known, _)| known.value != key.value);
                     entries.push((key, self.json(&property.value)));

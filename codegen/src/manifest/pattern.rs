@@ -10,9 +10,17 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 fn segments(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
-        (Some((&"**", rest)), _) => segments(rest, path) || path.split_first().is_some_and(|(_, path)| segments(pattern, path)),
+        (Some((&"**", rest)), _) => {
+            segments(rest, path)
+                || path
+                    .split_first()
+                    .is_some_and(|(_, path)| segments(pattern, path))
+        }
         (Some((first, rest)), Some((name, path))) => {
-            segment(&first.chars().collect::<Vec<_>>(), &name.chars().collect::<Vec<_>>()) && segments(rest, path)
+            segment(
+                &first.chars().collect::<Vec<_>>(),
+                &name.chars().collect::<Vec<_>>(),
+            ) && segments(rest, path)
         }
         _ => false,
     }
@@ -21,8 +29,15 @@ fn segments(pattern: &[&str], path: &[&str]) -> bool {
 fn segment(pattern: &[char], name: &[char]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
-        (Some(('*', rest)), _) => segment(rest, name) || name.split_first().is_some_and(|(_, name)| segment(pattern, name)),
-        (Some((first, rest)), Some((character, name))) => (*first == '?' || first == character) && segment(rest, name),
+        (Some(('*', rest)), _) => {
+            segment(rest, name)
+                || name
+                    .split_first()
+                    .is_some_and(|(_, name)| segment(pattern, name))
+        }
+        (Some((first, rest)), Some((character, name))) => {
+            (*first == '?' || first == character) && segment(rest, name)
+        }
         _ => false,
     }
 }

@@ -38,12 +38,22 @@ pub fn settings(
     manifest: &mut Manifest,
 ) -> Vec<(String, DatabaseSettings)> {
     // What is wrong with Cargo.toml itself is Cargo's to say.
-    let Ok(root) = node::from_toml(file, &sources.file(file).text) else { return Vec::new() };
-    let Some(table) = ["package", "metadata", "bindery"].iter().try_fold(&root, |node, key| child(node, key)) else {
+    let Ok(root) = node::from_toml(file, &sources.file(file).text) else {
         return Vec::new();
     };
-    let Some(table) = expect(errors, table, "package.metadata.bindery") else { return Vec::new() };
-    if let Some(vars) = table.get("vars").and_then(|node| expect(errors, node, "vars")) {
+    let Some(table) = ["package", "metadata", "bindery"]
+        .iter()
+        .try_fold(&root, |node, key| child(node, key))
+    else {
+        return Vec::new();
+    };
+    let Some(table) = expect(errors, table, "package.metadata.bindery") else {
+        return Vec::new();
+    };
+    if let Some(vars) = table
+        .get("vars")
+        .and_then(|node| expect(errors, node, "vars"))
+    {
         var_types(errors, &vars, &mut manifest.united);
     }
     let databases: Vec<&str> = manifest
@@ -57,18 +67,32 @@ pub fn settings(
     for (binding, node) in table.entries.iter().filter(|(key, _)| key.value != "vars") {
         if !databases.contains(&binding.value.as_str()) {
             errors.push(
-                Diagnostic::new(code::UNKNOWN_KEY, format!("the manifest binds no database `{}`", binding.value), binding.span)
-                    .label("a table here is named after its binding")
-                    .help(suggestion(&binding.value, "databases", &databases)),
+                Diagnostic::new(
+                    code::UNKNOWN_KEY,
+                    format!("the manifest binds no database `{}`", binding.value),
+                    binding.span,
+                )
+                .label("a table here is named after its binding")
+                .help(suggestion(&binding.value, "databases", &databases)),
             );
             continue;
         }
-        let Some(table) = expect(errors, node, &binding.value) else { continue };
-        for (key, _) in table.entries.iter().filter(|(key, _)| key.value != "schema" && key.value != "types") {
+        let Some(table) = expect(errors, node, &binding.value) else {
+            continue;
+        };
+        for (key, _) in table
+            .entries
+            .iter()
+            .filter(|(key, _)| key.value != "schema" && key.value != "types")
+        {
             errors.push(
-                Diagnostic::new(code::UNKNOWN_KEY, format!("`{}` is no setting of a database", key.value), key.span)
-                    .label("not known")
-                    .help(suggestion(&key.value, "settings", &["schema", "types"])),
+                Diagnostic::new(
+                    code::UNKNOWN_KEY,
+                    format!("`{}` is no setting of a database", key.value),
+                    key.span,
+                )
+                .label("not known")
+                .help(suggestion(&key.value, "settings", &["schema", "types"])),
             );
         }
         settings.push((binding.value.clone(), database(errors, &table)));
@@ -80,7 +104,13 @@ pub fn settings(
 fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'n>> {
     let table = Table::new(node, path);
     if table.is_none() {
-        mismatch(errors, &format!("`{path}`"), "a table", &node.value, node.span);
+        mismatch(
+            errors,
+            &format!("`{path}`"),
+            "a table",
+            &node.value,
+            node.span,
+        );
     }
     table
 }
@@ -90,35 +120,62 @@ fn text(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<Str
     let node = table.get(key)?;
     let text = table.string(key);
     if text.is_none() {
-        mismatch(errors, &format!("`{key}`"), "a string", &node.value, node.span);
+        mismatch(
+            errors,
+            &format!("`{key}`"),
+            "a string",
+            &node.value,
+            node.span,
+        );
     }
     text
 }
 
 fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
-        Value::Table(entries) => entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node),
+        Value::Table(entries) => entries
+            .iter()
+            .find(|(name, _)| name.value == key)
+            .map(|(_, node)| node),
         _ => None,
     }
 }
 
 fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
-    let mut settings = DatabaseSettings { schema: text(errors, table, "schema"), types: Vec::new() };
-    let Some(types) = table.get("types").and_then(|node| expect(errors, node, "types")) else { return settings };
+    let mut settings = DatabaseSettings {
+        schema: text(errors, table, "schema"),
+        types: Vec::new(),
+    };
+    let Some(types) = table
+        .get("types")
+        .and_then(|node| expect(errors, node, "types"))
+    else {
+        return settings;
+    };
     for (name, _) in types.entries {
-        settings.types.extend(rust_type(errors, &types, name).map(|ty| (name.clone(), ty)));
+        settings
+            .types
+            .extend(rust_type(errors, &types, name).map(|ty| (name.clone(), ty)));
     }
     settings
 }
 
 /// A Rust type under a key.
-fn rust_type(errors: &mut Errors, table: &Table<'_>, key: &Spanned<String>) -> Option<Spanned<String>> {
+fn rust_type(
+    errors: &mut Errors,
+    table: &Table<'_>,
+    key: &Spanned<String>,
+) -> Option<Spanned<String>> {
     let ty = text(errors, table, &key.value)?;
     if let Err(error) = syn::parse_str::<syn::Type>(&ty.value) {
         errors.push(
-            Diagnostic::new(code::OVERRIDE, format!("`{}` is not a Rust type: {error}", ty.value), ty.span)
-                .label("here")
-                .help("write a type with its whole path, for instance `crate::UserId`"),
+            Diagnostic::new(
+                code::OVERRIDE,
+                format!("`{}` is not a Rust type: {error}", ty.value),
+                ty.span,
+            )
+            .label("here")
+            .help("write a type with its whole path, for instance `crate::UserId`"),
         );
         return None;
     }
@@ -128,15 +185,29 @@ fn rust_type(errors: &mut Errors, table: &Table<'_>, key: &Spanned<String>) -> O
 /// Gives variables the types of the user's own.
 fn var_types(errors: &mut Errors, table: &Table<'_>, united: &mut United) {
     for (name, _) in table.entries {
-        let Some(ty) = rust_type(errors, table, name) else { continue };
-        match united.vars.iter_mut().find(|var| var.name.value == name.value) {
+        let Some(ty) = rust_type(errors, table, name) else {
+            continue;
+        };
+        match united
+            .vars
+            .iter_mut()
+            .find(|var| var.name.value == name.value)
+        {
             Some(var) => var.as_type = Some(ty.value),
             None => {
-                let known: Vec<&str> = united.vars.iter().map(|var| var.name.value.as_str()).collect();
+                let known: Vec<&str> = united
+                    .vars
+                    .iter()
+                    .map(|var| var.name.value.as_str())
+                    .collect();
                 errors.push(
-                    Diagnostic::new(code::UNKNOWN_KEY, format!("the manifest has no variable `{}`", name.value), name.span)
-                        .label("a key here is named after its variable")
-                        .help(suggestion(&name.value, "variables", &known)),
+                    Diagnostic::new(
+                        code::UNKNOWN_KEY,
+                        format!("the manifest has no variable `{}`", name.value),
+                        name.span,
+                    )
+                    .label("a key here is named after its variable")
+                    .help(suggestion(&name.value, "variables", &known)),
                 );
             }
         }

@@ -18,13 +18,20 @@ impl<'a> Table<'a> {
     /// The table that a node is.
     pub(super) fn new(node: &'a Node, path: impl Into<String>) -> Option<Self> {
         match &node.value {
-            Value::Table(entries) => Some(Self { entries, span: node.span, path: path.into() }),
+            Value::Table(entries) => Some(Self {
+                entries,
+                span: node.span,
+                path: path.into(),
+            }),
             _ => None,
         }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
-        self.entries.iter().find(|(name, _)| name.value == key).map(|(_, node)| node)
+        self.entries
+            .iter()
+            .find(|(name, _)| name.value == key)
+            .map(|(_, node)| node)
     }
 
     pub(super) fn table(&self, key: &str) -> Option<Table<'a>> {
@@ -34,12 +41,17 @@ impl<'a> Table<'a> {
     /// The tables of the array `key`; an absent array is empty.
     pub(super) fn tables(&self, key: &str) -> Vec<Table<'a>> {
         let items = self.array(key).iter().enumerate();
-        items.filter_map(|(index, node)| Table::new(node, format!("{key}[{index}]"))).collect()
+        items
+            .filter_map(|(index, node)| Table::new(node, format!("{key}[{index}]")))
+            .collect()
     }
 
     pub(super) fn array(&self, key: &str) -> &'a [Node] {
         match self.get(key) {
-            Some(Spanned { value: Value::Array(items), .. }) => items,
+            Some(Spanned {
+                value: Value::Array(items),
+                ..
+            }) => items,
             _ => &[],
         }
     }
@@ -47,7 +59,10 @@ impl<'a> Table<'a> {
     pub(super) fn string(&self, key: &str) -> Option<Spanned<String>> {
         let node = self.get(key)?;
         match &node.value {
-            Value::String(text) => Some(Spanned { value: text.clone(), span: node.span }),
+            Value::String(text) => Some(Spanned {
+                value: text.clone(),
+                span: node.span,
+            }),
             _ => None,
         }
     }
@@ -59,7 +74,10 @@ impl<'a> Table<'a> {
     /// The strings of the array `key`.
     pub(super) fn strings(&self, key: &str) -> Vec<Spanned<String>> {
         let texts = self.array(key).iter().filter_map(|node| match &node.value {
-            Value::String(text) => Some(Spanned { value: text.clone(), span: node.span }),
+            Value::String(text) => Some(Spanned {
+                value: text.clone(),
+                span: node.span,
+            }),
             _ => None,
         });
         texts.collect()
@@ -69,8 +87,10 @@ impl<'a> Table<'a> {
     pub(super) fn filled(&self, errors: &mut Errors, key: &str) -> Option<Spanned<String>> {
         let text = self.string(key)?;
         if text.value.is_empty() {
-            errors
-                .push(Diagnostic::new(code::MANIFEST_FIELD, format!("`{key}` is empty"), text.span).label("a name belongs here"));
+            errors.push(
+                Diagnostic::new(code::MANIFEST_FIELD, format!("`{key}` is empty"), text.span)
+                    .label("a name belongs here"),
+            );
             return None;
         }
         Some(text)
@@ -85,18 +105,28 @@ impl<'a> Table<'a> {
         default: u32,
         page: &str,
     ) -> u32 {
-        let Some(node) = self.get(key) else { return default };
+        let Some(node) = self.get(key) else {
+            return default;
+        };
         let number = match node.value {
             Value::Integer(number) => u32::try_from(number).ok(),
             // `5.0` is as whole as JavaScript has it.
-            Value::Float(number) if number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&number) => Some(number as u32),
+            Value::Float(number)
+                if number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&number) =>
+            {
+                Some(number as u32)
+            }
             Value::Float(_) => None,
             _ => return default,
         };
         match number {
             Some(number) if range.contains(&number) => number,
             _ => {
-                let message = format!("`{key}` must be a whole number between {} and {}", range.start(), range.end());
+                let message = format!(
+                    "`{key}` must be a whole number between {} and {}",
+                    range.start(),
+                    range.end()
+                );
                 errors.push(
                     Diagnostic::new(code::MANIFEST_LIMIT, message, node.span)
                         .label("outside the platform's limits")

@@ -84,10 +84,15 @@ pub(super) fn unite(errors: &mut Errors, layers: &[Layer]) -> United {
             }
         }
         for var in &layer.vars {
-            match united.vars.iter_mut().find(|known| known.name.value == var.name.value) {
+            match united
+                .vars
+                .iter_mut()
+                .find(|known| known.name.value == var.name.value)
+            {
                 Some(known) => {
                     let both = known.ty.clone().or(var.ty.clone());
-                    if both == VarType::Json && known.ty != VarType::Json && var.ty != VarType::Json {
+                    if both == VarType::Json && known.ty != VarType::Json && var.ty != VarType::Json
+                    {
                         errors.push(
                             Diagnostic::new(
                                 code::ENVIRONMENT,
@@ -103,20 +108,47 @@ pub(super) fn unite(errors: &mut Errors, layers: &[Layer]) -> United {
                     known.ty = both;
                 }
                 None => {
-                    let has = |layer: &Layer| layer.vars.iter().any(|other| other.name.value == var.name.value);
+                    let has = |layer: &Layer| {
+                        layer
+                            .vars
+                            .iter()
+                            .any(|other| other.name.value == var.name.value)
+                    };
                     let (name, ty) = (var.name.clone(), var.ty.clone());
-                    united.vars.push(UnitedVar { name, ty, as_type: None, optional: !in_all(&has) });
+                    united.vars.push(UnitedVar {
+                        name,
+                        ty,
+                        as_type: None,
+                        optional: !in_all(&has),
+                    });
                 }
             }
         }
         for secret in layer.secrets.iter().flatten() {
-            if united.secrets.iter().all(|known| known.name.value != secret.value) {
-                let has = |layer: &Layer| layer.secrets.iter().flatten().any(|other| other.value == secret.value);
-                united.secrets.push(UnitedSecret { name: secret.clone(), optional: !in_all(&has) });
+            if united
+                .secrets
+                .iter()
+                .all(|known| known.name.value != secret.value)
+            {
+                let has = |layer: &Layer| {
+                    layer
+                        .secrets
+                        .iter()
+                        .flatten()
+                        .any(|other| other.value == secret.value)
+                };
+                united.secrets.push(UnitedSecret {
+                    name: secret.clone(),
+                    optional: !in_all(&has),
+                });
             }
         }
         for consumer in &layer.consumers {
-            if united.consumers.iter().all(|known| known.queue.value != consumer.queue.value) {
+            if united
+                .consumers
+                .iter()
+                .all(|known| known.queue.value != consumer.queue.value)
+            {
                 united.consumers.push(consumer.clone());
             }
         }
@@ -139,7 +171,11 @@ fn secrets_win(united: &mut United, layers: &[Layer]) {
             united.vars.retain(|var| var.name.value != *name);
             let has = |layer: &Layer| {
                 layer.vars.iter().any(|var| var.name.value == *name)
-                    || layer.secrets.iter().flatten().any(|other| other.value == *name)
+                    || layer
+                        .secrets
+                        .iter()
+                        .flatten()
+                        .any(|other| other.value == *name)
             };
             secret.optional = !layers.iter().all(has);
         }
@@ -150,10 +186,19 @@ fn secrets_win(united: &mut United, layers: &[Layer]) {
 fn of_two_kinds(errors: &mut Errors, united: &United, layers: &[Layer]) {
     for binding in &united.bindings {
         let name = &binding.name.value;
-        let vars = layers.iter().filter(|layer| !is_in(layer, binding)).flat_map(|layer| {
-            let vars = layer.vars.iter().map(|var| (&var.name, "variable"));
-            vars.chain(layer.secrets.iter().flatten().map(|secret| (secret, "secret")))
-        });
+        let vars = layers
+            .iter()
+            .filter(|layer| !is_in(layer, binding))
+            .flat_map(|layer| {
+                let vars = layer.vars.iter().map(|var| (&var.name, "variable"));
+                vars.chain(
+                    layer
+                        .secrets
+                        .iter()
+                        .flatten()
+                        .map(|secret| (secret, "secret")),
+                )
+            });
         for (other, what) in vars.filter(|(other, _)| other.value == *name) {
             errors.push(
                 Diagnostic::new(
@@ -171,5 +216,8 @@ fn of_two_kinds(errors: &mut Errors, united: &United, layers: &[Layer]) {
 
 /// Whether a binding is one of a layer.
 fn is_in(layer: &Layer, binding: &UnitedBinding) -> bool {
-    layer.bindings.iter().any(|own| own.name.span == binding.name.span)
+    layer
+        .bindings
+        .iter()
+        .any(|own| own.name.span == binding.name.span)
 }

@@ -71,8 +71,12 @@ impl VarType {
             (left, right) if left == right => left,
             (Self::Unknown, known) | (known, Self::Unknown) => known,
             (Self::Integer, Self::Float) | (Self::Float, Self::Integer) => Self::Float,
-            (Self::Nullable(left), Self::Nullable(right)) => Self::Nullable(Box::new(left.or(*right))),
-            (Self::Nullable(inner), other) | (other, Self::Nullable(inner)) => Self::Nullable(Box::new(inner.or(other))),
+            (Self::Nullable(left), Self::Nullable(right)) => {
+                Self::Nullable(Box::new(left.or(*right)))
+            }
+            (Self::Nullable(inner), other) | (other, Self::Nullable(inner)) => {
+                Self::Nullable(Box::new(inner.or(other)))
+            }
             (Self::List(left), Self::List(right)) => Self::List(Box::new(left.or(*right))),
             (Self::Object(left), Self::Object(right)) => Self::Object(fields(left, right)),
             _ => Self::Json,
@@ -82,7 +86,11 @@ impl VarType {
 
 impl VarField {
     fn of((key, node): &(Spanned<String>, Node)) -> Self {
-        Self { key: key.value.clone(), ty: VarType::of(&node.value), optional: false }
+        Self {
+            key: key.value.clone(),
+            ty: VarType::of(&node.value),
+            optional: false,
+        }
     }
 }
 
@@ -91,13 +99,25 @@ fn fields(left: Vec<VarField>, right: Vec<VarField>) -> Vec<VarField> {
     let mut right: Vec<Option<VarField>> = right.into_iter().map(Some).collect();
     let mut all: Vec<VarField> = Vec::with_capacity(left.len());
     for field in left {
-        let same = right.iter_mut().find(|other| other.as_ref().is_some_and(|other| other.key == field.key));
+        let same = right
+            .iter_mut()
+            .find(|other| other.as_ref().is_some_and(|other| other.key == field.key));
         all.push(match same.and_then(Option::take) {
-            Some(other) => VarField { key: field.key, ty: field.ty.or(other.ty), optional: field.optional || other.optional },
-            None => VarField { optional: true, ..field },
+            Some(other) => VarField {
+                key: field.key,
+                ty: field.ty.or(other.ty),
+                optional: field.optional || other.optional,
+            },
+            None => VarField {
+                optional: true,
+                ..field
+            },
         });
     }
-    all.extend(right.into_iter().flatten().map(|field| VarField { optional: true, ..field }));
+    all.extend(right.into_iter().flatten().map(|field| VarField {
+        optional: true,
+        ..field
+    }));
     all
 }
 
@@ -116,8 +136,10 @@ pub(super) fn json(value: &Value) -> String {
             format!("[{}]", items.join(","))
         }
         Value::Table(entries) => {
-            let entries: Vec<String> =
-                entries.iter().map(|(key, node)| format!("{}:{}", json_string(&key.value), json(&node.value))).collect();
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|(key, node)| format!("{}:{}", json_string(&key.value), json(&node.value)))
+                .collect();
             format!("{{{}}}", entries.join(","))
         }
     }

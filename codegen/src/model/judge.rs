@@ -50,12 +50,19 @@ impl Known {
     }
 
     /// Reads every query, in their order, while something else is done.
-    pub(super) fn read_while<T>(&self, sources: &Sources, queries: &[Annotated], work: impl FnOnce() -> T) -> (T, Vec<Read>) {
+    pub(super) fn read_while<T>(
+        &self,
+        sources: &Sources,
+        queries: &[Annotated],
+        work: impl FnOnce() -> T,
+    ) -> (T, Vec<Read>) {
         let read = || -> Vec<Read> {
             let known = self.by_text();
             let one = |annotated: &Annotated| {
                 let text = sources.text(annotated.sql);
-                let kept = known.get(text).and_then(|bytes| Kept::take(&mut &**bytes)?.judged(annotated.sql));
+                let kept = known
+                    .get(text)
+                    .and_then(|bytes| Kept::take(&mut &**bytes)?.judged(annotated.sql));
                 kept.map_or_else(|| Read::New(sql::parse(text)), Read::Known)
             };
             queries.iter().map(one).collect()
@@ -72,7 +79,13 @@ impl Known {
     }
 
     /// Judges what is new, and keeps what came of it for the next run.
-    pub(super) fn judge(&self, sources: &Sources, catalog: &mut Catalog, queries: &[Annotated], read: Vec<Read>) -> Vec<Judged> {
+    pub(super) fn judge(
+        &self,
+        sources: &Sources,
+        catalog: &mut Catalog,
+        queries: &[Annotated],
+        read: Vec<Read>,
+    ) -> Vec<Judged> {
         let mut judged: Vec<Option<Judged>> = Vec::new();
         let mut new = Vec::new();
         for (index, (annotated, read)) in queries.iter().zip(read).enumerate() {
@@ -105,7 +118,9 @@ impl Known {
             let kept = match known.get(text).filter(|_| *is_old) {
                 Some(kept) => *kept,
                 None => {
-                    let Some(kept) = Kept::of(judged, annotated.sql) else { continue };
+                    let Some(kept) = Kept::of(judged, annotated.sql) else {
+                        continue;
+                    };
                     kept.put(&mut made);
                     &made
                 }
@@ -118,19 +133,33 @@ impl Known {
 }
 
 /// Judges queries, on every processor.
-fn all(sources: &Sources, catalog: &mut Catalog, queries: Vec<(usize, Span, Parsed)>) -> Vec<(usize, Judged)> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+fn all(
+    sources: &Sources,
+    catalog: &mut Catalog,
+    queries: Vec<(usize, Span, Parsed)>,
+) -> Vec<(usize, Judged)> {
+    let processors = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MOST_THREADS);
     let threads = processors.min(queries.len() / FEWEST);
-    let Some(seed) = (threads > 1).then(|| catalog.seed()).flatten() else { return some(sources, catalog, queries) };
+    let Some(seed) = (threads > 1).then(|| catalog.seed()).flatten() else {
+        return some(sources, catalog, queries);
+    };
     let size = queries.len().div_ceil(threads);
     let mut queries = queries.into_iter();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (1..threads)
             .map(|_| {
                 let part: Vec<_> = queries.by_ref().take(size).collect();
-                let places: Vec<(usize, Span)> = part.iter().map(|(index, place, _)| (*index, *place)).collect();
+                let places: Vec<(usize, Span)> = part
+                    .iter()
+                    .map(|(index, place, _)| (*index, *place))
+                    .collect();
                 let seed = seed.clone();
-                (places, scope.spawn(move || Some(some(sources, &seed.grow()?, part))))
+                (
+                    places,
+                    scope.spawn(move || Some(some(sources, &seed.grow()?, part))),
+                )
             })
             .collect();
         let mut judged = some(sources, catalog, queries.collect());
@@ -145,7 +174,11 @@ fn all(sources: &Sources, catalog: &mut Catalog, queries: Vec<(usize, Span, Pars
     })
 }
 
-fn some(sources: &Sources, catalog: &Catalog, queries: Vec<(usize, Span, Parsed)>) -> Vec<(usize, Judged)> {
+fn some(
+    sources: &Sources,
+    catalog: &Catalog,
+    queries: Vec<(usize, Span, Parsed)>,
+) -> Vec<(usize, Judged)> {
     let one = |(index, place, parsed)| {
         let mut errors = Errors::default();
         let query = sql::analyse_parsed(&mut errors, catalog, sources.text(place), place, parsed);
@@ -179,7 +212,11 @@ impl Kept {
     /// `None` where it cannot be told again in the same words.
     fn of(judged: &Judged, place: Span) -> Option<Self> {
         let query = judged.query.clone()?;
-        let warnings = judged.errors.iter().map(|diagnostic| Warning::of(diagnostic, place)).collect::<Option<_>>()?;
+        let warnings = judged
+            .errors
+            .iter()
+            .map(|diagnostic| Warning::of(diagnostic, place))
+            .collect::<Option<_>>()?;
         Some(Self { query, warnings })
     }
 
@@ -188,7 +225,10 @@ impl Kept {
         for warning in self.warnings {
             errors.push(warning.diagnostic(place)?);
         }
-        Some(Judged { query: Some(self.query), errors })
+        Some(Judged {
+            query: Some(self.query),
+            errors,
+        })
     }
 }
 
@@ -197,7 +237,16 @@ impl Warning {
     const CODES: [&str; 2] = [code::FULL_SCAN, code::UNTYPED_PARAMETER];
 
     fn of(diagnostic: &Diagnostic, place: Span) -> Option<Self> {
-        let Diagnostic { severity: Severity::Warning, code, message, span: Some(span), label, also, help } = diagnostic else {
+        let Diagnostic {
+            severity: Severity::Warning,
+            code,
+            message,
+            span: Some(span),
+            label,
+            also,
+            help,
+        } = diagnostic
+        else {
             return None;
         };
         if span.file != place.file || !also.is_empty() || !Self::CODES.contains(code) {
@@ -216,7 +265,10 @@ impl Warning {
 
     fn diagnostic(self, place: Span) -> Option<Diagnostic> {
         let code = Self::CODES.into_iter().find(|code| *code == self.code)?;
-        let mut diagnostic = Diagnostic::new(code, self.message, place.part(&(self.start..self.end))).label(self.label).warning();
+        let mut diagnostic =
+            Diagnostic::new(code, self.message, place.part(&(self.start..self.end)))
+                .label(self.label)
+                .warning();
         diagnostic.help = self.help;
         Some(diagnostic)
     }

@@ -121,12 +121,19 @@ impl Project {
     /// The database of a binding.
     #[must_use]
     pub fn database(&self, binding: &str) -> Option<&Database> {
-        self.bindings.iter().find(|bound| bound.name.source == binding).and_then(|bound| bound.database.as_ref())
+        self.bindings
+            .iter()
+            .find(|bound| bound.name.source == binding)
+            .and_then(|bound| bound.database.as_ref())
     }
 
     /// The folders of migrations of any environment, from the manifest's.
     pub fn migration_folders(&self) -> impl Iterator<Item = String> {
-        let bindings = self.manifest.layers.iter().flat_map(|layer| &layer.bindings);
+        let bindings = self
+            .manifest
+            .layers
+            .iter()
+            .flat_map(|layer| &layer.bindings);
         bindings.filter_map(|binding| match &binding.kind {
             Kind::D1(d1) => Some(d1.folder().to_owned()),
             _ => None,
@@ -149,23 +156,36 @@ pub fn analyse(
 ) -> BTreeMap<String, Database> {
     let mut databases = BTreeMap::new();
     for (binding, input) in inputs {
-        let Some(Kind::D1(d1)) =
-            manifest.united.bindings.iter().find(|candidate| candidate.name.value == binding).map(|found| &found.kind)
+        let Some(Kind::D1(d1)) = manifest
+            .united
+            .bindings
+            .iter()
+            .find(|candidate| candidate.name.value == binding)
+            .map(|found| &found.kind)
         else {
             continue;
         };
         let given = input.types;
-        let baseline = input.schema.baseline.map(|file| sources.file(file).name.clone());
+        let baseline = input
+            .schema
+            .baseline
+            .map(|file| sources.file(file).name.clone());
         let has_baseline = baseline.is_some();
         let queries = annotated(errors, sources, input.queries);
         let known = Known::load(sources, &input.schema.key(sources, &d1.migrations_table));
         // A second processor has nothing else to do while the first replays the migrations.
         let before = errors.count();
-        let (catalog, read) =
-            known.read_while(sources, &queries, || schema::build(errors, sources, &d1.migrations_table, &input.schema));
+        let (catalog, read) = known.read_while(sources, &queries, || {
+            schema::build(errors, sources, &d1.migrations_table, &input.schema)
+        });
         let Some(catalog) = catalog else { continue };
         let is_empty = catalog.migrations.is_empty();
-        if is_empty && !has_baseline && errors.count() == before && !queries.is_empty() && !d1.migrations_dir_is_explicit {
+        if is_empty
+            && !has_baseline
+            && errors.count() == before
+            && !queries.is_empty()
+            && !d1.migrations_dir_is_explicit
+        {
             let folder = &d1.migrations_dir;
             errors.push(
                 Diagnostic::new(code::NO_MIGRATIONS, format!("the queries of `{binding}` have no schema"), folder.span)
@@ -176,13 +196,32 @@ pub fn analyse(
         // A schema that is not whole would make every query that uses the rest of it wrong.
         let whole = errors.count() == before && (!is_empty || has_baseline);
         let types = Types::new(errors, &catalog, given);
-        let made = catalog.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)).collect();
-        let mut database =
-            Database { catalog, variants: Vec::new(), baseline, whole, types, methods: Vec::new(), refused: Vec::new(), made };
+        let made = catalog
+            .choices
+            .iter()
+            .map(|choices| (choices.ty.clone(), Maker::Choices))
+            .collect();
+        let mut database = Database {
+            catalog,
+            variants: Vec::new(),
+            baseline,
+            whole,
+            types,
+            methods: Vec::new(),
+            refused: Vec::new(),
+            made,
+        };
         let variants = variants(errors, sources, input.variants);
-        let judged = if whole { known.judge(sources, &mut database.catalog, &queries, read) } else { Vec::new() };
+        let judged = if whole {
+            known.judge(sources, &mut database.catalog, &queries, read)
+        } else {
+            Vec::new()
+        };
         let mut judged = judged.into_iter();
-        let places: Vec<(String, Span)> = queries.iter().map(|query| (query.name.value.clone(), query.sql)).collect();
+        let places: Vec<(String, Span)> = queries
+            .iter()
+            .map(|query| (query.name.value.clone(), query.sql))
+            .collect();
         for annotated in queries {
             method(errors, sources, &mut database, annotated, judged.next());
         }
@@ -202,24 +241,40 @@ fn variants(errors: &mut Errors, sources: &Sources, inputs: Vec<Variant>) -> Vec
         let before = errors.count();
         let catalog = schema::build(errors, sources, &d1.migrations_table, &schema);
         // A folder without migrations was told of.
-        let made = catalog.filter(|catalog| errors.count() == before && !catalog.migrations.is_empty());
+        let made =
+            catalog.filter(|catalog| errors.count() == before && !catalog.migrations.is_empty());
         variants.extend(made.map(|catalog| (d1, catalog)));
     }
     variants
 }
 
 /// A query must mean the same over the schema of every environment.
-fn agree(errors: &mut Errors, variant: (&D1, &Catalog), database: &Database, places: &[(String, Span)]) {
+fn agree(
+    errors: &mut Errors,
+    variant: (&D1, &Catalog),
+    database: &Database,
+    places: &[(String, Span)],
+) {
     for method in &database.methods {
-        let Some((_, place)) = places.iter().find(|(name, _)| *name == method.name.source) else { continue };
+        let Some((_, place)) = places.iter().find(|(name, _)| *name == method.name.source) else {
+            continue;
+        };
         let mut own = Errors::default();
         let name = format!("`{}`", method.name.source);
-        let text = Written { name: &name, text: &method.written, place: *place };
+        let text = Written {
+            name: &name,
+            text: &method.written,
+            place: *place,
+        };
         agree_on(&mut own, variant, database, &text, &method.query);
         for diagnostic in own.into_errors() {
             let where_made = variant.0.migrations_dir.span;
             let is_difference = diagnostic.code == code::ENVIRONMENT;
-            errors.push(if is_difference { diagnostic.also(where_made, "in this environment") } else { diagnostic });
+            errors.push(if is_difference {
+                diagnostic.also(where_made, "in this environment")
+            } else {
+                diagnostic
+            });
         }
     }
 }
@@ -231,7 +286,13 @@ struct Written<'a> {
     place: Span,
 }
 
-fn agree_on(errors: &mut Errors, variant: (&D1, &Catalog), database: &Database, written: &Written<'_>, query: &Query) {
+fn agree_on(
+    errors: &mut Errors,
+    variant: (&D1, &Catalog),
+    database: &Database,
+    written: &Written<'_>,
+    query: &Query,
+) {
     let (d1, catalog) = variant;
     let elsewhere = format!("over the schema that `{}` makes", d1.folder());
     let mut own = Errors::default();
@@ -247,9 +308,13 @@ fn agree_on(errors: &mut Errors, variant: (&D1, &Catalog), database: &Database, 
     database.types.apply(catalog, &mut there);
     if let Some(what) = differing((&database.catalog, query), (catalog, &there)) {
         errors.push(
-            Diagnostic::new(code::ENVIRONMENT, format!("{} has other types {elsewhere}", written.name), written.place)
-                .label(format!("its {what} differs"))
-                .help("bring the migrations of both environments to the same state"),
+            Diagnostic::new(
+                code::ENVIRONMENT,
+                format!("{} has other types {elsewhere}", written.name),
+                written.place,
+            )
+            .label(format!("its {what} differs"))
+            .help("bring the migrations of both environments to the same state"),
         );
     }
 }
@@ -258,7 +323,17 @@ impl Database {
     /// Holds a query that was analysed against the schemas of other environments.
     pub fn agree(&self, errors: &mut Errors, text: &str, place: Span, query: &Query) {
         for (d1, catalog) in &self.variants {
-            agree_on(errors, (d1, catalog), self, &Written { name: "the query", text, place }, query);
+            agree_on(
+                errors,
+                (d1, catalog),
+                self,
+                &Written {
+                    name: "the query",
+                    text,
+                    place,
+                },
+                query,
+            );
         }
     }
 }
@@ -266,12 +341,21 @@ impl Database {
 /// What two schemas make of one query differently, in words.
 fn differing(ours: (&Catalog, &Query), theirs: (&Catalog, &Query)) -> Option<String> {
     let texts = |catalog: &Catalog, rust: &Rust| match rust {
-        Rust::Choice(number) => catalog.choices.get(*number as usize).map(|choices| choices.values.clone()),
+        Rust::Choice(number) => catalog
+            .choices
+            .get(*number as usize)
+            .map(|choices| choices.values.clone()),
         _ => None,
     };
     let columns = |(catalog, query): (&Catalog, &Query)| -> Vec<_> {
         let column = |column: &ResultColumn| {
-            (column.name.clone(), column.rust.describe(), texts(catalog, &column.rust), column.as_type.clone(), column.nullable)
+            (
+                column.name.clone(),
+                column.rust.describe(),
+                texts(catalog, &column.rust),
+                column.as_type.clone(),
+                column.nullable,
+            )
         };
         query.columns.iter().map(column).collect()
     };
@@ -292,11 +376,16 @@ fn differing(ours: (&Catalog, &Query), theirs: (&Catalog, &Query)) -> Option<Str
     if left.len() != right.len() {
         return Some("number of columns".to_owned());
     }
-    let column =
-        left.into_iter().zip(right).find(|(ours, theirs)| ours != theirs).map(|((name, ..), _)| format!("column `{name}`"));
+    let column = left
+        .into_iter()
+        .zip(right)
+        .find(|(ours, theirs)| ours != theirs)
+        .map(|((name, ..), _)| format!("column `{name}`"));
     column.or_else(|| {
         let mut pairs = parameters(ours).into_iter().zip(parameters(theirs));
-        pairs.find(|(ours, theirs)| ours != theirs).map(|((name, ..), _)| format!("parameter `{name}`"))
+        pairs
+            .find(|(ours, theirs)| ours != theirs)
+            .map(|((name, ..), _)| format!("parameter `{name}`"))
     })
 }
 
@@ -326,7 +415,13 @@ fn annotated(errors: &mut Errors, sources: &Sources, files: Vec<FileId>) -> Vec<
     queries
 }
 
-fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annotated: Annotated, judged: Option<Judged>) {
+fn method(
+    errors: &mut Errors,
+    sources: &Sources,
+    database: &mut Database,
+    annotated: Annotated,
+    judged: Option<Judged>,
+) {
     let name = Name::new(&annotated.name.value);
     let text = sources.text(annotated.sql).to_owned();
     let query = judged.and_then(|judged| {
@@ -338,15 +433,33 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
     let Some(query) = query else {
         let mut outline = sql::outline(&database.catalog, &text, annotated.sql);
         name_choices(&mut outline.choices, &name.source);
-        let row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
+        let row = annotated.row.as_ref().map_or_else(
+            || name.clone(),
+            |row| Name {
+                ty: row.value.clone(),
+                ..name.clone()
+            },
+        );
         let cardinality = annotated.cardinality.value;
-        database.refused.push(Refused { name, row, cardinality, count: parameter_count(&text), outline });
+        database.refused.push(Refused {
+            name,
+            row,
+            cardinality,
+            count: parameter_count(&text),
+            outline,
+        });
         return;
     };
     let mut query = query;
     database.types.apply(&database.catalog, &mut query);
     name_choices(&mut query.choices, &name.source);
-    let mut row = annotated.row.as_ref().map_or_else(|| name.clone(), |row| Name { ty: row.value.clone(), ..name.clone() });
+    let mut row = annotated.row.as_ref().map_or_else(
+        || name.clone(),
+        |row| Name {
+            ty: row.value.clone(),
+            ..name.clone()
+        },
+    );
     let owns_row = shares(errors, database, &annotated, &mut row, &query);
     database.methods.push(Method {
         name,
@@ -361,22 +474,42 @@ fn method(errors: &mut Errors, sources: &Sources, database: &mut Database, annot
 }
 
 /// Whether a query makes its row type, rather than share one that stands. Two of one name must be of one shape.
-fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, row: &mut Name, query: &Query) -> bool {
-    let at = annotated.row.as_ref().map_or(annotated.name.span, |row| row.span);
-    database.made.extend(query.choices.iter().map(|choices| (choices.ty.clone(), Maker::Choices)));
+fn shares(
+    errors: &mut Errors,
+    database: &mut Database,
+    annotated: &Annotated,
+    row: &mut Name,
+    query: &Query,
+) -> bool {
+    let at = annotated
+        .row
+        .as_ref()
+        .map_or(annotated.name.span, |row| row.span);
+    database.made.extend(
+        query
+            .choices
+            .iter()
+            .map(|choices| (choices.ty.clone(), Maker::Choices)),
+    );
     if query.columns.is_empty() {
         return true;
     }
     let owner = match database.made.get(&row.ty) {
         None => {
-            database.made.insert(row.ty.clone(), Maker::Rows(database.methods.len()));
+            database
+                .made
+                .insert(row.ty.clone(), Maker::Rows(database.methods.len()));
             return true;
         }
         Some(Maker::Choices) => {
             errors.push(
-                Diagnostic::new(code::SHARED_ROW, format!("the row type `{}` has the name of an enum", row.ty), at)
-                    .label("an enum of texts has this name")
-                    .help("rename the query, or name its row type at the end of the annotation"),
+                Diagnostic::new(
+                    code::SHARED_ROW,
+                    format!("the row type `{}` has the name of an enum", row.ty),
+                    at,
+                )
+                .label("an enum of texts has this name")
+                .help("rename the query, or name its row type at the end of the annotation"),
             );
             // Both stand, under names of their own: one mistake is one error.
             row.ty.push_str("Row");
@@ -384,16 +517,31 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
         }
         Some(Maker::Rows(owner)) => &database.methods[*owner],
     };
-    let shape = |column: &ResultColumn| (column.name.clone(), column.rust, column.as_type.clone(), column.nullable);
+    let shape = |column: &ResultColumn| {
+        (
+            column.name.clone(),
+            column.rust,
+            column.as_type.clone(),
+            column.nullable,
+        )
+    };
     let (theirs, ours) = (&owner.query.columns, &query.columns);
-    let other = (0..theirs.len().max(ours.len())).find(|index| theirs.get(*index).map(shape) != ours.get(*index).map(shape));
+    let other = (0..theirs.len().max(ours.len()))
+        .find(|index| theirs.get(*index).map(shape) != ours.get(*index).map(shape));
     if let Some(index) = other {
         let words = |column: Option<&ResultColumn>| {
             column.map_or_else(
                 || "absent".to_owned(),
                 |column| {
-                    let ty = column.as_type.clone().unwrap_or_else(|| column.rust.describe().to_owned());
-                    format!("`{}` is {}{ty}", column.name, if column.nullable { "optional " } else { "" })
+                    let ty = column
+                        .as_type
+                        .clone()
+                        .unwrap_or_else(|| column.rust.describe().to_owned());
+                    format!(
+                        "`{}` is {}{ty}",
+                        column.name,
+                        if column.nullable { "optional " } else { "" }
+                    )
                 },
             )
         };
@@ -401,10 +549,17 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
         errors.push(
             Diagnostic::new(
                 code::SHARED_ROW,
-                format!("`{}` and `{}` do not give one row type", owner.name.source, annotated.name.value),
+                format!(
+                    "`{}` and `{}` do not give one row type",
+                    owner.name.source, annotated.name.value
+                ),
                 at,
             )
-            .label(format!("column {place}: {} here, {} there", words(ours.get(index)), words(theirs.get(index))))
+            .label(format!(
+                "column {place}: {} here, {} there",
+                words(ours.get(index)),
+                words(theirs.get(index))
+            ))
             .help("select the same columns in the same order, or name another row type"),
         );
     }
@@ -415,7 +570,10 @@ fn shares(errors: &mut Errors, database: &mut Database, annotated: &Annotated, r
 fn name_choices(choices: &mut [Choices], query: &str) {
     for choices in choices {
         let named = Choices::new(query, &choices.column, std::mem::take(&mut choices.values));
-        *choices = Choices { of_parameter: true, ..named };
+        *choices = Choices {
+            of_parameter: true,
+            ..named
+        };
     }
 }
 
@@ -424,7 +582,10 @@ fn parameter_count(text: &str) -> usize {
     use bindery_sqlite::token::{Kind as Token, tokenize};
     let mut seen: Vec<&str> = Vec::new();
     let mut count = 0;
-    for token in tokenize(text).iter().filter(|token| token.kind == Token::Parameter) {
+    for token in tokenize(text)
+        .iter()
+        .filter(|token| token.kind == Token::Parameter)
+    {
         let slice = &text[token.span.clone()];
         if slice == "?" || !seen.contains(&slice) {
             seen.push(slice);
@@ -438,13 +599,18 @@ fn parameter_count(text: &str) -> usize {
 fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
     let cardinality = &annotated.cardinality;
     let wrong = match (cardinality.value, query.columns.is_empty()) {
-        (Cardinality::Exec, false) if query.reads_only => {
-            Some(("the SELECT would be run for nothing", "`:one`, `:optional` or `:many` gives its rows"))
-        }
-        (Cardinality::Exec, false) => Some(("the rows of RETURNING would be lost", "`:one`, `:optional` or `:many` gives them")),
-        (Cardinality::One | Cardinality::Optional | Cardinality::Many, true) => {
-            Some(("the statement gives no rows", "write `:exec`, or add RETURNING"))
-        }
+        (Cardinality::Exec, false) if query.reads_only => Some((
+            "the SELECT would be run for nothing",
+            "`:one`, `:optional` or `:many` gives its rows",
+        )),
+        (Cardinality::Exec, false) => Some((
+            "the rows of RETURNING would be lost",
+            "`:one`, `:optional` or `:many` gives them",
+        )),
+        (Cardinality::One | Cardinality::Optional | Cardinality::Many, true) => Some((
+            "the statement gives no rows",
+            "write `:exec`, or add RETURNING",
+        )),
         (Cardinality::One, false) if query.rows == Rows::Never => {
             Some(("the statement never gives a row", "take the `LIMIT 0` out"))
         }
@@ -458,13 +624,19 @@ fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) 
                 .help(help),
         );
     }
-    if matches!(cardinality.value, Cardinality::One | Cardinality::Optional) && query.rows == Rows::Many {
+    if matches!(cardinality.value, Cardinality::One | Cardinality::Optional)
+        && query.rows == Rows::Many
+    {
         errors.push(
-            Diagnostic::new(code::CARDINALITY, "the statement may give more than one row", cardinality.span)
-                .label("the first one is taken")
-                .also(annotated.sql, "no unique key is given here")
-                .help("compare a unique key, or write `LIMIT 1` with an ORDER BY")
-                .warning(),
+            Diagnostic::new(
+                code::CARDINALITY,
+                "the statement may give more than one row",
+                cardinality.span,
+            )
+            .label("the first one is taken")
+            .also(annotated.sql, "no unique key is given here")
+            .help("compare a unique key, or write `LIMIT 1` with an ORDER BY")
+            .warning(),
         );
     }
     wrong.is_none()

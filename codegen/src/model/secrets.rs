@@ -9,7 +9,11 @@ use std::path::Path;
 use crate::source::{FileId, Sources, Span, Spanned};
 
 /// The names in `.dev.vars.<environment>` or `.dev.vars`, the first that is there; else in `.env` and its kin.
-pub(super) fn names(sources: &mut Sources, root: &Path, environment: Option<&str>) -> Vec<Spanned<String>> {
+pub(super) fn names(
+    sources: &mut Sources,
+    root: &Path,
+    environment: Option<&str>,
+) -> Vec<Spanned<String>> {
     let of = |name: &str| environment.map(|environment| format!("{name}.{environment}"));
     let mut first = of(".dev.vars").into_iter().chain([".dev.vars".to_owned()]);
     let mut read = |name: String| sources.read_names(root, name);
@@ -17,7 +21,10 @@ pub(super) fn names(sources: &mut Sources, root: &Path, environment: Option<&str
         Some(file) => vec![file],
         None => {
             let local = of(".env").map(|name| format!("{name}.local"));
-            let names = [".env".to_owned(), ".env.local".to_owned()].into_iter().chain(of(".env")).chain(local);
+            let names = [".env".to_owned(), ".env.local".to_owned()]
+                .into_iter()
+                .chain(of(".env"))
+                .chain(local);
             names.filter_map(read).collect()
         }
     };
@@ -28,7 +35,14 @@ pub(super) fn names(sources: &mut Sources, root: &Path, environment: Option<&str
         let mut start = 0;
         for line in text.split('\n') {
             if !line.is_empty() && known.insert(line.to_owned()) {
-                found.push(Spanned { value: line.to_owned(), span: Span { file, start, end: start + line.len() } });
+                found.push(Spanned {
+                    value: line.to_owned(),
+                    span: Span {
+                        file,
+                        start,
+                        end: start + line.len(),
+                    },
+                });
             }
             start += line.len() + 1;
         }

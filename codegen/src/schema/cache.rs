@@ -31,12 +31,25 @@ pub(super) fn load(sources: &Sources, key: &str) -> Option<Made> {
     let bytes = keep::load(sources, &name(key))?;
     let mut rest = bytes.as_slice();
     let places = Vec::<(String, i64)>::take(&mut rest)?.into_iter().collect();
-    Some(Made { database: Database::from_bytes(rest).ok()?, places })
+    Some(Made {
+        database: Database::from_bytes(rest).ok()?,
+        places,
+    })
 }
 
-pub(super) fn save(sources: &Sources, key: &str, database: &mut Database, places: &HashMap<String, i64>) {
-    let Ok(database) = database.to_bytes() else { return };
-    let mut sorted: Vec<(String, i64)> = places.iter().map(|(name, place)| (name.clone(), *place)).collect();
+pub(super) fn save(
+    sources: &Sources,
+    key: &str,
+    database: &mut Database,
+    places: &HashMap<String, i64>,
+) {
+    let Ok(database) = database.to_bytes() else {
+        return;
+    };
+    let mut sorted: Vec<(String, i64)> = places
+        .iter()
+        .map(|(name, place)| (name.clone(), *place))
+        .collect();
     sorted.sort();
     let mut bytes = Vec::with_capacity(database.len());
     sorted.put(&mut bytes);

@@ -11,7 +11,13 @@ use super::{Checked, Choices, Column};
 ///
 /// Only what holds for every value is noted: the column's own collation must tell the texts apart,
 /// and its affinity must not let other values through as equal.
-pub(super) fn apply(table: &str, columns: &mut [Column], checks: &[Expr], sql: &str, choices: &mut Vec<Choices>) {
+pub(super) fn apply(
+    table: &str,
+    columns: &mut [Column],
+    checks: &[Expr],
+    sql: &str,
+    choices: &mut Vec<Choices>,
+) {
     let mut conditions: Vec<&Expr> = checks.iter().collect();
     while let Some(condition) = conditions.pop() {
         if let ExprKind::Binary(Operator::And, left, right) = &condition.kind {
@@ -19,11 +25,20 @@ pub(super) fn apply(table: &str, columns: &mut [Column], checks: &[Expr], sql: &
             continue;
         }
         let mut values = Vec::new();
-        let Some(name) = listed(condition, &mut values) else { continue };
-        let Some(column) = columns.iter_mut().find(|column| name.is(&column.name)) else { continue };
+        let Some(name) = listed(condition, &mut values) else {
+            continue;
+        };
+        let Some(column) = columns.iter_mut().find(|column| name.is(&column.name)) else {
+            continue;
+        };
         let declared = column.declared.to_ascii_uppercase();
-        let is_text = ["CHAR", "CLOB", "TEXT"].iter().any(|part| declared.contains(part)) && !declared.contains("INT");
-        let is_number = ["INT", "BOOL", "NUM"].iter().any(|part| declared.contains(part));
+        let is_text = ["CHAR", "CLOB", "TEXT"]
+            .iter()
+            .any(|part| declared.contains(part))
+            && !declared.contains("INT");
+        let is_number = ["INT", "BOOL", "NUM"]
+            .iter()
+            .any(|part| declared.contains(part));
         let literals: Option<Vec<String>> = values
             .iter()
             .map(|value| match &value.kind {
@@ -31,7 +46,9 @@ pub(super) fn apply(table: &str, columns: &mut [Column], checks: &[Expr], sql: &
                 _ => None,
             })
             .collect();
-        let zero_or_one = |value: &&Expr| value.kind == ExprKind::Integer && ["0", "1"].contains(&&sql[value.span.clone()]);
+        let zero_or_one = |value: &&Expr| {
+            value.kind == ExprKind::Integer && ["0", "1"].contains(&&sql[value.span.clone()])
+        };
         match literals {
             Some(literals) if is_text && column.collation == "BINARY" && !literals.is_empty() => {
                 let mut distinct: Vec<String> = Vec::new();
@@ -41,14 +58,17 @@ pub(super) fn apply(table: &str, columns: &mut [Column], checks: &[Expr], sql: &
                     }
                 }
                 // Texts that have one spelling in Rust cannot be an enum's variants.
-                let variants: BTreeSet<String> = distinct.iter().map(|text| Name::new(text).ty).collect();
+                let variants: BTreeSet<String> =
+                    distinct.iter().map(|text| Name::new(text).ty).collect();
                 if variants.len() < distinct.len() {
                     continue;
                 }
                 column.checked = Checked::Choice(u32::try_from(choices.len()).unwrap_or(u32::MAX));
                 choices.push(Choices::new(table, &column.name, distinct));
             }
-            None if is_number && values.iter().all(zero_or_one) => column.checked = Checked::Boolean,
+            None if is_number && values.iter().all(zero_or_one) => {
+                column.checked = Checked::Boolean
+            }
             _ => {}
         }
     }
@@ -61,7 +81,11 @@ fn listed<'e>(condition: &'e Expr, values: &mut Vec<&'e Expr>) -> Option<&'e Ide
         _ => None,
     };
     match &condition.kind {
-        ExprKind::In { operand, list: InList::Exprs(items), negated: false } if !items.is_empty() => {
+        ExprKind::In {
+            operand,
+            list: InList::Exprs(items),
+            negated: false,
+        } if !items.is_empty() => {
             values.extend(items);
             column(operand)
         }
@@ -70,7 +94,11 @@ fn listed<'e>(condition: &'e Expr, values: &mut Vec<&'e Expr>) -> Option<&'e Ide
             column(left)
         }
         // NULL passes every CHECK, so this says nothing more.
-        ExprKind::Is { left, right, negated: false } if right.kind == ExprKind::Null => column(left),
+        ExprKind::Is {
+            left,
+            right,
+            negated: false,
+        } if right.kind == ExprKind::Null => column(left),
         ExprKind::Binary(Operator::Or, left, right) => {
             let (left, right) = (listed(left, values)?, listed(right, values)?);
             left.is(&right.text).then_some(left)

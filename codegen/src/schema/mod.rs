@@ -94,7 +94,9 @@ pub struct Index {
 
 /// Whether a declared type is that of a date or a time. To SQLite they are numbers.
 pub(crate) fn is_date(declared: &str) -> bool {
-    ["DATE", "TIME", "DATETIME", "TIMESTAMP"].iter().any(|known| declared.eq_ignore_ascii_case(known))
+    ["DATE", "TIME", "DATETIME", "TIMESTAMP"]
+        .iter()
+        .any(|known| declared.eq_ignore_ascii_case(known))
 }
 
 /// What kind of relation a [`Table`] is.
@@ -156,7 +158,13 @@ impl Choices {
     #[must_use]
     pub fn new(table: &str, column: &str, values: Vec<String>) -> Self {
         let ty = Name::new(&format!("{table}_{column}")).ty;
-        Self { table: table.to_owned(), column: column.to_owned(), values, ty, of_parameter: false }
+        Self {
+            table: table.to_owned(),
+            column: column.to_owned(),
+            values,
+            ty,
+            of_parameter: false,
+        }
     }
 }
 
@@ -200,7 +208,9 @@ impl Catalog {
     /// The table or view of a name, as SQLite compares names.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {
-        self.by_name.get(&name.to_ascii_lowercase()).and_then(|index| self.tables.get(*index))
+        self.by_name
+            .get(&name.to_ascii_lowercase())
+            .and_then(|index| self.tables.get(*index))
     }
 }
 
@@ -231,9 +241,20 @@ pub(crate) struct Seed {
 impl Seed {
     /// The same schema over a database of its own.
     pub(crate) fn grow(self) -> Option<Catalog> {
-        let Self { bytes, tables, choices, by_name } = self;
+        let Self {
+            bytes,
+            tables,
+            choices,
+            by_name,
+        } = self;
         let database = Database::from_bytes(&bytes).ok()?;
-        Some(Catalog { database, tables, migrations: Vec::new(), choices, by_name })
+        Some(Catalog {
+            database,
+            tables,
+            migrations: Vec::new(),
+            choices,
+            by_name,
+        })
     }
 }
 
@@ -258,14 +279,30 @@ impl Inputs {
 ///
 /// The first migration that fails ends the run, as it would on D1; what the ones before it made is
 /// still given.
-pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: &Inputs) -> Option<Catalog> {
+pub fn build(
+    errors: &mut Errors,
+    sources: &Sources,
+    ledger: &str,
+    inputs: &Inputs,
+) -> Option<Catalog> {
     let key = inputs.key(sources, ledger);
     let mut files = in_order(inputs);
-    let listed = |files: Vec<Spanned<String>>| files.into_iter().map(|file| Migration { name: file.value, file: file.span.file });
+    let listed = |files: Vec<Spanned<String>>| {
+        files.into_iter().map(|file| Migration {
+            name: file.value,
+            file: file.span.file,
+        })
+    };
     if let Some(made) = cache::load(sources, &key) {
         let applied = migrations::applied(&made.database, ledger).unwrap_or_default();
         files.retain(|file| applied.contains(&file.value));
-        return read_back(errors, made.database, ledger, &made.places, listed(files).collect());
+        return read_back(
+            errors,
+            made.database,
+            ledger,
+            &made.places,
+            listed(files).collect(),
+        );
     }
     let before = errors.count();
     let (mut database, known) = open(errors, sources, ledger, inputs.baseline)?;
@@ -282,7 +319,10 @@ pub fn build(errors: &mut Errors, sources: &Sources, ledger: &str, inputs: &Inpu
     for Spanned { value: name, span } in &files {
         let sql = &sources.file(span.file).text;
         if let Err(mut failure) = replay.apply(ledger, migrations::Migration { name, sql }) {
-            if let Some(denied) = database.denied().filter(|_| failure.message.contains("not authorized")) {
+            if let Some(denied) = database
+                .denied()
+                .filter(|_| failure.message.contains("not authorized"))
+            {
                 failure.message = format!("D1 does not allow {denied}");
             }
             errors.push(
@@ -323,7 +363,11 @@ fn read_back(
 ) -> Option<Catalog> {
     match read::tables(&database, ledger, places) {
         Ok((tables, choices)) => {
-            let by_name = tables.iter().enumerate().map(|(index, table)| (table.name.to_ascii_lowercase(), index)).collect();
+            let by_name = tables
+                .iter()
+                .enumerate()
+                .map(|(index, table)| (table.name.to_ascii_lowercase(), index))
+                .collect();
             Some(Catalog {
                 database,
                 tables: Arc::new(tables),
@@ -333,20 +377,36 @@ fn read_back(
             })
         }
         Err(error) => {
-            errors.push(Diagnostic::new(code::MIGRATION, format!("the schema cannot be read back: {error}"), None));
+            errors.push(Diagnostic::new(
+                code::MIGRATION,
+                format!("the schema cannot be read back: {error}"),
+                None,
+            ));
             None
         }
     }
 }
 
 /// A database with its baseline, and the names in its ledger.
-fn open(errors: &mut Errors, sources: &Sources, ledger: &str, baseline: Option<FileId>) -> Option<(Database, Vec<String>)> {
+fn open(
+    errors: &mut Errors,
+    sources: &Sources,
+    ledger: &str,
+    baseline: Option<FileId>,
+) -> Option<(Database, Vec<String>)> {
     let opened = Database::in_memory().and_then(|database| {
-        for failure in baseline.map(|file| migrations::baseline(&database, &sources.file(file).text)).unwrap_or_default() {
+        for failure in baseline
+            .map(|file| migrations::baseline(&database, &sources.file(file).text))
+            .unwrap_or_default()
+        {
             let span = baseline.map(|file| sources.whole(file).part(&failure.span));
             errors.push(
-                Diagnostic::new(code::MIGRATION, format!("the schema fails: {}", failure.message), span)
-                    .label("D1 would refuse this"),
+                Diagnostic::new(
+                    code::MIGRATION,
+                    format!("the schema fails: {}", failure.message),
+                    span,
+                )
+                .label("D1 would refuse this"),
             );
         }
         migrations::applied(&database, ledger).map(|known| (database, known))
@@ -361,5 +421,9 @@ fn open(errors: &mut Errors, sources: &Sources, ledger: &str, baseline: Option<F
 }
 
 fn cannot_start(errors: &mut Errors, error: &bindery_sqlite::rusqlite::Error) {
-    errors.push(Diagnostic::new(code::MIGRATION, format!("SQLite cannot start: {error}"), None));
+    errors.push(Diagnostic::new(
+        code::MIGRATION,
+        format!("SQLite cannot start: {error}"),
+        None,
+    ));
 }

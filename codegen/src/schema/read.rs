@@ -66,11 +66,25 @@ pub(super) fn tables(
             };
             let has_rowid = !matches!(kind, TableKind::View(_)) && !without_rowid;
             let columns = columns(connection, &name, strict)?;
-            tables.push(Table { name, kind, has_rowid, has_triggers, columns, indexes: Vec::new() });
+            tables.push(Table {
+                name,
+                kind,
+                has_rowid,
+                has_triggers,
+                columns,
+                indexes: Vec::new(),
+            });
         }
         for (name, sql) in broken {
             let kind = TableKind::View(sql);
-            tables.push(Table { name, kind, has_rowid: false, has_triggers: false, columns: Vec::new(), indexes: Vec::new() });
+            tables.push(Table {
+                name,
+                kind,
+                has_rowid: false,
+                has_triggers: false,
+                columns: Vec::new(),
+                indexes: Vec::new(),
+            });
         }
         Ok((tables, choices))
     })
@@ -78,20 +92,26 @@ pub(super) fn tables(
 
 /// The tables and views that triggers hang on, in lower case.
 fn tables_with_triggers(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
-    let mut statement = connection.prepare("SELECT lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger'")?;
+    let mut statement =
+        connection.prepare("SELECT lower(tbl_name) FROM sqlite_schema WHERE type = 'trigger'")?;
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Views that cannot be read: a migration dropped what they read, which SQLite lets it. One of them would keep
 /// SQLite from listing the others, so they are taken out.
 fn take_broken_views(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
-    let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view'")?;
-    let views: Vec<(String, String)> =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    let mut statement =
+        connection.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view'")?;
+    let views: Vec<(String, String)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
     let mut broken = Vec::new();
     for (name, sql) in views {
         let quoted = name.replace('"', "\"\"");
-        if connection.prepare(&format!("SELECT 1 FROM \"{quoted}\"")).is_err() {
+        if connection
+            .prepare(&format!("SELECT 1 FROM \"{quoted}\""))
+            .is_err()
+        {
             broken.push((name, sql));
         }
     }
@@ -121,11 +141,19 @@ fn table(
     let definition = syntax::parse_table(sql).unwrap_or_default();
     let text: Arc<str> = Arc::from(sql);
     for defined in definition.columns {
-        let Some(column) = columns.iter_mut().find(|column| defined.name.is(&column.name)) else { continue };
+        let Some(column) = columns
+            .iter_mut()
+            .find(|column| defined.name.is(&column.name))
+        else {
+            continue;
+        };
         if let Some(collation) = defined.collation {
             column.collation = collation.to_ascii_uppercase();
         }
-        column.computed = defined.generated.filter(|_| column.generated).map(|computed| (computed, Arc::clone(&text)));
+        column.computed = defined
+            .generated
+            .filter(|_| column.generated)
+            .map(|computed| (computed, Arc::clone(&text)));
     }
     // A single INTEGER key without an index of its own is the rowid itself. SQLite gives such a
     // key no index; `INTEGER PRIMARY KEY DESC`, which is no alias, gets one.
@@ -138,12 +166,20 @@ fn table(
         column.not_null = true;
     }
     super::check::apply(&name, &mut columns, &definition.checks, sql, choices);
-    Ok(Table { name, kind: TableKind::Table, has_rowid, has_triggers, columns, indexes })
+    Ok(Table {
+        name,
+        kind: TableKind::Table,
+        has_rowid,
+        has_triggers,
+        columns,
+        indexes,
+    })
 }
 
 fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Result<Vec<Column>> {
-    let mut statement =
-        connection.prepare_cached("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1)")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1)",
+    )?;
     let mut columns = Vec::new();
     let mut rows = statement.query([table])?;
     while let Some(row) = rows.next()? {
@@ -151,7 +187,9 @@ fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Resu
         let (declared, default): (String, Option<String>) = (row.get(1)?, row.get(3)?);
         columns.push(Column {
             name: row.get(0)?,
-            counts_seconds: default.as_deref().is_some_and(|default| is_number_by_default(connection, &declared, default)),
+            counts_seconds: default
+                .as_deref()
+                .is_some_and(|default| is_number_by_default(connection, &declared, default)),
             declared,
             not_null: row.get(2)?,
             has_default: default.is_some(),
@@ -178,7 +216,9 @@ fn is_number_by_default(connection: &Connection, declared: &str, default: &str) 
     let sql = format!(
         "SELECT typeof(value) = 'integer' OR CAST(CAST(value AS INTEGER) AS TEXT) = value FROM (SELECT ({default}) AS value)"
     );
-    connection.query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
+    connection
+        .query_row(&sql, [], |row| row.get(0))
+        .unwrap_or(false)
 }
 
 fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>> {
@@ -193,12 +233,20 @@ fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>>
         let name: String = row.get(0)?;
         if indexes.last().is_none_or(|last| last.name != name) {
             let (unique, partial, of_key) = (row.get(1)?, row.get(2)?, row.get(3)?);
-            indexes.push(Index { name, unique, partial, of_key, columns: Vec::new() });
+            indexes.push(Index {
+                name,
+                unique,
+                partial,
+                of_key,
+                columns: Vec::new(),
+            });
         }
         let column = usize::try_from(row.get::<_, i64>(4)?).ok();
         let collation: Option<String> = row.get(5)?;
         if let Some(index) = indexes.last_mut() {
-            index.columns.push((column, collation.unwrap_or_default().to_ascii_uppercase()));
+            index
+                .columns
+                .push((column, collation.unwrap_or_default().to_ascii_uppercase()));
         }
     }
     Ok(indexes)

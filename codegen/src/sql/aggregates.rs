@@ -22,7 +22,12 @@ impl Analyzer<'_> {
     /// The level whose rows an aggregate reads: the innermost of which it names a column, else its own.
     pub(super) fn owner(&self, function: &Function) -> Owner {
         let mut found = Some(Vec::new());
-        for argument in function.arguments.iter().chain(&function.order_by).chain(&function.filter) {
+        for argument in function
+            .arguments
+            .iter()
+            .chain(&function.order_by)
+            .chain(&function.filter)
+        {
             self.levels(argument, &mut found);
         }
         let own = self.scopes.len().saturating_sub(1);
@@ -51,9 +56,12 @@ impl Analyzer<'_> {
     /// The levels of the columns in an expression; `None` when a subquery is among them.
     fn levels(&self, expr: &Expr, found: &mut Option<Vec<usize>>) {
         if let ExprKind::Column { table, name, .. } = &expr.kind {
-            let level = (0..self.scopes.len())
-                .rev()
-                .find(|level| !matches!(self.scopes[*level].find(table.as_ref(), name), Found::Nothing));
+            let level = (0..self.scopes.len()).rev().find(|level| {
+                !matches!(
+                    self.scopes[*level].find(table.as_ref(), name),
+                    Found::Nothing
+                )
+            });
             if let (Some(levels), Some(level)) = (found.as_mut(), level) {
                 levels.push(level);
             }
@@ -61,7 +69,12 @@ impl Analyzer<'_> {
         }
         if matches!(
             &expr.kind,
-            ExprKind::Subquery(_) | ExprKind::Exists(_) | ExprKind::In { list: InList::Select(_) | InList::Table(_), .. }
+            ExprKind::Subquery(_)
+                | ExprKind::Exists(_)
+                | ExprKind::In {
+                    list: InList::Select(_) | InList::Table(_),
+                    ..
+                }
         ) {
             *found = None;
             return;
@@ -97,29 +110,54 @@ pub(super) fn is_aggregate(expr: &Expr) -> bool {
 fn each<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
     match &expr.kind {
         ExprKind::Function(function) => {
-            function.arguments.iter().chain(&function.order_by).chain(&function.filter).for_each(&mut *visit);
-            function.over.iter().flat_map(|window| &window.exprs).for_each(visit);
+            function
+                .arguments
+                .iter()
+                .chain(&function.order_by)
+                .chain(&function.filter)
+                .for_each(&mut *visit);
+            function
+                .over
+                .iter()
+                .flat_map(|window| &window.exprs)
+                .for_each(visit);
         }
-        ExprKind::Unary(_, operand) | ExprKind::Not(operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => {
+        ExprKind::Unary(_, operand)
+        | ExprKind::Not(operand)
+        | ExprKind::Cast(operand, _)
+        | ExprKind::Collate(operand) => {
             visit(operand);
         }
         ExprKind::Binary(_, left, right) | ExprKind::Is { left, right, .. } => {
             visit(left);
             visit(right);
         }
-        ExprKind::Like { left, pattern, escape, .. } => {
+        ExprKind::Like {
+            left,
+            pattern,
+            escape,
+            ..
+        } => {
             visit(left);
             visit(pattern);
             escape.iter().for_each(|escape| visit(escape));
         }
-        ExprKind::Between { operand, low, high, .. } => [operand, low, high].into_iter().for_each(|part| visit(part)),
+        ExprKind::Between {
+            operand, low, high, ..
+        } => [operand, low, high]
+            .into_iter()
+            .for_each(|part| visit(part)),
         ExprKind::In { operand, list, .. } => {
             visit(operand);
             if let InList::Exprs(items) = list {
                 items.iter().for_each(visit);
             }
         }
-        ExprKind::Case { operand, arms, otherwise } => {
+        ExprKind::Case {
+            operand,
+            arms,
+            otherwise,
+        } => {
             operand.iter().chain(otherwise).for_each(|part| visit(part));
             for (when, then) in arms {
                 visit(when);

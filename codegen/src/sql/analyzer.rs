@@ -62,7 +62,12 @@ pub(super) struct Analyzer<'a> {
 }
 
 impl<'a> Analyzer<'a> {
-    pub(super) fn new(catalog: &'a Catalog, text: &'a str, place: Option<Span>, declared: &'a [Parameter]) -> Self {
+    pub(super) fn new(
+        catalog: &'a Catalog,
+        text: &'a str,
+        place: Option<Span>,
+        declared: &'a [Parameter],
+    ) -> Self {
         Self {
             catalog,
             text,
@@ -87,7 +92,8 @@ impl<'a> Analyzer<'a> {
         label: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
-        let mut diagnostic = Diagnostic::new(code, message, self.place.map(|place| place.part(at))).label(label);
+        let mut diagnostic =
+            Diagnostic::new(code, message, self.place.map(|place| place.part(at))).label(label);
         diagnostic.help = help.into();
         self.diagnostics.push(diagnostic);
     }
@@ -103,7 +109,12 @@ impl<'a> Analyzer<'a> {
     pub(super) fn relation(&mut self, name: &Ident, alias: Option<&Ident>) -> Option<Relation> {
         let shown = alias.unwrap_or(name).text.clone();
         if let Some(cte) = self.ctes.iter().rev().find(|cte| name.is(&cte.name)) {
-            return Some(Relation { name: shown, columns: cte.columns.clone(), outer: false, has_rowid: false });
+            return Some(Relation {
+                name: shown,
+                columns: cte.columns.clone(),
+                outer: false,
+                has_rowid: false,
+            });
         }
         let table = self.table(name)?;
         self.note(&shown, &table.name, name);
@@ -112,7 +123,12 @@ impl<'a> Analyzer<'a> {
             TableKind::Table => self.columns(table),
             TableKind::Virtual(module, arguments) => self.virtual_columns(table, module, arguments),
         };
-        Some(Relation { name: shown, columns, outer: false, has_rowid: table.has_rowid })
+        Some(Relation {
+            name: shown,
+            columns,
+            outer: false,
+            has_rowid: table.has_rowid,
+        })
     }
 
     /// Notes that a table is used, and under which name.
@@ -120,17 +136,31 @@ impl<'a> Analyzer<'a> {
         self.tables.insert(table.to_owned());
         // Inside a view the bytes are another text's.
         let at = self.place.is_some().then(|| name.span.clone());
-        self.relations.push(Named { shown: shown.to_owned(), table: table.to_owned(), at });
+        self.relations.push(Named {
+            shown: shown.to_owned(),
+            table: table.to_owned(),
+            at,
+        });
     }
 
     /// The table or view of a name, or a diagnostic.
     pub(super) fn table(&mut self, name: &Ident) -> Option<&'a Table> {
         // `sqlite_master` is the old name of the schema table.
-        let wanted = if name.is("sqlite_master") { "sqlite_schema" } else { &name.text };
+        let wanted = if name.is("sqlite_master") {
+            "sqlite_schema"
+        } else {
+            &name.text
+        };
         let found = self.catalog.table(wanted);
         if found.is_none() {
             let mut names: Vec<String> = self.ctes.iter().map(|cte| cte.name.clone()).collect();
-            names.extend(self.catalog.tables.iter().map(|table| table.name.clone()).filter(|name| !name.starts_with("sqlite_")));
+            names.extend(
+                self.catalog
+                    .tables
+                    .iter()
+                    .map(|table| table.name.clone())
+                    .filter(|name| !name.starts_with("sqlite_")),
+            );
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let help = suggestion(&name.text, "tables", &names);
             self.error(
@@ -155,7 +185,11 @@ impl<'a> Analyzer<'a> {
                 self.tables.extend(inner.tables);
                 self.relations.extend(inner.relations);
                 // The view's own mistake belongs to the migrations.
-                match inner.diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
+                match inner
+                    .diagnostics
+                    .into_iter()
+                    .find(|diagnostic| diagnostic.severity == Severity::Error)
+                {
                     Some(diagnostic) => {
                         cause = diagnostic.message;
                         Vec::new()
@@ -172,25 +206,57 @@ impl<'a> Analyzer<'a> {
             return None;
         }
         let columns = table.columns.iter().zip(outputs);
-        Some(columns.map(|(column, output)| RelationColumn { name: column.name.clone(), ty: output.ty, hidden: false }).collect())
+        Some(
+            columns
+                .map(|(column, output)| RelationColumn {
+                    name: column.name.clone(),
+                    ty: output.ty,
+                    hidden: false,
+                })
+                .collect(),
+        )
     }
 
     /// The columns of a table; generated ones have the type of what they compute.
     pub(super) fn columns(&mut self, table: &Table) -> Vec<RelationColumn> {
         let mut columns = stored_columns(table);
         for (known, column) in columns.iter_mut().zip(&table.columns) {
-            let Some((computed, text)) = &column.computed else { continue };
+            let Some((computed, text)) = &column.computed else {
+                continue;
+            };
             let mut inner = Analyzer::new(self.catalog, text, None, &[]);
             // A generated column may read another, which stands before or after it: nothing is known of those.
-            let relation = Relation { name: table.name.clone(), columns: stored_columns(table), outer: false, has_rowid: false };
-            inner.scopes.push(Scope { relations: vec![relation], ..Scope::default() });
+            let relation = Relation {
+                name: table.name.clone(),
+                columns: stored_columns(table),
+                outer: false,
+                has_rowid: false,
+            };
+            inner.scopes.push(Scope {
+                relations: vec![relation],
+                ..Scope::default()
+            });
             let ty = inner.expr(computed);
             if inner.diagnostics.is_empty() {
-                let domain = if ty.domain == Domain::Any { known.ty.domain } else { ty.domain };
+                let domain = if ty.domain == Domain::Any {
+                    known.ty.domain
+                } else {
+                    ty.domain
+                };
                 let nullable = ty.nullable && !column.not_null;
                 let storage = converted(ty.storage, &column.declared);
-                let domain = if storage.within(Storage::INTEGRAL) { domain } else { ty.domain };
-                known.ty = Ty { storage, domain, nullable, reason: ty.reason, ..known.ty.clone() };
+                let domain = if storage.within(Storage::INTEGRAL) {
+                    domain
+                } else {
+                    ty.domain
+                };
+                known.ty = Ty {
+                    storage,
+                    domain,
+                    nullable,
+                    reason: ty.reason,
+                    ..known.ty.clone()
+                };
             }
         }
         columns
@@ -199,9 +265,16 @@ impl<'a> Analyzer<'a> {
     /// Makes CTEs known, in order.
     pub(super) fn enter(&mut self, ctes: &[Cte], recursive: bool) {
         for cte in ctes {
-            let outputs = if recursive { self.recursive(cte) } else { self.select(&cte.select) };
+            let outputs = if recursive {
+                self.recursive(cte)
+            } else {
+                self.select(&cte.select)
+            };
             let columns = named(cte, self.text, outputs);
-            self.ctes.push(KnownCte { name: cte.name.text.clone(), columns });
+            self.ctes.push(KnownCte {
+                name: cte.name.text.clone(),
+                columns,
+            });
         }
     }
 
@@ -216,14 +289,25 @@ impl<'a> Analyzer<'a> {
         let mut outputs = self.select(&first);
         loop {
             let columns = named(cte, self.text, outputs.clone());
-            self.ctes.push(KnownCte { name: cte.name.text.clone(), columns });
+            self.ctes.push(KnownCte {
+                name: cte.name.text.clone(),
+                columns,
+            });
             let before = self.diagnostics.len();
             let again = self.select(&cte.select);
             self.ctes.pop();
-            let widened: Vec<Output> =
-                outputs.iter().zip(again).map(|(old, new)| Output { ty: old.ty.clone().join(new.ty), ..old.clone() }).collect();
+            let widened: Vec<Output> = outputs
+                .iter()
+                .zip(again)
+                .map(|(old, new)| Output {
+                    ty: old.ty.clone().join(new.ty),
+                    ..old.clone()
+                })
+                .collect();
             let stable = outputs.iter().zip(&widened).all(|(old, new)| {
-                old.ty.storage == new.ty.storage && old.ty.nullable == new.ty.nullable && old.ty.domain == new.ty.domain
+                old.ty.storage == new.ty.storage
+                    && old.ty.nullable == new.ty.nullable
+                    && old.ty.domain == new.ty.domain
             });
             outputs = widened;
             if stable {
@@ -248,14 +332,23 @@ fn named(cte: &Cte, text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
 pub(super) fn relation_columns(text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
     let mut columns: Vec<RelationColumn> = Vec::new();
     for output in outputs {
-        let base = output.name.unwrap_or_else(|| text.get(output.span).unwrap_or_default().to_owned());
+        let base = output
+            .name
+            .unwrap_or_else(|| text.get(output.span).unwrap_or_default().to_owned());
         let mut name = base.clone();
         let mut number = 0;
-        while columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {
+        while columns
+            .iter()
+            .any(|column| column.name.eq_ignore_ascii_case(&name))
+        {
             number += 1;
             name = format!("{base}:{number}");
         }
-        columns.push(RelationColumn { name, ty: output.ty, hidden: false });
+        columns.push(RelationColumn {
+            name,
+            ty: output.ty,
+            hidden: false,
+        });
     }
     columns
 }

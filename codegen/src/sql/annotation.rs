@@ -21,13 +21,20 @@ pub enum Cardinality {
 }
 
 impl Cardinality {
-    const ALL: [(&'static str, Self); 4] =
-        [("one", Self::One), ("optional", Self::Optional), ("many", Self::Many), ("exec", Self::Exec)];
+    const ALL: [(&'static str, Self); 4] = [
+        ("one", Self::One),
+        ("optional", Self::Optional),
+        ("many", Self::Many),
+        ("exec", Self::Exec),
+    ];
 
     /// The word of the annotation.
     #[must_use]
     pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(_, cardinality)| *cardinality == self).map_or("", |(word, _)| word)
+        Self::ALL
+            .iter()
+            .find(|(_, cardinality)| *cardinality == self)
+            .map_or("", |(word, _)| word)
     }
 }
 
@@ -49,7 +56,11 @@ pub struct Annotated {
 /// The annotated statements of a file.
 pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotated> {
     let text = &sources.file(file).text;
-    let at = |range: Range<usize>| Span { file, start: range.start, end: range.end };
+    let at = |range: Range<usize>| Span {
+        file,
+        start: range.start,
+        end: range.end,
+    };
     let comments: Vec<Range<usize>> = token::tokenize(text)
         .into_iter()
         .filter(|token| token.kind == Kind::Comment && text[token.span.clone()].starts_with("--"))
@@ -58,7 +69,10 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
     let mut annotations: Vec<(Header, Vec<String>, usize)> = Vec::new();
     for span in comments {
         let line = text[span.clone()].trim_start_matches('-').trim();
-        match line.strip_prefix("name:").or_else(|| line.strip_prefix("name :")) {
+        match line
+            .strip_prefix("name:")
+            .or_else(|| line.strip_prefix("name :"))
+        {
             Some(_) => annotations.push((header(errors, text, &span, file), Vec::new(), span.end)),
             None => {
                 if let Some((_, docs, end)) = annotations.last_mut()
@@ -74,28 +88,57 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
     let mut annotated = Vec::new();
     let mut unclaimed: Vec<&Range<usize>> = statements.iter().collect();
     for (index, (header, docs, start)) in annotations.iter().enumerate() {
-        let end = annotations.get(index + 1).map_or(text.len(), |(header, _, _)| header.span.start);
-        let own: Vec<&Range<usize>> =
-            statements.iter().filter(|statement| statement.start >= *start && statement.start < end).collect();
+        let end = annotations
+            .get(index + 1)
+            .map_or(text.len(), |(header, _, _)| header.span.start);
+        let own: Vec<&Range<usize>> = statements
+            .iter()
+            .filter(|statement| statement.start >= *start && statement.start < end)
+            .collect();
         unclaimed.retain(|statement| !own.contains(statement));
-        let holds = |statement: &Range<usize>, place: usize| statement.start < place && place < statement.end;
+        let holds = |statement: &Range<usize>, place: usize| {
+            statement.start < place && place < statement.end
+        };
         match own.as_slice() {
-            [] if statements.iter().any(|statement| holds(statement, header.span.start)) => errors.push(
-                Diagnostic::new(code::ANNOTATION, "the statement above does not end", at(header.span.clone()))
+            [] if statements
+                .iter()
+                .any(|statement| holds(statement, header.span.start)) =>
+            {
+                errors.push(
+                    Diagnostic::new(
+                        code::ANNOTATION,
+                        "the statement above does not end",
+                        at(header.span.clone()),
+                    )
                     .label("the next query begins here")
                     .help("end the statement above with `;`"),
-            ),
+                )
+            }
             // Told where the next query begins.
-            [only] if annotations.iter().any(|(next, ..)| holds(only, next.span.start)) => {}
+            [only]
+                if annotations
+                    .iter()
+                    .any(|(next, ..)| holds(only, next.span.start)) => {}
             [] => errors.push(
-                Diagnostic::new(code::ANNOTATION, "the annotation has no statement", at(header.span.clone()))
-                    .label("no statement before the next annotation"),
+                Diagnostic::new(
+                    code::ANNOTATION,
+                    "the annotation has no statement",
+                    at(header.span.clone()),
+                )
+                .label("no statement before the next annotation"),
             ),
             [_, second, ..] => errors.push(
-                Diagnostic::new(code::SEVERAL_STATEMENTS, "a query is one statement", at((*second).clone()))
-                    .label("a second one")
-                    .also(at(header.span.clone()), "the annotation that both stand under")
-                    .help("give it an annotation of its own, and run the two in a `batch`"),
+                Diagnostic::new(
+                    code::SEVERAL_STATEMENTS,
+                    "a query is one statement",
+                    at((*second).clone()),
+                )
+                .label("a second one")
+                .also(
+                    at(header.span.clone()),
+                    "the annotation that both stand under",
+                )
+                .help("give it an annotation of its own, and run the two in a `batch`"),
             ),
             [only] => {
                 if let (Some(name), Some(cardinality)) = (&header.name, &header.cardinality) {
@@ -134,35 +177,77 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
     let mut words = Vec::new();
     let mut position = after;
     for word in line[after..].split_whitespace() {
-        let start = line[position..].find(word).map_or(position, |offset| position + offset);
+        let start = line[position..]
+            .find(word)
+            .map_or(position, |offset| position + offset);
         position = start + word.len();
-        words.push((word, Span { file, start: span.start + start, end: span.start + position }));
+        words.push((
+            word,
+            Span {
+                file,
+                start: span.start + start,
+                end: span.start + position,
+            },
+        ));
     }
-    let whole = Span { file, start: span.start, end: span.end };
-    let mut header = Header { span: span.clone(), name: None, cardinality: None, row: None };
+    let whole = Span {
+        file,
+        start: span.start,
+        end: span.end,
+    };
+    let mut header = Header {
+        span: span.clone(),
+        name: None,
+        cardinality: None,
+        row: None,
+    };
     let example = "write `-- name: file_by_id :optional`";
     match words.first() {
-        Some((word, place)) if is_snake_case(word) => header.name = Some(Spanned { value: (*word).to_owned(), span: *place }),
+        Some((word, place)) if is_snake_case(word) => {
+            header.name = Some(Spanned {
+                value: (*word).to_owned(),
+                span: *place,
+            })
+        }
         Some((word, place)) => errors.push(
-            Diagnostic::new(code::ANNOTATION, format!("`{word}` cannot name a query"), *place)
-                .label("lower-case letters, digits and `_`, not a digit first")
-                .help(example),
+            Diagnostic::new(
+                code::ANNOTATION,
+                format!("`{word}` cannot name a query"),
+                *place,
+            )
+            .label("lower-case letters, digits and `_`, not a digit first")
+            .help(example),
         ),
         None => errors.push(
-            Diagnostic::new(code::ANNOTATION, "the annotation has no name", whole).label("a name belongs here").help(example),
+            Diagnostic::new(code::ANNOTATION, "the annotation has no name", whole)
+                .label("a name belongs here")
+                .help(example),
         ),
     }
     match words.get(1) {
         Some((word, place)) => {
             let bare = word.trim_start_matches(':');
-            match Cardinality::ALL.iter().find(|(known, _)| *known == bare && word.starts_with(':')) {
-                Some((_, cardinality)) => header.cardinality = Some(Spanned { value: *cardinality, span: *place }),
+            match Cardinality::ALL
+                .iter()
+                .find(|(known, _)| *known == bare && word.starts_with(':'))
+            {
+                Some((_, cardinality)) => {
+                    header.cardinality = Some(Spanned {
+                        value: *cardinality,
+                        span: *place,
+                    })
+                }
                 None => {
-                    let near = nearest(bare, Cardinality::ALL.iter().map(|(known, _)| *known)).unwrap_or("many");
+                    let near = nearest(bare, Cardinality::ALL.iter().map(|(known, _)| *known))
+                        .unwrap_or("many");
                     errors.push(
-                        Diagnostic::new(code::ANNOTATION, format!("`{word}` does not say how many rows"), *place)
-                            .label("`:one`, `:optional`, `:many` or `:exec`")
-                            .help(format!("did you mean `:{near}`?")),
+                        Diagnostic::new(
+                            code::ANNOTATION,
+                            format!("`{word}` does not say how many rows"),
+                            *place,
+                        )
+                        .label("`:one`, `:optional`, `:many` or `:exec`")
+                        .help(format!("did you mean `:{near}`?")),
                     );
                 }
             }
@@ -170,15 +255,27 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
         None => {
             if let Some(name) = &header.name {
                 errors.push(
-                    Diagnostic::new(code::ANNOTATION, "the annotation does not say how many rows", whole)
-                        .label("`:one`, `:optional`, `:many` or `:exec` belongs at its end")
-                        .help(format!("for every row, write `-- name: {} :many`", name.value)),
+                    Diagnostic::new(
+                        code::ANNOTATION,
+                        "the annotation does not say how many rows",
+                        whole,
+                    )
+                    .label("`:one`, `:optional`, `:many` or `:exec` belongs at its end")
+                    .help(format!(
+                        "for every row, write `-- name: {} :many`",
+                        name.value
+                    )),
                 );
             }
         }
     }
     match words.get(2) {
-        Some((word, place)) if is_type_name(word) => header.row = Some(Spanned { value: (*word).to_owned(), span: *place }),
+        Some((word, place)) if is_type_name(word) => {
+            header.row = Some(Spanned {
+                value: (*word).to_owned(),
+                span: *place,
+            })
+        }
         Some((word, place)) => not_understood(errors, word, *place),
         None => {}
     }
@@ -198,11 +295,16 @@ fn not_understood(errors: &mut Errors, word: &str, place: Span) {
 
 /// Whether a word names a type as Rust does: `FileRow`.
 fn is_type_name(word: &str) -> bool {
-    word.starts_with(|first: char| first.is_ascii_uppercase()) && word.chars().all(|character| character.is_ascii_alphanumeric())
+    word.starts_with(|first: char| first.is_ascii_uppercase())
+        && word
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric())
 }
 
 fn is_snake_case(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && word.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_')
+        && word.chars().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
+        })
         && word.chars().any(|character| character != '_')
 }

@@ -21,7 +21,10 @@ impl Analyzer<'_> {
                     let names: Vec<&str> = functions::names().collect();
                     let near = crate::report::nearest(&name.text, names);
                     near.map_or_else(
-                        || "see https://developers.cloudflare.com/d1/sql-api/sql-statements/".to_owned(),
+                        || {
+                            "see https://developers.cloudflare.com/d1/sql-api/sql-statements/"
+                                .to_owned()
+                        },
                         |near| format!("did you mean `{near}`?"),
                     )
                 }
@@ -44,14 +47,21 @@ impl Analyzer<'_> {
         };
         if is_aggregate && level != Some(own) {
             let first = level.unwrap_or(0);
-            self.scopes[first..own].iter_mut().for_each(|scope| scope.aggregated_below = true);
+            self.scopes[first..own]
+                .iter_mut()
+                .for_each(|scope| scope.aggregated_below = true);
         }
-        let outside = level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
+        let outside =
+            level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
         let arguments = self.arguments(row, function, want);
         if let Some(filter) = &function.filter {
             self.condition(filter);
         }
-        for expr in function.order_by.iter().chain(function.over.iter().flat_map(|window| &window.exprs)) {
+        for expr in function
+            .order_by
+            .iter()
+            .chain(function.over.iter().flat_map(|window| &window.exprs))
+        {
             self.expr(expr);
         }
         if let Some(window) = &function.over {
@@ -60,29 +70,61 @@ impl Analyzer<'_> {
         if let (Some(level), Some(outside)) = (level, outside) {
             self.scopes[level].may_be_empty = outside;
         }
-        let first = arguments.first().cloned().unwrap_or_else(|| Ty::new(Storage::ANY));
+        let first = arguments
+            .first()
+            .cloned()
+            .unwrap_or_else(|| Ty::new(Storage::ANY));
         let ty = match row.result {
             Result::Is(storage) => Ty::new(storage),
             Result::Boolean => Ty::boolean(),
-            Result::First => Ty { nullable: false, reason: None, ..first.clone() },
+            Result::First => Ty {
+                nullable: false,
+                reason: None,
+                ..first.clone()
+            },
             // SQLite leaves out that a whole number in a REAL column is a REAL.
-            Result::Hint if first.storage.meets(Storage::REAL) => {
-                Ty { nullable: false, reason: None, storage: first.storage.or(Storage::INTEGER), ..first.clone() }
-            }
-            Result::Hint => Ty { nullable: false, reason: None, ..first.clone() },
+            Result::Hint if first.storage.meets(Storage::REAL) => Ty {
+                nullable: false,
+                reason: None,
+                storage: first.storage.or(Storage::INTEGER),
+                ..first.clone()
+            },
+            Result::Hint => Ty {
+                nullable: false,
+                reason: None,
+                ..first.clone()
+            },
             Result::Number => Ty::new(number_of(&first)),
             Result::FirstOrDefault => {
-                let ty = arguments.get(2).map_or_else(|| first.clone(), |default| first.clone().join(default.clone()));
-                Ty { nullable: false, reason: None, ..ty }
+                let ty = arguments.get(2).map_or_else(
+                    || first.clone(),
+                    |default| first.clone().join(default.clone()),
+                );
+                Ty {
+                    nullable: false,
+                    reason: None,
+                    ..ty
+                }
             }
             Result::Part if first.storage == Storage::BLOB => Ty::new(Storage::BLOB),
-            Result::Part if first.storage.meets(Storage::BLOB) => Ty::new(Storage::TEXT.or(Storage::BLOB)),
+            Result::Part if first.storage.meets(Storage::BLOB) => {
+                Ty::new(Storage::TEXT.or(Storage::BLOB))
+            }
             Result::Part => Ty::new(Storage::TEXT),
             Result::Seconds if arguments.len() < 2 => Ty::new(Storage::INTEGER),
             Result::Seconds => Ty::new(Storage::INTEGER.or(Storage::REAL)),
             Result::Join => {
-                let joined = arguments.iter().cloned().reduce(Ty::join).unwrap_or_else(Ty::null);
-                Ty { nullable: false, reason: None, origin: None, ..joined }
+                let joined = arguments
+                    .iter()
+                    .cloned()
+                    .reduce(Ty::join)
+                    .unwrap_or_else(Ty::null);
+                Ty {
+                    nullable: false,
+                    reason: None,
+                    origin: None,
+                    ..joined
+                }
             }
         };
         let over_nothing = function.filter.is_some()
@@ -92,21 +134,33 @@ impl Analyzer<'_> {
             };
         match row.null {
             Null::Never => ty,
-            Null::All if row.kind == Kind::Aggregate && over_nothing => ty.or_null("the aggregate may see no row"),
+            Null::All if row.kind == Kind::Aggregate && over_nothing => {
+                ty.or_null("the aggregate may see no row")
+            }
             Null::All if row.kind == Kind::Aggregate => ty.null_with([&first]),
             Null::All => {
                 let all = arguments.iter().all(|argument| argument.nullable);
-                if all { ty.or_null("every argument can be NULL") } else { ty }
+                if all {
+                    ty.or_null("every argument can be NULL")
+                } else {
+                    ty
+                }
             }
-            Null::Any if row.result == Result::Part && first.storage.meets(Storage::BLOB) => {
-                ty.null_with(&arguments).or_null("a part of an empty BLOB is NULL")
-            }
+            Null::Any if row.result == Result::Part && first.storage.meets(Storage::BLOB) => ty
+                .null_with(&arguments)
+                .or_null("a part of an empty BLOB is NULL"),
             Null::Any => ty.null_with(&arguments),
             Null::First => ty.null_with([&first]),
             Null::Frame if over_nothing => ty.or_null("the frame may hold no row"),
             Null::Frame => ty.null_with([&first]),
             Null::Default => match (arguments.as_slice(), function.arguments.get(1)) {
-                ([value, _, default], Some(Expr { kind: ExprKind::Integer, .. })) => ty.null_with([value, default]),
+                (
+                    [value, _, default],
+                    Some(Expr {
+                        kind: ExprKind::Integer,
+                        ..
+                    }),
+                ) => ty.null_with([value, default]),
                 _ => ty.or_null("there may be no such row, and no default is given"),
             },
             Null::Maybe if self.is_constant_and_present(function) || is_format(function) => ty,
@@ -116,32 +170,57 @@ impl Analyzer<'_> {
 
     /// Whether a call of literals gives a value: SQLite is asked. `datetime('now', '-7 days')` does.
     fn is_constant_and_present(&self, function: &Function) -> bool {
-        let literal =
-            |expr: &Expr| matches!(expr.kind, ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob);
-        let (Some(first), Some(last)) = (function.arguments.first(), function.arguments.last()) else {
+        let literal = |expr: &Expr| {
+            matches!(
+                expr.kind,
+                ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob
+            )
+        };
+        let (Some(first), Some(last)) = (function.arguments.first(), function.arguments.last())
+        else {
             // `date()` and its kin are the time of now.
             return true;
         };
         if function.over.is_some() || !function.arguments.iter().all(literal) {
             return false;
         }
-        let arguments = self.text.get(first.span.start..last.span.end).unwrap_or_default();
+        let arguments = self
+            .text
+            .get(first.span.start..last.span.end)
+            .unwrap_or_default();
         let sql = format!("SELECT {}({arguments}) IS NOT NULL", function.name.text);
-        self.catalog.database.connection().query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
+        self.catalog
+            .database
+            .connection()
+            .query_row(&sql, [], |row| row.get(0))
+            .unwrap_or(false)
     }
 
-    fn arguments(&mut self, row: &functions::Row, function: &Function, want: Option<&Want>) -> Vec<Ty> {
+    fn arguments(
+        &mut self,
+        row: &functions::Row,
+        function: &Function,
+        want: Option<&Want>,
+    ) -> Vec<Ty> {
         let letters = row.arguments.as_bytes();
         let mut types: Vec<Ty> = Vec::new();
         let alike = letters.contains(&b's');
         // `coalesce(:x, column)`: the parameter is like the argument whose type is known.
         let sibling = if alike {
-            function.arguments.iter().find(|argument| parameter(argument).is_none()).map(|argument| self.probe(argument))
+            function
+                .arguments
+                .iter()
+                .find(|argument| parameter(argument).is_none())
+                .map(|argument| self.probe(argument))
         } else {
             None
         };
         for (index, argument) in function.arguments.iter().enumerate() {
-            let letter = letters.get(index).or(letters.last()).copied().unwrap_or(b'a');
+            let letter = letters
+                .get(index)
+                .or(letters.last())
+                .copied()
+                .unwrap_or(b'a');
             let meets = format!("an argument of `{}`", row.name);
             let storage = match letter {
                 b't' => Storage::TEXT,
@@ -152,11 +231,18 @@ impl Analyzer<'_> {
             };
             let mut expected = Want::storage(storage, &meets).weak();
             if alike && letter != b'i' {
-                let like = sibling.as_ref().filter(|ty| ty.storage != Storage::NONE).map(Want::compared);
+                let like = sibling
+                    .as_ref()
+                    .filter(|ty| ty.storage != Storage::NONE)
+                    .map(Want::compared);
                 expected = like.or_else(|| want.cloned()).unwrap_or(expected);
                 // A NULL in front of an alternative is the very use of it.
                 let last = index + 1 == function.arguments.len();
-                let nulls = if row.null == Null::All && !last { Nulls::Welcome } else { Nulls::Silent };
+                let nulls = if row.null == Null::All && !last {
+                    Nulls::Welcome
+                } else {
+                    Nulls::Silent
+                };
                 expected = expected.nulls(nulls);
             }
             types.push(self.expr_as(argument, &expected));
@@ -168,5 +254,6 @@ impl Analyzer<'_> {
 /// Whether it formats by a text that is not empty: only of the empty one SQLite makes NULL.
 fn is_format(function: &Function) -> bool {
     let formats = function.name.is("printf") || function.name.is("format");
-    formats && matches!(function.arguments.first(), Some(Expr { kind: ExprKind::String(text), .. }) if !text.is_empty())
+    formats
+        && matches!(function.arguments.first(), Some(Expr { kind: ExprKind::String(text), .. }) if !text.is_empty())
 }

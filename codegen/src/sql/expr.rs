@@ -22,12 +22,23 @@ impl Analyzer<'_> {
 
     fn typed(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
         let ty = self.inferred(expr, want);
-        if !ty.nullable || matches!(expr.kind, ExprKind::Column { .. }) || self.scope().present.is_empty() {
+        if !ty.nullable
+            || matches!(expr.kind, ExprKind::Column { .. })
+            || self.scope().present.is_empty()
+        {
             return ty;
         }
         // WHERE or HAVING has asked the same of the same row.
         let written = self.written(expr).to_owned();
-        if self.scope().present.contains(&written) { Ty { nullable: false, reason: None, ..ty } } else { ty }
+        if self.scope().present.contains(&written) {
+            Ty {
+                nullable: false,
+                reason: None,
+                ..ty
+            }
+        } else {
+            ty
+        }
     }
 
     fn inferred(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
@@ -36,19 +47,29 @@ impl Analyzer<'_> {
             ExprKind::Integer => {
                 let digits = self.written(expr);
                 // A literal that outgrows 64 bits is a REAL; a hexadecimal one is refused by SQLite.
-                let fits = digits.starts_with("0x") || digits.replace('_', "").parse::<i64>().is_ok();
-                Ty::new(if fits { Storage::INTEGER } else { Storage::INTEGER.or(Storage::OUTGROWN) })
+                let fits =
+                    digits.starts_with("0x") || digits.replace('_', "").parse::<i64>().is_ok();
+                Ty::new(if fits {
+                    Storage::INTEGER
+                } else {
+                    Storage::INTEGER.or(Storage::OUTGROWN)
+                })
             }
             ExprKind::Float => Ty::new(Storage::REAL),
             ExprKind::String(_) | ExprKind::CurrentTime => Ty::new(Storage::TEXT),
             ExprKind::Blob => Ty::new(Storage::BLOB),
             ExprKind::Parameter(index) => {
                 if let Some(want) = want {
-                    self.parameters.want(*index, want.clone(), expr.span.clone());
+                    self.parameters
+                        .want(*index, want.clone(), expr.span.clone());
                 }
                 self.parameters.ty(*index)
             }
-            ExprKind::Column { table, name, quoted } => self.column(table.as_ref(), name, *quoted),
+            ExprKind::Column {
+                table,
+                name,
+                quoted,
+            } => self.column(table.as_ref(), name, *quoted),
             ExprKind::Collate(operand) => self.typed(operand, want),
             ExprKind::Unary(sign, operand) => self.unary(*sign, operand, want),
             ExprKind::Not(operand) => {
@@ -60,7 +81,13 @@ impl Analyzer<'_> {
                 self.compare(left, right, Nulls::Welcome);
                 Ty::boolean()
             }
-            ExprKind::Like { left, matches, pattern, escape, .. } => {
+            ExprKind::Like {
+                left,
+                matches,
+                pattern,
+                escape,
+                ..
+            } => {
                 if !matches {
                     self.check_pattern(pattern);
                 }
@@ -72,7 +99,9 @@ impl Analyzer<'_> {
                 }
                 Ty::boolean().null_with([&left, &pattern])
             }
-            ExprKind::Between { operand, low, high, .. } => {
+            ExprKind::Between {
+                operand, low, high, ..
+            } => {
                 let (value, low) = self.compare(operand, low, Nulls::Silent);
                 let (_, high) = self.compare(operand, high, Nulls::Silent);
                 Ty::boolean().null_with([&value, &low, &high])
@@ -90,7 +119,11 @@ impl Analyzer<'_> {
                     None => Ty::null(),
                 }
             }
-            ExprKind::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise.as_deref(), want),
+            ExprKind::Case {
+                operand,
+                arms,
+                otherwise,
+            } => self.case(operand.as_deref(), arms, otherwise.as_deref(), want),
             ExprKind::Cast(operand, declared) => {
                 let storage = cast(declared);
                 let want = Want::storage(storage, "a CAST").nulls(Nulls::Silent);
@@ -112,15 +145,29 @@ impl Analyzer<'_> {
         if let ExprKind::String(text) = &pattern.kind
             && text.len() > bindery_sqlite::MAX_PATTERN_BYTES
         {
-            let message = format!("the pattern has {} bytes, D1 takes {}", text.len(), bindery_sqlite::MAX_PATTERN_BYTES);
-            let help = "compare with `instr(column, 'text') > 0`, or search with an FTS5 table".to_owned();
-            self.error(code::SQLITE, message, &pattern.span, "too long for LIKE and GLOB", help);
+            let message = format!(
+                "the pattern has {} bytes, D1 takes {}",
+                text.len(),
+                bindery_sqlite::MAX_PATTERN_BYTES
+            );
+            let help =
+                "compare with `instr(column, 'text') > 0`, or search with an FTS5 table".to_owned();
+            self.error(
+                code::SQLITE,
+                message,
+                &pattern.span,
+                "too long for LIKE and GLOB",
+                help,
+            );
         }
     }
 
     /// An expression that is asked whether it is true.
     pub(super) fn condition(&mut self, expr: &Expr) -> Ty {
-        let want = Want { domain: Domain::Boolean, ..Want::storage(Storage::INTEGER, "a condition") };
+        let want = Want {
+            domain: Domain::Boolean,
+            ..Want::storage(Storage::INTEGER, "a condition")
+        };
         self.expr_as(expr, &want)
     }
 
@@ -161,7 +208,11 @@ impl Analyzer<'_> {
                 let json = Want::storage(Storage::TEXT, "JSON text").weak();
                 self.expr_as(left, &json);
                 self.expr_as(right, &json);
-                let storage = if operator == Operator::Extract { Storage::TEXT } else { Storage::ANY };
+                let storage = if operator == Operator::Extract {
+                    Storage::TEXT
+                } else {
+                    Storage::ANY
+                };
                 Ty::new(storage).or_null("the JSON may not have it")
             }
             Operator::BitAnd | Operator::BitOr | Operator::ShiftLeft | Operator::ShiftRight => {
@@ -169,17 +220,30 @@ impl Analyzer<'_> {
                 let (left, right) = (self.expr_as(left, &whole), self.expr_as(right, &whole));
                 Ty::new(Storage::INTEGER).null_with([&left, &right])
             }
-            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Remainder => {
-                self.arithmetic(operator, left, right, want)
-            }
+            Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Divide
+            | Operator::Remainder => self.arithmetic(operator, left, right, want),
         }
     }
 
-    fn arithmetic(&mut self, operator: Operator, left: &Expr, right: &Expr, want: Option<&Want>) -> Ty {
+    fn arithmetic(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        want: Option<&Want>,
+    ) -> Ty {
         // A parameter takes the type of the other operand, else of the place of the whole.
         let fallback = || {
-            let number = |want: &&Want| want.storage.within(Storage::NUMERIC) && want.storage != Storage::NONE;
-            let outer = want.filter(number).map(|want| Want { nulls: Nulls::Silent, ..want.clone() });
+            let number = |want: &&Want| {
+                want.storage.within(Storage::NUMERIC) && want.storage != Storage::NONE
+            };
+            let outer = want.filter(number).map(|want| Want {
+                nulls: Nulls::Silent,
+                ..want.clone()
+            });
             outer.unwrap_or_else(|| Want::storage(Storage::NUMERIC, "arithmetic").weak())
         };
         let beside = |other: &Ty| {
@@ -187,7 +251,11 @@ impl Analyzer<'_> {
             if other.storage == Storage::NONE {
                 fallback()
             } else {
-                Want { domain: Domain::Any, storage, ..Want::compared(other) }
+                Want {
+                    domain: Domain::Any,
+                    storage,
+                    ..Want::compared(other)
+                }
             }
         };
         let (left_ty, right_ty) = match (parameter(left), parameter(right)) {
@@ -200,7 +268,10 @@ impl Analyzer<'_> {
                 let right_ty = self.expr_as(right, &beside(&left_ty));
                 (left_ty, right_ty)
             }
-            _ => (self.expr_as(left, &fallback()), self.expr_as(right, &fallback())),
+            _ => (
+                self.expr_as(left, &fallback()),
+                self.expr_as(right, &fallback()),
+            ),
         };
         let (a, b) = (number_of(&left_ty), number_of(&right_ty));
         let whole = a.within(Storage::INTEGRAL) && b.within(Storage::INTEGRAL);
@@ -213,28 +284,45 @@ impl Analyzer<'_> {
                 }
             }
             // A whole REAL divides as a REAL.
-            Operator::Divide if whole && a.or(b).meets(Storage::WHOLE) => Storage::INTEGER.or(Storage::REAL),
+            Operator::Divide if whole && a.or(b).meets(Storage::WHOLE) => {
+                Storage::INTEGER.or(Storage::REAL)
+            }
             // Only the smallest integer outgrows, by -1.
-            Operator::Divide if self.is_nonzero_literal(right) || left.kind == ExprKind::Integer => a.or(b),
+            Operator::Divide
+                if self.is_nonzero_literal(right) || left.kind == ExprKind::Integer =>
+            {
+                a.or(b)
+            }
             _ if a.meets(Storage::INTEGER) && b.meets(Storage::INTEGER) => outgrown(a.or(b)),
             _ => a.or(b),
         };
         let ty = Ty::new(storage).null_with([&left_ty, &right_ty]);
         let divides = matches!(operator, Operator::Divide | Operator::Remainder);
-        if divides && !self.is_nonzero_literal(right) { ty.or_null("division by zero gives NULL") } else { ty }
+        if divides && !self.is_nonzero_literal(right) {
+            ty.or_null("division by zero gives NULL")
+        } else {
+            ty
+        }
     }
 
     /// Whether an expression is a literal number other than zero; its digits are in the statement.
     fn is_nonzero_literal(&self, expr: &Expr) -> bool {
         let digits = self.text.get(expr.span.clone()).unwrap_or_default();
-        matches!(expr.kind, ExprKind::Integer | ExprKind::Float) && digits.parse::<f64>().is_ok_and(|value| value != 0.0)
+        matches!(expr.kind, ExprKind::Integer | ExprKind::Float)
+            && digits.parse::<f64>().is_ok_and(|value| value != 0.0)
     }
 
     /// Both sides of a comparison: a parameter takes the type of the other side.
     pub(super) fn compare(&mut self, left: &Expr, right: &Expr, nulls: Nulls) -> (Ty, Ty) {
         if let (ExprKind::Row(lefts), ExprKind::Row(rights)) = (&left.kind, &right.kind) {
-            let sides: Vec<(Ty, Ty)> = lefts.iter().zip(rights).map(|(left, right)| self.compare(left, right, nulls)).collect();
-            let any = |pick: fn(&(Ty, Ty)) -> &Ty| Ty::new(Storage::NONE).null_with(sides.iter().map(pick));
+            let sides: Vec<(Ty, Ty)> = lefts
+                .iter()
+                .zip(rights)
+                .map(|(left, right)| self.compare(left, right, nulls))
+                .collect();
+            let any = |pick: fn(&(Ty, Ty)) -> &Ty| {
+                Ty::new(Storage::NONE).null_with(sides.iter().map(pick))
+            };
             return (any(|side| &side.0), any(|side| &side.1));
         }
         let want = |ty: &Ty| {
@@ -272,8 +360,17 @@ impl Analyzer<'_> {
         match list {
             InList::Exprs(items) => {
                 let mut value = self.expr(operand);
-                if let [item @ Expr { kind: ExprKind::Parameter(_), .. }] = items.as_slice() {
-                    let want = Want { list: true, ..Want::compared(&value) };
+                if let [
+                    item @ Expr {
+                        kind: ExprKind::Parameter(_),
+                        ..
+                    },
+                ] = items.as_slice()
+                {
+                    let want = Want {
+                        list: true,
+                        ..Want::compared(&value)
+                    };
                     self.expr_as(item, &want);
                     return Ty::boolean().null_with([&value]);
                 }
@@ -288,17 +385,29 @@ impl Analyzer<'_> {
             InList::Select(select) => {
                 let outputs = self.select(select);
                 let value = match outputs.first() {
-                    Some(output) if outputs.len() == 1 => self.expr_as(operand, &Want::compared(&output.ty)),
+                    Some(output) if outputs.len() == 1 => {
+                        self.expr_as(operand, &Want::compared(&output.ty))
+                    }
                     _ => self.expr(operand),
                 };
                 let rows_can_be_null = matches!(operand.kind, ExprKind::Row(_));
-                let ty = Ty::boolean().null_with(std::iter::once(&value).chain(outputs.iter().map(|output| &output.ty)));
-                if rows_can_be_null { ty.or_null("a part of the row can be NULL") } else { ty }
+                let ty = Ty::boolean().null_with(
+                    std::iter::once(&value).chain(outputs.iter().map(|output| &output.ty)),
+                );
+                if rows_can_be_null {
+                    ty.or_null("a part of the row can be NULL")
+                } else {
+                    ty
+                }
             }
             InList::Table(source) => {
                 let mut scope = Scope::default();
                 self.source(source, &mut scope);
-                let columns = scope.relations.iter().flat_map(|relation| &relation.columns).filter(|column| !column.hidden);
+                let columns = scope
+                    .relations
+                    .iter()
+                    .flat_map(|relation| &relation.columns)
+                    .filter(|column| !column.hidden);
                 let columns: Vec<&Ty> = columns.map(|column| &column.ty).collect();
                 let value = match columns.as_slice() {
                     [column] => self.expr_as(operand, &Want::compared(column)),
@@ -309,20 +418,44 @@ impl Analyzer<'_> {
         }
     }
 
-    fn case(&mut self, operand: Option<&Expr>, arms: &[(Expr, Expr)], otherwise: Option<&Expr>, want: Option<&Want>) -> Ty {
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        arms: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+        want: Option<&Want>,
+    ) -> Ty {
         let known = self.scope().facts.len();
         let mut result: Option<Ty> = None;
         let results: Vec<&Expr> = arms.iter().map(|(_, then)| then).chain(otherwise).collect();
         // A parameter among the arms takes the type of the others, unless the place says more.
-        let sibling = results.iter().find(|result| parameter(result).is_none()).map(|result| self.probe(result));
-        let inner = want.cloned().or_else(|| sibling.map(|ty| Want { nulls: Nulls::Silent, ..Want::compared(&ty) }.weak()));
+        let sibling = results
+            .iter()
+            .find(|result| parameter(result).is_none())
+            .map(|result| self.probe(result));
+        let inner = want.cloned().or_else(|| {
+            sibling.map(|ty| {
+                Want {
+                    nulls: Nulls::Silent,
+                    ..Want::compared(&ty)
+                }
+                .weak()
+            })
+        });
         for (when, then) in arms {
             let facts = match operand {
                 Some(operand) => {
                     match (parameter(operand), &when.kind) {
                         (Some(index), ExprKind::String(text)) => {
                             let chosen = Want::storage(Storage::TEXT, "a CASE that chooses");
-                            self.parameters.want(index, Want { chosen: Some(text.clone()), ..chosen }, operand.span.clone());
+                            self.parameters.want(
+                                index,
+                                Want {
+                                    chosen: Some(text.clone()),
+                                    ..chosen
+                                },
+                                operand.span.clone(),
+                            );
                         }
                         _ => {
                             self.compare(operand, when, Nulls::Silent);
@@ -373,9 +506,19 @@ impl Analyzer<'_> {
             match scope.find(table, name) {
                 Found::Column(ty) => return ty,
                 Found::Ambiguous(holders) => {
-                    let help = format!("write `{}.{}`", holders.first().map_or("", String::as_str), name.text);
+                    let help = format!(
+                        "write `{}.{}`",
+                        holders.first().map_or("", String::as_str),
+                        name.text
+                    );
                     let label = format!("in {}", holders.join(" and "));
-                    self.error(code::AMBIGUOUS, format!("`{}` is ambiguous", name.text), &name.span, label, help);
+                    self.error(
+                        code::AMBIGUOUS,
+                        format!("`{}` is ambiguous", name.text),
+                        &name.span,
+                        label,
+                        help,
+                    );
                     return Ty::null();
                 }
                 Found::NoColumn(names) => {
@@ -383,7 +526,13 @@ impl Analyzer<'_> {
                     let help = suggestion(&name.text, "columns", &names);
                     let relation = table.map_or("", |table| table.text.as_str());
                     let message = format!("`{relation}` has no column `{}`", name.text);
-                    self.error(code::UNKNOWN_COLUMN, message, &name.span, "no such column", help);
+                    self.error(
+                        code::UNKNOWN_COLUMN,
+                        message,
+                        &name.span,
+                        "no such column",
+                        help,
+                    );
                     return Ty::null();
                 }
                 Found::Nothing => candidates.extend(scope.column_names()),
@@ -401,22 +550,42 @@ impl Analyzer<'_> {
         names.dedup();
         let mut help = suggestion(&name.text, "columns", &names);
         if quoted {
-            help = format!("{help}; a string is written in single quotes: '{}'", name.text);
+            help = format!(
+                "{help}; a string is written in single quotes: '{}'",
+                name.text
+            );
         }
         // A table that is unknown or not understood itself has been reported; its columns would be noise.
         let told = [code::UNKNOWN_TABLE, code::UNSUPPORTED];
-        if self.diagnostics.iter().all(|diagnostic| !told.contains(&diagnostic.code)) {
-            self.error(code::UNKNOWN_COLUMN, format!("there is no column `{}`", name.text), &name.span, "no such column", help);
+        if self
+            .diagnostics
+            .iter()
+            .all(|diagnostic| !told.contains(&diagnostic.code))
+        {
+            self.error(
+                code::UNKNOWN_COLUMN,
+                format!("there is no column `{}`", name.text),
+                &name.span,
+                "no such column",
+                help,
+            );
         }
         Ty::null()
     }
 
     pub(super) fn unknown_qualifier(&mut self, table: &Ident) {
-        if self.diagnostics.iter().any(|diagnostic| [code::UNKNOWN_TABLE, code::UNSUPPORTED].contains(&diagnostic.code)) {
+        if self
+            .diagnostics
+            .iter()
+            .any(|diagnostic| [code::UNKNOWN_TABLE, code::UNSUPPORTED].contains(&diagnostic.code))
+        {
             return;
         }
-        let names: Vec<String> =
-            self.scopes.iter().flat_map(|scope| scope.relations.iter().map(|relation| relation.name.clone())).collect();
+        let names: Vec<String> = self
+            .scopes
+            .iter()
+            .flat_map(|scope| scope.relations.iter().map(|relation| relation.name.clone()))
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let help = suggestion(&table.text, "tables of this query", &names);
         self.error(
@@ -442,14 +611,21 @@ pub(super) fn parameter(expr: &Expr) -> Option<usize> {
 fn has_parameter_arms(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Case { .. } | ExprKind::Unary(..) => true,
-        ExprKind::Function(function) => function.arguments.iter().any(|argument| parameter(argument).is_some()),
+        ExprKind::Function(function) => function
+            .arguments
+            .iter()
+            .any(|argument| parameter(argument).is_some()),
         _ => false,
     }
 }
 
 /// Integers that may outgrow 64 bits.
 fn outgrown(storage: Storage) -> Storage {
-    if storage.meets(Storage::INTEGER) { storage.or(Storage::OUTGROWN) } else { storage }
+    if storage.meets(Storage::INTEGER) {
+        storage.or(Storage::OUTGROWN)
+    } else {
+        storage
+    }
 }
 
 /// What an operand becomes in arithmetic.

@@ -73,15 +73,33 @@ const BLOB: Result = Result::Is(Storage::BLOB);
 const ANY: Result = Result::Is(Storage::ANY);
 
 const fn scalar(name: &'static str, arguments: &'static str, result: Result, null: Null) -> Row {
-    Row { name, arguments, result, null, kind: Kind::Scalar }
+    Row {
+        name,
+        arguments,
+        result,
+        null,
+        kind: Kind::Scalar,
+    }
 }
 
 const fn aggregate(name: &'static str, arguments: &'static str, result: Result, null: Null) -> Row {
-    Row { name, arguments, result, null, kind: Kind::Aggregate }
+    Row {
+        name,
+        arguments,
+        result,
+        null,
+        kind: Kind::Aggregate,
+    }
 }
 
 const fn window(name: &'static str, arguments: &'static str, result: Result, null: Null) -> Row {
-    Row { name, arguments, result, null, kind: Kind::Window }
+    Row {
+        name,
+        arguments,
+        result,
+        null,
+        kind: Kind::Window,
+    }
 }
 
 /// Sorted by name within each kind; a name can be an aggregate with one argument and a scalar with more.
@@ -213,7 +231,11 @@ static FUNCTIONS: &[Row] = &[
 
 /// The function of a name that is called with so many arguments.
 pub(super) fn find(name: &str, arguments: usize) -> Option<&'static Row> {
-    let matching = || FUNCTIONS.iter().filter(|row| row.name.eq_ignore_ascii_case(name));
+    let matching = || {
+        FUNCTIONS
+            .iter()
+            .filter(|row| row.name.eq_ignore_ascii_case(name))
+    };
     // `max(x)` is an aggregate, `max(x, y)` is not.
     let scalar = matching().find(|row| row.kind == Kind::Scalar);
     let other = matching().find(|row| row.kind != Kind::Scalar);
@@ -231,9 +253,18 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// What to call instead of a function that SQLite has and D1 denies.
 pub(super) fn alternative(name: &str) -> Option<&'static str> {
-    let alternatives =
-        [("power", "pow"), ("ceiling", "ceil"), ("log10", "log"), ("if", "iif"), ("json_pretty", "json"), ("now", "datetime")];
-    alternatives.into_iter().find(|(denied, _)| name.eq_ignore_ascii_case(denied)).map(|(_, allowed)| allowed)
+    let alternatives = [
+        ("power", "pow"),
+        ("ceiling", "ceil"),
+        ("log10", "log"),
+        ("if", "iif"),
+        ("json_pretty", "json"),
+        ("now", "datetime"),
+    ];
+    alternatives
+        .into_iter()
+        .find(|(denied, _)| name.eq_ignore_ascii_case(denied))
+        .map(|(_, allowed)| allowed)
 }
 
 #[cfg(test)]
@@ -245,13 +276,24 @@ mod tests {
     fn every_function_exists_on_d1() {
         let database = bindery_sqlite::Database::in_memory().expect("opens");
         let full_text = ["bm25", "highlight", "snippet", "match"];
-        for row in FUNCTIONS.iter().filter(|row| !full_text.contains(&row.name)) {
+        for row in FUNCTIONS
+            .iter()
+            .filter(|row| !full_text.contains(&row.name))
+        {
             let failures: Vec<String> = (0..6)
                 .filter_map(|count| {
                     let arguments = vec!["0.5"; count].join(", ");
-                    let over = if row.kind == Kind::Window { "OVER ()" } else { "" };
+                    let over = if row.kind == Kind::Window {
+                        "OVER ()"
+                    } else {
+                        ""
+                    };
                     let sql = format!("SELECT {}({arguments}) {over}", row.name);
-                    database.connection().prepare(&sql).err().map(|error| error.to_string())
+                    database
+                        .connection()
+                        .prepare(&sql)
+                        .err()
+                        .map(|error| error.to_string())
                 })
                 .collect();
             assert!(failures.len() < 6, "{}: {failures:?}", row.name);

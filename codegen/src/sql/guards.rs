@@ -3,7 +3,9 @@
 use crate::report::{Diagnostic, Errors, code};
 use crate::schema::{Catalog, Table};
 use crate::source::Span;
-use crate::syntax::ast::{Core, Expr, ExprKind, Ident, InList, Operator, Select, Source, Statement};
+use crate::syntax::ast::{
+    Core, Expr, ExprKind, Ident, InList, Operator, Select, Source, Statement,
+};
 
 use super::analyzer::Named;
 use super::plan::Step;
@@ -12,7 +14,9 @@ use super::rows::is_fixed;
 /// A write that changes every row says so with `WHERE true`.
 pub(super) fn unguarded(errors: &mut Errors, statement: &Statement, place: Span) {
     let (word, table, returns) = match statement {
-        Statement::Delete(delete) if delete.filter.is_none() => ("DELETE", &delete.table, !delete.returning.is_empty()),
+        Statement::Delete(delete) if delete.filter.is_none() => {
+            ("DELETE", &delete.table, !delete.returning.is_empty())
+        }
         // What is joined chooses the rows.
         Statement::Update(update) if update.filter.is_none() && update.from.is_none() => {
             ("UPDATE", &update.table, !update.returning.is_empty())
@@ -21,9 +25,13 @@ pub(super) fn unguarded(errors: &mut Errors, statement: &Statement, place: Span)
     };
     let before = if returns { " before RETURNING" } else { "" };
     errors.push(
-        Diagnostic::new(code::UNGUARDED, format!("the {word} has no WHERE"), place.part(&table.span))
-            .label(format!("every row of `{}`", table.text))
-            .help(format!("if that is meant, say so: `WHERE true`{before}")),
+        Diagnostic::new(
+            code::UNGUARDED,
+            format!("the {word} has no WHERE"),
+            place.part(&table.span),
+        )
+        .label(format!("every row of `{}`", table.text))
+        .help(format!("if that is meant, say so: `WHERE true`{before}")),
     );
 }
 
@@ -43,34 +51,52 @@ pub(super) fn full_scans(
         Statement::Select(select) => of_select(select, &mut searched),
         Statement::Update(update) => of_filter(update.filter.as_ref(), &mut searched),
         Statement::Delete(delete) => of_filter(delete.filter.as_ref(), &mut searched),
-        Statement::Insert(insert) => insert.source.iter().for_each(|select| of_select(select, &mut searched)),
+        Statement::Insert(insert) => insert
+            .source
+            .iter()
+            .for_each(|select| of_select(select, &mut searched)),
         Statement::Other => {}
     }
     for step in plan {
-        let Some(table) = step.scans.as_ref().and_then(|table| catalog.table(table)) else { continue };
-        let Some(named) = relations.iter().find(|named| named.table == table.name && named.at.is_some()) else { continue };
+        let Some(table) = step.scans.as_ref().and_then(|table| catalog.table(table)) else {
+            continue;
+        };
+        let Some(named) = relations
+            .iter()
+            .find(|named| named.table == table.name && named.at.is_some())
+        else {
+            continue;
+        };
         let columns = columns(table, named, &searched);
         if columns.is_empty() {
             continue;
         }
         let at = named.at.as_ref().map_or(place, |at| place.part(at));
         errors.push(
-            Diagnostic::new(code::FULL_SCAN, format!("the search reads all of `{}`", table.name), at)
-                .label("D1 bills each row that is read")
-                .help(format!(
-                    "`CREATE INDEX {}_by_{} ON {} ({});`",
-                    table.name,
-                    columns.join("_"),
-                    table.name,
-                    columns.join(", ")
-                ))
-                .warning(),
+            Diagnostic::new(
+                code::FULL_SCAN,
+                format!("the search reads all of `{}`", table.name),
+                at,
+            )
+            .label("D1 bills each row that is read")
+            .help(format!(
+                "`CREATE INDEX {}_by_{} ON {} ({});`",
+                table.name,
+                columns.join("_"),
+                table.name,
+                columns.join(", ")
+            ))
+            .warning(),
         );
     }
 }
 
 /// The columns of a table that are compared with a value.
-fn columns<'t>(table: &'t Table, named: &Named, searched: &[(Option<&Ident>, &Ident)]) -> Vec<&'t str> {
+fn columns<'t>(
+    table: &'t Table,
+    named: &Named,
+    searched: &[(Option<&Ident>, &Ident)],
+) -> Vec<&'t str> {
     let mut columns: Vec<&str> = Vec::new();
     for (qualifier, name) in searched {
         if qualifier.is_some_and(|qualifier| !qualifier.is(&named.shown)) {
@@ -126,7 +152,11 @@ fn of_filter<'e>(filter: Option<&'e Expr>, searched: &mut Searched<'e>) {
             of_filter(Some(right), searched);
         }
         ExprKind::Binary(
-            Operator::Equal | Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual,
+            Operator::Equal
+            | Operator::Less
+            | Operator::LessEqual
+            | Operator::Greater
+            | Operator::GreaterEqual,
             left,
             right,
         ) => {
@@ -137,8 +167,17 @@ fn of_filter<'e>(filter: Option<&'e Expr>, searched: &mut Searched<'e>) {
                 column(right);
             }
         }
-        ExprKind::In { operand, list: InList::Exprs(items), negated: false } if items.iter().all(is_fixed) => column(operand),
-        ExprKind::Between { operand, low, high, negated: false } if is_fixed(low) && is_fixed(high) => column(operand),
+        ExprKind::In {
+            operand,
+            list: InList::Exprs(items),
+            negated: false,
+        } if items.iter().all(is_fixed) => column(operand),
+        ExprKind::Between {
+            operand,
+            low,
+            high,
+            negated: false,
+        } if is_fixed(low) && is_fixed(high) => column(operand),
         _ => {}
     }
 }

@@ -93,7 +93,10 @@ pub(crate) struct Parsed {
 
 /// Reads a text.
 pub(crate) fn parse(text: &str) -> Parsed {
-    Parsed { statements: token::statements(text).len(), tree: syntax::parse(text) }
+    Parsed {
+        statements: token::statements(text).len(),
+        tree: syntax::parse(text),
+    }
 }
 
 /// The bytes of each statement of a text, comments around it left out.
@@ -107,7 +110,9 @@ pub fn statements(text: &str) -> Vec<std::ops::Range<usize>> {
 /// # Errors
 /// Where it does not, and what was expected there.
 pub fn parses(text: &str) -> Result<(), (std::ops::Range<usize>, String)> {
-    syntax::parse(text).map(drop).map_err(|unparsed| (unparsed.span, unparsed.message))
+    syntax::parse(text)
+        .map(drop)
+        .map_err(|unparsed| (unparsed.span, unparsed.message))
 }
 
 /// Analyses the statement `text`, which stands at `place`.
@@ -119,11 +124,20 @@ pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) 
 }
 
 /// Analyses a statement whose text was read before.
-pub(crate) fn analyse_parsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, parsed: Parsed) -> Option<Query> {
+pub(crate) fn analyse_parsed(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    place: Span,
+    parsed: Parsed,
+) -> Option<Query> {
     let before = errors.count();
     let Parsed { statements, tree } = parsed;
     if statements == 0 {
-        errors.push(Diagnostic::new(code::SQLITE, "there is no statement", place).label("nothing but comments or spaces"));
+        errors.push(
+            Diagnostic::new(code::SQLITE, "there is no statement", place)
+                .label("nothing but comments or spaces"),
+        );
         return None;
     }
     if statements > 1 {
@@ -143,9 +157,13 @@ pub(crate) fn analyse_parsed(errors: &mut Errors, catalog: &Catalog, text: &str,
     };
     if declared.len() > MAX_BOUND_PARAMETERS {
         errors.push(
-            Diagnostic::new(code::SQLITE, format!("{} parameters are more than D1 takes", declared.len()), place)
-                .label(format!("D1 takes {MAX_BOUND_PARAMETERS} in a statement"))
-                .help("pass a slice as `IN (:ids)`: it is one parameter"),
+            Diagnostic::new(
+                code::SQLITE,
+                format!("{} parameters are more than D1 takes", declared.len()),
+                place,
+            )
+            .label(format!("D1 takes {MAX_BOUND_PARAMETERS} in a statement"))
+            .help("pass a slice as `IN (:ids)`: it is one parameter"),
         );
         return None;
     }
@@ -159,8 +177,15 @@ pub(crate) fn analyse_parsed(errors: &mut Errors, catalog: &Catalog, text: &str,
     };
     let columns = overrides::columns(errors, text, place, &outputs);
     let sql = rewrite(text, &declared, &walked.parameters, &outputs, &columns);
-    let Judged { touched, reads_only } = judge(errors, catalog, text, &sql, place, &columns)?;
-    let rows = if columns.is_empty() { Rows::None } else { rows::of(catalog, text, &statement) };
+    let Judged {
+        touched,
+        reads_only,
+    } = judge(errors, catalog, text, &sql, place, &columns)?;
+    let rows = if columns.is_empty() {
+        Rows::None
+    } else {
+        rows::of(catalog, text, &statement)
+    };
     let plan = match statement {
         Statement::Other => Vec::new(),
         // SQLite has prepared the statement; that it can explain it adds nothing that could fail.
@@ -199,9 +224,16 @@ pub struct Outline {
 #[must_use]
 pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
     let mut unheard = Errors::default();
-    let Ok((statement, declared)) = syntax::parse(text) else { return Outline::default() };
-    let Walked { mut outputs, tables, parameters, choices, .. } =
-        infer(&mut unheard, catalog, text, place, &statement, &declared);
+    let Ok((statement, declared)) = syntax::parse(text) else {
+        return Outline::default();
+    };
+    let Walked {
+        mut outputs,
+        tables,
+        parameters,
+        choices,
+        ..
+    } = infer(&mut unheard, catalog, text, place, &statement, &declared);
     let known = || {
         catalog
             .tables
@@ -209,26 +241,42 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
             .filter(|table| tables.contains(&table.name))
             .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
     };
-    for output in outputs.iter_mut().filter(|output| output.ty.storage == types::Storage::NONE) {
+    for output in outputs
+        .iter_mut()
+        .filter(|output| output.ty.storage == types::Storage::NONE)
+    {
         // A caller knows the column by its right name.
         let meant = output
             .name
             .as_deref()
             .and_then(|name| nearest(name, known().map(|(_, column)| column.name.as_str())))
             .map(str::to_owned);
-        if let Some((table, column)) = known().find(|(_, column)| Some(&column.name) == meant.as_ref()) {
-            *output = Output { name: meant, ty: Ty::of_column(&table.name, column), ..output.clone() };
+        if let Some((table, column)) =
+            known().find(|(_, column)| Some(&column.name) == meant.as_ref())
+        {
+            *output = Output {
+                name: meant,
+                ty: Ty::of_column(&table.name, column),
+                ..output.clone()
+            };
         }
     }
     let mut columns = overrides::columns(&mut unheard, text, place, &outputs);
     // A row has each field once.
-    let fields: Vec<String> = columns.iter().map(|column| Name::new(&column.name).field).collect();
+    let fields: Vec<String> = columns
+        .iter()
+        .map(|column| Name::new(&column.name).field)
+        .collect();
     let mut index = 0;
     columns.retain(|_| {
         index += 1;
         !fields[..index - 1].contains(&fields[index - 1])
     });
-    Outline { columns, parameters, choices }
+    Outline {
+        columns,
+        parameters,
+        choices,
+    }
 }
 
 /// What the walk over a statement found.
@@ -273,13 +321,23 @@ fn infer(
             let tables = std::mem::take(&mut analyzer.tables).into_iter().collect();
             let relations = std::mem::take(&mut analyzer.relations);
             let (parameters, choices) = analyzer.parameters.into_resolved();
-            return Walked { outputs, parameters, choices, tables, relations };
+            return Walked {
+                outputs,
+                parameters,
+                choices,
+                tables,
+                relations,
+            };
         }
     }
     errors.push(
-        Diagnostic::new(code::UNTYPED_PARAMETER, "the parameters' types cannot be settled", place)
-            .label("each hangs on another")
-            .help("give one of them a type with `CAST(:name AS INTEGER)`"),
+        Diagnostic::new(
+            code::UNTYPED_PARAMETER,
+            "the parameters' types cannot be settled",
+            place,
+        )
+        .label("each hangs on another")
+        .help("give one of them a type with `CAST(:name AS INTEGER)`"),
     );
     Walked::default()
 }
@@ -289,7 +347,10 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
         match problem {
             Unresolved::Untyped { index } => {
                 let parameter = &declared[*index];
-                let shown = parameter.name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
+                let shown = parameter
+                    .name
+                    .as_ref()
+                    .map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
                 let at = parameter.spans.first().cloned().unwrap_or(0..0);
                 let help = format!("say its type: `CAST({shown} AS TEXT)`");
                 analyzer.error(
@@ -303,12 +364,26 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
                     last.severity = Severity::Warning;
                 }
             }
-            Unresolved::Conflict { index, first, second } => {
-                let shown = declared[*index].name.as_ref().map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
+            Unresolved::Conflict {
+                index,
+                first,
+                second,
+            } => {
+                let shown = declared[*index]
+                    .name
+                    .as_ref()
+                    .map_or_else(|| "?".to_owned(), |name| format!(":{name}"));
                 let message = format!("`{shown}` is used as two types");
                 let help = "use two parameters, or a CAST in one of the places".to_owned();
-                analyzer.error(code::CONFLICTING_PARAMETER, message, &second.1, second.0.clone(), help);
-                if let (Some(place), Some(last)) = (analyzer.place, analyzer.diagnostics.last_mut()) {
+                analyzer.error(
+                    code::CONFLICTING_PARAMETER,
+                    message,
+                    &second.1,
+                    second.0.clone(),
+                    help,
+                );
+                if let (Some(place), Some(last)) = (analyzer.place, analyzer.diagnostics.last_mut())
+                {
                     last.also.push((place.part(&first.1), first.0.clone()));
                 }
             }
@@ -317,7 +392,13 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
 }
 
 /// Our parser refuses the text: SQLite says why, unless SQLite accepts it.
-fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span, unparsed: syntax::Unparsed) {
+fn refuse_unparsed(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    place: Span,
+    unparsed: syntax::Unparsed,
+) {
     let prepared = catalog.database.connection().prepare(text);
     match prepared {
         Err(error) => refuse_prepared(errors, &catalog.database, text, place, &error),
@@ -333,7 +414,13 @@ fn refuse_unparsed(errors: &mut Errors, catalog: &Catalog, text: &str, place: Sp
     }
 }
 
-fn refuse_prepared(errors: &mut Errors, database: &Database, text: &str, place: Span, error: &bindery_sqlite::rusqlite::Error) {
+fn refuse_prepared(
+    errors: &mut Errors,
+    database: &Database,
+    text: &str,
+    place: Span,
+    error: &bindery_sqlite::rusqlite::Error,
+) {
     let message = migrations::message(error);
     let at = match migrations::offset(error) {
         Some(offset) if offset < text.len() => migrations::word_at(text, offset),
@@ -341,9 +428,13 @@ fn refuse_prepared(errors: &mut Errors, database: &Database, text: &str, place: 
         None if message == "incomplete input" => text.len()..text.len(),
         None => 0..text.len(),
     };
-    let denied = database.denied().filter(|_| message.contains("not authorized") || message.contains("prohibited"));
-    let message =
-        denied.map_or_else(|| format!("D1 would refuse this: {message}"), |denied| format!("D1 does not allow {denied}"));
+    let denied = database
+        .denied()
+        .filter(|_| message.contains("not authorized") || message.contains("prohibited"));
+    let message = denied.map_or_else(
+        || format!("D1 would refuse this: {message}"),
+        |denied| format!("D1 does not allow {denied}"),
+    );
     errors.push(Diagnostic::new(code::SQLITE, message, place.part(&at)).label("here"));
 }
 
@@ -354,7 +445,14 @@ struct Judged {
 }
 
 /// Real SQLite prepares what will be run; its columns must be the ones that were inferred.
-fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: Span, columns: &[ResultColumn]) -> Option<Judged> {
+fn judge(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    sql: &str,
+    place: Span,
+    columns: &[ResultColumn],
+) -> Option<Judged> {
     let (statement, mut touched) = match catalog.database.prepare_noting(sql) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -362,7 +460,14 @@ fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: S
             match catalog.database.connection().prepare(text) {
                 Err(original) => refuse_prepared(errors, &catalog.database, text, place, &original),
                 Ok(_) => {
-                    errors.push(Diagnostic::new(code::SQLITE, format!("D1 would refuse this: {error}"), place).label("here"));
+                    errors.push(
+                        Diagnostic::new(
+                            code::SQLITE,
+                            format!("D1 would refuse this: {error}"),
+                            place,
+                        )
+                        .label("here"),
+                    );
                 }
             }
             return None;
@@ -370,35 +475,61 @@ fn judge(errors: &mut Errors, catalog: &Catalog, text: &str, sql: &str, place: S
     };
     let names: Vec<&str> = statement.column_names().collect();
     let inferred: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let agree =
-        names.len() == inferred.len() && names.iter().zip(&inferred).all(|(name, inferred)| name.eq_ignore_ascii_case(inferred));
+    let agree = names.len() == inferred.len()
+        && names
+            .iter()
+            .zip(&inferred)
+            .all(|(name, inferred)| name.eq_ignore_ascii_case(inferred));
     if !agree {
         errors.push(
-            Diagnostic::new(code::UNSUPPORTED, "the result columns are not understood", place)
-                .label(format!("SQLite gives {}, bindery infers {}", names.join(", "), inferred.join(", ")))
-                .help("name each column with AS"),
+            Diagnostic::new(
+                code::UNSUPPORTED,
+                "the result columns are not understood",
+                place,
+            )
+            .label(format!(
+                "SQLite gives {}, bindery infers {}",
+                names.join(", "),
+                inferred.join(", ")
+            ))
+            .help("name each column with AS"),
         );
         return None;
     }
     touched.retain(|touched| catalog.table(&touched.table).is_some());
-    Some(Judged { touched, reads_only: statement.readonly() })
+    Some(Judged {
+        touched,
+        reads_only: statement.readonly(),
+    })
 }
 
 /// The SQL that is run: every parameter numbered, slices through `json_each`, overrides taken out.
-fn rewrite(text: &str, declared: &[Parameter], parameters: &[Resolved], outputs: &[Output], columns: &[ResultColumn]) -> String {
+fn rewrite(
+    text: &str,
+    declared: &[Parameter],
+    parameters: &[Resolved],
+    outputs: &[Output],
+    columns: &[ResultColumn],
+) -> String {
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     for (index, parameter) in declared.iter().enumerate() {
         let list = parameters.get(index).is_some_and(|resolved| resolved.list);
         for span in &parameter.spans {
             let number = index + 1;
-            let new = if list { format!("SELECT value FROM json_each(?{number})") } else { format!("?{number}") };
+            let new = if list {
+                format!("SELECT value FROM json_each(?{number})")
+            } else {
+                format!("?{number}")
+            };
             edits.push((span.clone(), new));
         }
     }
     for (output, column) in outputs.iter().zip(columns) {
         let quoted = format!("\"{}\"", column.name.replace('"', "\"\""));
         match &output.name {
-            Some(name) if output.aliased && overrides::bare(name).is_some() => edits.push((output.span.clone(), quoted)),
+            Some(name) if output.aliased && overrides::bare(name).is_some() => {
+                edits.push((output.span.clone(), quoted))
+            }
             Some(_) => {}
             None => edits.push((output.span.end..output.span.end, format!(" AS {quoted}"))),
         }

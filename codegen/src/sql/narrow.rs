@@ -23,7 +23,11 @@ pub(super) fn when_not_true(scope: &Scope, condition: &Expr) -> Facts {
         ExprKind::Not(operand) => matches!(operand.kind, ExprKind::Is { .. }),
         _ => false,
     };
-    if never_null { decided(scope, condition, false) } else { Facts::new() }
+    if never_null {
+        decided(scope, condition, false)
+    } else {
+        Facts::new()
+    }
 }
 
 /// The expressions in `condition` that are not NULL where it is true: aggregates, calls, anything but
@@ -44,8 +48,16 @@ pub(super) fn expressions_when_true<'e>(condition: &'e Expr, found: &mut Vec<&'e
             left,
             right,
         ) => found.extend([left.as_ref(), right.as_ref()]),
-        ExprKind::Is { left, right, negated: true } if right.kind == ExprKind::Null => found.push(left),
-        ExprKind::Between { operand, negated: false, .. } => found.push(operand),
+        ExprKind::Is {
+            left,
+            right,
+            negated: true,
+        } if right.kind == ExprKind::Null => found.push(left),
+        ExprKind::Between {
+            operand,
+            negated: false,
+            ..
+        } => found.push(operand),
         ExprKind::Like { left, .. } => found.push(left),
         _ => {}
     }
@@ -56,13 +68,26 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
         ExprKind::Binary(operator @ (Operator::And | Operator::Or), left, right) => {
             let (left, right) = (decided(scope, left, truth), decided(scope, right, truth));
             // `a AND b` is true when both are, `a OR b` is false when both are.
-            if (*operator == Operator::And) == truth { union(left, right) } else { intersection(&left, &right) }
+            if (*operator == Operator::And) == truth {
+                union(left, right)
+            } else {
+                intersection(&left, &right)
+            }
         }
         ExprKind::Not(operand) => decided(scope, operand, !truth),
         // `x IS NOT NULL` is true, or `x IS NULL` is false.
-        ExprKind::Is { left, right, negated } if right.kind == ExprKind::Null && *negated == truth => present(scope, left),
+        ExprKind::Is {
+            left,
+            right,
+            negated,
+        } if right.kind == ExprKind::Null && *negated == truth => present(scope, left),
         ExprKind::Is { .. } => Facts::new(),
-        ExprKind::Between { operand, low, high, negated } => {
+        ExprKind::Between {
+            operand,
+            low,
+            high,
+            negated,
+        } => {
             let mut facts = present(scope, operand);
             // Both bounds are read only where the value lies between them.
             if *negated != truth {
@@ -70,18 +95,28 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
             }
             facts
         }
-        ExprKind::In { operand, list, negated } => match list {
+        ExprKind::In {
+            operand,
+            list,
+            negated,
+        } => match list {
             // `x IN ()` is false and `x NOT IN ()` true, even for NULL.
             InList::Exprs(items) if !items.is_empty() && !is_list(items) => present(scope, operand),
             _ if *negated != truth => present(scope, operand),
             _ => Facts::new(),
         },
         // A full-text table that is asked ranks what it finds.
-        ExprKind::Like { left, matches: true, .. } if truth => {
+        ExprKind::Like {
+            left,
+            matches: true,
+            ..
+        } if truth => {
             let facts = present(scope, left);
             let ranks = facts.iter().filter_map(|(relation, _)| {
                 let columns = &scope.relations.get(*relation)?.columns;
-                let rank = columns.iter().position(|column| column.hidden && column.name.eq_ignore_ascii_case("rank"))?;
+                let rank = columns
+                    .iter()
+                    .position(|column| column.hidden && column.name.eq_ignore_ascii_case("rank"))?;
                 Some((*relation, rank))
             });
             ranks.collect()
@@ -92,20 +127,33 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
 
 /// A list that is one parameter can be empty when it is run.
 fn is_list(items: &[Expr]) -> bool {
-    matches!(items, [Expr { kind: ExprKind::Parameter(_), .. }])
+    matches!(
+        items,
+        [Expr {
+            kind: ExprKind::Parameter(_),
+            ..
+        }]
+    )
 }
 
 /// The columns that are not NULL where `expr` is not.
 fn present(scope: &Scope, expr: &Expr) -> Facts {
     match &expr.kind {
-        ExprKind::Column { table, name, .. } => scope.locate(table.as_ref(), name).into_iter().collect(),
-        ExprKind::Unary(_, operand) | ExprKind::Not(operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => {
-            present(scope, operand)
+        ExprKind::Column { table, name, .. } => {
+            scope.locate(table.as_ref(), name).into_iter().collect()
         }
-        ExprKind::Binary(operator, left, right) if !matches!(operator, Operator::And | Operator::Or) => {
+        ExprKind::Unary(_, operand)
+        | ExprKind::Not(operand)
+        | ExprKind::Cast(operand, _)
+        | ExprKind::Collate(operand) => present(scope, operand),
+        ExprKind::Binary(operator, left, right)
+            if !matches!(operator, Operator::And | Operator::Or) =>
+        {
             union(present(scope, left), present(scope, right))
         }
-        ExprKind::Like { left, pattern, .. } => union(present(scope, left), present(scope, pattern)),
+        ExprKind::Like { left, pattern, .. } => {
+            union(present(scope, left), present(scope, pattern))
+        }
         ExprKind::Function(function) if function.over.is_none() => {
             match functions::find(&function.name.text, function.arguments.len()) {
                 Some(row) if row.kind == Kind::Scalar && row.null == Null::Any => {
@@ -115,7 +163,9 @@ fn present(scope: &Scope, expr: &Expr) -> Facts {
                         .arguments
                         .iter()
                         .take(read)
-                        .fold(Facts::new(), |facts, argument| union(facts, present(scope, argument)))
+                        .fold(Facts::new(), |facts, argument| {
+                            union(facts, present(scope, argument))
+                        })
                 }
                 _ => Facts::new(),
             }
@@ -134,5 +184,8 @@ fn union(mut left: Facts, right: Facts) -> Facts {
 }
 
 fn intersection(left: &Facts, right: &Facts) -> Facts {
-    left.iter().filter(|fact| right.contains(fact)).copied().collect()
+    left.iter()
+        .filter(|fact| right.contains(fact))
+        .copied()
+        .collect()
 }

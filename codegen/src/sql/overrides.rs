@@ -46,23 +46,45 @@ pub(super) fn bare(name: &str) -> Option<&str> {
 }
 
 /// The columns that a row will have; names that no row can have are reported.
-pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[Output]) -> Vec<ResultColumn> {
+pub(super) fn columns(
+    errors: &mut Errors,
+    text: &str,
+    place: Span,
+    outputs: &[Output],
+) -> Vec<ResultColumn> {
     let mut columns: Vec<(ResultColumn, Span)> = Vec::new();
     let mut fields: Vec<String> = Vec::new();
     for (index, output) in outputs.iter().enumerate() {
         let at = place.part(&output.span);
         let named = match &output.name {
             Some(name) => name.clone(),
-            None => derived(text.get(output.span.clone()).unwrap_or_default(), index, outputs, &columns),
+            None => derived(
+                text.get(output.span.clone()).unwrap_or_default(),
+                index,
+                outputs,
+                &columns,
+            ),
         };
         let name = &named;
-        let written = if output.aliased { split(name) } else { Written { name, mark: None, ty: None } };
+        let written = if output.aliased {
+            split(name)
+        } else {
+            Written {
+                name,
+                mark: None,
+                ty: None,
+            }
+        };
         if written.name.is_empty() || written.name.bytes().all(|byte| byte.is_ascii_digit()) {
             // An object whose keys are numbers has them in another order, and so would the row.
             errors.push(
-                Diagnostic::new(code::RESULT_NAME, format!("`{name}` cannot name a column of a row"), at)
-                    .label("a letter belongs in it")
-                    .help("name it with AS"),
+                Diagnostic::new(
+                    code::RESULT_NAME,
+                    format!("`{name}` cannot name a column of a row"),
+                    at,
+                )
+                .label("a letter belongs in it")
+                .help("name it with AS"),
             );
         }
         let mut as_type = written.ty;
@@ -70,20 +92,32 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
             && let Err(error) = syn::parse_str::<syn::Type>(ty)
         {
             errors.push(
-                Diagnostic::new(code::OVERRIDE, format!("`{ty}` is not a Rust type: {error}"), at)
-                    .label("in this name")
-                    .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
+                Diagnostic::new(
+                    code::OVERRIDE,
+                    format!("`{ty}` is not a Rust type: {error}"),
+                    at,
+                )
+                .label("in this name")
+                .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
             );
             // What stands for the query has it no more: rustc would tell of it again.
             as_type = None;
         }
         let field = Name::new(written.name).field;
-        if let Some((_, first)) = fields.iter().position(|other| *other == field).and_then(|index| columns.get(index)) {
+        if let Some((_, first)) = fields
+            .iter()
+            .position(|other| *other == field)
+            .and_then(|index| columns.get(index))
+        {
             errors.push(
-                Diagnostic::new(code::RESULT_NAME, format!("two columns are named `{}`", written.name), at)
-                    .label("the second one")
-                    .also(*first, "the first one")
-                    .help(format!("rename one: `AS other_{field}`")),
+                Diagnostic::new(
+                    code::RESULT_NAME,
+                    format!("two columns are named `{}`", written.name),
+                    at,
+                )
+                .label("the second one")
+                .also(*first, "the first one")
+                .help(format!("rename one: `AS other_{field}`")),
             );
         }
         let nullable = match written.mark {
@@ -105,12 +139,24 @@ pub(super) fn columns(errors: &mut Errors, text: &str, place: Span, outputs: &[O
 }
 
 /// A name for an expression without one: the function that it calls, or its place.
-fn derived(expression: &str, index: usize, outputs: &[Output], before: &[(ResultColumn, Span)]) -> String {
+fn derived(
+    expression: &str,
+    index: usize,
+    outputs: &[Output],
+    before: &[(ResultColumn, Span)],
+) -> String {
     let word = |text: &str| -> String {
-        text.trim_start().chars().take_while(|character| character.is_ascii_alphanumeric() || *character == '_').collect()
+        text.trim_start()
+            .chars()
+            .take_while(|character| character.is_ascii_alphanumeric() || *character == '_')
+            .collect()
     };
     let first = word(expression);
-    let rest = expression.trim_start().get(first.len()..).unwrap_or_default().trim_start();
+    let rest = expression
+        .trim_start()
+        .get(first.len()..)
+        .unwrap_or_default()
+        .trim_start();
     // `CAST(price AS REAL)` is the price.
     let name = match rest.strip_prefix('(') {
         Some(inner) if first.eq_ignore_ascii_case("cast") => word(inner),
@@ -119,7 +165,14 @@ fn derived(expression: &str, index: usize, outputs: &[Output], before: &[(Result
     };
     let name = name.to_ascii_lowercase();
     let usable = name.starts_with(|first: char| first.is_ascii_alphabetic());
-    let taken = outputs.iter().filter_map(|output| output.name.as_deref()).any(|other| other.eq_ignore_ascii_case(&name))
+    let taken = outputs
+        .iter()
+        .filter_map(|output| output.name.as_deref())
+        .any(|other| other.eq_ignore_ascii_case(&name))
         || before.iter().any(|(column, _)| column.name == name);
-    if usable && !taken { name } else { format!("column_{}", index + 1) }
+    if usable && !taken {
+        name
+    } else {
+        format!("column_{}", index + 1)
+    }
 }

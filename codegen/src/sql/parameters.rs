@@ -132,9 +132,18 @@ pub(super) struct Want {
 impl Want {
     /// The type of an expression that the parameter is compared with.
     pub(super) fn compared(ty: &Ty) -> Self {
-        let name = ty.origin.as_ref().and_then(|origin| origin.rsplit('.').next()).map(str::to_owned);
+        let name = ty
+            .origin
+            .as_ref()
+            .and_then(|origin| origin.rsplit('.').next())
+            .map(str::to_owned);
         let want = Self::storage(ty.storage, ty.origin.as_deref().unwrap_or("an expression"));
-        Self { domain: ty.domain, name, origin: ty.origin.clone(), ..want }
+        Self {
+            domain: ty.domain,
+            name,
+            origin: ty.origin.clone(),
+            ..want
+        }
     }
 
     /// Some storage, preferred or not.
@@ -190,8 +199,14 @@ keep_fields! { Resolved { name, rust, nullable, list, origin, as_type } }
 /// Why a parameter has no type.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Unresolved {
-    Untyped { index: usize },
-    Conflict { index: usize, first: (String, Bytes), second: (String, Bytes) },
+    Untyped {
+        index: usize,
+    },
+    Conflict {
+        index: usize,
+        first: (String, Bytes),
+        second: (String, Bytes),
+    },
 }
 
 /// The parameters of a statement while it is analysed.
@@ -207,7 +222,13 @@ pub(super) struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// `first_choice` is the number of the first enum that is not a CHECK's.
     pub(super) fn new(declared: &'a [Parameter], first_choice: usize) -> Self {
-        Self { declared, seen: vec![Seen::default(); declared.len()], resolved: None, first_choice, choices: Vec::new() }
+        Self {
+            declared,
+            seen: vec![Seen::default(); declared.len()],
+            resolved: None,
+            first_choice,
+            choices: Vec::new(),
+        }
     }
 
     /// Notes what a place says.
@@ -227,8 +248,15 @@ impl<'a> Parameters<'a> {
             return Ty::new(Storage::NONE);
         };
         let (storage, domain) = resolved.rust.bound();
-        let ty = Ty { domain, ..Ty::new(storage) };
-        if resolved.nullable { ty.or_null("the parameter can be NULL") } else { ty }
+        let ty = Ty {
+            domain,
+            ..Ty::new(storage)
+        };
+        if resolved.nullable {
+            ty.or_null("the parameter can be NULL")
+        } else {
+            ty
+        }
     }
 
     /// Settles every type from what was noted, and forgets the notes. True when nothing changed.
@@ -236,14 +264,25 @@ impl<'a> Parameters<'a> {
         let mut problems = Vec::new();
         let mut resolved = Vec::new();
         self.choices.clear();
-        let mut taken: Vec<String> = self.declared.iter().filter_map(|parameter| parameter.name.clone()).collect();
+        let mut taken: Vec<String> = self
+            .declared
+            .iter()
+            .filter_map(|parameter| parameter.name.clone())
+            .collect();
         for index in 0..self.declared.len() {
             let wants = self.wants_of_linked(index);
-            let strong: Vec<&(Want, Bytes)> = wants.iter().filter(|(want, _)| !want.weak && is_specific(want)).collect();
-            let weak: Vec<&(Want, Bytes)> = wants.iter().filter(|(want, _)| want.weak && is_specific(want)).collect();
+            let strong: Vec<&(Want, Bytes)> = wants
+                .iter()
+                .filter(|(want, _)| !want.weak && is_specific(want))
+                .collect();
+            let weak: Vec<&(Want, Bytes)> = wants
+                .iter()
+                .filter(|(want, _)| want.weak && is_specific(want))
+                .collect();
             let specific = if strong.is_empty() { weak } else { strong };
             // Nothing says what it is: it takes any value.
-            let untyped = specific.is_empty() && wants.iter().all(|(want, _)| want.storage == Storage::NONE);
+            let untyped =
+                specific.is_empty() && wants.iter().all(|(want, _)| want.storage == Storage::NONE);
             if untyped {
                 problems.push(Unresolved::Untyped { index });
             }
@@ -254,17 +293,32 @@ impl<'a> Parameters<'a> {
                     rust = unified;
                     continue;
                 }
-                let words =
-                    |(want, span): (&Want, &Bytes)| (format!("{} here: {}", of(want).describe(), want.meets), span.clone());
-                let first = specific[..place].iter().find(|(first, _)| of(first).unified(of(want)).is_none());
-                let first = first.map_or((String::new(), span.clone()), |(first, span)| words((first, span)));
-                problems.push(Unresolved::Conflict { index, first, second: words((want, span)) });
+                let words = |(want, span): (&Want, &Bytes)| {
+                    (
+                        format!("{} here: {}", of(want).describe(), want.meets),
+                        span.clone(),
+                    )
+                };
+                let first = specific[..place]
+                    .iter()
+                    .find(|(first, _)| of(first).unified(of(want)).is_none());
+                let first = first.map_or((String::new(), span.clone()), |(first, span)| {
+                    words((first, span))
+                });
+                problems.push(Unresolved::Conflict {
+                    index,
+                    first,
+                    second: words((want, span)),
+                });
                 break;
             }
             let own = &self.seen[index].wants;
             let list = own.iter().any(|(want, _)| want.list);
             if let (true, Some(scalar)) = (list, own.iter().find(|(want, _)| !want.list)) {
-                let place = own.iter().find(|(want, _)| want.list).map_or(0..0, |(_, span)| span.clone());
+                let place = own
+                    .iter()
+                    .find(|(want, _)| want.list)
+                    .map_or(0..0, |(_, span)| span.clone());
                 let first = ("a slice here".to_owned(), place);
                 problems.push(Unresolved::Conflict {
                     index,
@@ -275,19 +329,34 @@ impl<'a> Parameters<'a> {
             let welcome = wants.iter().any(|(want, _)| want.nulls == Nulls::Welcome);
             let refused = wants.iter().any(|(want, _)| want.nulls == Nulls::Refused);
             let name = self.declared[index].name.clone().unwrap_or_else(|| {
-                let wanted = own.iter().find_map(|(want, _)| want.name.clone()).filter(|name| !taken.contains(name));
+                let wanted = own
+                    .iter()
+                    .find_map(|(want, _)| want.name.clone())
+                    .filter(|name| !taken.contains(name));
                 let name = wanted.unwrap_or_else(|| format!("parameter_{}", index + 1));
                 taken.push(name.clone());
                 name
             });
             if let Some(values) = chosen(&wants) {
-                rust = Rust::Choice(u32::try_from(self.first_choice + self.choices.len()).unwrap_or(u32::MAX));
+                rust = Rust::Choice(
+                    u32::try_from(self.first_choice + self.choices.len()).unwrap_or(u32::MAX),
+                );
                 self.choices.push(Choices::new("", &name, values));
             }
             let origins = specific.iter().map(|(want, _)| want.origin.as_ref());
-            let origin = origins.reduce(|first, other| first.filter(|_| first == other)).flatten().cloned();
+            let origin = origins
+                .reduce(|first, other| first.filter(|_| first == other))
+                .flatten()
+                .cloned();
             let nullable = (welcome || untyped) && !refused && !list;
-            resolved.push(Resolved { name, rust, nullable, list, origin, as_type: None });
+            resolved.push(Resolved {
+                name,
+                rust,
+                nullable,
+                list,
+                origin,
+                as_type: None,
+            });
         }
         self.seen = vec![Seen::default(); self.declared.len()];
         let stable = self.resolved.as_ref() == Some(&resolved);
@@ -307,7 +376,10 @@ impl<'a> Parameters<'a> {
             }
             next += 1;
         }
-        group.into_iter().flat_map(|member| self.seen[member].wants.clone()).collect()
+        group
+            .into_iter()
+            .flat_map(|member| self.seen[member].wants.clone())
+            .collect()
     }
 
     /// The parameters, and the enums that they themselves make.

@@ -65,14 +65,26 @@ impl Scope {
         if table.is_none() && self.merged.iter().any(|merged| name.is(&merged.name)) {
             return None;
         }
-        let mut matches = self.relations.iter().enumerate().filter_map(|(index, relation)| {
-            if table.is_some_and(|table| !table.is(&relation.name)) {
-                return None;
-            }
-            relation.columns.iter().position(|column| name.is(&column.name)).map(|column| (index, column))
-        });
+        let mut matches = self
+            .relations
+            .iter()
+            .enumerate()
+            .filter_map(|(index, relation)| {
+                if table.is_some_and(|table| !table.is(&relation.name)) {
+                    return None;
+                }
+                relation
+                    .columns
+                    .iter()
+                    .position(|column| name.is(&column.name))
+                    .map(|column| (index, column))
+            });
         let first = matches.next();
-        if table.is_none() && matches.next().is_some() { None } else { first }
+        if table.is_none() && matches.next().is_some() {
+            None
+        } else {
+            first
+        }
     }
 
     pub(super) fn find(&self, table: Option<&Ident>, name: &Ident) -> Found {
@@ -95,12 +107,25 @@ impl Scope {
         }
         let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word));
         let qualified = |relation: &&Relation| table.is_none_or(|table| table.is(&relation.name));
-        if is_rowid && let Some(relation) = self.relations.iter().filter(qualified).find(|relation| relation.has_rowid) {
-            let ty = Ty { origin: Some(format!("{}.rowid", relation.name)), ..Ty::new(Storage::INTEGER) };
+        if is_rowid
+            && let Some(relation) = self
+                .relations
+                .iter()
+                .filter(qualified)
+                .find(|relation| relation.has_rowid)
+        {
+            let ty = Ty {
+                origin: Some(format!("{}.rowid", relation.name)),
+                ..Ty::new(Storage::INTEGER)
+            };
             return Found::Column(self.widened(ty, relation.outer));
         }
         if let Some(table) = table {
-            return match self.relations.iter().find(|relation| table.is(&relation.name)) {
+            return match self
+                .relations
+                .iter()
+                .find(|relation| table.is(&relation.name))
+            {
                 Some(relation) => Found::NoColumn(names(relation).collect()),
                 None => Found::Nothing,
             };
@@ -124,19 +149,35 @@ impl Scope {
     }
 
     fn widened(&self, ty: Ty, outer: bool) -> Ty {
-        let ty = if outer { ty.or_null("the outer join may find no row") } else { ty };
-        if self.may_be_empty { ty.or_null("the aggregate may see no row, and has no GROUP BY") } else { ty }
+        let ty = if outer {
+            ty.or_null("the outer join may find no row")
+        } else {
+            ty
+        };
+        if self.may_be_empty {
+            ty.or_null("the aggregate may see no row, and has no GROUP BY")
+        } else {
+            ty
+        }
     }
 
     pub(super) fn merged_ty(&self, merged: &Merged) -> Ty {
-        let mut parts = merged.parts.iter().map(|(relation, column)| self.ty(*relation, *column));
-        let Some(first) = parts.next() else { return Ty::null() };
+        let mut parts = merged
+            .parts
+            .iter()
+            .map(|(relation, column)| self.ty(*relation, *column));
+        let Some(first) = parts.next() else {
+            return Ty::null();
+        };
         if !merged.coalesced {
             return first;
         }
         parts.fold(first, |all, part| {
             let nullable = all.nullable && part.nullable;
-            Ty { nullable, ..all.join(part) }
+            Ty {
+                nullable,
+                ..all.join(part)
+            }
         })
     }
 
@@ -153,10 +194,17 @@ impl Scope {
 
     /// Every column name, for did-you-mean.
     pub(super) fn column_names(&self) -> impl Iterator<Item = String> {
-        self.relations.iter().flat_map(names).chain(self.aliases.iter().map(|(alias, _)| alias.clone()))
+        self.relations
+            .iter()
+            .flat_map(names)
+            .chain(self.aliases.iter().map(|(alias, _)| alias.clone()))
     }
 }
 
 fn names(relation: &Relation) -> impl Iterator<Item = String> {
-    relation.columns.iter().filter(|column| !column.hidden).map(|column| column.name.clone())
+    relation
+        .columns
+        .iter()
+        .filter(|column| !column.hidden)
+        .map(|column| column.name.clone())
 }

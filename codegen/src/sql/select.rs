@@ -9,7 +9,9 @@ use super::parameters::{Nulls, Want};
 use super::scope::{Merged, Relation, Scope};
 use super::types::{Storage, Ty};
 use super::virtual_tables::{function_columns, function_names};
-use crate::syntax::ast::{Core, Expr, ExprKind, Ident, Join, JoinKind, Query, ResultColumn, Select, Source, Window};
+use crate::syntax::ast::{
+    Core, Expr, ExprKind, Ident, Join, JoinKind, Query, ResultColumn, Select, Source, Window,
+};
 
 impl Analyzer<'_> {
     /// The result columns of a select.
@@ -26,16 +28,27 @@ impl Analyzer<'_> {
             };
             outputs = Some(match outputs {
                 None => arm,
-                Some(first) => {
-                    first.into_iter().zip(arm).map(|(left, right)| Output { ty: left.ty.join(right.ty), ..left }).collect()
-                }
+                Some(first) => first
+                    .into_iter()
+                    .zip(arm)
+                    .map(|(left, right)| Output {
+                        ty: left.ty.join(right.ty),
+                        ..left
+                    })
+                    .collect(),
             });
         }
         let outputs = outputs.unwrap_or_default();
         if !simple {
             // The ORDER BY of a compound names result columns or their positions.
-            let aliases = outputs.iter().filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone()))).collect();
-            self.scopes.push(Scope { aliases, ..Scope::default() });
+            let aliases = outputs
+                .iter()
+                .filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone())))
+                .collect();
+            self.scopes.push(Scope {
+                aliases,
+                ..Scope::default()
+            });
             for term in &select.order_by {
                 self.expr(term);
             }
@@ -53,7 +66,8 @@ impl Analyzer<'_> {
     }
 
     pub(super) fn limits<'e>(&mut self, limits: impl Iterator<Item = &'e Expr>) {
-        let want = Want::storage(Storage::INTEGER, "LIMIT and OFFSET take a whole number").nulls(Nulls::Refused);
+        let want = Want::storage(Storage::INTEGER, "LIMIT and OFFSET take a whole number")
+            .nulls(Nulls::Refused);
         for limit in limits {
             self.expr_as(limit, &want);
         }
@@ -93,8 +107,11 @@ impl Analyzer<'_> {
             ResultColumn::Expr { expr, .. } => Some(expr),
             ResultColumn::All(_) | ResultColumn::AllOf(_) => None,
         });
-        let calls: Vec<Option<bool>> =
-            exprs.chain(&query.having).chain(order_by).map(|expr| self.aggregates_here(expr)).collect();
+        let calls: Vec<Option<bool>> = exprs
+            .chain(&query.having)
+            .chain(order_by)
+            .map(|expr| self.aggregates_here(expr))
+            .collect();
         let having = query.having.is_some();
         let ungrouped = query.group_by.is_empty();
         let aggregates = having || calls.iter().any(|here| *here != Some(false));
@@ -127,10 +144,18 @@ impl Analyzer<'_> {
             self.keep_groups(having, &query.group_by);
         }
         let outputs = self.result_columns(&query.columns);
-        self.scope().aliases =
-            outputs.iter().filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone()))).collect();
+        self.scope().aliases = outputs
+            .iter()
+            .filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone())))
+            .collect();
         let windows = query.windows.iter().flat_map(|(_, window)| &window.exprs);
-        for expr in query.group_by.iter().chain(&query.having).chain(order_by).chain(windows) {
+        for expr in query
+            .group_by
+            .iter()
+            .chain(&query.having)
+            .chain(order_by)
+            .chain(windows)
+        {
             self.expr(expr);
         }
         outputs
@@ -148,7 +173,11 @@ impl Analyzer<'_> {
     /// Whether the frame of a window can leave out the row that it is for.
     pub(super) fn frame_may_be_empty(&mut self, window: &Window) -> bool {
         let base = window.base.as_ref().is_some_and(|base| {
-            self.scope().windows.iter().find(|(name, _)| base.is(name)).is_none_or(|(_, may_be_empty)| *may_be_empty)
+            self.scope()
+                .windows
+                .iter()
+                .find(|(name, _)| base.is(name))
+                .is_none_or(|(_, may_be_empty)| *may_be_empty)
         });
         base || window.may_be_empty
     }
@@ -158,15 +187,24 @@ impl Analyzer<'_> {
         let mut found = Vec::new();
         narrow::expressions_when_true(having, &mut found);
         // Of the columns, only those that are the same in all rows of a group.
-        let is_key = |expr: &Expr| group_by.iter().any(|key| self.written(key) == self.written(expr));
-        let present: Vec<String> =
-            found.into_iter().filter(|expr| is_aggregate(expr) || is_key(expr)).filter_map(|expr| self.identity(expr)).collect();
+        let is_key = |expr: &Expr| {
+            group_by
+                .iter()
+                .any(|key| self.written(key) == self.written(expr))
+        };
+        let present: Vec<String> = found
+            .into_iter()
+            .filter(|expr| is_aggregate(expr) || is_key(expr))
+            .filter_map(|expr| self.identity(expr))
+            .collect();
         self.scope().present.extend(present);
     }
 
     /// A text that stands for the same value wherever it stands; every `?` is a parameter of its own.
     fn identity(&self, expr: &Expr) -> Option<String> {
-        Some(self.written(expr)).filter(|written| !written.contains('?')).map(str::to_owned)
+        Some(self.written(expr))
+            .filter(|written| !written.contains('?'))
+            .map(str::to_owned)
     }
 
     /// An expression as the statement has it.
@@ -190,8 +228,11 @@ impl Analyzer<'_> {
         scope.keep_only(facts);
         let mut found = Vec::new();
         narrow::expressions_when_true(condition, &mut found);
-        let present: Vec<String> =
-            found.into_iter().filter(|expr| is_repeatable(expr)).filter_map(|expr| self.identity(expr)).collect();
+        let present: Vec<String> = found
+            .into_iter()
+            .filter(|expr| is_repeatable(expr))
+            .filter_map(|expr| self.identity(expr))
+            .collect();
         self.scope().present.extend(present);
     }
 
@@ -202,24 +243,47 @@ impl Analyzer<'_> {
                 ResultColumn::All(span) => {
                     let scope = self.scope();
                     let merged_away = |relation: usize, column: usize| {
-                        scope.merged.iter().any(|merged| merged.parts.iter().skip(1).any(|part| *part == (relation, column)))
+                        scope.merged.iter().any(|merged| {
+                            merged
+                                .parts
+                                .iter()
+                                .skip(1)
+                                .any(|part| *part == (relation, column))
+                        })
                     };
                     for (index, relation) in scope.relations.iter().enumerate() {
                         for (position, column) in relation.columns.iter().enumerate() {
                             if column.hidden || merged_away(index, position) {
                                 continue;
                             }
-                            let merged = scope.merged.iter().find(|merged| merged.parts.first() == Some(&(index, position)));
-                            let ty = merged.map_or_else(|| scope.ty(index, position), |merged| scope.merged_ty(merged));
-                            outputs.push(Output { name: Some(column.name.clone()), ty, span: span.clone(), aliased: false });
+                            let merged = scope
+                                .merged
+                                .iter()
+                                .find(|merged| merged.parts.first() == Some(&(index, position)));
+                            let ty = merged.map_or_else(
+                                || scope.ty(index, position),
+                                |merged| scope.merged_ty(merged),
+                            );
+                            outputs.push(Output {
+                                name: Some(column.name.clone()),
+                                ty,
+                                span: span.clone(),
+                                aliased: false,
+                            });
                         }
                     }
                 }
                 ResultColumn::AllOf(table) => {
                     let scope = self.scope();
-                    match scope.relations.iter().position(|relation| table.is(&relation.name)) {
+                    match scope
+                        .relations
+                        .iter()
+                        .position(|relation| table.is(&relation.name))
+                    {
                         Some(index) => {
-                            for (position, column) in scope.relations[index].columns.iter().enumerate() {
+                            for (position, column) in
+                                scope.relations[index].columns.iter().enumerate()
+                            {
                                 if !column.hidden {
                                     let ty = scope.ty(index, position);
                                     outputs.push(Output {
@@ -241,8 +305,15 @@ impl Analyzer<'_> {
                         (None, ExprKind::Column { name, .. }) => Some(name.text.clone()),
                         _ => None,
                     };
-                    let span = alias.as_ref().map_or_else(|| expr.span.clone(), |alias| alias.span.clone());
-                    outputs.push(Output { name, ty, span, aliased: alias.is_some() });
+                    let span = alias
+                        .as_ref()
+                        .map_or_else(|| expr.span.clone(), |alias| alias.span.clone());
+                    outputs.push(Output {
+                        name,
+                        ty,
+                        span,
+                        aliased: alias.is_some(),
+                    });
                 }
             }
         }
@@ -252,7 +323,12 @@ impl Analyzer<'_> {
     /// Adds the relations of a FROM clause to `scope`.
     pub(super) fn source(&mut self, source: &Source, scope: &mut Scope) {
         match source {
-            Source::Table { name, alias, arguments, .. } => {
+            Source::Table {
+                name,
+                alias,
+                arguments,
+                ..
+            } => {
                 let shown = alias.as_ref().unwrap_or(name).text.clone();
                 let function = function_columns(&name.text);
                 if let Some(arguments) = arguments {
@@ -268,15 +344,31 @@ impl Analyzer<'_> {
                         let names: Vec<&str> = names.iter().map(String::as_str).collect();
                         let help = suggestion(&name.text, "table functions", &names);
                         let message = format!("D1 has no table function `{}`", name.text);
-                        self.error(code::UNKNOWN_TABLE, message, &name.span, "not allowed or not known", help);
+                        self.error(
+                            code::UNKNOWN_TABLE,
+                            message,
+                            &name.span,
+                            "not allowed or not known",
+                            help,
+                        );
                         return;
                     };
-                    scope.relations.push(Relation { name: shown, columns, outer: false, has_rowid: false });
+                    scope.relations.push(Relation {
+                        name: shown,
+                        columns,
+                        outer: false,
+                        has_rowid: false,
+                    });
                     return;
                 }
                 // `FROM pragma_table_list` needs no parentheses.
                 if let (Some(columns), None) = (function, self.catalog.table(&name.text)) {
-                    scope.relations.push(Relation { name: shown, columns, outer: false, has_rowid: false });
+                    scope.relations.push(Relation {
+                        name: shown,
+                        columns,
+                        outer: false,
+                        has_rowid: false,
+                    });
                     return;
                 }
                 if let Some(relation) = self.relation(name, alias.as_ref()) {
@@ -286,8 +378,16 @@ impl Analyzer<'_> {
             Source::Select { select, alias, .. } => {
                 let outputs = self.select(select);
                 let columns = relation_columns(self.text, outputs);
-                let name = alias.as_ref().map(|alias| alias.text.clone()).unwrap_or_default();
-                scope.relations.push(Relation { name, columns, outer: false, has_rowid: false });
+                let name = alias
+                    .as_ref()
+                    .map(|alias| alias.text.clone())
+                    .unwrap_or_default();
+                scope.relations.push(Relation {
+                    name,
+                    columns,
+                    outer: false,
+                    has_rowid: false,
+                });
             }
             Source::Join(join) => self.join(join, scope),
             Source::Named { source, alias } => {
@@ -298,7 +398,12 @@ impl Analyzer<'_> {
                 let outputs = self.result_columns(&[ResultColumn::All(alias.span.clone())]);
                 self.scopes.pop();
                 let columns = relation_columns(self.text, outputs);
-                scope.relations.push(Relation { name: alias.text.clone(), columns, outer: false, has_rowid: false });
+                scope.relations.push(Relation {
+                    name: alias.text.clone(),
+                    columns,
+                    outer: false,
+                    has_rowid: false,
+                });
             }
         }
     }
@@ -333,7 +438,12 @@ impl Analyzer<'_> {
         };
         for index in widened {
             // A fact from an inner condition says nothing of the row of NULLs: it becomes the column's own.
-            let facts: Vec<(usize, usize)> = scope.facts.iter().filter(|fact| fact.0 == index).copied().collect();
+            let facts: Vec<(usize, usize)> = scope
+                .facts
+                .iter()
+                .filter(|fact| fact.0 == index)
+                .copied()
+                .collect();
             keep_base(scope, &facts, index);
             scope.facts.retain(|fact| fact.0 != index);
             scope.relations[index].outer = true;
@@ -345,13 +455,21 @@ impl Analyzer<'_> {
         let names: Vec<Ident> = if join.natural {
             let on_left = |name: &str| {
                 scope.relations[before..middle].iter().any(|relation| {
-                    relation.columns.iter().any(|column| !column.hidden && column.name.eq_ignore_ascii_case(name))
+                    relation
+                        .columns
+                        .iter()
+                        .any(|column| !column.hidden && column.name.eq_ignore_ascii_case(name))
                 })
             };
-            let right = scope.relations[middle..].iter().flat_map(|relation| &relation.columns);
+            let right = scope.relations[middle..]
+                .iter()
+                .flat_map(|relation| &relation.columns);
             right
                 .filter(|column| !column.hidden && on_left(&column.name))
-                .map(|column| Ident { text: column.name.clone(), span: 0..0 })
+                .map(|column| Ident {
+                    text: column.name.clone(),
+                    span: 0..0,
+                })
                 .collect()
         } else {
             join.using.clone()
@@ -359,22 +477,43 @@ impl Analyzer<'_> {
         for name in names {
             let position = |range: std::ops::Range<usize>| {
                 range.into_iter().find_map(|index| {
-                    scope.relations[index].columns.iter().position(|column| name.is(&column.name)).map(|column| (index, column))
+                    scope.relations[index]
+                        .columns
+                        .iter()
+                        .position(|column| name.is(&column.name))
+                        .map(|column| (index, column))
                 })
             };
-            let (left, right) = (position(before..middle), position(middle..scope.relations.len()));
+            let (left, right) = (
+                position(before..middle),
+                position(middle..scope.relations.len()),
+            );
             let (Some(left), Some(right)) = (left, right) else {
                 let message = format!("`{}` is not a column of both sides", name.text);
-                self.error(code::UNKNOWN_COLUMN, message, &name.span, "USING takes columns that both sides have", None);
+                self.error(
+                    code::UNKNOWN_COLUMN,
+                    message,
+                    &name.span,
+                    "USING takes columns that both sides have",
+                    None,
+                );
                 continue;
             };
             let coalesced = matches!(join.kind, JoinKind::Right | JoinKind::Full);
-            match scope.merged.iter_mut().find(|merged| name.is(&merged.name) && merged.parts.contains(&left)) {
+            match scope
+                .merged
+                .iter_mut()
+                .find(|merged| name.is(&merged.name) && merged.parts.contains(&left))
+            {
                 Some(merged) => {
                     merged.parts.push(right);
                     merged.coalesced |= coalesced;
                 }
-                None => scope.merged.push(Merged { name: name.text.clone(), parts: vec![left, right], coalesced }),
+                None => scope.merged.push(Merged {
+                    name: name.text.clone(),
+                    parts: vec![left, right],
+                    coalesced,
+                }),
             }
             if join.kind == JoinKind::Inner {
                 // Equal values are not NULL.
@@ -398,7 +537,13 @@ fn keep_base(scope: &mut Scope, facts: &[(usize, usize)], from: usize) {
 fn is_repeatable(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Function(function) => {
-            let random = ["random", "randomblob", "changes", "total_changes", "last_insert_rowid"];
+            let random = [
+                "random",
+                "randomblob",
+                "changes",
+                "total_changes",
+                "last_insert_rowid",
+            ];
             !random.iter().any(|name| function.name.is(name))
                 && function.over.is_none()
                 && function.arguments.iter().all(is_repeatable)
@@ -409,7 +554,9 @@ fn is_repeatable(expr: &Expr) -> bool {
         | ExprKind::String(_)
         | ExprKind::Blob
         | ExprKind::Parameter(_) => true,
-        ExprKind::Unary(_, operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => is_repeatable(operand),
+        ExprKind::Unary(_, operand) | ExprKind::Cast(operand, _) | ExprKind::Collate(operand) => {
+            is_repeatable(operand)
+        }
         ExprKind::Binary(_, left, right) => is_repeatable(left) && is_repeatable(right),
         _ => false,
     }

@@ -64,10 +64,15 @@ impl Storage {
         let real = Self::REAL.or(Self::WHOLE).or(Self::OUTGROWN);
         // A whole number that came in as a parameter is an INTEGER wherever numbers are not bound as REAL.
         let integer = Self::INTEGER.or(Self::WHOLE);
-        [(integer, "INTEGER"), (real, "REAL"), (Self::TEXT, "TEXT"), (Self::BLOB, "BLOB")]
-            .into_iter()
-            .filter(move |(class, _)| self.meets(*class))
-            .map(|(_, name)| name)
+        [
+            (integer, "INTEGER"),
+            (real, "REAL"),
+            (Self::TEXT, "TEXT"),
+            (Self::BLOB, "BLOB"),
+        ]
+        .into_iter()
+        .filter(move |(class, _)| self.meets(*class))
+        .map(|(_, name)| name)
     }
 }
 
@@ -117,13 +122,22 @@ impl Ty {
     /// A type that is never NULL.
     #[must_use]
     pub fn new(storage: Storage) -> Self {
-        Self { storage, domain: Domain::Any, nullable: false, origin: None, reason: None }
+        Self {
+            storage,
+            domain: Domain::Any,
+            nullable: false,
+            origin: None,
+            reason: None,
+        }
     }
 
     /// 0 or 1.
     #[must_use]
     pub fn boolean() -> Self {
-        Self { domain: Domain::Boolean, ..Self::new(Storage::INTEGER) }
+        Self {
+            domain: Domain::Boolean,
+            ..Self::new(Storage::INTEGER)
+        }
     }
 
     /// The type of a literal NULL.
@@ -147,7 +161,10 @@ impl Ty {
     pub fn null_with<'a>(mut self, operands: impl IntoIterator<Item = &'a Ty>) -> Self {
         if let Some(operand) = operands.into_iter().find(|operand| operand.nullable) {
             self.nullable = true;
-            self.reason = operand.reason.clone().or(Some(Cow::Borrowed("an operand can be NULL")));
+            self.reason = operand
+                .reason
+                .clone()
+                .or(Some(Cow::Borrowed("an operand can be NULL")));
         }
         self
     }
@@ -165,7 +182,11 @@ impl Ty {
             storage: self.storage.or(other.storage),
             domain,
             nullable: self.nullable || other.nullable,
-            origin: if self.origin == other.origin { self.origin } else { None },
+            origin: if self.origin == other.origin {
+                self.origin
+            } else {
+                None
+            },
             reason: self.reason.or(other.reason),
         }
     }
@@ -179,9 +200,21 @@ impl Ty {
             Checked::Choice(number) => domain = Domain::Choice(number),
             Checked::Any => {}
         }
-        let storage = if column.counts_seconds { Storage::INTEGER } else { storage };
-        let ty = Self { domain, origin: Some(format!("{table}.{}", column.name)), ..Self::new(storage) };
-        if column.not_null { ty } else { ty.or_null("the column has no NOT NULL") }
+        let storage = if column.counts_seconds {
+            Storage::INTEGER
+        } else {
+            storage
+        };
+        let ty = Self {
+            domain,
+            origin: Some(format!("{table}.{}", column.name)),
+            ..Self::new(storage)
+        };
+        if column.not_null {
+            ty
+        } else {
+            ty.or_null("the column has no NOT NULL")
+        }
     }
 }
 
@@ -207,7 +240,12 @@ pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
         "BOOLEAN" | "BOOL" => return (Storage::INTEGER, Domain::Boolean),
         "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "UUID" if !strict => Storage::TEXT,
         // Its affinity is NUMERIC: of the JSON text `5` SQLite makes the number.
-        "JSON" if !strict => return (Storage::TEXT.or(Storage::INTEGER).or(Storage::REAL), Domain::Json),
+        "JSON" if !strict => {
+            return (
+                Storage::TEXT.or(Storage::INTEGER).or(Storage::REAL),
+                Domain::Json,
+            );
+        }
         // SQLite's rules of affinity, in its order.
         _ if has("INT") => Storage::INTEGER,
         _ if has("CHAR") || has("CLOB") || has("TEXT") => Storage::TEXT,
@@ -226,16 +264,33 @@ pub(super) fn converted(storage: Storage, declared: &str) -> Storage {
     if has("INT") {
         // Below.
     } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        let others = if storage.meets(Storage::BLOB) { Storage::BLOB } else { Storage::NONE };
-        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) { others.or(Storage::TEXT) } else { others };
+        let others = if storage.meets(Storage::BLOB) {
+            Storage::BLOB
+        } else {
+            Storage::NONE
+        };
+        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) {
+            others.or(Storage::TEXT)
+        } else {
+            others
+        };
     } else if declared.is_empty() || has("BLOB") {
         return storage;
     } else if has("REAL") || has("FLOA") || has("DOUB") {
         let others = storage.only(Storage::TEXT.or(Storage::BLOB));
-        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) { others.or(Storage::REAL) } else { others };
+        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) {
+            others.or(Storage::REAL)
+        } else {
+            others
+        };
     }
     // INTEGER and NUMERIC: a text that looks like a number becomes one, a whole REAL an INTEGER.
-    let kept = storage.only(Storage::INTEGER.or(Storage::OUTGROWN).or(Storage::TEXT).or(Storage::BLOB));
+    let kept = storage.only(
+        Storage::INTEGER
+            .or(Storage::OUTGROWN)
+            .or(Storage::TEXT)
+            .or(Storage::BLOB),
+    );
     if storage.meets(Storage::TEXT.or(Storage::REAL)) {
         kept.or(number)
     } else if storage.meets(Storage::WHOLE) {

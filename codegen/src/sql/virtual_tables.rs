@@ -11,38 +11,71 @@ use super::types::{Storage, Ty, declared};
 
 impl Analyzer<'_> {
     /// The columns of a virtual table.
-    pub(super) fn virtual_columns(&self, table: &Table, module: &str, arguments: &[String]) -> Vec<RelationColumn> {
+    pub(super) fn virtual_columns(
+        &self,
+        table: &Table,
+        module: &str,
+        arguments: &[String],
+    ) -> Vec<RelationColumn> {
         let mut columns = stored_columns(table);
-        let content = arguments.iter().find_map(|argument| argument.strip_prefix("content=")).map(|name| {
-            let name = name.trim().trim_matches(['\'', '"', '`']);
-            self.catalog.table(name)
-        });
+        let content = arguments
+            .iter()
+            .find_map(|argument| argument.strip_prefix("content="))
+            .map(|name| {
+                let name = name.trim().trim_matches(['\'', '"', '`']);
+                self.catalog.table(name)
+            });
         for (index, column) in columns.iter_mut().enumerate() {
             let rank = column.hidden && column.name.eq_ignore_ascii_case("rank");
             let of_content = content.flatten().and_then(|table| {
-                let found = table.columns.iter().find(|stored| stored.name.eq_ignore_ascii_case(&column.name));
+                let found = table
+                    .columns
+                    .iter()
+                    .find(|stored| stored.name.eq_ignore_ascii_case(&column.name));
                 found.map(|stored| Ty::of_column(&table.name, stored))
             });
             let ty = match module {
-                "fts5" if rank => Ty::new(Storage::REAL).or_null("there is a rank only under MATCH"),
-                "fts5" if column.hidden => Ty::new(Storage::TEXT).or_null("the table's own column is for MATCH"),
-                "fts5" => of_content.unwrap_or_else(|| Ty::new(Storage::TEXT)).or_null("a full-text table keeps no NOT NULL"),
-                "fts5vocab" if ["term", "col"].iter().any(|name| column.name.eq_ignore_ascii_case(name)) => {
+                "fts5" if rank => {
+                    Ty::new(Storage::REAL).or_null("there is a rank only under MATCH")
+                }
+                "fts5" if column.hidden => {
+                    Ty::new(Storage::TEXT).or_null("the table's own column is for MATCH")
+                }
+                "fts5" => of_content
+                    .unwrap_or_else(|| Ty::new(Storage::TEXT))
+                    .or_null("a full-text table keeps no NOT NULL"),
+                "fts5vocab"
+                    if ["term", "col"]
+                        .iter()
+                        .any(|name| column.name.eq_ignore_ascii_case(name)) =>
+                {
                     Ty::new(Storage::TEXT).or_null("a vocabulary keeps no NOT NULL")
                 }
                 "fts5vocab" => Ty::new(Storage::INTEGER).or_null("a vocabulary keeps no NOT NULL"),
                 "rtree" | "rtree_i32" if index == 0 => Ty::new(Storage::INTEGER),
                 // Columns after a `+` are stored beside the tree, of any type.
-                _ if arguments.get(index).is_some_and(|argument| argument.starts_with('+')) => {
-                    let ty = arguments[index].split_once(char::is_whitespace).map_or("", |(_, declared)| declared);
+                _ if arguments
+                    .get(index)
+                    .is_some_and(|argument| argument.starts_with('+')) =>
+                {
+                    let ty = arguments[index]
+                        .split_once(char::is_whitespace)
+                        .map_or("", |(_, declared)| declared);
                     let (storage, domain) = declared(ty, false);
-                    Ty { domain, ..Ty::new(storage) }.or_null("an R-tree keeps no NOT NULL")
+                    Ty {
+                        domain,
+                        ..Ty::new(storage)
+                    }
+                    .or_null("an R-tree keeps no NOT NULL")
                 }
                 "rtree" => Ty::new(Storage::REAL),
                 "rtree_i32" => Ty::new(Storage::INTEGER),
                 _ => Ty::new(Storage::ANY).or_null("a virtual table keeps no NOT NULL"),
             };
-            column.ty = Ty { origin: Some(format!("{}.{}", table.name, column.name)), ..ty };
+            column.ty = Ty {
+                origin: Some(format!("{}.{}", table.name, column.name)),
+                ..ty
+            };
         }
         columns
     }
@@ -103,7 +136,14 @@ const PRAGMAS: &[(&str, &[Row])] = &[
         ],
     ),
     ("foreign_keys", &[("foreign_keys", INTEGER, false, false)]),
-    ("index_info", &[("seqno", INTEGER, false, false), ("cid", INTEGER, false, false), ("name", TEXT, true, false)]),
+    (
+        "index_info",
+        &[
+            ("seqno", INTEGER, false, false),
+            ("cid", INTEGER, false, false),
+            ("name", TEXT, true, false),
+        ],
+    ),
     (
         "index_list",
         &[
@@ -166,7 +206,10 @@ const PRAGMAS: &[(&str, &[Row])] = &[
 /// The names of table functions.
 pub(super) fn function_names() -> impl Iterator<Item = String> {
     let pragmas = PRAGMAS.iter().map(|(name, _)| format!("pragma_{name}"));
-    ["json_each", "json_tree"].into_iter().map(str::to_owned).chain(pragmas)
+    ["json_each", "json_tree"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(pragmas)
 }
 
 /// The columns of a table function.
@@ -179,7 +222,11 @@ pub(super) fn function_columns(name: &str) -> Option<Vec<RelationColumn>> {
     for hidden in ["arg", "schema"] {
         if columns.iter().all(|column| column.name != hidden) {
             let ty = Ty::new(Storage::TEXT).or_null("an argument that may not be given");
-            columns.push(RelationColumn { name: hidden.to_owned(), ty, hidden: true });
+            columns.push(RelationColumn {
+                name: hidden.to_owned(),
+                ty,
+                hidden: true,
+            });
         }
     }
     Some(columns)
@@ -187,7 +234,9 @@ pub(super) fn function_columns(name: &str) -> Option<Vec<RelationColumn>> {
 
 /// The columns of a pragma.
 pub(super) fn pragma_columns(name: &str) -> Option<Vec<RelationColumn>> {
-    let (_, rows) = PRAGMAS.iter().find(|(pragma, _)| name.eq_ignore_ascii_case(pragma))?;
+    let (_, rows) = PRAGMAS
+        .iter()
+        .find(|(pragma, _)| name.eq_ignore_ascii_case(pragma))?;
     Some(typed(rows, "the pragma may not know it"))
 }
 
@@ -196,7 +245,11 @@ fn typed(rows: &[Row], reason: &'static str) -> Vec<RelationColumn> {
         .map(|(name, storage, nullable, hidden)| {
             let ty = Ty::new(*storage);
             let ty = if *nullable { ty.or_null(reason) } else { ty };
-            RelationColumn { name: (*name).to_owned(), ty, hidden: *hidden }
+            RelationColumn {
+                name: (*name).to_owned(),
+                ty,
+                hidden: *hidden,
+            }
         })
         .collect()
 }

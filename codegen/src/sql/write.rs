@@ -8,12 +8,16 @@ use super::parameters::{Nulls, Want};
 use super::scope::{Relation, Scope};
 use super::types::{Storage, Ty, converted};
 use super::virtual_tables::stored_columns;
-use crate::syntax::ast::{Assignment, Core, Delete, Expr, ExprKind, Ident, Insert, ResultColumn, Select, Update};
+use crate::syntax::ast::{
+    Assignment, Core, Delete, Expr, ExprKind, Ident, Insert, ResultColumn, Select, Update,
+};
 
 impl<'a> Analyzer<'a> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Vec<Output> {
         self.enter(&insert.ctes, insert.recursive);
-        let Some(table) = self.target(&insert.table) else { return Vec::new() };
+        let Some(table) = self.target(&insert.table) else {
+            return Vec::new();
+        };
         let before = self.diagnostics.len();
         let written = self.insert_columns(table, insert);
         // A misspelt column is missing under its right name: that is one mistake.
@@ -44,7 +48,10 @@ impl<'a> Analyzer<'a> {
                 self.expr(expr);
             }
             self.scopes.pop();
-            self.scopes.push(Scope { aliases: Vec::new(), ..unambiguous(&upsert_scope) });
+            self.scopes.push(Scope {
+                aliases: Vec::new(),
+                ..unambiguous(&upsert_scope)
+            });
             self.assignments(table, &upsert.set);
             if let Some(filter) = &upsert.filter {
                 self.expr(filter);
@@ -77,16 +84,29 @@ impl<'a> Analyzer<'a> {
                 columns
             }
         };
-        Relation { name, columns, outer: false, has_rowid: table.has_rowid }
+        Relation {
+            name,
+            columns,
+            outer: false,
+            has_rowid: table.has_rowid,
+        }
     }
 
     /// The columns that an INSERT writes, by name or all of them.
     fn insert_columns<'t>(&mut self, table: &'t Table, insert: &Insert) -> Vec<Option<&'t Column>> {
         if insert.columns.is_empty() {
-            return table.columns.iter().filter(|column| !column.generated && !column.hidden).map(Some).collect();
+            return table
+                .columns
+                .iter()
+                .filter(|column| !column.generated && !column.hidden)
+                .map(Some)
+                .collect();
         }
         for (index, name) in insert.columns.iter().enumerate() {
-            if insert.columns[..index].iter().any(|first| name.is(&first.text)) {
+            if insert.columns[..index]
+                .iter()
+                .any(|first| name.is(&first.text))
+            {
                 let message = format!("`{}` is named twice", name.text);
                 self.error(
                     code::INSERT,
@@ -97,7 +117,11 @@ impl<'a> Analyzer<'a> {
                 );
             }
         }
-        insert.columns.iter().map(|name| self.written_column(table, name)).collect()
+        insert
+            .columns
+            .iter()
+            .map(|name| self.written_column(table, name))
+            .collect()
     }
 
     /// The column of a name that is written; `None` for the rowid and for a mistake.
@@ -106,29 +130,57 @@ impl<'a> Analyzer<'a> {
         match column {
             Some(column) if column.generated => {
                 let message = format!("`{}` is computed and cannot be written", column.name);
-                self.error(code::INSERT, message, &name.span, "a generated column", "leave it out".to_owned());
+                self.error(
+                    code::INSERT,
+                    message,
+                    &name.span,
+                    "a generated column",
+                    "leave it out".to_owned(),
+                );
                 None
             }
-            None if !(table.has_rowid && ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word))) => {
-                let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            None if !(table.has_rowid
+                && ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word))) =>
+            {
+                let names: Vec<&str> = table
+                    .columns
+                    .iter()
+                    .map(|column| column.name.as_str())
+                    .collect();
                 let help = suggestion(&name.text, "columns", &names);
                 let message = format!("`{}` has no column `{}`", table.name, name.text);
-                self.error(code::UNKNOWN_COLUMN, message, &name.span, "no such column", help);
+                self.error(
+                    code::UNKNOWN_COLUMN,
+                    message,
+                    &name.span,
+                    "no such column",
+                    help,
+                );
                 None
             }
             column => column,
         }
     }
 
-    fn insert_rows(&mut self, table: &Table, written: &[Option<&Column>], insert: &Insert, select: &Select) {
+    fn insert_rows(
+        &mut self,
+        table: &Table,
+        written: &[Option<&Column>],
+        insert: &Insert,
+        select: &Select,
+    ) {
         let [Core::Values(rows)] = select.cores.as_slice() else {
             self.insert_select(table, written, insert, select);
             return;
         };
         for row in rows {
             if row.len() != written.len() {
-                let start = row.first().map_or(insert.table.span.start, |first| first.span.start);
-                let end = row.last().map_or(insert.table.span.end, |last| last.span.end);
+                let start = row
+                    .first()
+                    .map_or(insert.table.span.start, |first| first.span.start);
+                let end = row
+                    .last()
+                    .map_or(insert.table.span.end, |last| last.span.end);
                 self.count_mismatch(table, written.len(), row.len(), start..end);
             }
             for (expr, column) in row.iter().zip(written) {
@@ -137,10 +189,19 @@ impl<'a> Analyzer<'a> {
         }
     }
 
-    fn insert_select(&mut self, table: &Table, written: &[Option<&Column>], insert: &Insert, select: &Select) {
+    fn insert_select(
+        &mut self,
+        table: &Table,
+        written: &[Option<&Column>],
+        insert: &Insert,
+        select: &Select,
+    ) {
         // `INSERT ... SELECT :a, :b`: the columns type the parameters.
         if let [Core::Query(query)] = select.cores.as_slice() {
-            let wants: Vec<Option<Want>> = written.iter().map(|column| column.map(|column| want(table, column))).collect();
+            let wants: Vec<Option<Want>> = written
+                .iter()
+                .map(|column| column.map(|column| want(table, column)))
+                .collect();
             for (column, want) in query.columns.iter().zip(wants) {
                 if let (ResultColumn::Expr { expr, .. }, Some(want)) = (column, want)
                     && let ExprKind::Parameter(index) = expr.kind
@@ -151,24 +212,58 @@ impl<'a> Analyzer<'a> {
         }
         let outputs = self.select(select);
         if !outputs.is_empty() && outputs.len() != written.len() {
-            self.count_mismatch(table, written.len(), outputs.len(), insert.table.span.clone());
+            self.count_mismatch(
+                table,
+                written.len(),
+                outputs.len(),
+                insert.table.span.clone(),
+            );
         }
     }
 
-    fn count_mismatch(&mut self, table: &Table, columns: usize, values: usize, at: std::ops::Range<usize>) {
-        let message = format!("{values} {} for {columns} {}", plural(values, "value"), plural(columns, "column"));
+    fn count_mismatch(
+        &mut self,
+        table: &Table,
+        columns: usize,
+        values: usize,
+        at: std::ops::Range<usize>,
+    ) {
+        let message = format!(
+            "{values} {} for {columns} {}",
+            plural(values, "value"),
+            plural(columns, "column")
+        );
         let label = format!("`{}` takes {columns} here", table.name);
-        self.error(code::INSERT, message, &at, label, "give one value for each column, in their order".to_owned());
+        self.error(
+            code::INSERT,
+            message,
+            &at,
+            label,
+            "give one value for each column, in their order".to_owned(),
+        );
     }
 
     /// NOT NULL columns without a default must be given.
     fn missing_columns(&mut self, table: &Table, written: &[Option<&Column>], insert: &Insert) {
-        let given = |column: &Column| written.iter().flatten().any(|written| written.name == column.name);
+        let given = |column: &Column| {
+            written
+                .iter()
+                .flatten()
+                .any(|written| written.name == column.name)
+        };
         let missing: Vec<&str> = table
             .columns
             .iter()
-            .filter(|column| column.not_null && !column.has_default && !column.rowid_alias && !column.generated && !column.hidden)
-            .filter(|column| (insert.source.is_none() || !insert.columns.is_empty()) && !given(column))
+            .filter(|column| {
+                column.not_null
+                    && !column.has_default
+                    && !column.rowid_alias
+                    && !column.generated
+                    && !column.hidden
+            })
+            .filter(|column| {
+                (insert.source.is_none() || !insert.columns.is_empty()) && !given(column)
+            })
             .map(|column| column.name.as_str())
             .collect();
         if missing.is_empty() || written.iter().any(Option::is_none) && insert.columns.is_empty() {
@@ -176,8 +271,17 @@ impl<'a> Analyzer<'a> {
         }
         let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
         let message = format!("the INSERT leaves out {}", names.join(", "));
-        let help = format!("add {} to the columns and its value to VALUES", names.join(", "));
-        self.error(code::INSERT, message, &insert.table.span, "NOT NULL and without a default", help);
+        let help = format!(
+            "add {} to the columns and its value to VALUES",
+            names.join(", ")
+        );
+        self.error(
+            code::INSERT,
+            message,
+            &insert.table.span,
+            "NOT NULL and without a default",
+            help,
+        );
     }
 
     /// A value that is written to a column.
@@ -189,8 +293,18 @@ impl<'a> Analyzer<'a> {
         let given = self.expr_as(expr, &want(table, column));
         if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
             let message = format!("`{}` refuses NULL", column.name);
-            let help = if column.has_default { "leave the column out: it has a default" } else { "give it a value" };
-            self.error(code::INSERT, message, &expr.span, "the column is NOT NULL", help.to_owned());
+            let help = if column.has_default {
+                "leave the column out: it has a default"
+            } else {
+                "give it a value"
+            };
+            self.error(
+                code::INSERT,
+                message,
+                &expr.span,
+                "the column is NOT NULL",
+                help.to_owned(),
+            );
         } else if super::expr::parameter(expr).is_none() {
             self.check_stored(table, column, &given, expr);
         }
@@ -200,23 +314,46 @@ impl<'a> Analyzer<'a> {
     fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
         let promised = Ty::of_column(&table.name, column).storage;
         if let (Checked::Choice(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
-            let choices = usize::try_from(number).ok().and_then(|number| self.catalog.choices.get(number));
-            let values: Vec<&str> = choices.iter().flat_map(|choices| choices.values.iter().map(String::as_str)).collect();
+            let choices = usize::try_from(number)
+                .ok()
+                .and_then(|number| self.catalog.choices.get(number));
+            let values: Vec<&str> = choices
+                .iter()
+                .flat_map(|choices| choices.values.iter().map(String::as_str))
+                .collect();
             if !values.contains(&text.as_str()) {
                 let message = format!("the CHECK of `{}` refuses '{text}'", column.name);
                 let help = suggestion(text, "texts that it takes", &values);
-                self.error(code::INSERT, message, &expr.span, "not one of its texts", help);
+                self.error(
+                    code::INSERT,
+                    message,
+                    &expr.span,
+                    "not one of its texts",
+                    help,
+                );
             }
             return;
         }
-        let is_no_number = |text: &String| promised.within(Storage::NUMERIC) && text.trim().parse::<f64>().is_err();
+        let is_no_number = |text: &String| {
+            promised.within(Storage::NUMERIC) && text.trim().parse::<f64>().is_err()
+        };
         let misses = matches!(&expr.kind, ExprKind::String(text) if is_no_number(text));
-        if !misses && (given.storage == Storage::NONE || converted(given.storage, &column.declared).meets(promised)) {
+        if !misses
+            && (given.storage == Storage::NONE
+                || converted(given.storage, &column.declared).meets(promised))
+        {
             return;
         }
         let classes = given.storage.classes().collect::<Vec<_>>().join(" or ");
-        let message = format!("`{}` is declared {} and is given {classes}", column.name, column.declared);
-        let label = if column.strict { "the table is STRICT: this fails" } else { "SQLite keeps it as it is; reading it fails" };
+        let message = format!(
+            "`{}` is declared {} and is given {classes}",
+            column.name, column.declared
+        );
+        let label = if column.strict {
+            "the table is STRICT: this fails"
+        } else {
+            "SQLite keeps it as it is; reading it fails"
+        };
         self.error(code::INSERT, message, &expr.span, label, None);
         if let (false, Some(last)) = (column.strict, self.diagnostics.last_mut()) {
             last.severity = Severity::Warning;
@@ -225,7 +362,11 @@ impl<'a> Analyzer<'a> {
 
     fn assignments(&mut self, table: &Table, set: &[Assignment]) {
         for assignment in set {
-            let columns: Vec<Option<&Column>> = assignment.columns.iter().map(|name| self.written_column(table, name)).collect();
+            let columns: Vec<Option<&Column>> = assignment
+                .columns
+                .iter()
+                .map(|name| self.written_column(table, name))
+                .collect();
             match (columns.as_slice(), &assignment.value.kind) {
                 ([column], _) => self.assigned(table, *column, &assignment.value),
                 (columns, ExprKind::Row(values)) => {
@@ -242,7 +383,9 @@ impl<'a> Analyzer<'a> {
 
     pub(super) fn update(&mut self, update: &Update) -> Vec<Output> {
         self.enter(&update.ctes, update.recursive);
-        let Some(table) = self.target(&update.table) else { return Vec::new() };
+        let Some(table) = self.target(&update.table) else {
+            return Vec::new();
+        };
         let mut scope = Scope::default();
         scope.relations.push(self.own(table, update.alias.as_ref()));
         let mut target = scope.clone();
@@ -263,9 +406,16 @@ impl<'a> Analyzer<'a> {
         // The new row: what WHERE tells of the old one holds for what is not written.
         if let Some(scope) = scope.filter(|_| !table.has_triggers) {
             let written = |column: &Column| {
-                column.generated || update.set.iter().flat_map(|set| &set.columns).any(|name| name.is(&column.name))
+                column.generated
+                    || update
+                        .set
+                        .iter()
+                        .flat_map(|set| &set.columns)
+                        .any(|name| name.is(&column.name))
             };
-            let kept = |fact: &&(usize, usize)| fact.0 == 0 && !table.columns.get(fact.1).is_none_or(written);
+            let kept = |fact: &&(usize, usize)| {
+                fact.0 == 0 && !table.columns.get(fact.1).is_none_or(written)
+            };
             target.facts = scope.facts.iter().filter(kept).copied().collect();
         }
         self.returning(target, &update.returning)
@@ -273,7 +423,9 @@ impl<'a> Analyzer<'a> {
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Vec<Output> {
         self.enter(&delete.ctes, delete.recursive);
-        let Some(table) = self.target(&delete.table) else { return Vec::new() };
+        let Some(table) = self.target(&delete.table) else {
+            return Vec::new();
+        };
         let mut scope = Scope::default();
         scope.relations.push(self.own(table, delete.alias.as_ref()));
         self.scopes.push(scope.clone());
@@ -297,7 +449,11 @@ impl<'a> Analyzer<'a> {
         // that it stores.
         let real = |ty: &Ty| ty.storage == Storage::REAL;
         for relation in &mut scope.relations {
-            for column in relation.columns.iter_mut().filter(|column| real(&column.ty)) {
+            for column in relation
+                .columns
+                .iter_mut()
+                .filter(|column| real(&column.ty))
+            {
                 column.ty.storage = Storage::REAL.or(Storage::INTEGER);
             }
         }
@@ -310,13 +466,22 @@ impl<'a> Analyzer<'a> {
                 ResultColumn::All(_) | ResultColumn::AllOf(_) => true,
                 ResultColumn::Expr { expr, .. } => matches!(expr.kind, ExprKind::Column { .. }),
             };
-            for output in results.iter_mut().filter(|output| plain && stored(&output.ty)) {
+            for output in results
+                .iter_mut()
+                .filter(|output| plain && stored(&output.ty))
+            {
                 let declared = output
                     .ty
                     .origin
                     .as_ref()
                     .and_then(|origin| origin.split_once('.'))
-                    .and_then(|(table, column)| self.catalog.table(table)?.columns.iter().find(|known| known.name == column));
+                    .and_then(|(table, column)| {
+                        self.catalog
+                            .table(table)?
+                            .columns
+                            .iter()
+                            .find(|known| known.name == column)
+                    });
                 if let Some(column) = declared {
                     output.ty.storage = Ty::of_column("", column).storage;
                 }
@@ -331,10 +496,22 @@ impl<'a> Analyzer<'a> {
 /// `excluded.x` and `x` share every name; only the qualified form means `excluded`.
 fn unambiguous(scope: &Scope) -> Scope {
     let mut scope = scope.clone();
-    let names: Vec<String> =
-        scope.relations.first().map(|own| own.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
+    let names: Vec<String> = scope
+        .relations
+        .first()
+        .map(|own| {
+            own.columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect()
+        })
+        .unwrap_or_default();
     for (index, name) in names.into_iter().enumerate() {
-        scope.merged.push(super::scope::Merged { name, parts: vec![(0, index)], coalesced: false });
+        scope.merged.push(super::scope::Merged {
+            name,
+            parts: vec![(0, index)],
+            coalesced: false,
+        });
     }
     scope
 }
@@ -352,5 +529,9 @@ fn want(table: &Table, column: &Column) -> Want {
 }
 
 fn plural(count: usize, word: &str) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
+    if count == 1 {
+        word.to_owned()
+    } else {
+        format!("{word}s")
+    }
 }

@@ -57,13 +57,18 @@ impl Parser<'_> {
             self.position += 1;
             let operand = self.nested(|parser| parser.climb(NOT))?;
             self.height += 1;
-            Expr { span: start..operand.span.end, kind: ExprKind::Not(Box::new(operand)) }
+            Expr {
+                span: start..operand.span.end,
+                kind: ExprKind::Not(Box::new(operand)),
+            }
         } else {
             self.unary()?
         };
         loop {
             let height = self.height;
-            let kind = if let Some((operator, binding)) = self.operator().filter(|(_, binding)| *binding >= least) {
+            let kind = if let Some((operator, binding)) =
+                self.operator().filter(|(_, binding)| *binding >= least)
+            {
                 self.position += 1;
                 let right = self.climb(binding + 1)?;
                 ExprKind::Binary(operator, Box::new(left), Box::new(right))
@@ -74,7 +79,10 @@ impl Parser<'_> {
             };
             self.height = height.max(self.height) + 1;
             self.bounded(start)?;
-            left = Expr { kind, span: start..self.end() };
+            left = Expr {
+                kind,
+                span: start..self.end(),
+            };
         }
         self.tallest = self.tallest.max(self.height);
         Ok(left)
@@ -83,7 +91,10 @@ impl Parser<'_> {
     /// What walks the tree recurses, and so does its end.
     fn bounded(&self, start: usize) -> Parsed<()> {
         if self.height > 2 * MAX_DEPTH {
-            return Err(Unparsed { message: "the expression is nested too deeply".to_owned(), span: start..self.end() });
+            return Err(Unparsed {
+                message: "the expression is nested too deeply".to_owned(),
+                span: start..self.end(),
+            });
         }
         Ok(())
     }
@@ -95,7 +106,10 @@ impl Parser<'_> {
             return None;
         }
         let slice = self.slice(token);
-        OPERATORS.iter().find(|(text, ..)| slice.eq_ignore_ascii_case(text)).map(|(_, operator, binding)| (*operator, *binding))
+        OPERATORS
+            .iter()
+            .find(|(text, ..)| slice.eq_ignore_ascii_case(text))
+            .map(|(_, operator, binding)| (*operator, *binding))
     }
 
     /// Whether IS, LIKE, BETWEEN, IN or one of their kin comes next.
@@ -104,12 +118,21 @@ impl Parser<'_> {
         let ahead = usize::from(negated);
         ["is", "isnull", "notnull"].iter().any(|word| self.is(word))
             || (negated && self.is_at(1, "null"))
-            || ["like", "glob", "match", "regexp", "between", "in"].iter().any(|word| self.is_at(ahead, word))
+            || ["like", "glob", "match", "regexp", "between", "in"]
+                .iter()
+                .any(|word| self.is_at(ahead, word))
     }
 
     pub(super) fn is_null(&self, left: Expr, negated: bool) -> ExprKind {
         let end = self.end();
-        ExprKind::Is { left: Box::new(left), right: Box::new(Expr { kind: ExprKind::Null, span: end..end }), negated }
+        ExprKind::Is {
+            left: Box::new(left),
+            right: Box::new(Expr {
+                kind: ExprKind::Null,
+                span: end..end,
+            }),
+            negated,
+        }
     }
 
     /// IS, LIKE, BETWEEN, IN and their kin, after the operand.
@@ -127,7 +150,11 @@ impl Parser<'_> {
                 negated = !negated;
             }
             let right = self.climb(COMPARISON)?;
-            return Ok(ExprKind::Is { left: Box::new(left), right: Box::new(right), negated });
+            return Ok(ExprKind::Is {
+                left: Box::new(left),
+                right: Box::new(right),
+                negated,
+            });
         }
         let negated = self.accept("not");
         let left = Box::new(left);
@@ -137,7 +164,12 @@ impl Parser<'_> {
         if self.accept("between") {
             let low = Box::new(self.climb(COMPARISON)?);
             self.expect("and")?;
-            return Ok(ExprKind::Between { operand: left, low, high: Box::new(self.climb(COMPARISON)?), negated });
+            return Ok(ExprKind::Between {
+                operand: left,
+                low,
+                high: Box::new(self.climb(COMPARISON)?),
+                negated,
+            });
         }
         if self.accept("in") {
             let list = if self.accept("(") {
@@ -153,14 +185,28 @@ impl Parser<'_> {
             } else {
                 InList::Table(Box::new(self.table_source()?))
             };
-            return Ok(ExprKind::In { operand: left, list, negated });
+            return Ok(ExprKind::In {
+                operand: left,
+                list,
+                negated,
+            });
         }
         // LIKE, GLOB, MATCH or REGEXP.
         let matches = self.is("match");
         self.position += 1;
         let pattern = Box::new(self.climb(COMPARISON)?);
-        let escape = if self.accept("escape") { Some(Box::new(self.climb(COMPARISON)?)) } else { None };
-        Ok(ExprKind::Like { left, matches, pattern, escape, negated })
+        let escape = if self.accept("escape") {
+            Some(Box::new(self.climb(COMPARISON)?))
+        } else {
+            None
+        };
+        Ok(ExprKind::Like {
+            left,
+            matches,
+            pattern,
+            escape,
+            negated,
+        })
     }
 
     pub(super) fn unary(&mut self) -> Parsed<Expr> {
@@ -169,7 +215,10 @@ impl Parser<'_> {
             if self.accept(sign.encode_utf8(&mut [0; 4])) {
                 let operand = self.nested(Self::unary)?;
                 self.height += 1;
-                return Ok(Expr { span: start..operand.span.end, kind: ExprKind::Unary(sign, Box::new(operand)) });
+                return Ok(Expr {
+                    span: start..operand.span.end,
+                    kind: ExprKind::Unary(sign, Box::new(operand)),
+                });
             }
         }
         // What stands inside counts for the height, what stands beside does not.
@@ -181,13 +230,18 @@ impl Parser<'_> {
             self.name()?;
             self.height += 1;
             self.bounded(start)?;
-            operand = Expr { span: operand.span.start..self.end(), kind: ExprKind::Collate(Box::new(operand)) };
+            operand = Expr {
+                span: operand.span.start..self.end(),
+                kind: ExprKind::Collate(Box::new(operand)),
+            };
         }
         Ok(operand)
     }
 
     pub(super) fn primary(&mut self) -> Parsed<Expr> {
-        let Some(token) = self.peek().cloned() else { return Err(self.wanted("an expression")) };
+        let Some(token) = self.peek().cloned() else {
+            return Err(self.wanted("an expression"));
+        };
         let start = token.span.start;
         let slice = self.slice(&token);
         let kind = match token.kind {
@@ -217,7 +271,10 @@ impl Parser<'_> {
             Kind::Quoted => self.column()?,
             _ => return Err(self.wanted("an expression")),
         };
-        Ok(Expr { kind, span: start..self.end() })
+        Ok(Expr {
+            kind,
+            span: start..self.end(),
+        })
     }
 
     pub(super) fn parenthesised(&mut self) -> Parsed<ExprKind> {
@@ -259,10 +316,15 @@ impl Parser<'_> {
                 let start = self.start();
                 let mut parentheses = 0_usize;
                 while !(parentheses == 0 && self.is(")")) && self.peek().is_some() {
-                    parentheses = (parentheses + usize::from(self.is("("))).saturating_sub(usize::from(self.is(")")));
+                    parentheses = (parentheses + usize::from(self.is("(")))
+                        .saturating_sub(usize::from(self.is(")")));
                     self.position += 1;
                 }
-                let ty = self.text.get(start..self.end()).unwrap_or_default().to_owned();
+                let ty = self
+                    .text
+                    .get(start..self.end())
+                    .unwrap_or_default()
+                    .to_owned();
                 self.expect(")")?;
                 Ok(ExprKind::Cast(Box::new(operand), ty))
             }
@@ -275,7 +337,11 @@ impl Parser<'_> {
                 self.expect(")")?;
                 let exists = ExprKind::Exists(Box::new(select));
                 let span = start..self.end();
-                Ok(if negated { ExprKind::Not(Box::new(Expr { kind: exists, span })) } else { exists })
+                Ok(if negated {
+                    ExprKind::Not(Box::new(Expr { kind: exists, span }))
+                } else {
+                    exists
+                })
             }
             "raise" if self.is_at(1, "(") => {
                 while self.peek().is_some() && !self.accept(")") {
@@ -290,7 +356,11 @@ impl Parser<'_> {
 
     pub(super) fn case(&mut self) -> Parsed<ExprKind> {
         self.expect("case")?;
-        let operand = if self.is("when") { None } else { Some(Box::new(self.expr()?)) };
+        let operand = if self.is("when") {
+            None
+        } else {
+            Some(Box::new(self.expr()?))
+        };
         let mut arms = Vec::new();
         while self.accept("when") {
             let condition = self.expr()?;
@@ -299,20 +369,37 @@ impl Parser<'_> {
         }
         let otherwise = self.clause("else")?.map(Box::new);
         self.expect("end")?;
-        Ok(ExprKind::Case { operand, arms, otherwise })
+        Ok(ExprKind::Case {
+            operand,
+            arms,
+            otherwise,
+        })
     }
 
     pub(super) fn function(&mut self) -> Parsed<ExprKind> {
         // Reserved words such as `replace` and `like` are functions too.
-        let Some(token) = self.peek().cloned() else { return Err(self.wanted("a function")) };
+        let Some(token) = self.peek().cloned() else {
+            return Err(self.wanted("a function"));
+        };
         let slice = self.slice(&token);
-        let text = if token.kind == Kind::Quoted { unquote(slice) } else { slice.to_owned() };
-        let name = Ident { text, span: token.span };
+        let text = if token.kind == Kind::Quoted {
+            unquote(slice)
+        } else {
+            slice.to_owned()
+        };
+        let name = Ident {
+            text,
+            span: token.span,
+        };
         self.position += 1;
         self.expect("(")?;
         let star = self.accept("*");
         let _distinct = self.accept("distinct") || self.accept("all");
-        let arguments = if star || self.is(")") || self.is("order") { Vec::new() } else { self.list(Self::expr)? };
+        let arguments = if star || self.is(")") || self.is("order") {
+            Vec::new()
+        } else {
+            self.list(Self::expr)?
+        };
         let order_by = self.order_by()?;
         self.expect(")")?;
         let mut filter = None;
@@ -323,13 +410,25 @@ impl Parser<'_> {
             self.expect(")")?;
         }
         // Elsewhere the word is a name.
-        let opens = self.tokens.get(self.position + 1).is_some_and(|token| match token.kind {
-            Kind::Word => !RESERVED.iter().any(|word| self.slice(token).eq_ignore_ascii_case(word)),
-            Kind::Quoted | Kind::String => true,
-            _ => self.slice(token) == "(",
-        });
+        let opens = self
+            .tokens
+            .get(self.position + 1)
+            .is_some_and(|token| match token.kind {
+                Kind::Word => !RESERVED
+                    .iter()
+                    .any(|word| self.slice(token).eq_ignore_ascii_case(word)),
+                Kind::Quoted | Kind::String => true,
+                _ => self.slice(token) == "(",
+            });
         let over = if opens && self.accept("over") {
-            Some(if self.is("(") { self.window()? } else { Window { base: Some(self.name()?), ..Window::default() } })
+            Some(if self.is("(") {
+                self.window()?
+            } else {
+                Window {
+                    base: Some(self.name()?),
+                    ..Window::default()
+                }
+            })
         } else {
             None
         };
@@ -343,16 +442,30 @@ impl Parser<'_> {
                     (rest, _) => break rest.map(Box::new),
                 }
             };
-            return Ok(ExprKind::Case { operand: None, arms, otherwise });
+            return Ok(ExprKind::Case {
+                operand: None,
+                arms,
+                otherwise,
+            });
         }
-        Ok(ExprKind::Function(Box::new(Function { name, arguments, star, order_by, filter, over })))
+        Ok(ExprKind::Function(Box::new(Function {
+            name,
+            arguments,
+            star,
+            order_by,
+            filter,
+            over,
+        })))
     }
 
     /// `( [base] [PARTITION BY ...] [ORDER BY ...] [frame] )`
     pub(super) fn window(&mut self) -> Parsed<Window> {
         self.expect("(")?;
         let mut window = Window::default();
-        if !["partition", "order", "rows", "range", "groups", ")"].iter().any(|word| self.is(word)) {
+        if !["partition", "order", "rows", "range", "groups", ")"]
+            .iter()
+            .any(|word| self.is(word))
+        {
             window.base = Some(self.name()?);
         }
         if self.accept("partition") {
@@ -407,16 +520,30 @@ impl Parser<'_> {
     }
 
     pub(super) fn column(&mut self) -> Parsed<ExprKind> {
-        let quoted = self.peek().is_some_and(|token| token.kind == Kind::Quoted && self.slice(token).starts_with('"'));
+        let quoted = self
+            .peek()
+            .is_some_and(|token| token.kind == Kind::Quoted && self.slice(token).starts_with('"'));
         let first = self.name()?;
         if !self.accept(".") {
-            return Ok(ExprKind::Column { table: None, name: first, quoted });
+            return Ok(ExprKind::Column {
+                table: None,
+                name: first,
+                quoted,
+            });
         }
         let second = self.name()?;
         if self.accept(".") {
             let third = self.name()?;
-            return Ok(ExprKind::Column { table: Some(second), name: third, quoted: false });
+            return Ok(ExprKind::Column {
+                table: Some(second),
+                name: third,
+                quoted: false,
+            });
         }
-        Ok(ExprKind::Column { table: Some(first), name: second, quoted: false })
+        Ok(ExprKind::Column {
+            table: Some(first),
+            name: second,
+            quoted: false,
+        })
     }
 }

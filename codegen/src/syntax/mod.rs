@@ -47,7 +47,11 @@ pub(crate) fn parse_view(text: &str) -> Parsed<(Vec<Ident>, Select)> {
     let _temporary = parser.accept("temp") || parser.accept("temporary");
     parser.expect("view")?;
     parser.created_name()?;
-    let columns = if parser.is("(") { parser.names_in_parentheses()? } else { Vec::new() };
+    let columns = if parser.is("(") {
+        parser.names_in_parentheses()?
+    } else {
+        Vec::new()
+    };
     parser.expect("as")?;
     Ok((columns, parser.select()?))
 }
@@ -173,8 +177,19 @@ const RESERVED: &[&str] = &[
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Self {
-        let tokens = tokenize(text).into_iter().filter(|token| token.kind != Kind::Comment).collect();
-        Self { text, tokens, position: 0, depth: 0, height: 0, tallest: 0, parameters: Vec::new() }
+        let tokens = tokenize(text)
+            .into_iter()
+            .filter(|token| token.kind != Kind::Comment)
+            .collect();
+        Self {
+            text,
+            tokens,
+            position: 0,
+            depth: 0,
+            height: 0,
+            tallest: 0,
+            parameters: Vec::new(),
+        }
     }
 
     // Reading tokens.
@@ -190,7 +205,9 @@ impl<'a> Parser<'a> {
     /// Whether the token `ahead` of the next is the bare word or symbol `word`.
     fn is_at(&self, ahead: usize, word: &str) -> bool {
         match self.tokens.get(self.position + ahead) {
-            Some(token) => matches!(token.kind, Kind::Word | Kind::Symbol) && token.is(self.text, word),
+            Some(token) => {
+                matches!(token.kind, Kind::Word | Kind::Symbol) && token.is(self.text, word)
+            }
             None => false,
         }
     }
@@ -206,31 +223,50 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, word: &str) -> Parsed<()> {
-        if self.accept(word) { Ok(()) } else { Err(self.wanted(&format!("`{}`", word.to_uppercase()))) }
+        if self.accept(word) {
+            Ok(())
+        } else {
+            Err(self.wanted(&format!("`{}`", word.to_uppercase())))
+        }
     }
 
     fn wanted(&self, what: &str) -> Unparsed {
-        let span = self.peek().map_or(self.text.len()..self.text.len(), |token| token.span.clone());
-        Unparsed { message: format!("expected {what}"), span }
+        let span = self
+            .peek()
+            .map_or(self.text.len()..self.text.len(), |token| token.span.clone());
+        Unparsed {
+            message: format!("expected {what}"),
+            span,
+        }
     }
 
     fn unexpected(&self, span: Bytes) -> Unparsed {
-        Unparsed { message: format!("unexpected `{}`", &self.text[span.clone()]), span }
+        Unparsed {
+            message: format!("unexpected `{}`", &self.text[span.clone()]),
+            span,
+        }
     }
 
     /// The end of the token before the next.
     fn end(&self) -> usize {
-        self.position.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.span.end)
+        self.position
+            .checked_sub(1)
+            .and_then(|last| self.tokens.get(last))
+            .map_or(0, |token| token.span.end)
     }
 
     fn start(&self) -> usize {
-        self.peek().map_or(self.text.len(), |token| token.span.start)
+        self.peek()
+            .map_or(self.text.len(), |token| token.span.start)
     }
 
     /// Runs a rule that can hold itself, within the bound on depth.
     fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
-            return Err(Unparsed { message: "the statement is nested too deeply".to_owned(), span: self.start()..self.start() });
+            return Err(Unparsed {
+                message: "the statement is nested too deeply".to_owned(),
+                span: self.start()..self.start(),
+            });
         }
         self.depth += 1;
         let result = rule(self);
@@ -241,15 +277,22 @@ impl<'a> Parser<'a> {
     // Names.
 
     fn name(&mut self) -> Parsed<Ident> {
-        let Some(token) = self.peek().cloned() else { return Err(self.wanted("a name")) };
+        let Some(token) = self.peek().cloned() else {
+            return Err(self.wanted("a name"));
+        };
         let slice = self.slice(&token);
         let text = match token.kind {
-            Kind::Word if !RESERVED.iter().any(|word| slice.eq_ignore_ascii_case(word)) => slice.to_owned(),
+            Kind::Word if !RESERVED.iter().any(|word| slice.eq_ignore_ascii_case(word)) => {
+                slice.to_owned()
+            }
             Kind::Quoted | Kind::String => unquote(slice),
             _ => return Err(self.wanted("a name")),
         };
         self.position += 1;
-        Ok(Ident { text, span: token.span })
+        Ok(Ident {
+            text,
+            span: token.span,
+        })
     }
 
     fn names_in_parentheses(&mut self) -> Parsed<Vec<Ident>> {
@@ -267,12 +310,20 @@ impl<'a> Parser<'a> {
         let could = self.peek().is_some_and(|token| match token.kind {
             Kind::Word => {
                 let slice = self.slice(token);
-                !self.is_window_clause() && !NO_ALIAS.iter().chain(RESERVED).any(|word| slice.eq_ignore_ascii_case(word))
+                !self.is_window_clause()
+                    && !NO_ALIAS
+                        .iter()
+                        .chain(RESERVED)
+                        .any(|word| slice.eq_ignore_ascii_case(word))
             }
             Kind::Quoted | Kind::String => true,
             _ => false,
         });
-        if could { self.name().map(Some) } else { Ok(None) }
+        if could {
+            self.name().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Whether a WINDOW clause begins: elsewhere the word is a name.
@@ -294,27 +345,44 @@ impl<'a> Parser<'a> {
 
     /// Notes a use of a parameter, numbered as SQLite numbers them.
     fn parameter(&mut self, slice: &str, span: Bytes) -> usize {
-        let number = slice.strip_prefix('?').and_then(|digits| digits.parse::<usize>().ok());
+        let number = slice
+            .strip_prefix('?')
+            .and_then(|digits| digits.parse::<usize>().ok());
         let name = (!slice.starts_with('?')).then(|| slice[1..].to_owned());
-        let known = self.parameters.iter().position(|parameter| match (&name, number) {
-            (Some(name), _) => parameter.name.as_ref() == Some(name),
-            (None, Some(number)) => parameter.number == Some(number),
-            (None, None) => false,
-        });
+        let known = self
+            .parameters
+            .iter()
+            .position(|parameter| match (&name, number) {
+                (Some(name), _) => parameter.name.as_ref() == Some(name),
+                (None, Some(number)) => parameter.number == Some(number),
+                (None, None) => false,
+            });
         if let Some(index) = known {
             self.parameters[index].spans.push(span);
             return index;
         }
-        self.parameters.push(Parameter { name, spans: vec![span], number });
+        self.parameters.push(Parameter {
+            name,
+            spans: vec![span],
+            number,
+        });
         self.parameters.len() - 1
     }
 }
 
 /// The text that a quoted token stands for.
 fn unquote(slice: &str) -> String {
-    let Some(quote) = slice.chars().next() else { return String::new() };
-    let inner = slice.get(1..slice.len().saturating_sub(1)).unwrap_or_default();
-    if quote == '[' { inner.to_owned() } else { inner.replace(&format!("{quote}{quote}"), &quote.to_string()) }
+    let Some(quote) = slice.chars().next() else {
+        return String::new();
+    };
+    let inner = slice
+        .get(1..slice.len().saturating_sub(1))
+        .unwrap_or_default();
+    if quote == '[' {
+        inner.to_owned()
+    } else {
+        inner.replace(&format!("{quote}{quote}"), &quote.to_string())
+    }
 }
 
 #[cfg(test)]
@@ -363,11 +431,23 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
-        for (open, close) in [("(", ")"), ("not ", ""), ("-", ""), ("(select ", ")"), ("case when ", " then 1 end")] {
+        for (open, close) in [
+            ("(", ")"),
+            ("not ", ""),
+            ("-", ""),
+            ("(select ", ")"),
+            ("case when ", " then 1 end"),
+        ] {
             let text = format!("select {}1{}", open.repeat(50_000), close.repeat(50_000));
             assert!(parse(&text).is_err(), "{open}");
         }
-        for chain in [" + 1", " collate nocase", " isnull", " from a natural join b join c", " join a"] {
+        for chain in [
+            " + 1",
+            " collate nocase",
+            " isnull",
+            " from a natural join b join c",
+            " join a",
+        ] {
             let text = format!("select 1{}", chain.repeat(50_000));
             assert!(parse(&text).is_err(), "{chain}");
         }
@@ -377,8 +457,10 @@ mod tests {
     #[test]
     fn parameters_are_numbered_by_first_use() {
         let (_, parameters) = parse("select :b, ?, :a, :b, ?7, ?7").expect("parses");
-        let seen: Vec<(Option<&str>, usize)> =
-            parameters.iter().map(|parameter| (parameter.name.as_deref(), parameter.spans.len())).collect();
+        let seen: Vec<(Option<&str>, usize)> = parameters
+            .iter()
+            .map(|parameter| (parameter.name.as_deref(), parameter.spans.len()))
+            .collect();
         assert_eq!(seen, [(Some("b"), 2), (None, 1), (Some("a"), 1), (None, 2)]);
     }
 }

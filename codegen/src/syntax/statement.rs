@@ -1,8 +1,8 @@
 //! SELECT, INSERT, UPDATE and DELETE, with their clauses.
 
 use super::ast::{
-    Assignment, Core, Cte, Delete, Expr, Ident, Insert, Join, JoinKind, Query, ResultColumn, Select, Source, Statement, Update,
-    Upsert,
+    Assignment, Core, Cte, Delete, Expr, Ident, Insert, Join, JoinKind, Query, ResultColumn,
+    Select, Source, Statement, Update, Upsert,
 };
 use bindery_sqlite::token::Kind;
 
@@ -32,14 +32,21 @@ impl Parser<'_> {
     pub(super) fn statement(&mut self) -> Parsed<Statement> {
         let (ctes, recursive) = self.with()?;
         if self.is("insert") || self.is("replace") {
-            self.insert(ctes, recursive).map(|insert| Statement::Insert(Box::new(insert)))
+            self.insert(ctes, recursive)
+                .map(|insert| Statement::Insert(Box::new(insert)))
         } else if self.is("update") {
-            self.update(ctes, recursive).map(|update| Statement::Update(Box::new(update)))
+            self.update(ctes, recursive)
+                .map(|update| Statement::Update(Box::new(update)))
         } else if self.is("delete") {
-            self.delete(ctes, recursive).map(|delete| Statement::Delete(Box::new(delete)))
+            self.delete(ctes, recursive)
+                .map(|delete| Statement::Delete(Box::new(delete)))
         } else if self.is("select") || self.is("values") {
             let select = self.select_body()?;
-            Ok(Statement::Select(Box::new(Select { ctes, recursive, ..select })))
+            Ok(Statement::Select(Box::new(Select {
+                ctes,
+                recursive,
+                ..select
+            })))
         } else if ctes.is_empty() && OTHERS.iter().any(|word| self.is(word)) {
             self.other();
             Ok(Statement::Other)
@@ -65,7 +72,11 @@ impl Parser<'_> {
         let recursive = self.accept("recursive");
         let ctes = self.list(|parser| {
             let name = parser.name()?;
-            let columns = if parser.is("(") { parser.names_in_parentheses()? } else { Vec::new() };
+            let columns = if parser.is("(") {
+                parser.names_in_parentheses()?
+            } else {
+                Vec::new()
+            };
             parser.expect("as")?;
             if parser.accept("not") {
                 parser.expect("materialized")?;
@@ -75,7 +86,11 @@ impl Parser<'_> {
             parser.expect("(")?;
             let select = parser.select()?;
             parser.expect(")")?;
-            Ok(Cte { name, columns, select })
+            Ok(Cte {
+                name,
+                columns,
+                select,
+            })
         })?;
         Ok((ctes, recursive))
     }
@@ -84,7 +99,11 @@ impl Parser<'_> {
         self.nested(|parser| {
             let (ctes, recursive) = parser.with()?;
             let select = parser.select_body()?;
-            Ok(Select { ctes, recursive, ..select })
+            Ok(Select {
+                ctes,
+                recursive,
+                ..select
+            })
         })
     }
 
@@ -100,7 +119,13 @@ impl Parser<'_> {
         }
         let order_by = self.order_by()?;
         let (limit, offset) = self.limit()?;
-        Ok(Select { cores, order_by, limit, offset, ..Select::default() })
+        Ok(Select {
+            cores,
+            order_by,
+            limit,
+            offset,
+            ..Select::default()
+        })
     }
 
     pub(super) fn core(&mut self) -> Parsed<Core> {
@@ -116,7 +141,11 @@ impl Parser<'_> {
         self.expect("select")?;
         let _distinct = self.accept("distinct") || self.accept("all");
         let columns = self.result_columns()?;
-        let from = if self.accept("from") { Some(self.source()?) } else { None };
+        let from = if self.accept("from") {
+            Some(self.source()?)
+        } else {
+            None
+        };
         let filter = self.clause("where")?;
         let mut group_by = Vec::new();
         if self.accept("group") {
@@ -133,11 +162,22 @@ impl Parser<'_> {
                 Ok((name, parser.window()?))
             })?;
         }
-        Ok(Core::Query(Box::new(Query { columns, from, filter, group_by, having, windows })))
+        Ok(Core::Query(Box::new(Query {
+            columns,
+            from,
+            filter,
+            group_by,
+            having,
+            windows,
+        })))
     }
 
     pub(super) fn clause(&mut self, keyword: &str) -> Parsed<Option<Expr>> {
-        if self.accept(keyword) { self.expr().map(Some) } else { Ok(None) }
+        if self.accept(keyword) {
+            self.expr().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub(super) fn result_columns(&mut self) -> Parsed<Vec<ResultColumn>> {
@@ -206,8 +246,19 @@ impl Parser<'_> {
                 }
                 let right = parser.single_source()?;
                 let on = parser.clause("on")?;
-                let using = if parser.accept("using") { parser.names_in_parentheses()? } else { Vec::new() };
-                left = Source::Join(Box::new(Join { left, right, kind, natural, on, using }));
+                let using = if parser.accept("using") {
+                    parser.names_in_parentheses()?
+                } else {
+                    Vec::new()
+                };
+                left = Source::Join(Box::new(Join {
+                    left,
+                    right,
+                    kind,
+                    natural,
+                    on,
+                    using,
+                }));
             }
             Ok(left)
         })
@@ -255,12 +306,19 @@ impl Parser<'_> {
                 let select = self.select()?;
                 self.expect(")")?;
                 let alias = self.alias()?;
-                return Ok(Source::Select { select: Box::new(select), alias, span: start..self.end() });
+                return Ok(Source::Select {
+                    select: Box::new(select),
+                    alias,
+                    span: start..self.end(),
+                });
             }
             let source = self.source()?;
             self.expect(")")?;
             return Ok(match self.alias()? {
-                Some(alias) => Source::Named { source: Box::new(source), alias },
+                Some(alias) => Source::Named {
+                    source: Box::new(source),
+                    alias,
+                },
                 None => source,
             });
         }
@@ -282,10 +340,19 @@ impl Parser<'_> {
         }
         let mut arguments = None;
         if self.accept("(") {
-            arguments = Some(if self.is(")") { Vec::new() } else { self.list(Self::expr)? });
+            arguments = Some(if self.is(")") {
+                Vec::new()
+            } else {
+                self.list(Self::expr)?
+            });
             self.expect(")")?;
         }
-        Ok(Source::Table { schema, name, alias: None, arguments })
+        Ok(Source::Table {
+            schema,
+            name,
+            alias: None,
+            arguments,
+        })
     }
 
     pub(super) fn insert(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Insert> {
@@ -296,7 +363,11 @@ impl Parser<'_> {
         }
         self.expect("into")?;
         let (table, alias) = self.target()?;
-        let columns = if self.is("(") { self.names_in_parentheses()? } else { Vec::new() };
+        let columns = if self.is("(") {
+            self.names_in_parentheses()?
+        } else {
+            Vec::new()
+        };
         let mut source = None;
         if self.accept("default") {
             self.expect("values")?;
@@ -325,10 +396,25 @@ impl Parser<'_> {
                 set = self.list(Self::assignment)?;
                 filter = self.clause("where")?;
             }
-            upserts.push(Upsert { target, target_filter, set, filter });
+            upserts.push(Upsert {
+                target,
+                target_filter,
+                set,
+                filter,
+            });
         }
         let returning = self.returning()?;
-        Ok(Insert { ctes, recursive, ignores, table, alias, columns, source, upserts, returning })
+        Ok(Insert {
+            ctes,
+            recursive,
+            ignores,
+            table,
+            alias,
+            columns,
+            source,
+            upserts,
+            returning,
+        })
     }
 
     /// `OR IGNORE` and its kin; true for IGNORE.
@@ -353,18 +439,33 @@ impl Parser<'_> {
         if self.accept(".") {
             table = self.name()?;
         }
-        let alias = if self.accept("as") { Some(self.name()?) } else { None };
+        let alias = if self.accept("as") {
+            Some(self.name()?)
+        } else {
+            None
+        };
         Ok((table, alias))
     }
 
     pub(super) fn assignment(&mut self) -> Parsed<Assignment> {
-        let columns = if self.is("(") { self.names_in_parentheses()? } else { vec![self.name()?] };
+        let columns = if self.is("(") {
+            self.names_in_parentheses()?
+        } else {
+            vec![self.name()?]
+        };
         self.expect("=")?;
-        Ok(Assignment { columns, value: self.expr()? })
+        Ok(Assignment {
+            columns,
+            value: self.expr()?,
+        })
     }
 
     pub(super) fn returning(&mut self) -> Parsed<Vec<ResultColumn>> {
-        if self.accept("returning") { self.result_columns() } else { Ok(Vec::new()) }
+        if self.accept("returning") {
+            self.result_columns()
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     pub(super) fn indexed(&mut self) -> Parsed<()> {
@@ -384,13 +485,28 @@ impl Parser<'_> {
         self.indexed()?;
         self.expect("set")?;
         let set = self.list(Self::assignment)?;
-        let from = if self.accept("from") { Some(self.source()?) } else { None };
+        let from = if self.accept("from") {
+            Some(self.source()?)
+        } else {
+            None
+        };
         let filter = self.clause("where")?;
         let returning = self.returning()?;
         let order_by = self.order_by()?;
         let (limit, offset) = self.limit()?;
         let limits = limit.into_iter().chain(offset).collect();
-        Ok(Update { ctes, recursive, table, alias, set, from, filter, returning, order_by, limits })
+        Ok(Update {
+            ctes,
+            recursive,
+            table,
+            alias,
+            set,
+            from,
+            filter,
+            returning,
+            order_by,
+            limits,
+        })
     }
 
     pub(super) fn delete(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Delete> {
@@ -403,6 +519,15 @@ impl Parser<'_> {
         let order_by = self.order_by()?;
         let (limit, offset) = self.limit()?;
         let limits = limit.into_iter().chain(offset).collect();
-        Ok(Delete { ctes, recursive, table, alias, filter, returning, order_by, limits })
+        Ok(Delete {
+            ctes,
+            recursive,
+            table,
+            alias,
+            filter,
+            returning,
+            order_by,
+            limits,
+        })
     }
 }

@@ -41,7 +41,11 @@ pub(crate) fn parse_table(text: &str) -> Parsed<Definition> {
             parser.constraints(&mut definition.checks, &mut None)?;
         } else {
             let name = parser.name()?;
-            let mut column = Some(ColumnDefinition { name, collation: None, generated: None });
+            let mut column = Some(ColumnDefinition {
+                name,
+                collation: None,
+                generated: None,
+            });
             parser.constraints(&mut definition.checks, &mut column)?;
             definition.columns.extend(column);
         }
@@ -69,7 +73,12 @@ pub(crate) fn parse_virtual(text: &str) -> Parsed<(String, Vec<String>)> {
             while !(parser.is(",") || parser.is(")")) && parser.peek().is_some() {
                 parser.skip();
             }
-            arguments.push(text.get(start..parser.end()).unwrap_or_default().trim().to_owned());
+            arguments.push(
+                text.get(start..parser.end())
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            );
             if !parser.accept(",") {
                 break;
             }
@@ -93,7 +102,11 @@ impl Parser<'_> {
     }
 
     /// The constraints up to the next comma or the end of the list.
-    fn constraints(&mut self, checks: &mut Vec<Expr>, column: &mut Option<ColumnDefinition>) -> Parsed<()> {
+    fn constraints(
+        &mut self,
+        checks: &mut Vec<Expr>,
+        column: &mut Option<ColumnDefinition>,
+    ) -> Parsed<()> {
         while self.peek().is_some() && !self.is(",") && !self.is(")") {
             if self.is("check") && self.is_at(1, "(") {
                 self.position += 2;

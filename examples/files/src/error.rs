@@ -30,13 +30,27 @@ impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let (status, kind, message) = match self {
             Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "bad_request", message),
-            Self::NoUser => {
-                (StatusCode::UNAUTHORIZED, "no_user", "name a user in the header `x-user-id`, or in `?user=`".to_owned())
-            }
-            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "there is no such file".to_owned()),
-            Self::TooLarge(most) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("a file has at most {most} bytes")),
+            Self::NoUser => (
+                StatusCode::UNAUTHORIZED,
+                "no_user",
+                "name a user in the header `x-user-id`, or in `?user=`".to_owned(),
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "there is no such file".to_owned(),
+            ),
+            Self::TooLarge(most) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("a file has at most {most} bytes"),
+            ),
             Self::Binding(error) => return error.into_response(),
         };
-        (status, Json(json!({ "error": { "kind": kind, "message": message } }))).into_response()
+        (
+            status,
+            Json(json!({ "error": { "kind": kind, "message": message } })),
+        )
+            .into_response()
     }
 }

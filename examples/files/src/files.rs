@@ -64,14 +64,24 @@ pub async fn upload(
     let most = max_file_size(env)?;
     // A key that no other upload has.
     let key = format!("{user}/{}/{filename}", bindery::random_id()?);
-    let options = PutOptions::default().content_type(content_type).max_bytes(most);
-    let stored = env.storage.put(&key, content, options).await.map_err(|error| match error.kind() {
-        bindery::Kind::TooLarge => AppError::TooLarge(most),
-        bindery::Kind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
-        _ => AppError::Binding(error),
-    })?;
+    let options = PutOptions::default()
+        .content_type(content_type)
+        .max_bytes(most);
+    let stored = env
+        .storage
+        .put(&key, content, options)
+        .await
+        .map_err(|error| match error.kind() {
+            bindery::Kind::TooLarge => AppError::TooLarge(most),
+            bindery::Kind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
+            _ => AppError::Binding(error),
+        })?;
     let size = i64::try_from(stored.size).unwrap_or(i64::MAX);
-    let row = match env.db.add_file(user, filename, &key, content_type, size).await {
+    let row = match env
+        .db
+        .add_file(user, filename, &key, content_type, size)
+        .await
+    {
         Ok(row) => row,
         Err(error) => {
             // Without its row nobody would find the content again.
@@ -79,7 +89,12 @@ pub async fn upload(
             return Err(error.into());
         }
     };
-    env.queue.send(&Uploaded { id: row.id, user: user.to_owned() }).await?;
+    env.queue
+        .send(&Uploaded {
+            id: row.id,
+            user: user.to_owned(),
+        })
+        .await?;
     Ok(row)
 }
 
@@ -89,7 +104,9 @@ pub async fn upload(
 /// `NotFound` when there is none of that number, or it is another user's.
 pub async fn find(env: &Env, user: &str, id: i64) -> Result<FileMeta, AppError> {
     let key = FileKey { user, id };
-    let found = env.cache.read_through(&key, async || Ok::<_, AppError>(env.db.file_by_id(id, user).await?.map(FileMeta::from)));
+    let found = env.cache.read_through(&key, async || {
+        Ok::<_, AppError>(env.db.file_by_id(id, user).await?.map(FileMeta::from))
+    });
     found.await?.ok_or(AppError::NotFound)
 }
 
@@ -99,7 +116,11 @@ pub async fn find(env: &Env, user: &str, id: i64) -> Result<FileMeta, AppError> 
 /// `NotFound` when there is none of that number, or it is another user's.
 pub async fn open(env: &Env, user: &str, id: i64) -> Result<(FileMeta, Object), AppError> {
     let meta = find(env, user, id).await?;
-    let object = env.storage.get(&meta.object_key).await?.ok_or(AppError::NotFound)?;
+    let object = env
+        .storage
+        .get(&meta.object_key)
+        .await?
+        .ok_or(AppError::NotFound)?;
     Ok((meta, object))
 }
 
@@ -108,7 +129,11 @@ pub async fn open(env: &Env, user: &str, id: i64) -> Result<(FileMeta, Object), 
 /// # Errors
 /// `NotFound` when there is none of that number, or it is another user's.
 pub async fn delete(env: &Env, user: &str, id: i64) -> Result<(), AppError> {
-    let deleted = env.db.delete_file(id, user).await?.ok_or(AppError::NotFound)?;
+    let deleted = env
+        .db
+        .delete_file(id, user)
+        .await?
+        .ok_or(AppError::NotFound)?;
     env.cache.delete(&FileKey { user, id }).await?;
     env.storage.delete(&[deleted.object_key]).await?;
     Ok(())
@@ -117,5 +142,7 @@ pub async fn delete(env: &Env, user: &str, id: i64) -> Result<(), AppError> {
 /// `MAX_FILE_SIZE` is a string in the manifest.
 fn max_file_size(env: &Env) -> Result<u64, AppError> {
     let text = &env.vars.max_file_size;
-    text.parse().map_err(|_| AppError::BadRequest(format!("MAX_FILE_SIZE is `{text}`, not a number of bytes")))
+    text.parse().map_err(|_| {
+        AppError::BadRequest(format!("MAX_FILE_SIZE is `{text}`, not a number of bytes"))
+    })
 }

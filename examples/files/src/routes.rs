@@ -50,13 +50,25 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
-        let header = parts.headers.get("x-user-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = parts
+            .headers
+            .get("x-user-id")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
         let query = Query::<UserQuery>::from_request_parts(parts, state).await;
-        let user = header.or_else(|| query.ok().and_then(|Query(query)| query.user)).unwrap_or_default();
+        let user = header
+            .or_else(|| query.ok().and_then(|Query(query)| query.user))
+            .unwrap_or_default();
         let good = !user.is_empty()
             && user.len() <= 64
-            && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
-        if good { Ok(Self(user)) } else { Err(AppError::NoUser) }
+            && user
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
+        if good {
+            Ok(Self(user))
+        } else {
+            Err(AppError::NoUser)
+        }
     }
 }
 
@@ -68,7 +80,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let id = Path::<i64>::from_request_parts(parts, state).await;
-        id.map(|Path(id)| Self(id)).map_err(|_| AppError::BadRequest("a file's id is a number".to_owned()))
+        id.map(|Path(id)| Self(id))
+            .map_err(|_| AppError::BadRequest("a file's id is a number".to_owned()))
     }
 }
 
@@ -86,21 +99,43 @@ async fn upload(
     User(user): User,
     form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result<Response, AppError> {
-    let broken = |error: &dyn std::fmt::Display| AppError::BadRequest(format!("the form cannot be read: {error}"));
+    let broken = |error: &dyn std::fmt::Display| {
+        AppError::BadRequest(format!("the form cannot be read: {error}"))
+    };
     let mut form = form.map_err(|error| broken(&error))?;
-    while let Some(field) = form.next_field().await.map_err(|error| broken(&error.body_text()))? {
+    while let Some(field) = form
+        .next_field()
+        .await
+        .map_err(|error| broken(&error.body_text()))?
+    {
         if field.name() != Some("file") {
             continue;
         }
         let filename = match field.file_name() {
             Some(name) if !name.is_empty() && name.len() <= 255 => name.to_owned(),
-            _ => return Err(AppError::BadRequest("the field `file` has no filename of 1 to 255 bytes".to_owned())),
+            _ => {
+                return Err(AppError::BadRequest(
+                    "the field `file` has no filename of 1 to 255 bytes".to_owned(),
+                ));
+            }
         };
-        let content_type = field.content_type().unwrap_or("application/octet-stream").to_owned();
-        let row = files::upload(&env, &user, &filename, &content_type, Content::stream(field)).await?;
+        let content_type = field
+            .content_type()
+            .unwrap_or("application/octet-stream")
+            .to_owned();
+        let row = files::upload(
+            &env,
+            &user,
+            &filename,
+            &content_type,
+            Content::stream(field),
+        )
+        .await?;
         return Ok((StatusCode::CREATED, Json(row)).into_response());
     }
-    Err(AppError::BadRequest("the form has no field `file`".to_owned()))
+    Err(AppError::BadRequest(
+        "the form has no field `file`".to_owned(),
+    ))
 }
 
 async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
@@ -117,7 +152,11 @@ async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Re
     Ok(Json(body).into_response())
 }
 
-async fn download(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
+async fn download(
+    State(env): State<Env>,
+    User(user): User,
+    Id(id): Id,
+) -> Result<Response, AppError> {
     let (meta, object) = files::open(&env, &user, id).await?;
     let headers = [
         (header::CONTENT_TYPE, meta.content_type),
@@ -133,15 +172,32 @@ async fn download(State(env): State<Env>, User(user): User, Id(id): Id) -> Resul
 /// `attachment` with the name in both spellings: plain for old clients, and exact (RFC 8187).
 fn attachment(filename: &str) -> String {
     // A quote or a control character would end the value.
-    let plain = |c: char| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' };
-    let exact = |byte: u8| {
-        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    let plain = |c: char| {
+        if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' {
+            c
+        } else {
+            '_'
+        }
     };
-    let (plain, exact): (String, String) = (filename.chars().map(plain).collect(), filename.bytes().map(exact).collect());
+    let exact = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    let (plain, exact): (String, String) = (
+        filename.chars().map(plain).collect(),
+        filename.bytes().map(exact).collect(),
+    );
     format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}")
 }
 
-async fn remove(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
+async fn remove(
+    State(env): State<Env>,
+    User(user): User,
+    Id(id): Id,
+) -> Result<Response, AppError> {
     files::delete(&env, &user, id).await?;
     Ok(Json(json!({ "deleted": id })).into_response())
 }

@@ -129,7 +129,10 @@ impl<'w> Connector<'w> {
     #[doc(hidden)]
     #[must_use]
     pub fn new(world: &'w World) -> Self {
-        Self { world, problems: Vec::new() }
+        Self {
+            world,
+            problems: Vec::new(),
+        }
     }
 
     fn open<H, T>(
@@ -140,7 +143,10 @@ impl<'w> Connector<'w> {
         make: impl FnOnce(Gate, H) -> T,
     ) -> Result<T> {
         match handle {
-            Ok(handle) => Ok(make(Gate::new(service, binding, self.world.observers()), handle)),
+            Ok(handle) => Ok(make(
+                Gate::new(service, binding, self.world.observers()),
+                handle,
+            )),
             Err(problem) => Err(self.problem(problem)),
         }
     }
@@ -168,13 +174,26 @@ impl<'w> Connector<'w> {
 
     #[doc(hidden)]
     pub fn queue(&mut self, binding: &'static str) -> Result<queue::Queue> {
-        self.open(Service::Queue, binding, self.world.queue(binding), queue::Queue::new)
+        self.open(
+            Service::Queue,
+            binding,
+            self.world.queue(binding),
+            queue::Queue::new,
+        )
     }
 
     /// What only some environments bind.
     #[doc(hidden)]
-    pub fn optional<T>(&mut self, binding: &'static str, open: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
-        if self.world.has(binding) { open(self).map(Some) } else { Ok(None) }
+    pub fn optional<T>(
+        &mut self,
+        binding: &'static str,
+        open: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<Option<T>> {
+        if self.world.has(binding) {
+            open(self).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A variable; `what` says what it is in errors.
@@ -187,9 +206,18 @@ impl<'w> Connector<'w> {
     }
 
     #[doc(hidden)]
-    pub fn optional_var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Result<Option<T>> {
-        let Some(value) = self.world.var(name) else { return Ok(None) };
-        value.read().map(Some).map_err(|reason| self.problem(format!("the variable {name} is not {what}{reason}")))
+    pub fn optional_var<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        what: &str,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.world.var(name) else {
+            return Ok(None);
+        };
+        value
+            .read()
+            .map(Some)
+            .map_err(|reason| self.problem(format!("the variable {name} is not {what}{reason}")))
     }
 
     #[doc(hidden)]
@@ -201,7 +229,10 @@ impl<'w> Connector<'w> {
     pub fn secret(&mut self, name: &'static str) -> Result<Secret> {
         match self.world.secret(name) {
             Some(value) => Ok(Secret::new(value)),
-            None => Err(self.problem(format!("the secret {name} is missing ({})", self.world.secret_place()))),
+            None => Err(self.problem(format!(
+                "the secret {name} is missing ({})",
+                self.world.secret_place()
+            ))),
         }
     }
 
@@ -210,13 +241,20 @@ impl<'w> Connector<'w> {
         if self.problems.is_empty() {
             return Ok(());
         }
-        Err(Error::worker("start", Kind::Misconfigured, self.problems.join("; ")))
+        Err(Error::worker(
+            "start",
+            Kind::Misconfigured,
+            self.problems.join("; "),
+        ))
     }
 }
 
 /// Runs a queue handler over a batch, and settles what it left undecided.
 #[doc(hidden)]
-pub async fn deliver<'b, T, F>(batch: &'b mut RawBatch, handler: impl FnOnce(Batch<'b, T>) -> F) -> Result<()>
+pub async fn deliver<'b, T, F>(
+    batch: &'b mut RawBatch,
+    handler: impl FnOnce(Batch<'b, T>) -> F,
+) -> Result<()>
 where
     T: DeserializeOwned,
     F: Future<Output = Result<()>>,
@@ -227,7 +265,11 @@ where
 impl RawBatch {
     /// What becomes of each message, now that the handler has returned.
     pub(crate) fn settle(&mut self, succeeded: bool) {
-        let rest = if succeeded { Verdict::Ack } else { Verdict::Retry(None) };
+        let rest = if succeeded {
+            Verdict::Ack
+        } else {
+            Verdict::Retry(None)
+        };
         for verdict in &mut self.verdicts {
             if *verdict == Verdict::Undecided {
                 *verdict = rest;

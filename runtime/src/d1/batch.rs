@@ -22,7 +22,10 @@ pub(crate) mod private {
         type Output: Send;
         /// How many queries.
         fn len(&self) -> usize;
-        fn run(self, backend: &backend::D1) -> impl Future<Output = Result<(Self::Output, Vec<Meta>), Failure>> + Send;
+        fn run(
+            self,
+            backend: &backend::D1,
+        ) -> impl Future<Output = Result<(Self::Output, Vec<Meta>), Failure>> + Send;
     }
 }
 
@@ -76,10 +79,19 @@ impl<S: Shape> private::Run for Vec<Query<'_, S>> {
         let mut calls: Vec<Call<'_>> = self
             .iter()
             .zip(&mut rows)
-            .map(|(query, rows)| Call { statement: query.statement, parameters: &query.parameters, rows, wants_meta: true })
+            .map(|(query, rows)| Call {
+                statement: query.statement,
+                parameters: &query.parameters,
+                rows,
+                wants_meta: true,
+            })
             .collect();
         let metas = backend.batch(&mut calls).await?;
-        let output = rows.into_iter().zip(&metas).map(|(rows, meta)| rows.finish(meta)).collect::<Result<Vec<_>, _>>()?;
+        let output = rows
+            .into_iter()
+            .zip(&metas)
+            .map(|(rows, meta)| rows.finish(meta))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok((output, metas))
     }
 }

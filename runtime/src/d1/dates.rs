@@ -22,7 +22,9 @@ use super::{Cell, FromColumn, Parameter};
 impl FromColumn for Timestamp {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         match &cell {
-            Cell::Integer(seconds) => Self::from_second(*seconds).map_err(|error| error.to_string()),
+            Cell::Integer(seconds) => {
+                Self::from_second(*seconds).map_err(|error| error.to_string())
+            }
             Cell::Real(seconds) if seconds.fract() == 0.0 => {
                 Self::from_second(i64::from_column(cell)?).map_err(|error| error.to_string())
             }
@@ -31,7 +33,8 @@ impl FromColumn for Timestamp {
                     return Ok(timestamp);
                 }
                 let utc = parsed::<DateTime>(text, "a date and time")?.to_zoned(TimeZone::UTC);
-                utc.map(|zoned| zoned.timestamp()).map_err(|error| error.to_string())
+                utc.map(|zoned| zoned.timestamp())
+                    .map_err(|error| error.to_string())
             }
             other => Err(format!("expected a date and time, found {}", other.what())),
         }
@@ -70,7 +73,8 @@ fn parsed<T: FromStr>(text: &str, what: &str) -> Result<T, String>
 where
     T::Err: Display,
 {
-    text.parse().map_err(|error| format!("expected {what}, found `{text}`: {error}"))
+    text.parse()
+        .map_err(|error| format!("expected {what}, found `{text}`: {error}"))
 }
 
 macro_rules! from_text {
@@ -94,13 +98,24 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_and_is_sqlites_own_form() {
         let timestamp: Timestamp = "2026-01-31T23:59:59Z".parse().expect("parses");
-        let Parameter::Text(text) = Parameter::from(timestamp) else { panic!("text") };
+        let Parameter::Text(text) = Parameter::from(timestamp) else {
+            panic!("text")
+        };
         assert_eq!(text, "2026-01-31 23:59:59");
-        for seen in [Cell::Text(text), Cell::Text("2026-02-01 00:59:59+01:00".into()), Cell::Integer(timestamp.as_second())] {
+        for seen in [
+            Cell::Text(text),
+            Cell::Text("2026-02-01 00:59:59+01:00".into()),
+            Cell::Integer(timestamp.as_second()),
+        ] {
             assert_eq!(Timestamp::from_column(seen), Ok(timestamp));
         }
-        let Parameter::Text(text) = Parameter::from(jiff::civil::date(2026, 1, 31)) else { panic!("text") };
-        assert_eq!(Date::from_column(Cell::Text(text)), Ok(jiff::civil::date(2026, 1, 31)));
+        let Parameter::Text(text) = Parameter::from(jiff::civil::date(2026, 1, 31)) else {
+            panic!("text")
+        };
+        assert_eq!(
+            Date::from_column(Cell::Text(text)),
+            Ok(jiff::civil::date(2026, 1, 31))
+        );
         assert!(Date::from_column(Cell::Text("31.1.2026".into())).is_err());
         assert!(Time::from_column(Cell::Null).is_err());
     }

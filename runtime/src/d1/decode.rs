@@ -48,13 +48,25 @@ pub struct Row<'a> {
 
 impl fmt::Debug for Row<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Row").field("number", &self.number).field("columns", &self.columns).finish()
+        formatter
+            .debug_struct("Row")
+            .field("number", &self.number)
+            .field("columns", &self.columns)
+            .finish()
     }
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(cells: &'a dyn Cells, columns: &'static [&'static str], number: usize) -> Self {
-        Self { cells, columns, number }
+    pub(crate) fn new(
+        cells: &'a dyn Cells,
+        columns: &'static [&'static str],
+        number: usize,
+    ) -> Self {
+        Self {
+            cells,
+            columns,
+            number,
+        }
     }
 
     /// The value of the column at `index`, from 0.
@@ -87,7 +99,11 @@ pub struct DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "row {}, column `{}`: {}", self.row, self.column, self.message)
+        write!(
+            formatter,
+            "row {}, column `{}`: {}",
+            self.row, self.column, self.message
+        )
     }
 }
 
@@ -120,12 +136,19 @@ fn mismatch<T>(expected: &str, found: &Cell<'_>) -> Result<T, String> {
 /// A whole number, from INTEGER or from a REAL that is whole.
 impl FromColumn for i64 {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
-        let out_of_range =
-            |value: &dyn fmt::Display| Err(format!("{value} is beyond what D1 gives back exactly (2^53 - 1); store it as TEXT"));
+        let out_of_range = |value: &dyn fmt::Display| {
+            Err(format!(
+                "{value} is beyond what D1 gives back exactly (2^53 - 1); store it as TEXT"
+            ))
+        };
         match cell {
-            Cell::Integer(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() => Ok(value),
+            Cell::Integer(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() => {
+                Ok(value)
+            }
             Cell::Integer(value) => out_of_range(&value),
-            Cell::Real(value) if value.fract() == 0.0 && value.abs() <= MAX_SAFE_INTEGER as f64 => Ok(value as i64),
+            Cell::Real(value) if value.fract() == 0.0 && value.abs() <= MAX_SAFE_INTEGER as f64 => {
+                Ok(value as i64)
+            }
             Cell::Real(value) if value.fract() == 0.0 => out_of_range(&value),
             Cell::Real(value) => Err(format!("expected a whole number, found {value}")),
             other => mismatch("INTEGER", &other),
@@ -211,7 +234,9 @@ impl FromColumn for Value {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         Ok(match cell {
             Cell::Null => return mismatch("a value", &Cell::Null),
-            Cell::Real(value) if value.fract() != 0.0 || value.abs() > MAX_SAFE_INTEGER as f64 => Self::Real(value),
+            Cell::Real(value) if value.fract() != 0.0 || value.abs() > MAX_SAFE_INTEGER as f64 => {
+                Self::Real(value)
+            }
             // D1 does not tell 1 from 1.0.
             number @ (Cell::Integer(_) | Cell::Real(_)) => Self::Integer(i64::from_column(number)?),
             Cell::Text(text) => Self::Text(text.into_owned()),
@@ -240,7 +265,10 @@ mod tests {
         assert_eq!(i64::from_column(Cell::Real(3.0)), Ok(3));
         assert!(i64::from_column(Cell::Real(3.5)).is_err());
         assert!(i64::from_column(Cell::Integer(MAX_SAFE_INTEGER + 1)).is_err());
-        assert_eq!(i64::from_column(Cell::Integer(-MAX_SAFE_INTEGER)), Ok(-MAX_SAFE_INTEGER));
+        assert_eq!(
+            i64::from_column(Cell::Integer(-MAX_SAFE_INTEGER)),
+            Ok(-MAX_SAFE_INTEGER)
+        );
         assert!(i64::from_column(Cell::Integer(i64::MIN)).is_err());
         assert!(bool::from_column(Cell::Integer(2)).is_err());
         assert!(String::from_column(Cell::Null).is_err());

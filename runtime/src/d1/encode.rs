@@ -95,7 +95,9 @@ impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
 /// A slice as the JSON text that `json_each` reads.
 pub(crate) fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
     // Numbers, booleans and strings always serialise; a number that JSON lacks becomes null, as on D1.
-    Parameter::Text(Cow::Owned(serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned())))
+    Parameter::Text(Cow::Owned(
+        serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned()),
+    ))
 }
 
 /// A slice of texts as the JSON text that `json_each` reads.
@@ -110,17 +112,33 @@ pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
         let number = index + 1;
         match parameter {
             Parameter::Integer(value) if value.unsigned_abs() > MAX_SAFE_INTEGER.unsigned_abs() => {
-                let message = format!("parameter {number}: {value} is beyond what D1 takes exactly (2^53 - 1); store it as TEXT");
+                let message = format!(
+                    "parameter {number}: {value} is beyond what D1 takes exactly (2^53 - 1); store it as TEXT"
+                );
                 return Err(Failure::new(Kind::InvalidArgument, message));
             }
             Parameter::Real(value) if !value.is_finite() => {
-                let message = format!("parameter {number}: {value} would become NULL on its way to D1");
+                let message =
+                    format!("parameter {number}: {value} would become NULL on its way to D1");
                 return Err(Failure::new(Kind::InvalidArgument, message));
             }
-            Parameter::Text(text) => limits::bytes("a parameter", text.len(), limits::d1::VALUE_BYTES, limits::d1::PAGE)?,
-            Parameter::Blob(bytes) => limits::bytes("a parameter", bytes.len(), limits::d1::VALUE_BYTES, limits::d1::PAGE)?,
+            Parameter::Text(text) => limits::bytes(
+                "a parameter",
+                text.len(),
+                limits::d1::VALUE_BYTES,
+                limits::d1::PAGE,
+            )?,
+            Parameter::Blob(bytes) => limits::bytes(
+                "a parameter",
+                bytes.len(),
+                limits::d1::VALUE_BYTES,
+                limits::d1::PAGE,
+            )?,
             Parameter::Refused(why) => {
-                return Err(Failure::new(Kind::InvalidArgument, format!("parameter {number}: {why}")));
+                return Err(Failure::new(
+                    Kind::InvalidArgument,
+                    format!("parameter {number}: {why}"),
+                ));
             }
             Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) => {}
         }

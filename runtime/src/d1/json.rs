@@ -13,7 +13,9 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned> FromColumn for Json<T> {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         let JsonText(text) = JsonText::from_column(cell)?;
-        serde_json::from_str(&text).map(Self).map_err(|error| format!("the JSON does not fit: {error}"))
+        serde_json::from_str(&text)
+            .map(Self)
+            .map_err(|error| format!("the JSON does not fit: {error}"))
     }
 }
 
@@ -39,7 +41,10 @@ mod tests {
     #[test]
     fn a_number_in_a_json_column_is_json() {
         assert_eq!(Json::<i64>::from_column(Cell::Integer(5)), Ok(Json(5)));
-        assert_eq!(JsonText::from_column(Cell::Real(1.5)), Ok(JsonText("1.5".to_owned())));
+        assert_eq!(
+            JsonText::from_column(Cell::Real(1.5)),
+            Ok(JsonText("1.5".to_owned()))
+        );
         assert!(Json::<i64>::from_column(Cell::Text("x".into())).is_err());
         assert!(JsonText::from_column(Cell::Null).is_err());
     }

@@ -71,10 +71,14 @@ impl D1 {
         Box::pin(async move {
             let work = async {
                 if size == 0 {
-                    return Err(Failure::new(Kind::InvalidArgument, "the batch has no query"));
+                    return Err(Failure::new(
+                        Kind::InvalidArgument,
+                        "the batch has no query",
+                    ));
                 }
                 let (output, metas) = batch.run(&self.backend).await?;
-                let sum = |pick: fn(&Meta) -> Option<u64>| metas.iter().map(pick).sum::<Option<u64>>();
+                let sum =
+                    |pick: fn(&Meta) -> Option<u64>| metas.iter().map(pick).sum::<Option<u64>>();
                 let measures = Measures {
                     rows_read: sum(|meta| meta.rows_read),
                     rows_written: sum(|meta| meta.rows_written),

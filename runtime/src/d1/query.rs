@@ -35,17 +35,34 @@ pub struct Query<'a, S> {
 impl<S> fmt::Debug for Query<'_, S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The values may be a user's secrets.
-        formatter.debug_struct("Query").field("name", &self.statement.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("Query")
+            .field("name", &self.statement.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl<'a, S> Query<'a, S> {
-    pub(crate) fn new(database: &'a D1, statement: &'static Statement, parameters: impl Into<Vec<Parameter<'a>>>) -> Self {
-        Self { database, statement, parameters: parameters.into(), shape: PhantomData }
+    pub(crate) fn new(
+        database: &'a D1,
+        statement: &'static Statement,
+        parameters: impl Into<Vec<Parameter<'a>>>,
+    ) -> Self {
+        Self {
+            database,
+            statement,
+            parameters: parameters.into(),
+            shape: PhantomData,
+        }
     }
 
     fn shaped<T>(self) -> Query<'a, T> {
-        Query { database: self.database, statement: self.statement, parameters: self.parameters, shape: PhantomData }
+        Query {
+            database: self.database,
+            statement: self.statement,
+            parameters: self.parameters,
+            shape: PhantomData,
+        }
     }
 
     /// The SQL that is run.
@@ -189,8 +206,12 @@ impl<S: Shape> RowSink for Rows<S> {
 
 impl<S: Shape> Rows<S> {
     pub(super) fn finish(self, meta: &Meta) -> Result<S::Output, Failure> {
-        let changes = Changes { rows: meta.changes, last_row_id: meta.last_row_id };
-        S::finish(self.0, changes).ok_or_else(|| Failure::new(Kind::NotFound, "the query found no row"))
+        let changes = Changes {
+            rows: meta.changes,
+            last_row_id: meta.last_row_id,
+        };
+        S::finish(self.0, changes)
+            .ok_or_else(|| Failure::new(Kind::NotFound, "the query found no row"))
     }
 }
 
@@ -200,12 +221,22 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { database, statement, parameters, .. } = self;
+            let Self {
+                database,
+                statement,
+                parameters,
+                ..
+            } = self;
             let work = async {
                 check(&parameters)?;
                 let mut rows = Rows::<S>(Vec::new());
                 let wants_meta = S::WANTS_CHANGES || database.gate.is_watched();
-                let call = Call { statement, parameters: &parameters, rows: &mut rows, wants_meta };
+                let call = Call {
+                    statement,
+                    parameters: &parameters,
+                    rows: &mut rows,
+                    wants_meta,
+                };
                 let meta = database.backend.run(call).await?;
                 let count = rows.0.len() as u64;
                 let output = rows.finish(&meta)?;
@@ -217,7 +248,10 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
                 };
                 Ok((output, measures))
             };
-            database.gate.pass("query", Some(statement.name), work).await
+            database
+                .gate
+                .pass("query", Some(statement.name), work)
+                .await
         })
     }
 }

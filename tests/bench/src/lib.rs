@@ -23,16 +23,29 @@ struct Rounds {
 
 /// Answers the harness.
 pub async fn fetch(request: Request, env: Env) -> Response {
-    let router = Router::new().route("/bindery", get(through_bindery)).route("/observed", get(observed));
+    let router = Router::new()
+        .route("/bindery", get(through_bindery))
+        .route("/observed", get(observed));
     #[cfg(target_arch = "wasm32")]
-    let router = router.route("/worker", get(through_worker)).route("/undecoded", get(undecoded));
+    let router = router
+        .route("/worker", get(through_worker))
+        .route("/undecoded", get(undecoded));
     bindery::http::route(router.with_state(env), request).await
 }
 
-async fn through_bindery(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Result<String, bindery::Error> {
+async fn through_bindery(
+    State(env): State<Env>,
+    Query(rounds): Query<Rounds>,
+) -> Result<String, bindery::Error> {
     let mut count = 0;
     for _ in 0..rounds.rounds {
-        count += env.db.all_files(rounds.rows).await?.iter().filter(|file| file.size_bytes > 0).count();
+        count += env
+            .db
+            .all_files(rounds.rows)
+            .await?
+            .iter()
+            .filter(|file| file.size_bytes > 0)
+            .count();
     }
     Ok(count.to_string())
 }
@@ -48,7 +61,10 @@ async fn observed(State(env): State<Env>, rounds: Query<Rounds>) -> Result<Strin
 /// The same rows as the `worker` crate reads them.
 #[cfg(target_arch = "wasm32")]
 #[worker::send]
-async fn through_worker(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Result<String, String> {
+async fn through_worker(
+    State(env): State<Env>,
+    Query(rounds): Query<Rounds>,
+) -> Result<String, String> {
     #[derive(Deserialize)]
     struct File {
         #[serde(rename = "id")]
@@ -90,7 +106,9 @@ async fn undecoded(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Resu
 async fn all(env: &Env, rows: i64) -> Result<worker::D1Result, String> {
     let platform: worker::Env = env.__world.platform().into();
     let database = platform.d1("DB").map_err(|error| error.to_string())?;
-    let statement =
-        database.prepare(env.db.all_files(rows).sql()).bind(&[(rows as f64).into()]).map_err(|error| error.to_string())?;
+    let statement = database
+        .prepare(env.db.all_files(rows).sql())
+        .bind(&[(rows as f64).into()])
+        .map_err(|error| error.to_string())?;
     statement.all().await.map_err(|error| error.to_string())
 }

@@ -5,7 +5,11 @@
 fn main() {}
 
 #[cfg(not(target_arch = "wasm32"))]
-#[expect(clippy::print_stdout, clippy::panic, reason = "a benchmark reports on standard output and gives up loudly")]
+#[expect(
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a benchmark reports on standard output and gives up loudly"
+)]
 fn main() {
     let runtime = match tokio::runtime::Builder::new_current_thread().build() {
         Ok(runtime) => runtime,
@@ -75,13 +79,19 @@ mod native {
             // One after the other in each round, so that noise meets all three.
             let start = Instant::now();
             for read in 0..READS {
-                let found = bare.prepare_cached(sql)?.query_row([black_box(read % 1000 + 1)], file)?;
+                let found = bare
+                    .prepare_cached(sql)?
+                    .query_row([black_box(read % 1000 + 1)], file)?;
                 seen += found.size_bytes;
             }
             by_hand.push(start.elapsed().as_secs_f64());
             let start = Instant::now();
             for read in 0..READS {
-                seen -= env.db.file_by_id(black_box(read % 1000 + 1)).await?.map_or(0, |file| file.size_bytes);
+                seen -= env
+                    .db
+                    .file_by_id(black_box(read % 1000 + 1))
+                    .await?
+                    .map_or(0, |file| file.size_bytes);
             }
             generated.push(start.elapsed().as_secs_f64());
             let start = Instant::now();
@@ -93,10 +103,23 @@ mod native {
         assert_eq!(seen, 0, "both read the same rows");
         let (by_hand, generated, observed) = (median(by_hand), median(generated), median(observed));
         let each = |seconds: f64| seconds / READS as f64 * 1e6;
-        report(&format!("native point read, 8 columns, median of {ROUNDS} rounds of {READS}:"));
-        report(&format!("  rusqlite, cached statement    {:7.2} us", each(by_hand)));
-        report(&format!("  generated query, no observer  {:7.2} us   ratio {:.2}", each(generated), generated / by_hand));
-        report(&format!("  generated query, one observer {:7.2} us   ratio {:.2}", each(observed), observed / by_hand));
+        report(&format!(
+            "native point read, 8 columns, median of {ROUNDS} rounds of {READS}:"
+        ));
+        report(&format!(
+            "  rusqlite, cached statement    {:7.2} us",
+            each(by_hand)
+        ));
+        report(&format!(
+            "  generated query, no observer  {:7.2} us   ratio {:.2}",
+            each(generated),
+            generated / by_hand
+        ));
+        report(&format!(
+            "  generated query, one observer {:7.2} us   ratio {:.2}",
+            each(observed),
+            observed / by_hand
+        ));
         gate(&report).await
     }
 
@@ -111,8 +134,15 @@ mod native {
         let (direct, gated) = (median(direct), median(gated));
         let each = |seconds: f64| seconds / (READS as f64 * 5.0) * 1e9;
         report("the gate without an observer, around a call that reads a value from KV in memory:");
-        report(&format!("  direct backend call           {:7.0} ns", each(direct)));
-        report(&format!("  through the gate              {:7.0} ns   ratio {:.2}", each(gated), gated / direct));
+        report(&format!(
+            "  direct backend call           {:7.0} ns",
+            each(direct)
+        ));
+        report(&format!(
+            "  through the gate              {:7.0} ns   ratio {:.2}",
+            each(gated),
+            gated / direct
+        ));
         Ok(())
     }
 }

@@ -7,5 +7,11 @@ include!(concat!(env!("OUT_DIR"), "/bindery.rs"));
 /// # Errors
 /// When the database fails.
 pub async fn notes_with(env: &Env, part: &str) -> bindery::Result<usize> {
-    Ok(bindings::db::query!(env.db, "SELECT id FROM notes WHERE instr(text, :part) > 0", part).await?.len())
+    Ok(bindings::db::query!(
+        env.db,
+        "SELECT id FROM notes WHERE instr(text, :part) > 0",
+        part
+    )
+    .await?
+    .len())
 }

@@ -10,7 +10,11 @@ async fn the_top_level(env: Env) -> bindery::Result<()> {
     if std::env::var_os("CLOUDFLARE_ENV").is_none() {
         for (environment, expected) in [("staging", true), ("nowhere", false)] {
             let test = std::env::current_exe().expect("this program");
-            let status = Command::new(test).env("CLOUDFLARE_ENV", environment).output().expect("runs").status;
+            let status = Command::new(test)
+                .env("CLOUDFLARE_ENV", environment)
+                .output()
+                .expect("runs")
+                .status;
             assert_eq!(status.success(), expected, "{environment}");
         }
         assert_eq!(env.vars.stage, "production");

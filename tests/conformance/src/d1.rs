@@ -8,7 +8,11 @@ use crate::bindings::db;
 use crate::{Env, Outcome, same};
 
 async fn user(env: &Env, email: &str) -> bindery::Result<i64> {
-    Ok(env.db.add_user(email, None, None, None, false, None, None).await?.id)
+    Ok(env
+        .db
+        .add_user(email, None, None, None, false, None, None)
+        .await?
+        .id)
 }
 
 /// Every type, and NULL, goes in and comes out as itself.
@@ -32,14 +36,44 @@ pub async fn values_cross(env: Env) -> Outcome {
     same!(full.admin, true);
     same!(full.avatar.as_deref(), Some(&bytes[..]));
     same!(full.anything, Some(Value::Text("text".to_owned())));
-    let empty = env.db.add_user("bob@example.com", None, None, None, false, None, None).await?;
-    same!((empty.name, empty.age, empty.score, empty.avatar, empty.anything), (None, None, None, None, None));
+    let empty = env
+        .db
+        .add_user("bob@example.com", None, None, None, false, None, None)
+        .await?;
+    same!(
+        (
+            empty.name,
+            empty.age,
+            empty.score,
+            empty.avatar,
+            empty.anything
+        ),
+        (None, None, None, None, None)
+    );
     same!(empty.admin, false);
-    let again = env.db.user_by_email("ann@example.com").await?.ok_or("the row is there")?;
+    let again = env
+        .db
+        .user_by_email("ann@example.com")
+        .await?
+        .ok_or("the row is there")?;
     same!(again.avatar.as_deref(), Some(&bytes[..]));
     same!(again.id, full.id);
-    let blank = env.db.add_user("", Some(""), Some(0), Some(-0.5), false, Some(&[]), Some(Value::from(vec![7_u8]))).await?;
-    same!((blank.name.as_deref(), blank.score, blank.avatar), (Some(""), Some(-0.5), Some(Vec::new())));
+    let blank = env
+        .db
+        .add_user(
+            "",
+            Some(""),
+            Some(0),
+            Some(-0.5),
+            false,
+            Some(&[]),
+            Some(Value::from(vec![7_u8])),
+        )
+        .await?;
+    same!(
+        (blank.name.as_deref(), blank.score, blank.avatar),
+        (Some(""), Some(-0.5), Some(Vec::new()))
+    );
     same!(blank.anything, Some(Value::Blob(vec![7])));
     Ok(())
 }
@@ -57,13 +91,55 @@ pub async fn numbers_are_real(env: Env) -> Outcome {
 /// What a double would round is refused both ways; what it holds exactly is not.
 pub async fn integers_keep_every_bit(env: Env) -> Outcome {
     let most = 9_007_199_254_740_991_i64;
-    let row = env.db.add_user("most@example.com", None, Some(most), None, false, None, None).await?;
+    let row = env
+        .db
+        .add_user(
+            "most@example.com",
+            None,
+            Some(most),
+            None,
+            false,
+            None,
+            None,
+        )
+        .await?;
     same!(row.age, Some(most));
-    let refused = env.db.add_user("more@example.com", None, Some(most + 1), None, false, None, None).await;
-    same!(refused.map_err(|error| error.kind()), Err(Kind::InvalidArgument));
-    same!(env.db.big().await.map_err(|error| error.kind()), Err(Kind::Decode));
-    let infinite = env.db.add_user("inf@example.com", None, None, Some(f64::INFINITY), false, None, None).await;
-    same!(infinite.map_err(|error| error.kind()), Err(Kind::InvalidArgument));
+    let refused = env
+        .db
+        .add_user(
+            "more@example.com",
+            None,
+            Some(most + 1),
+            None,
+            false,
+            None,
+            None,
+        )
+        .await;
+    same!(
+        refused.map_err(|error| error.kind()),
+        Err(Kind::InvalidArgument)
+    );
+    same!(
+        env.db.big().await.map_err(|error| error.kind()),
+        Err(Kind::Decode)
+    );
+    let infinite = env
+        .db
+        .add_user(
+            "inf@example.com",
+            None,
+            None,
+            Some(f64::INFINITY),
+            false,
+            None,
+            None,
+        )
+        .await;
+    same!(
+        infinite.map_err(|error| error.kind()),
+        Err(Kind::InvalidArgument)
+    );
     same!(env.db.users().await?.len(), 1);
     Ok(())
 }
@@ -71,10 +147,18 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
 /// None is `None` for `:optional` and an error for `:one`.
 pub async fn optional_and_one(env: Env) -> Outcome {
     same!(env.db.user_by_email("nobody").await?.is_none(), true);
-    let error = env.db.the_user("nobody").await.err().ok_or("there is nobody")?;
+    let error = env
+        .db
+        .the_user("nobody")
+        .await
+        .err()
+        .ok_or("there is nobody")?;
     same!(error.kind(), Kind::NotFound);
     same!(error.to_string(), "d1 DB the_user: the query found no row");
-    same!((error.service(), error.binding(), error.query()), (bindery::Service::D1, "DB", Some("the_user")));
+    same!(
+        (error.service(), error.binding(), error.query()),
+        (bindery::Service::D1, "DB", Some("the_user"))
+    );
     same!(env.db.users().await?.len(), 0);
     Ok(())
 }
@@ -86,19 +170,41 @@ pub async fn slices(env: Env) -> Outcome {
         ids.push(user(&env, &format!("u{number}@example.com")).await?);
     }
     let found = env.db.users_in(&ids[1..3]).await?;
-    same!(found.iter().map(|row| row.email.as_str()).collect::<Vec<_>>(), ["u1@example.com", "u2@example.com"]);
+    same!(
+        found
+            .iter()
+            .map(|row| row.email.as_str())
+            .collect::<Vec<_>>(),
+        ["u1@example.com", "u2@example.com"]
+    );
     same!(env.db.users_in(&[]).await?.len(), 0);
     let many: Vec<i64> = (0..1000).collect();
     same!(env.db.users_in(&many).await?.len(), 5);
-    same!(env.db.users_named(&["u4@example.com", "it's \"quoted\""]).await?.len(), 1);
-    same!(env.db.users_named(&[String::from("u0@example.com")]).await?.len(), 1);
+    same!(
+        env.db
+            .users_named(&["u4@example.com", "it's \"quoted\""])
+            .await?
+            .len(),
+        1
+    );
+    same!(
+        env.db
+            .users_named(&[String::from("u0@example.com")])
+            .await?
+            .len(),
+        1
+    );
     Ok(())
 }
 
 /// `(:name IS NULL OR name = :name)`
 pub async fn optional_filters(env: Env) -> Outcome {
-    env.db.add_user("a", Some("Ann"), None, None, false, None, None).await?;
-    env.db.add_user("b", Some("Bob"), None, None, false, None, None).await?;
+    env.db
+        .add_user("a", Some("Ann"), None, None, false, None, None)
+        .await?;
+    env.db
+        .add_user("b", Some("Bob"), None, None, false, None, None)
+        .await?;
     same!(env.db.search(None, 10).await?.len(), 2);
     same!(env.db.search(Some("Bob"), 10).await?.len(), 1);
     same!(env.db.search(None, 1).await?.len(), 1);
@@ -108,14 +214,31 @@ pub async fn optional_filters(env: Env) -> Outcome {
 /// Each constraint is told by its kind, with SQLite's words.
 pub async fn constraints(env: Env) -> Outcome {
     user(&env, "a").await?;
-    let error = env.db.add_user("a", None, None, None, false, None, None).await.err().ok_or("the email is taken")?;
+    let error = env
+        .db
+        .add_user("a", None, None, None, false, None, None)
+        .await
+        .err()
+        .ok_or("the email is taken")?;
     same!(error.kind(), Kind::Constraint(Constraint::Unique));
     same!(error.message(), "UNIQUE constraint failed: users.email");
-    same!((error.is_constraint_violation(), error.status().as_u16()), (true, 409));
-    let check = env.db.add_user("b", None, Some(-1), None, false, None, None).await;
-    same!(check.map_err(|error| error.kind()), Err(Kind::Constraint(Constraint::Check)));
+    same!(
+        (error.is_constraint_violation(), error.status().as_u16()),
+        (true, 409)
+    );
+    let check = env
+        .db
+        .add_user("b", None, Some(-1), None, false, None, None)
+        .await;
+    same!(
+        check.map_err(|error| error.kind()),
+        Err(Kind::Constraint(Constraint::Check))
+    );
     let foreign = env.db.add_post(404, "of nobody").await;
-    same!(foreign.map_err(|error| error.kind()), Err(Kind::Constraint(Constraint::ForeignKey)));
+    same!(
+        foreign.map_err(|error| error.kind()),
+        Err(Kind::Constraint(Constraint::ForeignKey))
+    );
     same!(env.db.users().await?.len(), 1);
     Ok(())
 }
@@ -135,20 +258,43 @@ pub async fn outer_joins(env: Env) -> Outcome {
     user(&env, "bob").await?;
     env.db.add_post(ann, "one").await?;
     env.db.add_post(ann, "two").await?;
-    let rows: Vec<_> = env.db.posts_by_author().await?.into_iter().map(|row| (row.email, row.title, row.written)).collect();
+    let rows: Vec<_> = env
+        .db
+        .posts_by_author()
+        .await?
+        .into_iter()
+        .map(|row| (row.email, row.title, row.written))
+        .collect();
     let text = |text: &str| text.to_owned();
-    same!(rows, [(text("ann"), Some(text("one")), 2), (text("ann"), Some(text("two")), 2), (text("bob"), None, 0)]);
+    same!(
+        rows,
+        [
+            (text("ann"), Some(text("one")), 2),
+            (text("ann"), Some(text("two")), 2),
+            (text("bob"), None, 0)
+        ]
+    );
     Ok(())
 }
 
 /// An aggregate over no row is `None` where SQL says NULL.
 pub async fn aggregates(env: Env) -> Outcome {
     let none = env.db.counts().await?;
-    same!((none.users, none.oldest, none.score, none.any_post), (0, None, 0.0, false));
-    let author = env.db.add_user("a", None, Some(30), Some(1.5), false, None, None).await?.id;
+    same!(
+        (none.users, none.oldest, none.score, none.any_post),
+        (0, None, 0.0, false)
+    );
+    let author = env
+        .db
+        .add_user("a", None, Some(30), Some(1.5), false, None, None)
+        .await?
+        .id;
     env.db.add_post(author, "one").await?;
     let some = env.db.counts().await?;
-    same!((some.users, some.oldest, some.score, some.any_post), (1, Some(30), 1.5, true));
+    same!(
+        (some.users, some.oldest, some.score, some.any_post),
+        (1, Some(30), 1.5, true)
+    );
     Ok(())
 }
 
@@ -169,13 +315,33 @@ pub async fn changes(env: Env) -> Outcome {
 /// All of a batch, or nothing.
 pub async fn batch_is_one_transaction(env: Env) -> Outcome {
     let db = &env.db;
-    let (row, changes, all) =
-        db.batch((db.add_user("a", None, None, None, false, None, None), db.rename(Some("Ann"), "a"), db.users())).await?;
+    let (row, changes, all) = db
+        .batch((
+            db.add_user("a", None, None, None, false, None, None),
+            db.rename(Some("Ann"), "a"),
+            db.users(),
+        ))
+        .await?;
     same!((row.email.as_str(), changes.rows), ("a", 1));
-    same!(all.first().and_then(|user| user.name.clone()).as_deref(), Some("Ann"));
-    let failed = db.batch((db.rename(Some("Lost"), "a"), db.add_post(404, "of nobody"))).await;
-    same!(failed.map_err(|error| error.kind()), Err(Kind::Constraint(Constraint::ForeignKey)));
-    same!(db.users().await?.first().and_then(|user| user.name.clone()).as_deref(), Some("Ann"));
+    same!(
+        all.first().and_then(|user| user.name.clone()).as_deref(),
+        Some("Ann")
+    );
+    let failed = db
+        .batch((db.rename(Some("Lost"), "a"), db.add_post(404, "of nobody")))
+        .await;
+    same!(
+        failed.map_err(|error| error.kind()),
+        Err(Kind::Constraint(Constraint::ForeignKey))
+    );
+    same!(
+        db.users()
+            .await?
+            .first()
+            .and_then(|user| user.name.clone())
+            .as_deref(),
+        Some("Ann")
+    );
     Ok(())
 }
 
@@ -183,10 +349,27 @@ pub async fn batch_is_one_transaction(env: Env) -> Outcome {
 pub async fn batch_of_a_vec(env: Env) -> Outcome {
     let author = user(&env, "a").await?;
     let titles: Vec<String> = (0..20).map(|number| format!("post {number}")).collect();
-    let added = env.db.batch(titles.iter().map(|title| env.db.add_post(author, title)).collect::<Vec<_>>()).await?;
-    same!((added.len(), added.last().map(|changes| changes.last_row_id)), (20, Some(20)));
-    let none = env.db.batch(Vec::<bindery::d1::Query<'_, bindery::d1::Exec>>::new()).await;
-    same!(none.map(|all| all.len()).map_err(|error| error.kind()), Err(Kind::InvalidArgument));
+    let added = env
+        .db
+        .batch(
+            titles
+                .iter()
+                .map(|title| env.db.add_post(author, title))
+                .collect::<Vec<_>>(),
+        )
+        .await?;
+    same!(
+        (added.len(), added.last().map(|changes| changes.last_row_id)),
+        (20, Some(20))
+    );
+    let none = env
+        .db
+        .batch(Vec::<bindery::d1::Query<'_, bindery::d1::Exec>>::new())
+        .await;
+    same!(
+        none.map(|all| all.len()).map_err(|error| error.kind()),
+        Err(Kind::InvalidArgument)
+    );
     Ok(())
 }
 
@@ -195,14 +378,32 @@ pub async fn inline_queries(env: Env) -> Outcome {
     user(&env, "a").await?;
     user(&env, "b").await?;
     let email = "a";
-    let rows = db::query!(env.db, "SELECT id, email FROM users WHERE email = :email", email).await?;
+    let rows = db::query!(
+        env.db,
+        "SELECT id, email FROM users WHERE email = :email",
+        email
+    )
+    .await?;
     same!(rows.len(), 1);
-    let row = db::query!(env.db, "SELECT email, length(email) AS bytes FROM users WHERE id = :id", id = rows[0].id).one().await?;
+    let row = db::query!(
+        env.db,
+        "SELECT email, length(email) AS bytes FROM users WHERE id = :id",
+        id = rows[0].id
+    )
+    .one()
+    .await?;
     same!((row.email.as_str(), row.bytes), ("a", 1));
-    let none = db::query!(env.db, r"SELECT id FROM users WHERE email = ?", "nobody").optional().await?;
+    let none = db::query!(env.db, r"SELECT id FROM users WHERE email = ?", "nobody")
+        .optional()
+        .await?;
     same!(none.is_none(), true);
-    let changes =
-        db::query!(env.db, "UPDATE users SET admin = :on WHERE email IN (:emails)", on = true, emails = &["a", "b"]).await?;
+    let changes = db::query!(
+        env.db,
+        "UPDATE users SET admin = :on WHERE email IN (:emails)",
+        on = true,
+        emails = &["a", "b"]
+    )
+    .await?;
     same!(changes.rows, 2);
     Ok(())
 }
@@ -211,22 +412,40 @@ pub async fn inline_queries(env: Env) -> Outcome {
 pub async fn broken_promises(env: Env) -> Outcome {
     env.db.add_loose(1, "7", Some("fine"), Some(true)).await?;
     same!(env.db.loose().await?.len(), 1);
-    db::query!(env.db, "INSERT INTO loose (id, number) VALUES (2, CAST('seven' AS TEXT))").await?;
+    db::query!(
+        env.db,
+        "INSERT INTO loose (id, number) VALUES (2, CAST('seven' AS TEXT))"
+    )
+    .await?;
     let error = env.db.loose().await.err().ok_or("a text is no number")?;
     same!(error.kind(), Kind::Decode);
-    same!(error.message(), "row 2, column `number`: expected INTEGER, found TEXT");
+    same!(
+        error.message(),
+        "row 2, column `number`: expected INTEGER, found TEXT"
+    );
     db::query!(env.db, "UPDATE loose SET number = 1.5 WHERE id = 2").await?;
-    same!(env.db.loose().await.map_err(|error| error.kind()), Err(Kind::Decode));
+    same!(
+        env.db.loose().await.map_err(|error| error.kind()),
+        Err(Kind::Decode)
+    );
     db::query!(env.db, "UPDATE loose SET number = 1, flag = 2 WHERE id = 2").await?;
     let error = env.db.loose().await.err().ok_or("2 is no boolean")?;
-    same!(error.message(), "row 2, column `flag`: expected 0 or 1, found 2");
+    same!(
+        error.message(),
+        "row 2, column `flag`: expected 0 or 1, found 2"
+    );
     Ok(())
 }
 
 /// A value over 2,000,000 bytes is refused before it is sent.
 pub async fn parameters_over_the_limit(env: Env) -> Outcome {
     let large = "x".repeat(2_000_001);
-    let error = env.db.rename(Some(&large), "a").await.err().ok_or("it is too large")?;
+    let error = env
+        .db
+        .rename(Some(&large), "a")
+        .await
+        .err()
+        .ok_or("it is too large")?;
     same!(error.kind(), Kind::TooLarge);
     Ok(())
 }

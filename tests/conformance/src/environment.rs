@@ -18,11 +18,24 @@ pub async fn vars_and_secrets(env: Env) -> Outcome {
     same!(env.vars.count, 3);
     same!(env.vars.ratio, 0.5);
     same!(env.vars.on, true);
-    same!(env.vars.tree.a, [serde_json::json!(1), serde_json::json!("x"), serde_json::Value::Null]);
+    same!(
+        env.vars.tree.a,
+        [
+            serde_json::json!(1),
+            serde_json::json!("x"),
+            serde_json::Value::Null
+        ]
+    );
     same!(env.vars.level, Level::Debug);
-    same!((env.vars.switches.new_checkout, env.vars.switches.limit), (true, 2));
+    same!(
+        (env.vars.switches.new_checkout, env.vars.switches.limit),
+        (true, 2)
+    );
     same!(env.secrets.token.expose(), "open sesame");
-    same!(format!("{:?}", env.secrets), "Secrets { token: Secret(..) }");
+    same!(
+        format!("{:?}", env.secrets),
+        "Secrets { token: Secret(..) }"
+    );
     same!(format!("{env:?}").contains("sesame"), false);
     Ok(())
 }

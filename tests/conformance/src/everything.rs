@@ -28,7 +28,10 @@ fn unsupported<T>(outcome: bindery::Result<T>, binding: &str) -> Outcome {
     let error = outcome.err().ok_or("it works, natively")?;
     same!(error.kind(), Kind::Unsupported);
     same!(error.binding(), binding);
-    same!(error.message().contains(binding) && error.message().contains("wrangler dev"), true);
+    same!(
+        error.message().contains(binding) && error.message().contains("wrangler dev"),
+        true
+    );
     Ok(())
 }
 
@@ -40,7 +43,10 @@ pub async fn fetchers(env: Env) -> Outcome {
         return unsupported(env.assets.fetch(request("/terms.txt")?).await, "ASSETS");
     }
     same!(text(outcome?).await?, "other /hello?to=ann");
-    same!(env.service.call("add", &[json!(2), json!(3)]).await?, json!(5));
+    same!(
+        env.service.call("add", &[json!(2), json!(3)]).await?,
+        json!(5)
+    );
     let response = env.assets.get("/terms.txt").await?;
     same!(response.status(), 200);
     same!(text(response).await?, "the terms\n");
@@ -55,18 +61,38 @@ pub async fn durable_objects(env: Env) -> Outcome {
     let counter = env.counters.by_name("a").await?;
     let first: u64 = text(counter.fetch(request("/")?).await?).await?.parse()?;
     let again = env.counters.by_name("a").await?;
-    same!(text(again.fetch(request("/")?).await?).await?, (first + 1).to_string());
+    same!(
+        text(again.fetch(request("/")?).await?).await?,
+        (first + 1).to_string()
+    );
     let id = env.counters.new_id().await?;
     same!(id.len(), 64);
-    same!(text(env.counters.by_id(&id).await?.fetch(request("/")?).await?).await?, "1");
+    same!(
+        text(env.counters.by_id(&id).await?.fetch(request("/")?).await?).await?,
+        "1"
+    );
     Ok(())
 }
 
 /// A Workflow is started, and gives what it gives.
 pub async fn workflows(env: Env) -> Outcome {
-    same!(env.orders.create(Some("no good id"), &()).await.err().map(|error| error.kind()), Some(Kind::InvalidArgument));
+    same!(
+        env.orders
+            .create(Some("no good id"), &())
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::InvalidArgument)
+    );
     let large = "x".repeat(1024 * 1024);
-    same!(env.orders.create(None, &large).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    same!(
+        env.orders
+            .create(None, &large)
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::TooLarge)
+    );
     if IS_NATIVE {
         return unsupported(env.orders.create(None, &json!({ "n": 2 })).await, "ORDERS");
     }
@@ -101,11 +127,39 @@ pub async fn hyperdrives(env: Env) -> Outcome {
 
 /// Limits of vectors are kept before a call; nothing here searches.
 pub async fn vectors(env: Env) -> Outcome {
-    let options = QueryOptions { top_k: Some(101), ..QueryOptions::default() };
-    same!(env.vectors.query(&[1.0], &options).await.err().map(|error| error.kind()), Some(Kind::InvalidArgument));
-    same!(env.vectors.query(&[0.5; 1537], &QueryOptions::default()).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
-    let long = Vector { id: "x".repeat(65), values: vec![1.0], ..Vector::default() };
-    same!(env.vectors.upsert(&[long]).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    let options = QueryOptions {
+        top_k: Some(101),
+        ..QueryOptions::default()
+    };
+    same!(
+        env.vectors
+            .query(&[1.0], &options)
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::InvalidArgument)
+    );
+    same!(
+        env.vectors
+            .query(&[0.5; 1537], &QueryOptions::default())
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::TooLarge)
+    );
+    let long = Vector {
+        id: "x".repeat(65),
+        values: vec![1.0],
+        ..Vector::default()
+    };
+    same!(
+        env.vectors
+            .upsert(&[long])
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::TooLarge)
+    );
     let outcome = env.vectors.describe().await;
     if IS_NATIVE {
         return unsupported(outcome, "VECTORS");
@@ -116,11 +170,17 @@ pub async fn vectors(env: Env) -> Outcome {
 
 /// A model fails with a clear error, natively and where it is not simulated.
 pub async fn models(env: Env) -> Outcome {
-    let outcome = env.ai.run::<Value>("model", &json!({ "prompt": "hi" })).await;
+    let outcome = env
+        .ai
+        .run::<Value>("model", &json!({ "prompt": "hi" }))
+        .await;
     let error = outcome.err().ok_or("nothing answers")?;
     same!(error.service(), Service::Ai);
     same!(error.binding(), "AI");
-    same!(matches!(error.kind(), Kind::Unsupported | Kind::Internal), true);
+    same!(
+        matches!(error.kind(), Kind::Unsupported | Kind::Internal),
+        true
+    );
     Ok(())
 }
 
@@ -134,8 +194,18 @@ pub async fn images(env: Env) -> Outcome {
         return unsupported(info, "IMAGES");
     }
     let info = info?;
-    same!((info.format.as_str(), info.width, info.height), ("image/png", Some(1), Some(1)));
-    let larger = env.images.transform(PIXEL, &[json!({ "width": 8, "height": 8, "fit": "pad" })], "image/png").await?;
+    same!(
+        (info.format.as_str(), info.width, info.height),
+        ("image/png", Some(1), Some(1))
+    );
+    let larger = env
+        .images
+        .transform(
+            PIXEL,
+            &[json!({ "width": 8, "height": 8, "fit": "pad" })],
+            "image/png",
+        )
+        .await?;
     let info = env.images.info(&larger).await?;
     same!((info.width, info.height), (Some(8), Some(8)));
     Ok(())
@@ -143,10 +213,24 @@ pub async fn images(env: Env) -> Outcome {
 
 /// A data point is taken; one over a limit is not sent.
 pub async fn data_points(env: Env) -> Outcome {
-    let point = DataPoint { blobs: vec!["a".to_owned()], doubles: vec![1.5], indexes: vec!["i".to_owned()] };
+    let point = DataPoint {
+        blobs: vec!["a".to_owned()],
+        doubles: vec![1.5],
+        indexes: vec!["i".to_owned()],
+    };
     env.events.write(&point).await?;
-    let many = DataPoint { doubles: vec![0.0; 21], ..DataPoint::default() };
-    same!(env.events.write(&many).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    let many = DataPoint {
+        doubles: vec![0.0; 21],
+        ..DataPoint::default()
+    };
+    same!(
+        env.events
+            .write(&many)
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::TooLarge)
+    );
     Ok(())
 }
 
@@ -160,9 +244,18 @@ pub async fn emails(env: Env) -> Outcome {
         html: None,
     };
     env.mail.send(&email("ann@example.com")).await?;
-    same!(env.mail.send(&email("eve@example.com")).await.is_err(), true);
-    let empty = Email { text: None, ..email("ann@example.com") };
-    same!(env.mail.send(&empty).await.err().map(|error| error.kind()), Some(Kind::InvalidArgument));
+    same!(
+        env.mail.send(&email("eve@example.com")).await.is_err(),
+        true
+    );
+    let empty = Email {
+        text: None,
+        ..email("ann@example.com")
+    };
+    same!(
+        env.mail.send(&empty).await.err().map(|error| error.kind()),
+        Some(Kind::InvalidArgument)
+    );
     Ok(())
 }
 
@@ -194,20 +287,43 @@ pub async fn versions(env: Env) -> Outcome {
 
 /// Records are taken.
 pub async fn records(env: Env) -> Outcome {
-    env.pipeline.send(&[json!({ "n": 1 }), json!({ "n": 2 })]).await?;
+    env.pipeline
+        .send(&[json!({ "n": 1 }), json!({ "n": 2 })])
+        .await?;
     let large = json!({ "text": "x".repeat(1_000_001) });
-    same!(env.pipeline.send(&[large]).await.err().map(|error| error.kind()), Some(Kind::TooLarge));
+    same!(
+        env.pipeline
+            .send(&[large])
+            .await
+            .err()
+            .map(|error| error.kind()),
+        Some(Kind::TooLarge)
+    );
     Ok(())
 }
 
 /// Records of bytes are taken; on workerd by a worker that stands for the stream, and says what came.
 pub async fn byte_records(env: Env) -> Outcome {
-    let record = Record { content: vec![0, 255], headers: [("kind".to_owned(), "test".to_owned())].into() };
+    let record = Record {
+        content: vec![0, 255],
+        headers: [("kind".to_owned(), "test".to_owned())].into(),
+    };
     env.k2.send(&[record.clone(), record]).await?;
     if !IS_NATIVE {
-        let refused = Record { content: Vec::new(), ..Record::default() };
-        let error = env.k2.send(&[refused]).await.err().ok_or("an empty record is refused")?;
-        same!((error.kind(), error.message()), (Kind::Unavailable, "2 records before"));
+        let refused = Record {
+            content: Vec::new(),
+            ..Record::default()
+        };
+        let error = env
+            .k2
+            .send(&[refused])
+            .await
+            .err()
+            .ok_or("an empty record is refused")?;
+        same!(
+            (error.kind(), error.message()),
+            (Kind::Unavailable, "2 records before")
+        );
     }
     Ok(())
 }
@@ -245,14 +361,33 @@ pub async fn the_rest(env: Env) -> Outcome {
             (env.memory.call("list", &[]).await, "MEMORY"),
             (env.media.call("input", &[]).await, "MEDIA"),
             (env.artifacts.call("list", &[]).await, "ARTIFACTS"),
-            (env.flags.call("getBooleanValue", &["a".into(), true.into()]).await, "FLAGS"),
+            (
+                env.flags
+                    .call("getBooleanValue", &["a".into(), true.into()])
+                    .await,
+                "FLAGS",
+            ),
         ] {
-            same!(outcome.err().map(|error| error.binding().to_owned()).as_deref(), Some(binding));
+            same!(
+                outcome
+                    .err()
+                    .map(|error| error.binding().to_owned())
+                    .as_deref(),
+                Some(binding)
+            );
         }
-        same!(env.mtls.get("/").await.is_err() && env.vpc_service.get("/").await.is_err(), true);
+        same!(
+            env.mtls.get("/").await.is_err() && env.vpc_service.get("/").await.is_err(),
+            true
+        );
         return Ok(());
     }
-    unsupported(env.tenants.get("t", &json!({}), DispatchLimits::default()).await, "TENANTS")?;
+    unsupported(
+        env.tenants
+            .get("t", &json!({}), DispatchLimits::default())
+            .await,
+        "TENANTS",
+    )?;
     unsupported(env.browser.fetch(request("/")?).await, "BROWSER")?;
     unsupported(env.mtls.fetch(request("/")?).await, "MTLS")?;
     unsupported(env.vpc_service.fetch(request("/")?).await, "VPC_SERVICE")?;

@@ -14,7 +14,14 @@ pub async fn every_call_is_told(env: Env) -> Outcome {
     env.observe(move |event: &Event<'_>| {
         let mut line = format!("{} {}", event.name(), event.binding);
         for (name, value) in event.attributes() {
-            if ["db.query.summary", "cache.hit", "error.type", "db.system.name"].contains(&name) {
+            if [
+                "db.query.summary",
+                "cache.hit",
+                "error.type",
+                "db.system.name",
+            ]
+            .contains(&name)
+            {
                 line.push_str(&format!(" {name}={value}"));
             }
         }

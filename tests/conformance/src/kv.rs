@@ -31,18 +31,41 @@ pub struct ProfileKey<'a> {
 pub struct Settings;
 
 fn profile() -> Profile {
-    Profile { name: "Ann \u{1F600}".to_owned(), tags: vec!["a".to_owned(), String::new()], age: None, ratio: 0.25 }
+    Profile {
+        name: "Ann \u{1F600}".to_owned(),
+        tags: vec!["a".to_owned(), String::new()],
+        age: None,
+        ratio: 0.25,
+    }
 }
 
 /// What was put is got, deleted is gone.
 pub async fn entries(env: Env) -> Outcome {
     same!(env.cache.get_text("nothing").await?, None);
-    env.cache.put_bytes("text", "h\u{e9}llo", PutOptions::default()).await?;
-    same!(env.cache.get_text("text").await?.as_deref(), Some("h\u{e9}llo"));
-    env.cache.put_bytes("bytes", [0, 255, 128], PutOptions::default()).await?;
-    same!(env.cache.get_bytes("bytes", None).await?, Some(vec![0, 255, 128]));
-    same!(env.cache.get_text("bytes").await.map_err(|error| error.kind()), Err(Kind::Decode));
-    env.cache.put_bytes("text", "", PutOptions::default()).await?;
+    env.cache
+        .put_bytes("text", "h\u{e9}llo", PutOptions::default())
+        .await?;
+    same!(
+        env.cache.get_text("text").await?.as_deref(),
+        Some("h\u{e9}llo")
+    );
+    env.cache
+        .put_bytes("bytes", [0, 255, 128], PutOptions::default())
+        .await?;
+    same!(
+        env.cache.get_bytes("bytes", None).await?,
+        Some(vec![0, 255, 128])
+    );
+    same!(
+        env.cache
+            .get_text("bytes")
+            .await
+            .map_err(|error| error.kind()),
+        Err(Kind::Decode)
+    );
+    env.cache
+        .put_bytes("text", "", PutOptions::default())
+        .await?;
     same!(env.cache.get_text("text").await?.as_deref(), Some(""));
     env.cache.delete_named("text").await?;
     env.cache.delete_named("text").await?;
@@ -60,8 +83,15 @@ pub async fn typed_keys(env: Env) -> Outcome {
     same!(env.cache.get_text("profile:red:7").await?.is_some(), true);
     env.other.put(&Settings, &vec![1, 2]).await?;
     same!(env.other.get(&Settings).await?, Some(vec![1, 2]));
-    env.cache.put_bytes("profile:red:8", "{\"name\": 1}", PutOptions::default()).await?;
-    let error = env.cache.get(&ProfileKey { team: "red", id: 8 }).await.err().ok_or("it is no profile")?;
+    env.cache
+        .put_bytes("profile:red:8", "{\"name\": 1}", PutOptions::default())
+        .await?;
+    let error = env
+        .cache
+        .get(&ProfileKey { team: "red", id: 8 })
+        .await
+        .err()
+        .ok_or("it is no profile")?;
     same!(error.kind(), Kind::Decode);
     env.cache.delete(&key).await?;
     same!(env.cache.get(&key).await?, None);
@@ -70,7 +100,10 @@ pub async fn typed_keys(env: Env) -> Outcome {
 
 /// The second time, the cache answers; what it holds wrongly is loaded anew.
 pub async fn read_through(env: Env) -> Outcome {
-    let key = ProfileKey { team: "blue", id: 1 };
+    let key = ProfileKey {
+        team: "blue",
+        id: 1,
+    };
     let mut loads = 0;
     for _ in 0..3 {
         let found = env.cache.read_through(&key, async || {
@@ -80,13 +113,40 @@ pub async fn read_through(env: Env) -> Outcome {
         same!(found.await?, Some(profile()));
     }
     same!(loads, 1);
-    let none = env.cache.read_through(&ProfileKey { team: "blue", id: 2 }, async || Ok::<_, bindery::Error>(None)).await?;
+    let none = env
+        .cache
+        .read_through(
+            &ProfileKey {
+                team: "blue",
+                id: 2,
+            },
+            async || Ok::<_, bindery::Error>(None),
+        )
+        .await?;
     same!(none, None);
-    env.cache.put_bytes("profile:blue:3", "no json", PutOptions::default()).await?;
-    let healed =
-        env.cache.read_through(&ProfileKey { team: "blue", id: 3 }, async || Ok::<_, bindery::Error>(Some(profile()))).await?;
+    env.cache
+        .put_bytes("profile:blue:3", "no json", PutOptions::default())
+        .await?;
+    let healed = env
+        .cache
+        .read_through(
+            &ProfileKey {
+                team: "blue",
+                id: 3,
+            },
+            async || Ok::<_, bindery::Error>(Some(profile())),
+        )
+        .await?;
     same!(healed, Some(profile()));
-    same!(env.cache.get(&ProfileKey { team: "blue", id: 3 }).await?, Some(profile()));
+    same!(
+        env.cache
+            .get(&ProfileKey {
+                team: "blue",
+                id: 3
+            })
+            .await?,
+        Some(profile())
+    );
     Ok(())
 }
 
@@ -95,19 +155,49 @@ pub async fn metadata_and_lists(env: Env) -> Outcome {
     let metadata = serde_json::json!({ "kind": "x", "n": [1, null] });
     for number in 0..5 {
         let options = if number == 0 {
-            PutOptions::default().metadata(metadata.clone()).ttl(Duration::from_secs(600))
+            PutOptions::default()
+                .metadata(metadata.clone())
+                .ttl(Duration::from_secs(600))
         } else {
             PutOptions::default()
         };
-        env.cache.put_bytes(&format!("list/{number}"), "v", options).await?;
+        env.cache
+            .put_bytes(&format!("list/{number}"), "v", options)
+            .await?;
     }
-    env.cache.put_bytes("other", "v", PutOptions::default()).await?;
-    let first = env.cache.list(ListOptions::default().prefix("list/").limit(3)).await?;
-    same!(first.keys.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["list/0", "list/1", "list/2"]);
+    env.cache
+        .put_bytes("other", "v", PutOptions::default())
+        .await?;
+    let first = env
+        .cache
+        .list(ListOptions::default().prefix("list/").limit(3))
+        .await?;
+    same!(
+        first
+            .keys
+            .iter()
+            .map(|key| key.name.as_str())
+            .collect::<Vec<_>>(),
+        ["list/0", "list/1", "list/2"]
+    );
     same!(first.keys[0].metadata.as_ref(), Some(&metadata));
-    same!((first.keys[0].expiration.is_some(), first.keys[1].metadata.is_none()), (true, true));
+    same!(
+        (
+            first.keys[0].expiration.is_some(),
+            first.keys[1].metadata.is_none()
+        ),
+        (true, true)
+    );
     let cursor = first.cursor.ok_or("there is more")?;
-    let rest = env.cache.list(ListOptions::default().prefix("list/").limit(3).cursor(cursor)).await?;
+    let rest = env
+        .cache
+        .list(
+            ListOptions::default()
+                .prefix("list/")
+                .limit(3)
+                .cursor(cursor),
+        )
+        .await?;
     same!((rest.keys.len(), rest.cursor), (2, None));
     same!(env.cache.list(ListOptions::default()).await?.keys.len(), 6);
     Ok(())
@@ -116,23 +206,57 @@ pub async fn metadata_and_lists(env: Env) -> Outcome {
 /// The platform's limits, before anything is sent.
 pub async fn sizes(env: Env) -> Outcome {
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
-    let put = |name: String, options: PutOptions| env.cache.put_bytes(Box::leak(name.into_boxed_str()), "v", options);
-    same!(kind(put("k".repeat(512), PutOptions::default()).await), Ok(()));
-    same!(kind(put("k".repeat(513), PutOptions::default()).await), Err(Kind::TooLarge));
-    same!(kind(put("\u{e9}".repeat(257), PutOptions::default()).await), Err(Kind::TooLarge));
+    let put = |name: String, options: PutOptions| {
+        env.cache
+            .put_bytes(Box::leak(name.into_boxed_str()), "v", options)
+    };
+    same!(
+        kind(put("k".repeat(512), PutOptions::default()).await),
+        Ok(())
+    );
+    same!(
+        kind(put("k".repeat(513), PutOptions::default()).await),
+        Err(Kind::TooLarge)
+    );
+    same!(
+        kind(put("\u{e9}".repeat(257), PutOptions::default()).await),
+        Err(Kind::TooLarge)
+    );
     for name in ["", ".", ".."] {
-        same!(kind(put(name.to_owned(), PutOptions::default()).await), Err(Kind::InvalidArgument));
+        same!(
+            kind(put(name.to_owned(), PutOptions::default()).await),
+            Err(Kind::InvalidArgument)
+        );
     }
     let short = PutOptions::default().ttl(Duration::from_secs(59));
-    same!(kind(put("ttl".to_owned(), short).await), Err(Kind::InvalidArgument));
-    let heavy = PutOptions::default().metadata("x".repeat(1023).into());
-    same!(kind(put("metadata".to_owned(), heavy).await), Err(Kind::TooLarge));
-    let large = vec![0; 25 * 1024 * 1024 + 1];
-    same!(kind(env.cache.put_bytes("large", &large, PutOptions::default()).await), Err(Kind::TooLarge));
-    let list = env.cache.list(ListOptions::default().limit(1001)).await;
-    same!(list.map_err(|error| error.kind()), Err(Kind::InvalidArgument));
     same!(
-        env.cache.get_bytes("k", Some(Duration::from_secs(29))).await.map_err(|error| error.kind()),
+        kind(put("ttl".to_owned(), short).await),
+        Err(Kind::InvalidArgument)
+    );
+    let heavy = PutOptions::default().metadata("x".repeat(1023).into());
+    same!(
+        kind(put("metadata".to_owned(), heavy).await),
+        Err(Kind::TooLarge)
+    );
+    let large = vec![0; 25 * 1024 * 1024 + 1];
+    same!(
+        kind(
+            env.cache
+                .put_bytes("large", &large, PutOptions::default())
+                .await
+        ),
+        Err(Kind::TooLarge)
+    );
+    let list = env.cache.list(ListOptions::default().limit(1001)).await;
+    same!(
+        list.map_err(|error| error.kind()),
+        Err(Kind::InvalidArgument)
+    );
+    same!(
+        env.cache
+            .get_bytes("k", Some(Duration::from_secs(29)))
+            .await
+            .map_err(|error| error.kind()),
         Err(Kind::InvalidArgument)
     );
     Ok(())

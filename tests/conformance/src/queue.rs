@@ -25,7 +25,9 @@ pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
             message.retry();
             continue;
         }
-        env.db.note(&message.body().text, i64::from(attempts)).await?;
+        env.db
+            .note(&message.body().text, i64::from(attempts))
+            .await?;
         message.ack();
     }
     Ok(())
@@ -34,19 +36,37 @@ pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
 /// Sends what [`arrived`] looks for: two good messages, one that is done on its second attempt, one
 /// that never is, and one that is no job.
 pub async fn send(env: Env) -> Outcome {
-    let job = |text: &str, succeed_at: u32| Job { text: text.to_owned(), succeed_at };
+    let job = |text: &str, succeed_at: u32| Job {
+        text: text.to_owned(),
+        succeed_at,
+    };
     env.queue.send(&job("one \u{1F600}", 0)).await?;
-    env.queue.send_batch(&[job("two", 0), job("second attempt", 2), job("never", 9)]).await?;
+    env.queue
+        .send_batch(&[job("two", 0), job("second attempt", 2), job("never", 9)])
+        .await?;
     env.queue.send(&serde_json::json!({ "text": 1 })).await?;
     Ok(())
 }
 
 /// Whether all that can arrive has.
 pub async fn arrived(env: Env) -> Outcome {
-    let mut noted: Vec<(String, i64)> = env.db.noted().await?.into_iter().map(|row| (row.body, row.attempts)).collect();
+    let mut noted: Vec<(String, i64)> = env
+        .db
+        .noted()
+        .await?
+        .into_iter()
+        .map(|row| (row.body, row.attempts))
+        .collect();
     noted.sort();
     let text = |text: &str| text.to_owned();
-    same!(noted, [(text("one \u{1F600}"), 1), (text("second attempt"), 2), (text("two"), 1)]);
+    same!(
+        noted,
+        [
+            (text("one \u{1F600}"), 1),
+            (text("second attempt"), 2),
+            (text("two"), 1)
+        ]
+    );
     Ok(())
 }
 
@@ -54,10 +74,26 @@ pub async fn arrived(env: Env) -> Outcome {
 pub async fn limits(env: Env) -> Outcome {
     let text = |bytes: usize| "x".repeat(bytes - 2);
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
-    same!(kind(env.queue.send(&text(128_001)).await), Err(Kind::TooLarge));
-    same!(kind(env.queue.send_batch(&[text(100_000), text(100_000), text(100_000)]).await), Err(Kind::TooLarge));
-    same!(kind(env.queue.send_batch(&[0; 101]).await), Err(Kind::TooLarge));
-    same!(kind(env.queue.send_delayed("x", 86_401).await), Err(Kind::InvalidArgument));
+    same!(
+        kind(env.queue.send(&text(128_001)).await),
+        Err(Kind::TooLarge)
+    );
+    same!(
+        kind(
+            env.queue
+                .send_batch(&[text(100_000), text(100_000), text(100_000)])
+                .await
+        ),
+        Err(Kind::TooLarge)
+    );
+    same!(
+        kind(env.queue.send_batch(&[0; 101]).await),
+        Err(Kind::TooLarge)
+    );
+    same!(
+        kind(env.queue.send_delayed("x", 86_401).await),
+        Err(Kind::InvalidArgument)
+    );
     Ok(())
 }
 

@@ -18,17 +18,49 @@ pub async fn objects(env: Env) -> Outcome {
         .content_disposition("inline")
         .custom_metadata("owner", "Ann \u{1F600}")
         .custom_metadata("n", "1");
-    let put = env.storage.put("a/b c/\u{e9}.txt", "hello", options).await?;
-    same!((put.size, put.etag.as_str(), put.key.as_str()), (5, "5d41402abc4b2a76b9719d911017c592", "a/b c/\u{e9}.txt"));
-    let head = env.storage.head("a/b c/\u{e9}.txt").await?.ok_or("it is there")?;
-    same!(head.content_type.as_deref(), Some("text/plain; charset=utf-8"));
+    let put = env
+        .storage
+        .put("a/b c/\u{e9}.txt", "hello", options)
+        .await?;
+    same!(
+        (put.size, put.etag.as_str(), put.key.as_str()),
+        (5, "5d41402abc4b2a76b9719d911017c592", "a/b c/\u{e9}.txt")
+    );
+    let head = env
+        .storage
+        .head("a/b c/\u{e9}.txt")
+        .await?
+        .ok_or("it is there")?;
+    same!(
+        head.content_type.as_deref(),
+        Some("text/plain; charset=utf-8")
+    );
     same!(head.content_disposition.as_deref(), Some("inline"));
-    same!(head.custom_metadata.get("owner").map(String::as_str), Some("Ann \u{1F600}"));
-    same!((head.size, head.etag, head.uploaded), (put.size, put.etag, put.uploaded));
-    let object = env.storage.get("a/b c/\u{e9}.txt").await?.ok_or("it is there")?;
+    same!(
+        head.custom_metadata.get("owner").map(String::as_str),
+        Some("Ann \u{1F600}")
+    );
+    same!(
+        (head.size, head.etag, head.uploaded),
+        (put.size, put.etag, put.uploaded)
+    );
+    let object = env
+        .storage
+        .get("a/b c/\u{e9}.txt")
+        .await?
+        .ok_or("it is there")?;
     same!(object.text().await?, "hello");
     env.storage.put("empty", "", PutOptions::default()).await?;
-    same!(env.storage.get("empty").await?.ok_or("it is there")?.bytes().await?.len(), 0);
+    same!(
+        env.storage
+            .get("empty")
+            .await?
+            .ok_or("it is there")?
+            .bytes()
+            .await?
+            .len(),
+        0
+    );
     Ok(())
 }
 
@@ -36,26 +68,65 @@ pub async fn objects(env: Env) -> Outcome {
 pub async fn streams_in_parts(env: Env) -> Outcome {
     let size = 11 * 1024 * 1024 + 13;
     let byte = |index: usize| (index % 251) as u8;
-    let chunks =
-        (0..size).step_by(100_003).map(move |start| -> Chunk { Ok((start..size.min(start + 100_003)).map(byte).collect()) });
-    let put = env.storage.put("large", Content::stream(stream::iter(chunks)), PutOptions::default()).await?;
+    let chunks = (0..size)
+        .step_by(100_003)
+        .map(move |start| -> Chunk { Ok((start..size.min(start + 100_003)).map(byte).collect()) });
+    let put = env
+        .storage
+        .put(
+            "large",
+            Content::stream(stream::iter(chunks)),
+            PutOptions::default(),
+        )
+        .await?;
     same!(put.size, size as u64);
-    let back = env.storage.get("large").await?.ok_or("it is there")?.bytes().await?;
+    let back = env
+        .storage
+        .get("large")
+        .await?
+        .ok_or("it is there")?
+        .bytes()
+        .await?;
     same!(back.len(), size);
-    same!(back.iter().enumerate().all(|(index, found)| *found == byte(index)), true);
+    same!(
+        back.iter()
+            .enumerate()
+            .all(|(index, found)| *found == byte(index)),
+        true
+    );
     // Exactly one part.
     let part = vec![7; 5 * 1024 * 1024];
-    same!(env.storage.put("part", part.clone(), PutOptions::default()).await?.size, part.len() as u64);
-    same!(env.storage.get("part").await?.ok_or("it is there")?.bytes().await?.len(), part.len());
+    same!(
+        env.storage
+            .put("part", part.clone(), PutOptions::default())
+            .await?
+            .size,
+        part.len() as u64
+    );
+    same!(
+        env.storage
+            .get("part")
+            .await?
+            .ok_or("it is there")?
+            .bytes()
+            .await?
+            .len(),
+        part.len()
+    );
     Ok(())
 }
 
 /// A second put replaces; an open reader keeps what it has; deleting twice is no error.
 pub async fn replaces_and_deletes(env: Env) -> Outcome {
-    env.storage.put("key", "old", PutOptions::default().content_type("text/old")).await?;
+    env.storage
+        .put("key", "old", PutOptions::default().content_type("text/old"))
+        .await?;
     env.storage.put("key", "new", PutOptions::default()).await?;
     let object = env.storage.get("key").await?.ok_or("it is there")?;
-    same!((object.info.size, object.info.content_type.as_deref()), (3, None));
+    same!(
+        (object.info.size, object.info.content_type.as_deref()),
+        (3, None)
+    );
     same!(object.text().await?, "new");
     env.storage.delete(&["key", "nothing"]).await?;
     env.storage.delete(&["key"]).await?;
@@ -67,58 +138,148 @@ pub async fn replaces_and_deletes(env: Env) -> Outcome {
 /// Lists are in parts, in order.
 pub async fn lists(env: Env) -> Outcome {
     for number in [3, 1, 0, 2, 4] {
-        let options = PutOptions::default().content_type("text/x").custom_metadata("n", number.to_string());
-        env.storage.put(&format!("list/{number}"), "v", options).await?;
+        let options = PutOptions::default()
+            .content_type("text/x")
+            .custom_metadata("n", number.to_string());
+        env.storage
+            .put(&format!("list/{number}"), "v", options)
+            .await?;
     }
     env.storage.put("other", "v", PutOptions::default()).await?;
-    let first = env.storage.list(ListOptions::default().prefix("list/").limit(3)).await?;
-    same!(first.objects.iter().map(|object| object.key.as_str()).collect::<Vec<_>>(), ["list/0", "list/1", "list/2"]);
+    let first = env
+        .storage
+        .list(ListOptions::default().prefix("list/").limit(3))
+        .await?;
+    same!(
+        first
+            .objects
+            .iter()
+            .map(|object| object.key.as_str())
+            .collect::<Vec<_>>(),
+        ["list/0", "list/1", "list/2"]
+    );
     same!(first.objects[1].content_type.as_deref(), Some("text/x"));
-    same!(first.objects[1].custom_metadata.get("n").map(String::as_str), Some("1"));
+    same!(
+        first.objects[1]
+            .custom_metadata
+            .get("n")
+            .map(String::as_str),
+        Some("1")
+    );
     let cursor = first.cursor.ok_or("there is more")?;
-    let rest = env.storage.list(ListOptions::default().prefix("list/").limit(3).cursor(cursor)).await?;
+    let rest = env
+        .storage
+        .list(
+            ListOptions::default()
+                .prefix("list/")
+                .limit(3)
+                .cursor(cursor),
+        )
+        .await?;
     same!((rest.objects.len(), rest.cursor), (2, None));
     Ok(())
 }
 
 /// Over the bound nothing is stored, and what was there stays.
 pub async fn too_many_bytes(env: Env) -> Outcome {
-    env.storage.put("key", "before", PutOptions::default()).await?;
-    let exact = env.storage.put("exact", "12345", PutOptions::default().max_bytes(5)).await?;
+    env.storage
+        .put("key", "before", PutOptions::default())
+        .await?;
+    let exact = env
+        .storage
+        .put("exact", "12345", PutOptions::default().max_bytes(5))
+        .await?;
     same!(exact.size, 5);
     let chunks = (0..70).map(|_| -> Chunk { Ok(Bytes::from(vec![1; 100_000])) });
-    let over = env.storage.put("key", Content::stream(stream::iter(chunks)), PutOptions::default().max_bytes(6_000_000)).await;
+    let over = env
+        .storage
+        .put(
+            "key",
+            Content::stream(stream::iter(chunks)),
+            PutOptions::default().max_bytes(6_000_000),
+        )
+        .await;
     same!(over.map_err(|error| error.kind()), Err(Kind::TooLarge));
-    same!(env.storage.get("key").await?.ok_or("it is there")?.text().await?, "before");
+    same!(
+        env.storage
+            .get("key")
+            .await?
+            .ok_or("it is there")?
+            .text()
+            .await?,
+        "before"
+    );
     Ok(())
 }
 
 /// So too when the stream breaks off, in the first part or a later one.
 pub async fn a_stream_that_breaks_off(env: Env) -> Outcome {
-    env.storage.put("key", "before", PutOptions::default()).await?;
+    env.storage
+        .put("key", "before", PutOptions::default())
+        .await?;
     for good in [1, 70] {
         let chunks = (0..good).map(|_| -> Chunk { Ok(Bytes::from(vec![1; 100_000])) });
         let broken = chunks.chain([Err(std::io::Error::other("the client is gone"))]);
-        let put = env.storage.put("key", Content::stream(stream::iter(broken)), PutOptions::default()).await;
+        let put = env
+            .storage
+            .put(
+                "key",
+                Content::stream(stream::iter(broken)),
+                PutOptions::default(),
+            )
+            .await;
         let error = put.err().ok_or("the stream broke off")?;
         same!(error.kind(), Kind::InvalidArgument);
         same!(error.message().contains("the client is gone"), true);
     }
-    same!(env.storage.get("key").await?.ok_or("it is there")?.text().await?, "before");
+    same!(
+        env.storage
+            .get("key")
+            .await?
+            .ok_or("it is there")?
+            .text()
+            .await?,
+        "before"
+    );
     Ok(())
 }
 
 /// The platform's limits, before anything is sent.
 pub async fn bounds(env: Env) -> Outcome {
     let storage = &env.storage;
-    let put = async |key: &str, options: PutOptions| storage.put(key, "v", options).await.map(drop).map_err(|error| error.kind());
+    let put = async |key: &str, options: PutOptions| {
+        storage
+            .put(key, "v", options)
+            .await
+            .map(drop)
+            .map_err(|error| error.kind())
+    };
     same!(put(&"k".repeat(1024), PutOptions::default()).await, Ok(()));
-    same!(put(&"k".repeat(1025), PutOptions::default()).await, Err(Kind::TooLarge));
-    same!(put("", PutOptions::default()).await, Err(Kind::InvalidArgument));
-    same!(put("m", PutOptions::default().custom_metadata("x", "y".repeat(8192))).await, Err(Kind::TooLarge));
+    same!(
+        put(&"k".repeat(1025), PutOptions::default()).await,
+        Err(Kind::TooLarge)
+    );
+    same!(
+        put("", PutOptions::default()).await,
+        Err(Kind::InvalidArgument)
+    );
+    same!(
+        put(
+            "m",
+            PutOptions::default().custom_metadata("x", "y".repeat(8192))
+        )
+        .await,
+        Err(Kind::TooLarge)
+    );
     let keys = vec!["k"; 1001];
-    same!(storage.delete(&keys).await.map_err(|error| error.kind()), Err(Kind::TooLarge));
+    same!(
+        storage.delete(&keys).await.map_err(|error| error.kind()),
+        Err(Kind::TooLarge)
+    );
     let list = storage.list(ListOptions::default().limit(0)).await;
-    same!(list.map(drop).map_err(|error| error.kind()), Err(Kind::InvalidArgument));
+    same!(
+        list.map(drop).map_err(|error| error.kind()),
+        Err(Kind::InvalidArgument)
+    );
     Ok(())
 }

@@ -26,7 +26,10 @@ each_case!(table);
 
 /// Answers the harness.
 pub(crate) async fn fetch(request: Request, env: Env) -> Response {
-    let router = Router::new().route("/cases", get(async || Json(NAMES))).route("/run/{name}", post(answer)).with_state(env);
+    let router = Router::new()
+        .route("/cases", get(async || Json(NAMES)))
+        .route("/run/{name}", post(answer))
+        .with_state(env);
     bindery::http::route(router, request).await
 }
 

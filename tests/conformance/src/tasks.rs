@@ -16,7 +16,9 @@ fn due() -> Result<jiff::Timestamp, jiff::Error> {
 
 async fn add(env: &Env, owner: PersonId, title: &str, state: TasksState) -> bindery::Result<Task> {
     let labels = Json(vec!["a".to_owned(), "b \u{1F600}".to_owned()]);
-    env.db.add_task(owner, title, state, true, labels, due().ok()).await
+    env.db
+        .add_task(owner, title, state, true, labels, due().ok())
+        .await
 }
 
 /// Each type goes in and comes out as itself.
@@ -39,18 +41,46 @@ pub async fn types_of_ones_own(env: Env) -> Outcome {
 pub async fn parts_that_are_chosen(env: Env) -> Outcome {
     // On workerd the cases share a world: these people are this case's own.
     let (ann, bob) = (PersonId(3), PersonId(4));
-    for (owner, title, state) in [(ann, "b", TasksState::Open), (bob, "a", TasksState::Done), (ann, "c", TasksState::InProgress)]
-    {
+    for (owner, title, state) in [
+        (ann, "b", TasksState::Open),
+        (bob, "a", TasksState::Done),
+        (ann, "c", TasksState::InProgress),
+    ] {
         add(&env, owner, title, state).await?;
     }
     let own = |task: &Task| [ann, bob].contains(&task.owner);
-    let titles = |tasks: Vec<Task>| tasks.into_iter().filter(own).map(|task| task.title).collect::<Vec<_>>();
-    same!(titles(env.db.tasks_in(&TasksState::ALL, None, TasksInSort::Title).await?), ["a", "b", "c"]);
-    same!(titles(env.db.tasks_in(&[TasksState::Open], Some(ann), TasksInSort::Due).await?), ["b"]);
+    let titles = |tasks: Vec<Task>| {
+        tasks
+            .into_iter()
+            .filter(own)
+            .map(|task| task.title)
+            .collect::<Vec<_>>()
+    };
+    same!(
+        titles(
+            env.db
+                .tasks_in(&TasksState::ALL, None, TasksInSort::Title)
+                .await?
+        ),
+        ["a", "b", "c"]
+    );
+    same!(
+        titles(
+            env.db
+                .tasks_in(&[TasksState::Open], Some(ann), TasksInSort::Due)
+                .await?
+        ),
+        ["b"]
+    );
     same!(env.db.tasks_in(&[], None, TasksInSort::Due).await?.len(), 0);
     same!(env.db.tasks_of(&[bob]).await?.len(), 1);
-    let rows =
-        query!(env.db, "SELECT title, owner, state FROM tasks WHERE owner = :owner AND state = :state", bob, "done").await?;
+    let rows = query!(
+        env.db,
+        "SELECT title, owner, state FROM tasks WHERE owner = :owner AND state = :state",
+        bob,
+        "done"
+    )
+    .await?;
     same!(rows.len(), 1);
     same!(rows[0].owner, bob);
     same!(rows[0].state, "done");

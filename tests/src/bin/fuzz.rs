@@ -11,21 +11,30 @@ use std::time::{Duration, Instant};
 use bindery_tests::fuzz::{Fuzzer, Target};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse::<u64>().ok());
     let minutes = arguments.next().unwrap_or(10);
     let seed = arguments.next().unwrap_or(1);
     // A panic is told once, made small.
     std::panic::set_hook(Box::new(|_| {}));
     let mut failed = false;
     // The targets share nothing, so they run side by side where there are processors.
-    let workers: Vec<_> = Target::ALL.into_iter().map(|target| std::thread::spawn(move || run(target, seed, minutes))).collect();
+    let workers: Vec<_> = Target::ALL
+        .into_iter()
+        .map(|target| std::thread::spawn(move || run(target, seed, minutes)))
+        .collect();
     for worker in workers {
         match worker.join() {
             Ok(good) => failed |= !good,
             Err(_) => failed = true,
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn run(target: Target, seed: u64, minutes: u64) -> bool {
@@ -39,10 +48,18 @@ fn run(target: Target, seed: u64, minutes: u64) -> bool {
         }
         if start.elapsed().as_secs() / 60 > told {
             told += 1;
-            println!("{target:?}: {} inputs in {told} min, {} kB", fuzzer.read(), memory());
+            println!(
+                "{target:?}: {} inputs in {told} min, {} kB",
+                fuzzer.read(),
+                memory()
+            );
         }
     }
-    println!("{target:?}: {} inputs, none failed, {} kB", fuzzer.read(), memory());
+    println!(
+        "{target:?}: {} inputs, none failed, {} kB",
+        fuzzer.read(),
+        memory()
+    );
     true
 }
 
@@ -50,5 +67,7 @@ fn run(target: Target, seed: u64, minutes: u64) -> bool {
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }

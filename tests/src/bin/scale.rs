@@ -30,14 +30,21 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    let outcome = match arguments
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => tables(),
         // For a profiler: the project stays.
         ["write", folder] => synthetic::write(Path::new(folder), &Size::full()).map_err(Into::into),
         ["whole", folder] => cold(Path::new(folder)),
         ["warm", folder] => warm(Path::new(folder)),
         ["stages", folder] => stages(Path::new(folder)),
-        _ => Err("scale takes nothing, or `write`, `whole`, `warm` or `stages` and a folder".into()),
+        _ => {
+            Err("scale takes nothing, or `write`, `whole`, `warm` or `stages` and a folder".into())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,7 +69,11 @@ fn cold(folder: &Path) -> Outcome<()> {
 /// A run after an edit of one query.
 fn warm(folder: &Path) -> Outcome<()> {
     let queries = folder.join("queries/db");
-    let file = queries.join(source::sql_files(&queries).first().ok_or("there are no queries")?);
+    let file = queries.join(
+        source::sql_files(&queries)
+            .first()
+            .ok_or("there are no queries")?,
+    );
     // A space more, which no statement minds.
     let edited = fs::read_to_string(&file)?.replacen("SELECT ", "SELECT  ", 1);
     fs::write(file, edited)?;
@@ -75,7 +86,13 @@ fn whole(folder: &Path, name: &str, kept: PathBuf) -> Outcome<()> {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     sources.keep_in(kept);
-    let project = compile(&mut errors, &mut sources, &folder.join("wrangler.toml"), None).ok_or("there is no manifest")?;
+    let project = compile(
+        &mut errors,
+        &mut sources,
+        &folder.join("wrangler.toml"),
+        None,
+    )
+    .ok_or("there is no manifest")?;
     black_box(environment(&project, &site(&sources)));
     print(name, start.taken());
     println!("peak {}", peak());
@@ -88,8 +105,10 @@ fn stages(folder: &Path) -> Outcome<()> {
     let mut sources = Sources::default();
     let path = folder.join("wrangler.toml");
     let start = Instant::now();
-    let file = model::load_manifest(&mut errors, &mut sources, &path).ok_or("there is no manifest")?;
-    let mut manifest = manifest::parse(&mut errors, &sources, file, None).ok_or("the manifest is not understood")?;
+    let file =
+        model::load_manifest(&mut errors, &mut sources, &path).ok_or("there is no manifest")?;
+    let mut manifest = manifest::parse(&mut errors, &sources, file, None)
+        .ok_or("the manifest is not understood")?;
     let inputs = model::load_databases(&mut errors, &mut sources, &path, &mut manifest);
     print("load", start.elapsed());
 
@@ -133,23 +152,39 @@ fn print(name: &str, time: Duration) {
 
 /// What SQLite was left with: the project is as large as it was meant to be.
 fn counts(project: &Project) -> Outcome<()> {
-    for database in project.bindings.iter().filter_map(|bound| bound.database.as_ref()) {
+    for database in project
+        .bindings
+        .iter()
+        .filter_map(|bound| bound.database.as_ref())
+    {
         let connection = database.catalog.database.connection();
         let ledger = "(SELECT count(*) FROM d1_migrations)";
         let made = |kind: &str, but: &str| {
-            format!("(SELECT count(*) FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL AND name NOT IN ({but}))")
+            format!(
+                "(SELECT count(*) FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL AND name NOT IN ({but}))"
+            )
         };
-        let (tables, indexes) = (made("table", "'d1_migrations', 'sqlite_sequence'"), made("index", ""));
+        let (tables, indexes) = (
+            made("table", "'d1_migrations', 'sqlite_sequence'"),
+            made("index", ""),
+        );
         let sql = format!("SELECT {ledger}, {tables}, {indexes}");
         let (migrations, tables, indexes): (i64, i64, i64) =
             connection.query_row(&sql, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        println!("migrations {migrations}\ntables {tables}\nindexes {indexes}\nmethods {}", database.methods.len());
+        println!(
+            "migrations {migrations}\ntables {tables}\nindexes {indexes}\nmethods {}",
+            database.methods.len()
+        );
     }
     Ok(())
 }
 
 fn accepted(errors: &Errors, sources: &Sources) -> Outcome<()> {
-    if errors.is_empty() { Ok(()) } else { Err(errors.render(sources).join("\n").into()) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors.render(sources).join("\n").into())
+    }
 }
 
 /// What the macro would know.
@@ -172,7 +207,9 @@ fn site(sources: &Sources) -> Site {
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }
 
 // What starts them
@@ -191,19 +228,36 @@ struct Taken {
 }
 
 fn tables() -> Outcome<()> {
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    println!("profile: {profile}; whole: time that goes by, min and median of {RUNS} runs; stages: min of {STAGED_RUNS}");
-    println!("warm: min of {RUNS} runs that find what an earlier one kept, after an edit of one query");
-    println!("linear: the whole over what it would be if what grows with the migrations grew as they do, and");
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    println!(
+        "profile: {profile}; whole: time that goes by, min and median of {RUNS} runs; stages: min of {STAGED_RUNS}"
+    );
+    println!(
+        "warm: min of {RUNS} runs that find what an earlier one kept, after an edit of one query"
+    );
+    println!(
+        "linear: the whole over what it would be if what grows with the migrations grew as they do, and"
+    );
     println!("all else as the queries do, from the first row\n");
     let (quarter, half, full) = (Size::quarter(), Size::half(), Size::full());
     let (fewer, some) = (full.with_queries_of(quarter), full.with_queries_of(half));
     let (younger, older) = (quarter.with_queries_of(full), half.with_queries_of(full));
     let folder = Folder(std::env::temp_dir().join(format!("bindery-scale-{}", std::process::id())));
-    let taken = measure(&folder.0, &[quarter, half, full, fewer, some, younger, older])?;
+    let taken = measure(
+        &folder.0,
+        &[quarter, half, full, fewer, some, younger, older],
+    )?;
     table("everything grows", &taken, [quarter, half, full]);
     table("all migrations, more queries", &taken, [fewer, some, full]);
-    table("more migrations, all queries", &taken, [younger, older, full]);
+    table(
+        "more migrations, all queries",
+        &taken,
+        [younger, older, full],
+    );
     Ok(())
 }
 
@@ -219,9 +273,24 @@ impl Drop for Folder {
 fn table(title: &str, taken: &[Taken], sizes: [Size; 3]) {
     println!(
         "{title:<30}{:>8}{:>8}{:>8}  {:>8}{:>9}{:>9}{:>8}  {:>9}{:>9}{:>9}{:>9}{:>8}{:>8}",
-        "tables", "indexes", "queries", "load", "schema", "queries", "emit", "min", "median", "warm", "peak", "growth", "linear"
+        "tables",
+        "indexes",
+        "queries",
+        "load",
+        "schema",
+        "queries",
+        "emit",
+        "min",
+        "median",
+        "warm",
+        "peak",
+        "growth",
+        "linear"
     );
-    let rows: Vec<&Taken> = sizes.iter().filter_map(|size| taken.iter().find(|taken| taken.size == *size)).collect();
+    let rows: Vec<&Taken> = sizes
+        .iter()
+        .filter_map(|size| taken.iter().find(|taken| taken.size == *size))
+        .collect();
     for taken in &rows {
         row(taken, rows[0]);
     }
@@ -229,7 +298,13 @@ fn table(title: &str, taken: &[Taken], sizes: [Size; 3]) {
 }
 
 fn row(taken: &Taken, first: &Taken) {
-    let Taken { size, whole, warm, peak, .. } = taken;
+    let Taken {
+        size,
+        whole,
+        warm,
+        peak,
+        ..
+    } = taken;
     let stage = |taken: &Taken, name: &str| taken.stages.get(name).copied().unwrap_or(0) as f64;
     let shown = |name: &str| format!("{:.0} ms", stage(taken, name) / 1000.0);
     let least = |taken: &Taken| taken.whole.first().copied().unwrap_or(0) as f64;
@@ -264,13 +339,27 @@ fn measure(folder: &Path, sizes: &[Size]) -> Outcome<Vec<Taken>> {
     for size in sizes {
         let project = folder.join(format!("{}-{}", size.migrations, size.queries));
         synthetic::write(&project, size)?;
-        all.push((project, Taken { size: *size, stages: BTreeMap::new(), whole: Vec::new(), warm: u64::MAX, peak: 0 }));
+        all.push((
+            project,
+            Taken {
+                size: *size,
+                stages: BTreeMap::new(),
+                whole: Vec::new(),
+                warm: u64::MAX,
+                peak: 0,
+            },
+        ));
     }
     for round in 0..RUNS {
         for (project, taken) in &mut all {
             let seen = run("whole", project)?;
-            taken.whole.push(seen.get("whole").copied().ok_or("the run told no time")?);
-            let warm = run("warm", project)?.get("warm").copied().ok_or("the run told no time")?;
+            taken
+                .whole
+                .push(seen.get("whole").copied().ok_or("the run told no time")?);
+            let warm = run("warm", project)?
+                .get("warm")
+                .copied()
+                .ok_or("the run told no time")?;
             taken.warm = taken.warm.min(warm);
             taken.peak = taken.peak.max(seen.get("peak").copied().unwrap_or(0));
             if round < STAGED_RUNS {
@@ -288,15 +377,28 @@ fn measure(folder: &Path, sizes: &[Size]) -> Outcome<Vec<Taken>> {
 impl Taken {
     /// Takes note of a staged run, if the project came out as large as it was meant to be.
     fn stage(&mut self, seen: BTreeMap<String, u64>) -> Outcome<()> {
-        let Size { migrations, tables, indexes, queries } = self.size;
-        for (name, wanted) in [("migrations", migrations), ("tables", tables), ("indexes", indexes), ("methods", queries)] {
+        let Size {
+            migrations,
+            tables,
+            indexes,
+            queries,
+        } = self.size;
+        for (name, wanted) in [
+            ("migrations", migrations),
+            ("tables", tables),
+            ("indexes", indexes),
+            ("methods", queries),
+        ] {
             let count = seen.get(name).copied().unwrap_or(0);
             if count != wanted as u64 {
                 return Err(format!("{count} {name} came of it, not {wanted}").into());
             }
         }
         for (name, time) in seen {
-            self.stages.entry(name).and_modify(|least| *least = (*least).min(time)).or_insert(time);
+            self.stages
+                .entry(name)
+                .and_modify(|least| *least = (*least).min(time))
+                .or_insert(time);
         }
         Ok(())
     }
@@ -304,11 +406,17 @@ impl Taken {
 
 /// One run in a process of its own: what it says of itself, a name and a number a line.
 fn run(what: &str, project: &Path) -> Outcome<BTreeMap<String, u64>> {
-    let output = Command::new(std::env::current_exe()?).arg(what).arg(project).output()?;
+    let output = Command::new(std::env::current_exe()?)
+        .arg(what)
+        .arg(project)
+        .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         return Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    let line = |line: &str| line.split_once(' ').and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)));
+    let line = |line: &str| {
+        line.split_once(' ')
+            .and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)))
+    };
     Ok(text.lines().filter_map(line).collect())
 }

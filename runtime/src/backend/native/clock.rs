@@ -23,7 +23,9 @@ pub(crate) fn log_line(line: &str) {
 
 /// Milliseconds since the Unix epoch.
 pub(super) fn now_milliseconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -34,8 +34,21 @@ impl D1 {
                 calls
                     .iter_mut()
                     .map(|call| {
-                        let Call { statement, parameters, rows, wants_meta } = call;
-                        execute(connection, Call { statement, parameters, rows: &mut **rows, wants_meta: *wants_meta })
+                        let Call {
+                            statement,
+                            parameters,
+                            rows,
+                            wants_meta,
+                        } = call;
+                        execute(
+                            connection,
+                            Call {
+                                statement,
+                                parameters,
+                                rows: &mut **rows,
+                                wants_meta: *wants_meta,
+                            },
+                        )
                     })
                     .collect()
             })
@@ -60,11 +73,21 @@ fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
     while let Some(row) = rows.next()? {
         count += 1;
         if call.rows.is_full() {
-            if call.statement.reads_only { break } else { continue }
+            if call.statement.reads_only {
+                break;
+            } else {
+                continue;
+            }
         }
         let cells = NativeRow(row);
-        let mut row = Row::new(&cells, call.statement.columns, usize::try_from(count).unwrap_or(usize::MAX));
-        call.rows.row(&mut row).map_err(|error| Failure::because(Kind::Decode, error.to_string(), error))?;
+        let mut row = Row::new(
+            &cells,
+            call.statement.columns,
+            usize::try_from(count).unwrap_or(usize::MAX),
+        );
+        call.rows
+            .row(&mut row)
+            .map_err(|error| Failure::because(Kind::Decode, error.to_string(), error))?;
         if call.rows.is_full() && call.statement.reads_only {
             break;
         }
@@ -75,7 +98,12 @@ fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
     }
     // As on D1, rows of triggers and of foreign keys' actions count too.
     let changes = connection.total_changes() - changes_before;
-    Ok(Meta { rows_read: None, rows_written: Some(changes), changes, last_row_id: connection.last_insert_rowid() })
+    Ok(Meta {
+        rows_read: None,
+        rows_written: Some(changes),
+        changes,
+        last_row_id: connection.last_insert_rowid(),
+    })
 }
 
 /// Every number is REAL on D1.
@@ -119,11 +147,13 @@ impl Cells for NativeRow<'_> {
 }
 
 fn kind(error: &rusqlite::Error) -> Kind {
-    let Some(failure) = error.sqlite_error() else { return Kind::Internal };
+    let Some(failure) = error.sqlite_error() else {
+        return Kind::Internal;
+    };
     match failure.extended_code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
-            Kind::Constraint(Constraint::Unique)
-        }
+        ffi::SQLITE_CONSTRAINT_UNIQUE
+        | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+        | ffi::SQLITE_CONSTRAINT_ROWID => Kind::Constraint(Constraint::Unique),
         ffi::SQLITE_CONSTRAINT_NOTNULL => Kind::Constraint(Constraint::NotNull),
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Kind::Constraint(Constraint::ForeignKey),
         ffi::SQLITE_CONSTRAINT_CHECK => Kind::Constraint(Constraint::Check),

@@ -35,7 +35,11 @@ impl Kv {
         Ok(Self::open(None)?)
     }
 
-    pub(crate) async fn get(&self, name: &str, _: Option<Duration>) -> Result<Option<Vec<u8>>, Failure> {
+    pub(crate) async fn get(
+        &self,
+        name: &str,
+        _: Option<Duration>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         self.0.with(|connection| {
             connection
                 .prepare_cached("SELECT value FROM entries WHERE key = ?1 AND (expiration IS NULL OR expiration > ?2)")?
@@ -61,7 +65,12 @@ impl Kv {
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Failure> {
-        self.0.with(|connection| connection.prepare_cached("DELETE FROM entries WHERE key = ?1")?.execute([name]).map(drop))
+        self.0.with(|connection| {
+            connection
+                .prepare_cached("DELETE FROM entries WHERE key = ?1")?
+                .execute([name])
+                .map(drop)
+        })
     }
 
     pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
@@ -69,25 +78,35 @@ impl Kv {
         // The cursor is the last key of the part before.
         let after = options.cursor.as_deref();
         let mut keys = self.0.with(|connection| {
-            connection.execute("DELETE FROM entries WHERE expiration <= ?1", [now_seconds()])?;
+            connection.execute(
+                "DELETE FROM entries WHERE expiration <= ?1",
+                [now_seconds()],
+            )?;
             let mut statement = connection.prepare_cached(
                 "SELECT key, expiration, metadata FROM entries
                  WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 AND (?2 IS NULL OR key > ?2)
                  ORDER BY key LIMIT ?3",
             )?;
-            let rows = statement.query_map(params![prefix, after, i64::from(limit) + 1], |row| {
-                let metadata: Option<String> = row.get(2)?;
-                Ok(ListedKey {
-                    name: row.get(0)?,
-                    expiration: row.get::<_, Option<i64>>(1)?.and_then(|seconds| u64::try_from(seconds).ok()),
-                    metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
-                })
-            })?;
+            let rows =
+                statement.query_map(params![prefix, after, i64::from(limit) + 1], |row| {
+                    let metadata: Option<String> = row.get(2)?;
+                    Ok(ListedKey {
+                        name: row.get(0)?,
+                        expiration: row
+                            .get::<_, Option<i64>>(1)?
+                            .and_then(|seconds| u64::try_from(seconds).ok()),
+                        metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
+                    })
+                })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
         let more = keys.len() > limit as usize;
         keys.truncate(limit as usize);
-        let cursor = if more { keys.last().map(|key| key.name.clone()) } else { None };
+        let cursor = if more {
+            keys.last().map(|key| key.name.clone())
+        } else {
+            None
+        };
         Ok(List { keys, cursor })
     }
 }

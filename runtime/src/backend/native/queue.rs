@@ -35,7 +35,12 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) async fn send(&self, bodies: &[String], delay_seconds: u32, _batch: bool) -> Result<(), Failure> {
+    pub(crate) async fn send(
+        &self,
+        bodies: &[String],
+        delay_seconds: u32,
+        _batch: bool,
+    ) -> Result<(), Failure> {
         self.queues.send(self.name, bodies, delay_seconds)
     }
 }
@@ -46,16 +51,25 @@ impl Queues {
     }
 
     pub(super) fn queue(&self, name: &'static str) -> Queue {
-        Queue { queues: self.clone(), name }
+        Queue {
+            queues: self.clone(),
+            name,
+        }
     }
 
     fn send(&self, queue: &str, bodies: &[String], delay_seconds: u32) -> Result<(), Failure> {
         let now = now_milliseconds();
         self.0.transaction(|connection| {
-            let mut insert =
-                connection.prepare_cached("INSERT INTO messages (queue, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4)")?;
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO messages (queue, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4)",
+            )?;
             for body in bodies {
-                insert.execute(params![queue, body, now, now + i64::from(delay_seconds) * 1000])?;
+                insert.execute(params![
+                    queue,
+                    body,
+                    now,
+                    now + i64::from(delay_seconds) * 1000
+                ])?;
             }
             Ok(())
         })
@@ -83,7 +97,11 @@ impl Queues {
         })?;
         let full = messages.len() >= consumer.max_batch_size as usize;
         let waited = now.saturating_sub(oldest) >= i64::from(consumer.max_batch_timeout) * 1000;
-        Ok(if eager || full || waited { messages } else { Vec::new() })
+        Ok(if eager || full || waited {
+            messages
+        } else {
+            Vec::new()
+        })
     }
 
     /// Forgets what is done with, puts off what is tried again, and moves what failed too often.
@@ -120,7 +138,12 @@ impl Queues {
     }
 
     /// Delivers one batch, if there is one. Says how many messages it had.
-    pub(super) async fn deliver<A: Application>(&self, consumer: &Consumer, env: &A::Env, eager: bool) -> Result<usize, Failure> {
+    pub(super) async fn deliver<A: Application>(
+        &self,
+        consumer: &Consumer,
+        env: &A::Env,
+        eager: bool,
+    ) -> Result<usize, Failure> {
         let messages = self.due(consumer, eager)?;
         if messages.is_empty() {
             return Ok(0);
@@ -129,7 +152,10 @@ impl Queues {
         let mut batch = RawBatch::new(consumer.queue.to_owned(), messages);
         let outcome = A::queue(&mut batch, env.clone()).await;
         if let Err(error) = &outcome {
-            log_line(&format!("queue {}: the handler failed: {error}", consumer.queue));
+            log_line(&format!(
+                "queue {}: the handler failed: {error}",
+                consumer.queue
+            ));
         }
         batch.settle(outcome.is_ok());
         let outcomes: Vec<(i64, u32, Verdict)> = ids
@@ -155,7 +181,9 @@ pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
         for consumer in env.world().stage().consumers {
             let queues = env.world().queues();
             let count = queues.deliver::<A>(consumer, env, true).await;
-            delivered += count.map_err(|failure| Error::new(Service::Queue, consumer.queue, "receive", None, failure))?;
+            delivered += count.map_err(|failure| {
+                Error::new(Service::Queue, consumer.queue, "receive", None, failure)
+            })?;
         }
         if delivered == before {
             return Ok(delivered);

@@ -34,7 +34,8 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS objects (
     custom_metadata TEXT NOT NULL
 ) STRICT, WITHOUT ROWID";
 
-const COLUMNS: &str = "key, size, etag, uploaded, content_type, content_disposition, custom_metadata, file";
+const COLUMNS: &str =
+    "key, size, etag, uploaded, content_type, content_disposition, custom_metadata, file";
 
 /// Bytes that are read from a file at a time.
 const CHUNK: usize = 64 * 1024;
@@ -53,26 +54,48 @@ enum Contents {
 }
 
 impl R2 {
-    pub(super) fn open(folder: Option<&Path>) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub(super) fn open(
+        folder: Option<&Path>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let Some(folder) = folder else {
-            return Ok(Self { index: Store::open(None, SCHEMA)?, contents: Contents::Memory(Arc::default()) });
+            return Ok(Self {
+                index: Store::open(None, SCHEMA)?,
+                contents: Contents::Memory(Arc::default()),
+            });
         };
         let objects = folder.join("objects");
         fs::create_dir_all(&objects)?;
         let index = Store::open(Some(&folder.join("index.sqlite")), SCHEMA)?;
         let known: Vec<String> = index
-            .with(|connection| connection.prepare("SELECT file FROM objects")?.query_map([], |row| row.get(0))?.collect())
+            .with(|connection| {
+                connection
+                    .prepare("SELECT file FROM objects")?
+                    .query_map([], |row| row.get(0))?
+                    .collect()
+            })
             .map_err(|failure| failure.message)?;
         for entry in fs::read_dir(&objects)? {
             let entry = entry?;
-            if entry.file_name().to_str().is_none_or(|name| !known.iter().any(|file| file == name)) {
+            if entry
+                .file_name()
+                .to_str()
+                .is_none_or(|name| !known.iter().any(|file| file == name))
+            {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { index, contents: Contents::Folder(objects) })
+        Ok(Self {
+            index,
+            contents: Contents::Folder(objects),
+        })
     }
 
-    pub(crate) async fn put(&self, key: &str, mut upload: Upload<'_>, options: &PutOptions) -> Result<ObjectInfo, Failure> {
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        mut upload: Upload<'_>,
+        options: &PutOptions,
+    ) -> Result<ObjectInfo, Failure> {
         let mut incoming = self.contents.create(key)?;
         let mut hash = Md5::new();
         let mut size = 0_u64;
@@ -85,7 +108,11 @@ impl R2 {
         let info = ObjectInfo {
             key: key.to_owned(),
             size,
-            etag: hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            etag: hash
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             uploaded: at_milliseconds(uploaded),
             content_type: options.content_type.clone(),
             content_disposition: options.content_disposition.clone(),
@@ -128,14 +155,19 @@ impl R2 {
     pub(crate) async fn get(&self, key: &str) -> Result<Option<(ObjectInfo, Body)>, Failure> {
         // Between the index and the file the object can be replaced: then the index names another.
         for _ in 0..8 {
-            let Some((info, file)) = self.find(key)? else { return Ok(None) };
+            let Some((info, file)) = self.find(key)? else {
+                return Ok(None);
+            };
             match self.contents.read(&file) {
                 Ok(body) => return Ok(Some((info, body))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(local(error)),
             }
         }
-        Err(Failure::new(Kind::Internal, format!("the content of `{key}` is missing from the local state")))
+        Err(Failure::new(
+            Kind::Internal,
+            format!("the content of `{key}` is missing from the local state"),
+        ))
     }
 
     pub(crate) async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, Failure> {
@@ -144,10 +176,15 @@ impl R2 {
 
     pub(crate) async fn delete(&self, keys: &[&str]) -> Result<(), Failure> {
         let files: Vec<String> = self.index.transaction(|connection| {
-            let mut statement = connection.prepare_cached("DELETE FROM objects WHERE key = ?1 RETURNING file")?;
+            let mut statement =
+                connection.prepare_cached("DELETE FROM objects WHERE key = ?1 RETURNING file")?;
             let mut files = Vec::new();
             for key in keys {
-                files.extend(statement.query_row([key], |row| row.get::<_, String>(0)).optional()?);
+                files.extend(
+                    statement
+                        .query_row([key], |row| row.get::<_, String>(0))
+                        .optional()?,
+                );
             }
             Ok(files)
         })?;
@@ -168,7 +205,11 @@ impl R2 {
         })?;
         let more = objects.len() > limit as usize;
         objects.truncate(limit as usize);
-        let cursor = if more { objects.last().map(|object| object.key.clone()) } else { None };
+        let cursor = if more {
+            objects.last().map(|object| object.key.clone())
+        } else {
+            None
+        };
         Ok(List { objects, cursor })
     }
 }
@@ -187,13 +228,26 @@ fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
 }
 
 fn local(error: io::Error) -> Failure {
-    Failure::because(Kind::Internal, format!("the local state cannot be used: {error}"), error)
+    Failure::because(
+        Kind::Internal,
+        format!("the local state cannot be used: {error}"),
+        error,
+    )
 }
 
 /// An object that is being written. Dropped before it is kept, it leaves nothing.
 enum Incoming {
-    File { file: File, path: PathBuf, name: String, kept: bool },
-    Memory { bytes: Vec<u8>, name: String, contents: Arc<Mutex<HashMap<String, Bytes>>> },
+    File {
+        file: File,
+        path: PathBuf,
+        name: String,
+        kept: bool,
+    },
+    Memory {
+        bytes: Vec<u8>,
+        name: String,
+        contents: Arc<Mutex<HashMap<String, Bytes>>>,
+    },
 }
 
 impl Incoming {
@@ -210,14 +264,23 @@ impl Incoming {
     /// Makes it last, and gives the name for the index.
     fn keep(mut self) -> Result<String, Failure> {
         match &mut self {
-            Self::File { file, name, kept, .. } => {
+            Self::File {
+                file, name, kept, ..
+            } => {
                 file.sync_data().map_err(local)?;
                 *kept = true;
                 Ok(name.clone())
             }
-            Self::Memory { bytes, name, contents } => {
+            Self::Memory {
+                bytes,
+                name,
+                contents,
+            } => {
                 let bytes = Bytes::from(std::mem::take(bytes));
-                contents.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bytes);
+                contents
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(name.clone(), bytes);
                 Ok(name.clone())
             }
         }
@@ -226,7 +289,10 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        if let Self::File { path, kept: false, .. } = self {
+        if let Self::File {
+            path, kept: false, ..
+        } = self
+        {
             // What cannot be removed now is cleared away by the next start.
             let _ = fs::remove_file(path);
         }
@@ -239,10 +305,23 @@ impl Contents {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(&name);
-                let file = File::options().write(true).create_new(true).open(&path).map_err(local)?;
-                Ok(Incoming::File { file, path, name, kept: false })
+                let file = File::options()
+                    .write(true)
+                    .create_new(true)
+                    .open(&path)
+                    .map_err(local)?;
+                Ok(Incoming::File {
+                    file,
+                    path,
+                    name,
+                    kept: false,
+                })
             }
-            Self::Memory(contents) => Ok(Incoming::Memory { bytes: Vec::new(), name, contents: Arc::clone(contents) }),
+            Self::Memory(contents) => Ok(Incoming::Memory {
+                bytes: Vec::new(),
+                name,
+                contents: Arc::clone(contents),
+            }),
         }
     }
 
@@ -250,22 +329,29 @@ impl Contents {
         match self {
             Self::Folder(folder) => {
                 let file = File::open(folder.join(name))?;
-                Ok(Body::from_stream(futures_util::stream::unfold(Some(file), |file| async {
-                    let mut file = file?;
-                    let mut chunk = vec![0; CHUNK];
-                    match file.read(&mut chunk) {
-                        Ok(0) => None,
-                        Ok(length) => {
-                            chunk.truncate(length);
-                            Some((Ok(Bytes::from(chunk)), Some(file)))
+                Ok(Body::from_stream(futures_util::stream::unfold(
+                    Some(file),
+                    |file| async {
+                        let mut file = file?;
+                        let mut chunk = vec![0; CHUNK];
+                        match file.read(&mut chunk) {
+                            Ok(0) => None,
+                            Ok(length) => {
+                                chunk.truncate(length);
+                                Some((Ok(Bytes::from(chunk)), Some(file)))
+                            }
+                            Err(error) => Some((Err(error), None)),
                         }
-                        Err(error) => Some((Err(error), None)),
-                    }
-                })))
+                    },
+                )))
             }
             Self::Memory(contents) => {
                 let contents = contents.lock().unwrap_or_else(PoisonError::into_inner);
-                contents.get(name).cloned().map(Body::from).ok_or_else(|| io::ErrorKind::NotFound.into())
+                contents
+                    .get(name)
+                    .cloned()
+                    .map(Body::from)
+                    .ok_or_else(|| io::ErrorKind::NotFound.into())
             }
         }
     }
@@ -274,7 +360,12 @@ impl Contents {
         match self {
             // An open reader keeps the file; one that cannot be removed is cleared away by the next start.
             Self::Folder(folder) => drop(fs::remove_file(folder.join(name))),
-            Self::Memory(contents) => drop(contents.lock().unwrap_or_else(PoisonError::into_inner).remove(name)),
+            Self::Memory(contents) => drop(
+                contents
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(name),
+            ),
         }
     }
 }
@@ -284,9 +375,19 @@ fn file_name(key: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let readable: String = key
         .chars()
-        .map(|character| if character.is_ascii_alphanumeric() || "-_.".contains(character) { character } else { '_' })
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || "-_.".contains(character) {
+                character
+            } else {
+                '_'
+            }
+        })
         .take(80)
         .collect();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{readable}~{:x}-{:x}-{number:x}", now_milliseconds(), std::process::id())
+    format!(
+        "{readable}~{:x}-{:x}-{number:x}",
+        now_milliseconds(),
+        std::process::id()
+    )
 }

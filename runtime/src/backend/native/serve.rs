@@ -39,7 +39,9 @@ pub fn serve<A: Application>() -> ExitCode {
 }
 
 fn run<A: Application>() -> Result<()> {
-    let failed = |what: String, error: std::io::Error| Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"));
+    let failed = |what: String, error: std::io::Error| {
+        Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"))
+    };
     let address = std::env::var("BINDERY_ADDRESS").unwrap_or_else(|_| "127.0.0.1:8787".to_owned());
     let address: SocketAddr = address.parse().map_err(|_| {
         Error::worker(
@@ -48,7 +50,8 @@ fn run<A: Application>() -> Result<()> {
             format!("BINDERY_ADDRESS is `{address}`, not an address such as 127.0.0.1:8787"),
         )
     })?;
-    let folder = std::env::var_os("BINDERY_STATE").map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
+    let folder = std::env::var_os("BINDERY_STATE")
+        .map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
     let world = World::open(Some(&folder), &A::Env::BLUEPRINT)?;
     match std::env::var("BINDERY_LOG").as_deref() {
         Ok("off") => {}
@@ -61,7 +64,9 @@ fn run<A: Application>() -> Result<()> {
     }
     let env = A::Env::connect(&world)?;
     let stage = *world.stage();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| failed("the runtime cannot start".to_owned(), error))?;
     runtime.block_on(async {
         let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -100,6 +105,11 @@ async fn answer<A: Application>(request: Request, env: A::Env) -> Result<Respons
     let _ = tokio::time::timeout(READ_OUT_TIME, body.read_out()).await;
     Ok(outcome.unwrap_or_else(|_| {
         let body = r#"{"error":{"kind":"internal","message":"the request could not be served"}}"#;
-        (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "application/json")], body).into_response()
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            [("content-type", "application/json")],
+            body,
+        )
+            .into_response()
     }))
 }

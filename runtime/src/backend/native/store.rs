@@ -34,15 +34,22 @@ impl Store {
     }
 
     /// Runs `work` on the connection.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Failure> {
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
         work(&self.lock()).map_err(internal)
     }
 
     /// Runs `work` as one transaction.
-    pub(super) fn transaction<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Failure> {
+    pub(super) fn transaction<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
         let mut connection = self.lock();
         let run = || {
-            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
@@ -52,5 +59,9 @@ impl Store {
 }
 
 fn internal(error: rusqlite::Error) -> Failure {
-    Failure::because(Kind::Internal, format!("the local state cannot be used: {error}"), error)
+    Failure::because(
+        Kind::Internal,
+        format!("the local state cannot be used: {error}"),
+        error,
+    )
 }

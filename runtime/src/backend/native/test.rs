@@ -37,7 +37,10 @@ pub fn in_memory<E: Environment>() -> crate::Result<E> {
 /// Runs a test with a fresh environment in memory, its migrations applied.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn test<E: Environment, F: Future<Output: TestOutcome>>(body: impl FnOnce(E) -> F) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => panic!("the test's runtime cannot start: {error}"),
     };

@@ -25,7 +25,10 @@ pub struct World(Arc<Inner>);
 /// Without the variables: some are secrets.
 impl fmt::Debug for World {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("World").field("bindings", &self.0.handles.keys()).finish_non_exhaustive()
+        formatter
+            .debug_struct("World")
+            .field("bindings", &self.0.handles.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,7 +62,9 @@ impl World {
             Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"))
         };
         let place = |kind: &str, name: &str| -> Opened<Option<PathBuf>> {
-            let Some(folder) = folder else { return Ok(None) };
+            let Some(folder) = folder else {
+                return Ok(None);
+            };
             let folder = folder.join(kind);
             fs::create_dir_all(&folder)?;
             Ok(Some(folder.join(name)))
@@ -70,30 +75,61 @@ impl World {
         let mut databases: BTreeMap<&str, D1> = BTreeMap::new();
         let mut buckets: BTreeMap<&str, R2> = BTreeMap::new();
         let mut handles = BTreeMap::new();
-        let (given, given_in) = dev_vars(&project_folder().join(blueprint.folder), stage.environment)
-            .map_err(|error| misconfigured("the local variables cannot be read", error))?;
+        let (given, given_in) =
+            dev_vars(&project_folder().join(blueprint.folder), stage.environment)
+                .map_err(|error| misconfigured("the local variables cannot be read", error))?;
         for (binding, resource) in stage.resources {
             let handle = match resource {
-                Resource::Kv => {
-                    place("kv", &format!("{binding}.sqlite")).and_then(|path| Ok(Handle::Kv(Kv::open(path.as_deref())?)))
-                }
+                Resource::Kv => place("kv", &format!("{binding}.sqlite"))
+                    .and_then(|path| Ok(Handle::Kv(Kv::open(path.as_deref())?))),
                 // Two bindings of one database are one database.
-                Resource::D1 { database, .. } if databases.contains_key(database) => Ok(Handle::D1(databases[database].clone())),
-                Resource::D1 { database, ledger, baseline, migrations } => place("d1", &format!("{database}.sqlite"))
+                Resource::D1 { database, .. } if databases.contains_key(database) => {
+                    Ok(Handle::D1(databases[database].clone()))
+                }
+                Resource::D1 {
+                    database,
+                    ledger,
+                    baseline,
+                    migrations,
+                } => place("d1", &format!("{database}.sqlite"))
                     .and_then(|path| open_database(path.as_deref(), ledger, baseline, migrations))
                     .map(|opened| Handle::D1(databases.entry(database).or_insert(opened).clone())),
-                Resource::R2 { bucket } if buckets.contains_key(bucket) => Ok(Handle::R2(buckets[bucket].clone())),
+                Resource::R2 { bucket } if buckets.contains_key(bucket) => {
+                    Ok(Handle::R2(buckets[bucket].clone()))
+                }
                 Resource::R2 { bucket } => place("r2", bucket)
                     .and_then(|folder| R2::open(folder.as_deref()))
                     .map(|opened| Handle::R2(buckets.entry(bucket).or_insert(opened).clone())),
                 Resource::Queue { queue } => Ok(Handle::Queue(queues.queue(queue))),
-                Resource::Other { key, title, settings, file } => {
-                    let given = |name: &str| std::env::var(name).ok().or_else(|| given.get(name).cloned());
+                Resource::Other {
+                    key,
+                    title,
+                    settings,
+                    file,
+                } => {
+                    let given = |name: &str| {
+                        std::env::var(name)
+                            .ok()
+                            .or_else(|| given.get(name).cloned())
+                    };
                     let folder = folder.map(|folder| folder.join(key));
-                    Ok(Handle::Other(Other::new(Made { binding, title, key, settings, file, folder, given: &given })))
+                    Ok(Handle::Other(Other::new(Made {
+                        binding,
+                        title,
+                        key,
+                        settings,
+                        file,
+                        folder,
+                        given: &given,
+                    })))
                 }
             };
-            handles.insert(*binding, handle.map_err(|error| misconfigured(&format!("`{binding}` cannot be opened"), error))?);
+            handles.insert(
+                *binding,
+                handle.map_err(|error| {
+                    misconfigured(&format!("`{binding}` cannot be opened"), error)
+                })?,
+            );
         }
         let parse = |(name, json): &(&str, &str)| {
             let value = serde_json::from_str(json).unwrap_or(serde_json::Value::Null);
@@ -104,7 +140,15 @@ impl World {
             ((*name).to_owned(), raw)
         };
         let vars = stage.vars.iter().map(parse).collect();
-        Ok(Self(Arc::new(Inner { stage, handles, queues, observers: Arc::default(), vars, given, given_in })))
+        Ok(Self(Arc::new(Inner {
+            stage,
+            handles,
+            queues,
+            observers: Arc::default(),
+            vars,
+            given,
+            given_in,
+        })))
     }
 
     pub(crate) fn observers(&self) -> Arc<Observers> {
@@ -149,7 +193,12 @@ impl World {
     }
 
     /// The kind is what the manifest says: here nothing else can be bound.
-    pub(crate) fn other(&self, binding: &str, _what: &str, _mark: &str) -> std::result::Result<Other, String> {
+    pub(crate) fn other(
+        &self,
+        binding: &str,
+        _what: &str,
+        _mark: &str,
+    ) -> std::result::Result<Other, String> {
         match self.0.handles.get(binding) {
             Some(Handle::Other(other)) => Ok(other.clone()),
             _ => Err(missing(binding)),
@@ -169,15 +218,22 @@ impl World {
     /// `.dev.vars` wins over the manifest. The process's environment has variables of its own, such as `USER`: it counts
     /// where `CLOUDFLARE_INCLUDE_PROCESS_ENV` is `true`, as for wrangler.
     pub(crate) fn var(&self, name: &str) -> Option<RawVar> {
-        let included = std::env::var("CLOUDFLARE_INCLUDE_PROCESS_ENV").is_ok_and(|included| included == "true");
+        let included = std::env::var("CLOUDFLARE_INCLUDE_PROCESS_ENV")
+            .is_ok_and(|included| included == "true");
         let process = included.then(|| std::env::var(name).ok()).flatten();
         let given = process.or_else(|| self.0.given.get(name).cloned());
-        given.map(RawVar::Text).or_else(|| self.0.vars.get(name).cloned())
+        given
+            .map(RawVar::Text)
+            .or_else(|| self.0.vars.get(name).cloned())
     }
 
     /// Where a secret that is missing could stand.
     pub(crate) fn secret_place(&self) -> String {
-        let names = if self.0.given_in.is_empty() { ".dev.vars".to_owned() } else { self.0.given_in.join("`, `") };
+        let names = if self.0.given_in.is_empty() {
+            ".dev.vars".to_owned()
+        } else {
+            self.0.given_in.join("`, `")
+        };
         format!("it comes from `{names}` or the environment")
     }
 
@@ -187,7 +243,10 @@ impl World {
             Some(RawVar::Text(text)) => Some(text.clone()),
             _ => None,
         };
-        std::env::var(name).ok().or_else(|| self.0.given.get(name).cloned()).or_else(var)
+        std::env::var(name)
+            .ok()
+            .or_else(|| self.0.given.get(name).cloned())
+            .or_else(var)
     }
 }
 
@@ -195,11 +254,25 @@ impl World {
 fn stage(blueprint: &Blueprint) -> Result<Stage> {
     let wanted = std::env::var("CLOUDFLARE_ENV").unwrap_or_default();
     let only = |stages: &'static [Stage]| stages.first().filter(|_| wanted.is_empty());
-    let found = blueprint.stages.iter().find(|stage| stage.environment == wanted).or_else(|| only(blueprint.stages));
+    let found = blueprint
+        .stages
+        .iter()
+        .find(|stage| stage.environment == wanted)
+        .or_else(|| only(blueprint.stages));
     found.copied().ok_or_else(|| {
-        let names: Vec<&str> = blueprint.stages.iter().map(|stage| stage.environment).filter(|name| !name.is_empty()).collect();
-        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let message = format!("CLOUDFLARE_ENV is `{wanted}`, and the manifest's environments are: {known}");
+        let names: Vec<&str> = blueprint
+            .stages
+            .iter()
+            .map(|stage| stage.environment)
+            .filter(|name| !name.is_empty())
+            .collect();
+        let known = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        let message =
+            format!("CLOUDFLARE_ENV is `{wanted}`, and the manifest's environments are: {known}");
         Error::worker("start", Kind::Misconfigured, message)
     })
 }
@@ -208,22 +281,36 @@ fn missing(binding: &str) -> String {
     format!("the binding {binding} is missing")
 }
 
-fn open_database(path: Option<&Path>, ledger: &str, baseline: &str, files: &[(&str, &str)]) -> Opened<D1> {
+fn open_database(
+    path: Option<&Path>,
+    ledger: &str,
+    baseline: &str,
+    files: &[(&str, &str)],
+) -> Opened<D1> {
     let database = match path {
         Some(path) => Database::open(path)?,
         None => Database::in_memory()?,
     };
     let is_new = database.trusted(|connection| {
-        connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get::<_, bool>(0))
+        connection.query_row(
+            "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+            [],
+            |row| row.get::<_, bool>(0),
+        )
     })?;
     if is_new && !baseline.is_empty() {
-        database.transaction(|_| match migrations::baseline(&database, baseline).first() {
-            Some(failure) => Err(format!("the schema fails: {}", failure.message).into()),
-            None => Opened::Ok(()),
-        })?;
+        database.transaction(
+            |_| match migrations::baseline(&database, baseline).first() {
+                Some(failure) => Err(format!("the schema fails: {}", failure.message).into()),
+                None => Opened::Ok(()),
+            },
+        )?;
     }
     let applied = migrations::applied(&database, ledger)?;
-    for (name, sql) in files.iter().filter(|(name, _)| !applied.iter().any(|known| known == name)) {
+    for (name, sql) in files
+        .iter()
+        .filter(|(name, _)| !applied.iter().any(|known| known == name))
+    {
         migrations::apply(&database, ledger, migrations::Migration { name, sql }).map_err(|failure| {
             let line = sql.get(..failure.span.start).unwrap_or_default().matches('\n').count() + 1;
             format!(
@@ -246,15 +333,26 @@ pub(super) fn project_folder() -> PathBuf {
 /// <https://developers.cloudflare.com/workers/configuration/secrets/#local-development-with-secrets>
 fn dev_vars(folder: &Path, environment: &str) -> Opened<(BTreeMap<String, String>, Vec<String>)> {
     let first = [format!(".dev.vars.{environment}"), ".dev.vars".to_owned()];
-    let first = first.into_iter().filter(|name| !name.ends_with('.')).map(|name| folder.join(name)).find(|path| path.exists());
+    let first = first
+        .into_iter()
+        .filter(|name| !name.ends_with('.'))
+        .map(|name| folder.join(name))
+        .find(|path| path.exists());
     let paths = match first {
         Some(path) => vec![path],
         None => {
             let mut names = vec![".env".to_owned(), ".env.local".to_owned()];
             if !environment.is_empty() {
-                names.extend([format!(".env.{environment}"), format!(".env.{environment}.local")]);
+                names.extend([
+                    format!(".env.{environment}"),
+                    format!(".env.{environment}.local"),
+                ]);
             }
-            names.into_iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect()
+            names
+                .into_iter()
+                .map(|name| folder.join(name))
+                .filter(|path| path.exists())
+                .collect()
         }
     };
     let mut values = BTreeMap::new();
@@ -272,6 +370,9 @@ fn dev_vars(folder: &Path, environment: &str) -> Opened<(BTreeMap<String, String
             values.insert(name, value);
         }
     }
-    let names = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let names = paths
+        .iter()
+        .filter_map(|path| path.file_name())
+        .map(|name| name.to_string_lossy().into_owned());
     Ok((values, names.collect()))
 }

@@ -37,8 +37,13 @@ impl D1 {
 
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
         send(async {
-            let statements = calls.iter().map(|call| self.bound(call)).collect::<Result<Array, _>>()?;
-            let results = call_async(self.0.value(), "batch", &[statements.into()]).await.map_err(refined)?;
+            let statements = calls
+                .iter()
+                .map(|call| self.bound(call))
+                .collect::<Result<Array, _>>()?;
+            let results = call_async(self.0.value(), "batch", &[statements.into()])
+                .await
+                .map_err(refined)?;
             let Some(results) = results.dyn_ref::<Array>() else {
                 return Err(Failure::new(Kind::Internal, "the batch gave no results"));
             };
@@ -46,8 +51,21 @@ impl D1 {
                 .iter_mut()
                 .zip(results.iter())
                 .map(|(call, result)| {
-                    let Call { statement, parameters, rows, wants_meta } = call;
-                    read(&result, Call { statement, parameters, rows: &mut **rows, wants_meta: *wants_meta })
+                    let Call {
+                        statement,
+                        parameters,
+                        rows,
+                        wants_meta,
+                    } = call;
+                    read(
+                        &result,
+                        Call {
+                            statement,
+                            parameters,
+                            rows: &mut **rows,
+                            wants_meta: *wants_meta,
+                        },
+                    )
                 })
                 .collect()
         })
@@ -55,7 +73,11 @@ impl D1 {
     }
 
     fn bound(&self, query: &Call<'_>) -> Result<JsValue, Failure> {
-        let statement = call_js(self.0.value(), "prepare", &[JsValue::from_str(query.statement.sql)])?;
+        let statement = call_js(
+            self.0.value(),
+            "prepare",
+            &[JsValue::from_str(query.statement.sql)],
+        )?;
         if query.parameters.is_empty() {
             return Ok(statement);
         }
@@ -99,19 +121,29 @@ fn values(objects: &JsValue) -> Result<JsValue, Failure> {
 }
 
 fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
-    let json = stringify(rows).ok_or_else(|| Failure::new(Kind::Internal, "the rows are no JSON"))?;
+    let json =
+        stringify(rows).ok_or_else(|| Failure::new(Kind::Internal, "the rows are no JSON"))?;
     let mut failure = None;
-    let seed = RowsSeed { call: call.rows, columns: call.statement.columns, failure: &mut failure };
+    let seed = RowsSeed {
+        call: call.rows,
+        columns: call.statement.columns,
+        failure: &mut failure,
+    };
     let decoded = seed.deserialize(&mut serde_json::Deserializer::from_str(&json));
     match failure {
         Some(failure) => Err(failure),
-        None => decoded.map_err(|error| Failure::because(Kind::Decode, "the rows are not as expected", error)),
+        None => decoded
+            .map_err(|error| Failure::because(Kind::Decode, "the rows are not as expected", error)),
     }
 }
 
 /// D1's errors are `D1_ERROR: <SQLite's words>: SQLITE_X (extended: SQLITE_Y)`; the words alone are kept.
 fn refined(failure: Failure) -> Failure {
-    let Failure { kind, message, source } = failure;
+    let Failure {
+        kind,
+        message,
+        source,
+    } = failure;
     let words = message.strip_prefix("D1_ERROR: ").unwrap_or(&message);
     let end = words.find(": SQLITE_").unwrap_or(words.len());
     let words = words[..end].to_owned();
@@ -133,7 +165,11 @@ fn refined(failure: Failure) -> Failure {
     } else {
         kind
     };
-    Failure { kind, message: words, source }
+    Failure {
+        kind,
+        message: words,
+        source,
+    }
 }
 
 /// The array of rows.

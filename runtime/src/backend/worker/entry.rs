@@ -28,19 +28,34 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue) -> Promise
 
 async fn answer<A: Application>(request: web_sys::Request, env: JsValue) -> Result<Response> {
     let env = A::Env::connect(&World::new(env))?;
-    let request = worker::request_from_wasm(request)
-        .map_err(|error| Error::worker("fetch", Kind::InvalidArgument, format!("the request cannot be read: {error}")))?;
+    let request = worker::request_from_wasm(request).map_err(|error| {
+        Error::worker(
+            "fetch",
+            Kind::InvalidArgument,
+            format!("the request cannot be read: {error}"),
+        )
+    })?;
     let (request, body) = Shared::new(request.map(Body::new));
     let response = A::fetch(request, env).await;
     // Out of time is as good as read out: the answer goes.
-    select(pin!(body.read_out()), pin!(worker::Delay::from(READ_OUT_TIME))).await;
+    select(
+        pin!(body.read_out()),
+        pin!(worker::Delay::from(READ_OUT_TIME)),
+    )
+    .await;
     Ok(response)
 }
 
 fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
-    let length = response.headers().get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
-    let response = worker::response_to_wasm(response)
-        .map_err(|error| JsValue::from(js_sys::Error::new(&format!("the response cannot be sent: {error}"))))?;
+    let length = response
+        .headers()
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
+    let response = worker::response_to_wasm(response).map_err(|error| {
+        JsValue::from(js_sys::Error::new(&format!(
+            "the response cannot be sent: {error}"
+        )))
+    })?;
     match (length, response.body()) {
         (Some(length), Some(body)) => with_length(&response, &body, length),
         _ => Ok(response.into()),
@@ -56,22 +71,34 @@ fn with_length(
     length: f64,
 ) -> std::result::Result<JsValue, JsValue> {
     let constructor = |name: &str| get(&js_sys::global(), name).dyn_into::<js_sys::Function>();
-    let stream = js_sys::Reflect::construct(&constructor("FixedLengthStream")?, &js_sys::Array::of1(&length.into()))?;
-    let piped = call(body, "pipeThrough", &[stream]).map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
-    js_sys::Reflect::construct(&constructor("Response")?, &js_sys::Array::of2(&piped, response))
+    let stream = js_sys::Reflect::construct(
+        &constructor("FixedLengthStream")?,
+        &js_sys::Array::of1(&length.into()),
+    )?;
+    let piped = call(body, "pipeThrough", &[stream])
+        .map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
+    js_sys::Reflect::construct(
+        &constructor("Response")?,
+        &js_sys::Array::of2(&piped, response),
+    )
 }
 
 /// Consumes a batch.
 pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
     future_to_promise(async move {
-        let env = A::Env::connect(&World::new(env)).map_err(|error| JsValue::from(js_sys::Error::new(&error.to_string())))?;
+        let env = A::Env::connect(&World::new(env))
+            .map_err(|error| JsValue::from(js_sys::Error::new(&error.to_string())))?;
         let mut raw = received(&batch);
         let outcome = A::queue(&mut raw, env).await;
         if let Err(error) = &outcome {
-            log_line(&format!("queue {}: the handler failed: {error}", raw.queue()));
+            log_line(&format!(
+                "queue {}: the handler failed: {error}",
+                raw.queue()
+            ));
         }
         raw.settle(outcome.is_ok());
-        settle(&batch, &raw).map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
+        settle(&batch, &raw)
+            .map_err(|failure| JsValue::from(js_sys::Error::new(&failure.message)))?;
         Ok(JsValue::UNDEFINED)
     })
 }

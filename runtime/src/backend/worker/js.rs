@@ -41,12 +41,18 @@ pub(super) fn send<F: Future>(future: F) -> SendFuture<F> {
 }
 
 /// Calls `object.name(...arguments)`.
-pub(super) fn call(object: &JsValue, name: &str, arguments: &[JsValue]) -> Result<JsValue, Failure> {
+pub(super) fn call(
+    object: &JsValue,
+    name: &str,
+    arguments: &[JsValue],
+) -> Result<JsValue, Failure> {
     let method = get(object, name);
     let Some(method) = method.dyn_ref::<Function>() else {
         return Err(Failure::new(
             Kind::Misconfigured,
-            format!("the binding has no method `{name}`; is it of the kind that the manifest says?"),
+            format!(
+                "the binding has no method `{name}`; is it of the kind that the manifest says?"
+            ),
         ));
     };
     let arguments: Array = arguments.iter().collect();
@@ -55,9 +61,15 @@ pub(super) fn call(object: &JsValue, name: &str, arguments: &[JsValue]) -> Resul
 }
 
 /// Calls `object.name(...arguments)` and waits for what it promises.
-pub(super) async fn call_async(object: &JsValue, name: &str, arguments: &[JsValue]) -> Result<JsValue, Failure> {
+pub(super) async fn call_async(
+    object: &JsValue,
+    name: &str,
+    arguments: &[JsValue],
+) -> Result<JsValue, Failure> {
     let promised = call(object, name, arguments)?;
-    JsFuture::from(Promise::resolve(&promised)).await.map_err(|error| failure(&error))
+    JsFuture::from(Promise::resolve(&promised))
+        .await
+        .map_err(|error| failure(&error))
 }
 
 /// `object.name`, or undefined.
@@ -89,7 +101,9 @@ pub(super) fn parse(json: &str) -> Result<JsValue, Failure> {
 
 /// A JavaScript value as JSON text; `None` for what JSON has no text for.
 pub(super) fn stringify(value: &JsValue) -> Option<String> {
-    js_sys::JSON::stringify(value).ok().and_then(|text| JsValue::from(text).as_string())
+    js_sys::JSON::stringify(value)
+        .ok()
+        .and_then(|text| JsValue::from(text).as_string())
 }
 
 /// The words of a thrown value.

@@ -14,14 +14,24 @@ use super::js::{Handle, call_async, get, object, optional, parse, send, stringif
 pub(crate) struct Kv(pub(super) Handle);
 
 fn seconds(duration: Option<Duration>) -> JsValue {
-    duration.map_or(JsValue::UNDEFINED, |duration| JsValue::from_f64(duration.as_secs() as f64))
+    duration.map_or(JsValue::UNDEFINED, |duration| {
+        JsValue::from_f64(duration.as_secs() as f64)
+    })
 }
 
 impl Kv {
-    pub(crate) async fn get(&self, name: &str, cache_ttl: Option<Duration>) -> Result<Option<Vec<u8>>, Failure> {
+    pub(crate) async fn get(
+        &self,
+        name: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         send(async {
-            let options = object(&[("type", "arrayBuffer".into()), ("cacheTtl", seconds(cache_ttl))]);
-            let value = call_async(self.0.value(), "get", &[JsValue::from_str(name), options]).await?;
+            let options = object(&[
+                ("type", "arrayBuffer".into()),
+                ("cacheTtl", seconds(cache_ttl)),
+            ]);
+            let value =
+                call_async(self.0.value(), "get", &[JsValue::from_str(name), options]).await?;
             Ok((!value.is_null()).then(|| Uint8Array::new(&value).to_vec()))
         })
         .await
@@ -38,13 +48,24 @@ impl Kv {
             let metadata = metadata.map_or(Ok(JsValue::UNDEFINED), parse)?;
             let options = object(&[("expirationTtl", seconds(ttl)), ("metadata", metadata)]);
             let value = Uint8Array::from(value).into();
-            call_async(self.0.value(), "put", &[JsValue::from_str(name), value, options]).await.map(drop)
+            call_async(
+                self.0.value(),
+                "put",
+                &[JsValue::from_str(name), value, options],
+            )
+            .await
+            .map(drop)
         })
         .await
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Failure> {
-        send(async { call_async(self.0.value(), "delete", &[JsValue::from_str(name)]).await.map(drop) }).await
+        send(async {
+            call_async(self.0.value(), "delete", &[JsValue::from_str(name)])
+                .await
+                .map(drop)
+        })
+        .await
     }
 
     pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
@@ -56,11 +77,18 @@ impl Kv {
             ]);
             let result = call_async(self.0.value(), "list", &[options]).await?;
             let keys = get(&result, "keys");
-            let keys = keys.dyn_ref::<Array>().map(Array::to_vec).unwrap_or_default();
+            let keys = keys
+                .dyn_ref::<Array>()
+                .map(Array::to_vec)
+                .unwrap_or_default();
             let complete = get(&result, "list_complete").is_truthy();
             Ok(List {
                 keys: keys.iter().filter_map(listed).collect(),
-                cursor: if complete { None } else { get(&result, "cursor").as_string() },
+                cursor: if complete {
+                    None
+                } else {
+                    get(&result, "cursor").as_string()
+                },
             })
         })
         .await
@@ -71,7 +99,9 @@ fn listed(key: &JsValue) -> Option<ListedKey> {
     let metadata = get(key, "metadata");
     Some(ListedKey {
         name: get(key, "name").as_string()?,
-        expiration: get(key, "expiration").as_f64().map(|seconds| seconds as u64),
+        expiration: get(key, "expiration")
+            .as_f64()
+            .map(|seconds| seconds as u64),
         metadata: stringify(&metadata)
             .and_then(|json| serde_json::from_str(&json).ok())
             .filter(|value: &serde_json::Value| !value.is_null()),

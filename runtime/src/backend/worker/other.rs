@@ -17,21 +17,35 @@ pub(crate) struct Other(pub(super) Handle);
 const HOST: &str = "http://binding";
 
 fn arguments(values: &[serde_json::Value]) -> Result<Vec<JsValue>, Failure> {
-    values.iter().map(|value| parse(&value.to_string())).collect()
+    values
+        .iter()
+        .map(|value| parse(&value.to_string()))
+        .collect()
 }
 
 /// A value as JSON; `undefined` and functions have none.
 fn json(value: &JsValue) -> Result<serde_json::Value, Failure> {
-    let Some(json) = stringify(value) else { return Ok(serde_json::Value::Null) };
-    serde_json::from_str(&json).map_err(|error| Failure::because(Kind::Decode, "the result is no JSON", error))
+    let Some(json) = stringify(value) else {
+        return Ok(serde_json::Value::Null);
+    };
+    serde_json::from_str(&json)
+        .map_err(|error| Failure::because(Kind::Decode, "the result is no JSON", error))
 }
 
 impl Other {
     /// Calls a method, and gives what it promises as JSON.
-    pub(crate) async fn call(&self, method: &str, values: &[serde_json::Value]) -> Result<serde_json::Value, Failure> {
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        values: &[serde_json::Value],
+    ) -> Result<serde_json::Value, Failure> {
         send(async {
             let (owner, method) = match method.rsplit_once('.') {
-                Some((path, method)) => (path.split('.').fold(self.js_value(), |object, name| get(&object, name)), method),
+                Some((path, method)) => (
+                    path.split('.')
+                        .fold(self.js_value(), |object, name| get(&object, name)),
+                    method,
+                ),
                 None => (self.js_value(), method),
             };
             json(&call_async(&owner, method, &arguments(values)?).await?)
@@ -40,23 +54,39 @@ impl Other {
     }
 
     /// Calls a method that gives an object, or promises one.
-    pub(crate) async fn object(&self, method: &str, values: &[serde_json::Value]) -> Result<Self, Failure> {
-        send(async { Ok(Self(Handle::new(call_async(self.0.value(), method, &arguments(values)?).await?))) }).await
+    pub(crate) async fn object(
+        &self,
+        method: &str,
+        values: &[serde_json::Value],
+    ) -> Result<Self, Failure> {
+        send(async {
+            Ok(Self(Handle::new(
+                call_async(self.0.value(), method, &arguments(values)?).await?,
+            )))
+        })
+        .await
     }
 
     /// Calls a method over another object. What it gives is no promise: it may look like one, as RPC stubs do.
     pub(crate) async fn object_of(&self, method: &str, argument: &Self) -> Result<Self, Failure> {
-        call(self.0.value(), method, &[argument.0.value().clone()]).map(|object| Self(Handle::new(object)))
+        call(self.0.value(), method, &[argument.0.value().clone()])
+            .map(|object| Self(Handle::new(object)))
     }
 
     /// Sends records of bytes to a stream.
-    pub(crate) async fn send_records(&self, records: &[Record]) -> Result<serde_json::Value, Failure> {
+    pub(crate) async fn send_records(
+        &self,
+        records: &[Record],
+    ) -> Result<serde_json::Value, Failure> {
         send(async {
             let given: Array = records
                 .iter()
                 .map(|record| {
-                    let headers: Vec<(&str, JsValue)> =
-                        record.headers.iter().map(|(name, value)| (name.as_str(), JsValue::from_str(value))).collect();
+                    let headers: Vec<(&str, JsValue)> = record
+                        .headers
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), JsValue::from_str(value)))
+                        .collect();
                     let content = Uint8Array::from(record.content.as_slice()).into();
                     object(&[("content", content), ("headers", object(&headers))])
                 })
@@ -78,30 +108,48 @@ impl Other {
     /// A property, as text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let value = get(self.0.value(), name);
-        value.as_string().or_else(|| value.as_f64().map(|number| number.to_string()))
+        value
+            .as_string()
+            .or_else(|| value.as_f64().map(|number| number.to_string()))
     }
 
     /// What is in a blob.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let value = self.0.value();
-        value.as_string().map_or_else(|| Uint8Array::new(value).to_vec(), String::into_bytes)
+        value
+            .as_string()
+            .map_or_else(|| Uint8Array::new(value).to_vec(), String::into_bytes)
     }
 
     /// Sends a request.
     pub(crate) async fn fetch(&self, mut request: Request) -> Result<Response, Failure> {
         send(async {
             if request.uri().host().is_none() {
-                let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+                let path = request
+                    .uri()
+                    .path_and_query()
+                    .map_or("/", |path| path.as_str());
                 let uri = format!("{HOST}{path}").parse();
-                *request.uri_mut() =
-                    uri.map_err(|error| Failure::because(Kind::InvalidArgument, "the URI is not understood", error))?;
+                *request.uri_mut() = uri.map_err(|error| {
+                    Failure::because(Kind::InvalidArgument, "the URI is not understood", error)
+                })?;
             }
-            let request = worker::request_to_wasm(request)
-                .map_err(|error| Failure::new(Kind::InvalidArgument, format!("the request cannot be sent: {error}")))?;
+            let request = worker::request_to_wasm(request).map_err(|error| {
+                Failure::new(
+                    Kind::InvalidArgument,
+                    format!("the request cannot be sent: {error}"),
+                )
+            })?;
             let response = call_async(self.0.value(), "fetch", &[request.into()]).await?;
-            let response = response.dyn_into().map_err(|_| Failure::new(Kind::Decode, "the answer is no response"))?;
-            let response = worker::response_from_wasm(response)
-                .map_err(|error| Failure::new(Kind::Decode, format!("the response cannot be read: {error}")))?;
+            let response = response
+                .dyn_into()
+                .map_err(|_| Failure::new(Kind::Decode, "the answer is no response"))?;
+            let response = worker::response_from_wasm(response).map_err(|error| {
+                Failure::new(
+                    Kind::Decode,
+                    format!("the response cannot be read: {error}"),
+                )
+            })?;
             Ok(response.map(Body::new))
         })
         .await
@@ -122,7 +170,11 @@ impl Other {
         send(async {
             let mut transformer = call(self.0.value(), "input", &[stream(image)?])?;
             for transformation in transformations {
-                transformer = call(&transformer, "transform", &[parse(&transformation.to_string())?])?;
+                transformer = call(
+                    &transformer,
+                    "transform",
+                    &[parse(&transformation.to_string())?],
+                )?;
             }
             let result = call_async(&transformer, "output", &[parse(&output.to_string())?]).await?;
             let response = call(&result, "response", &[])?;
@@ -140,7 +192,8 @@ impl Other {
 fn stream(bytes: &[u8]) -> Result<JsValue, Failure> {
     let constructor = get(&js_sys::global(), "Response");
     let constructor = constructor.dyn_ref::<js_sys::Function>();
-    let constructor = constructor.ok_or_else(|| Failure::new(Kind::Internal, "there is no `Response` here"))?;
+    let constructor =
+        constructor.ok_or_else(|| Failure::new(Kind::Internal, "there is no `Response` here"))?;
     let response = js_sys::Reflect::construct(constructor, &Array::of1(&Uint8Array::from(bytes)))
         .map_err(|error| super::js::failure(&error))?;
     Ok(get(&response, "body"))

@@ -28,7 +28,12 @@ struct Multipart {
 impl Multipart {
     async fn part(&self, bytes: &[u8]) -> Result<(), Failure> {
         let number = JsValue::from(self.parts.length() + 1);
-        let part = call_async(&self.upload, "uploadPart", &[number, Uint8Array::from(bytes).into()]).await?;
+        let part = call_async(
+            &self.upload,
+            "uploadPart",
+            &[number, Uint8Array::from(bytes).into()],
+        )
+        .await?;
         self.parts.push(&part);
         Ok(())
     }
@@ -50,7 +55,12 @@ impl Drop for Multipart {
 }
 
 impl R2 {
-    pub(crate) async fn put(&self, key: &str, mut upload: Upload<'_>, options: &PutOptions) -> Result<ObjectInfo, Failure> {
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        mut upload: Upload<'_>,
+        options: &PutOptions,
+    ) -> Result<ObjectInfo, Failure> {
         send(async {
             let key = JsValue::from_str(key);
             let options = put_options(options);
@@ -62,9 +72,17 @@ impl R2 {
                     let parts = match &mut multipart {
                         Some(parts) => parts,
                         None => {
-                            let upload =
-                                call_async(self.0.value(), "createMultipartUpload", &[key.clone(), options.clone()]).await?;
-                            multipart.insert(Multipart { upload, parts: Array::new(), complete: false })
+                            let upload = call_async(
+                                self.0.value(),
+                                "createMultipartUpload",
+                                &[key.clone(), options.clone()],
+                            )
+                            .await?;
+                            multipart.insert(Multipart {
+                                upload,
+                                parts: Array::new(),
+                                complete: false,
+                            })
                         }
                     };
                     parts.part(&held[..PART]).await?;
@@ -76,7 +94,14 @@ impl R2 {
                     parts.part(&held).await?;
                     parts.finish().await?
                 }
-                None => call_async(self.0.value(), "put", &[key, Uint8Array::from(&*held).into(), options]).await?,
+                None => {
+                    call_async(
+                        self.0.value(),
+                        "put",
+                        &[key, Uint8Array::from(&*held).into(), options],
+                    )
+                    .await?
+                }
             };
             info(&stored)
         })
@@ -102,7 +127,11 @@ impl R2 {
     pub(crate) async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, Failure> {
         send(async {
             let found = call_async(self.0.value(), "head", &[JsValue::from_str(key)]).await?;
-            if found.is_null() { Ok(None) } else { info(&found).map(Some) }
+            if found.is_null() {
+                Ok(None)
+            } else {
+                info(&found).map(Some)
+            }
         })
         .await
     }
@@ -110,14 +139,19 @@ impl R2 {
     pub(crate) async fn delete(&self, keys: &[&str]) -> Result<(), Failure> {
         send(async {
             let keys: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
-            call_async(self.0.value(), "delete", &[keys.into()]).await.map(drop)
+            call_async(self.0.value(), "delete", &[keys.into()])
+                .await
+                .map(drop)
         })
         .await
     }
 
     pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
         send(async {
-            let include: Array = ["httpMetadata", "customMetadata"].iter().map(|word| JsValue::from_str(word)).collect();
+            let include: Array = ["httpMetadata", "customMetadata"]
+                .iter()
+                .map(|word| JsValue::from_str(word))
+                .collect();
             let options = object(&[
                 ("prefix", optional(options.prefix.as_deref())),
                 ("cursor", optional(options.cursor.as_deref())),
@@ -126,8 +160,14 @@ impl R2 {
             ]);
             let result = call_async(self.0.value(), "list", &[options]).await?;
             let objects = get(&result, "objects");
-            let objects = objects.dyn_ref::<Array>().map(Array::to_vec).unwrap_or_default();
-            Ok(List { objects: objects.iter().map(info).collect::<Result<_, _>>()?, cursor: get(&result, "cursor").as_string() })
+            let objects = objects
+                .dyn_ref::<Array>()
+                .map(Array::to_vec)
+                .unwrap_or_default();
+            Ok(List {
+                objects: objects.iter().map(info).collect::<Result<_, _>>()?,
+                cursor: get(&result, "cursor").as_string(),
+            })
         })
         .await
     }
@@ -136,18 +176,24 @@ impl R2 {
 fn put_options(options: &PutOptions) -> JsValue {
     let http = object(&[
         ("contentType", optional(options.content_type.as_deref())),
-        ("contentDisposition", optional(options.content_disposition.as_deref())),
+        (
+            "contentDisposition",
+            optional(options.content_disposition.as_deref()),
+        ),
     ]);
-    let custom: Vec<(&str, JsValue)> =
-        options.custom_metadata.iter().map(|(name, value)| (name.as_str(), JsValue::from_str(value))).collect();
+    let custom: Vec<(&str, JsValue)> = options
+        .custom_metadata
+        .iter()
+        .map(|(name, value)| (name.as_str(), JsValue::from_str(value)))
+        .collect();
     object(&[("httpMetadata", http), ("customMetadata", object(&custom))])
 }
 
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
     let missing = || Failure::new(Kind::Decode, "R2 gave no object");
     let http = get(found, "httpMetadata");
-    let custom =
-        stringify(&get(found, "customMetadata")).and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
+    let custom = stringify(&get(found, "customMetadata"))
+        .and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
     Ok(ObjectInfo {
         key: get(found, "key").as_string().ok_or_else(missing)?,
         size: get(found, "size").as_f64().ok_or_else(missing)? as u64,

@@ -46,11 +46,16 @@ impl World {
         if value.is_undefined() || value.is_null() {
             return Err(format!("the binding {name} is missing"));
         }
-        if get(&value, method).is_function() { Ok(Handle::new(value)) } else { Err(format!("the binding {name} is not {kind}")) }
+        if get(&value, method).is_function() {
+            Ok(Handle::new(value))
+        } else {
+            Err(format!("the binding {name} is not {kind}"))
+        }
     }
 
     pub(crate) fn kv(&self, binding: &str) -> Result<Kv, String> {
-        self.binding(binding, "getWithMetadata", "a KV namespace").map(Kv)
+        self.binding(binding, "getWithMetadata", "a KV namespace")
+            .map(Kv)
     }
 
     pub(crate) fn d1(&self, binding: &str) -> Result<D1, String> {
@@ -58,7 +63,8 @@ impl World {
     }
 
     pub(crate) fn r2(&self, binding: &str) -> Result<R2, String> {
-        self.binding(binding, "createMultipartUpload", "an R2 bucket").map(R2)
+        self.binding(binding, "createMultipartUpload", "an R2 bucket")
+            .map(R2)
     }
 
     pub(crate) fn queue(&self, binding: &str) -> Result<Queue, String> {
@@ -91,7 +97,9 @@ impl World {
         }
         match value.as_string() {
             Some(text) => Some(RawVar::Text(text)),
-            None => stringify(&value).and_then(|json| serde_json::from_str(&json).ok()).map(RawVar::Json),
+            None => stringify(&value)
+                .and_then(|json| serde_json::from_str(&json).ok())
+                .map(RawVar::Json),
         }
     }
 
