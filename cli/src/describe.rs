@@ -9,7 +9,7 @@ use bindery_codegen::model::{self, Types};
 use bindery_codegen::report;
 use bindery_codegen::schema::{self, Catalog};
 use bindery_codegen::source::{self, FileId, Span, Spanned};
-use bindery_codegen::sql::parameters::Rust;
+use bindery_codegen::sql::ScalarType;
 use bindery_codegen::sql::{self, Query, Rows};
 use bindery_codegen::{Errors, Sources};
 use clap::ArgMatches;
@@ -31,7 +31,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
     let as_json = wants_json(matches);
     for span in texts(matches, &mut sources)? {
         let mut errors = Errors::default();
-        let mut query = sql::analyse(&mut errors, &catalog, sources.text(span), span);
+        let mut query = sql::analyze(&mut errors, &catalog, sources.text(span), span);
         if let Some(query) = &mut query {
             types.apply(&catalog, query);
         }
@@ -119,7 +119,7 @@ fn catalog_of_manifest(
         }
     };
     let ledger = manifest
-        .united
+        .merged
         .bindings
         .iter()
         .find_map(|binding| match &binding.kind {
@@ -176,19 +176,19 @@ fn texts(matches: &ArgMatches, sources: &mut Sources) -> Result<Vec<Span>, Strin
 }
 
 /// A type as Rust has it.
-fn rust(catalog: &Catalog, rust: Rust) -> String {
+fn rust(catalog: &Catalog, scalar: ScalarType) -> String {
     match rust {
-        Rust::Integer => "i64".to_owned(),
-        Rust::Float => "f64".to_owned(),
-        Rust::Boolean => "bool".to_owned(),
-        Rust::Text => "String".to_owned(),
-        Rust::Blob => "Vec<u8>".to_owned(),
-        Rust::Any => "bindery::d1::Value".to_owned(),
-        Rust::Choice(number) => {
-            let choices = usize::try_from(number)
+        ScalarType::Integer => "i64".to_owned(),
+        ScalarType::Float => "f64".to_owned(),
+        ScalarType::Boolean => "bool".to_owned(),
+        ScalarType::Text => "String".to_owned(),
+        ScalarType::Blob => "Vec<u8>".to_owned(),
+        ScalarType::Any => "bindery::d1::Value".to_owned(),
+        ScalarType::Enum(number) => {
+            let text_enums = usize::try_from(number)
                 .ok()
-                .and_then(|number| catalog.choices.get(number));
-            choices.map_or_else(|| "String".to_owned(), |choices| choices.ty.clone())
+                .and_then(|number| catalog.text_enums.get(number));
+            text_enums.map_or_else(|| "String".to_owned(), |text_enums| text_enums.ty.clone())
         }
     }
 }
@@ -223,7 +223,7 @@ fn line(
             json!({
                 "name": column.name,
                 "storage": column.ty.storage.classes().collect::<Vec<_>>(),
-                "rust": column.as_type.clone().unwrap_or_else(|| rust(catalog, column.rust)),
+                "rust": column.as_type.clone().unwrap_or_else(|| rust(catalog, column.scalar)),
                 "nullable": column.nullable,
                 "origin": column.ty.origin,
                 "reason": column.ty.reason.as_ref().filter(|_| column.nullable),
@@ -239,8 +239,8 @@ fn line(
             json!({
                 "name": parameter.name,
                 "index": index + 1,
-                "storage": parameter.rust.storage().classes().collect::<Vec<_>>(),
-                "rust": parameter.as_type.clone().unwrap_or_else(|| rust(catalog, parameter.rust)),
+                "storage": parameter.scalar.storage().classes().collect::<Vec<_>>(),
+                "rust": parameter.as_type.clone().unwrap_or_else(|| rust(catalog, parameter.scalar)),
                 "nullable": parameter.nullable,
                 "list": parameter.list,
             })
@@ -285,7 +285,7 @@ fn page(
             let ty = parameter
                 .as_type
                 .clone()
-                .unwrap_or_else(|| rust(catalog, parameter.rust));
+                .unwrap_or_else(|| rust(catalog, parameter.scalar));
             let ty = if parameter.list {
                 format!("[{ty}]")
             } else {
@@ -299,7 +299,7 @@ fn page(
                 column
                     .as_type
                     .clone()
-                    .unwrap_or_else(|| rust(catalog, column.rust)),
+                    .unwrap_or_else(|| rust(catalog, column.scalar)),
             );
             let origin = column
                 .ty

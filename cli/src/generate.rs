@@ -29,7 +29,7 @@ pub(crate) fn expand(matches: &ArgMatches) -> Result<ExitCode, String> {
     }
 }
 
-/// `Env` as Rust, for the crate that `output` is a part of, or that of the manifest. Mistakes were told.
+/// `Env` as Rust, for the crate that `output` is a part of, or that of the manifest. BuildError were told.
 fn rust(matches: &ArgMatches, output: Option<&Path>) -> Result<Result<String, ExitCode>, String> {
     let compiled = project::compiled(matches)?;
     let package = project::package(output.unwrap_or(&compiled.manifest));

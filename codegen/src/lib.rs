@@ -1,24 +1,24 @@
 //! The compiler of bindery: text in, tokens out.
 //!
-//! Every door (the macros, a build script, the command line) calls [`compile`] and differs only in
+//! Every driver (the macros, a build script, the command line) calls [`compile`] and differs only in
 //! how it prints [`Errors`]. The stages, in order, are the modules below; none names a later one.
 
 pub mod source;
 pub mod report;
 pub mod names;
-mod keep;
+mod cache;
 pub mod manifest;
 mod syntax;
 pub mod schema;
 pub mod sql;
 pub mod model;
 pub mod emit;
-pub mod door;
+pub mod driver;
 pub mod handlers;
 
 use std::path::Path;
 
-pub use door::{Mistakes, build};
+pub use driver::{BuildError, build};
 pub use report::{Diagnostic, Errors};
 pub use source::Sources;
 
@@ -38,6 +38,6 @@ pub fn compile(
     let mut manifest = manifest::parse(errors, sources, file, environment)?;
     model::infer_secrets(errors, sources, path, &mut manifest, environment);
     let inputs = model::load_databases(errors, sources, path, &mut manifest);
-    let databases = model::analyse(errors, sources, &manifest, inputs);
+    let databases = model::analyze(errors, sources, &manifest, inputs);
     Some(model::lower(errors, manifest, databases))
 }

@@ -174,7 +174,7 @@ pub struct Errors {
 impl Errors {
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        // A view that two queries read is analysed twice; its mistake is still one.
+        // A view that two queries read is analyzed twice; its mistake is still one.
         if !self.diagnostics.contains(&diagnostic) {
             self.diagnostics.push(diagnostic);
         }

@@ -43,7 +43,7 @@ fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStrea
     // A slip is one mistake, though it is missing under its right name too.
     let mut meant: Vec<String> = Vec::new();
     let queues: Vec<&str> = manifest
-        .united
+        .merged
         .consumers
         .iter()
         .map(|consumer| consumer.queue.value.as_str())
@@ -62,7 +62,7 @@ fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStrea
             in_rust.extend(project::error(queue.span(), code::HANDLER, &message, &help));
         }
     }
-    for consumer in &manifest.united.consumers {
+    for consumer in &manifest.merged.consumers {
         if !meant.contains(&consumer.queue.value)
             && input
                 .queues
@@ -111,7 +111,7 @@ fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStrea
             .label("bindery has no Workflow classes yet");
         errors.push(diagnostic.help("name the worker that has it: `script_name = \"...\"`"));
     }
-    for cron in &manifest.united.crons {
+    for cron in &manifest.merged.crons {
         let diagnostic = Diagnostic::new(
             code::HANDLER,
             format!("nothing handles the cron `{}`", cron.value),

@@ -94,7 +94,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     let (text, place) = locate(&mut sources, &input.sql);
-    let query = sql::analyse(&mut errors, &database.catalog, &text, place);
+    let query = sql::analyze(&mut errors, &database.catalog, &text, place);
     let Some(mut query) = query.filter(|_| errors.is_empty()) else {
         return Err(project::print(&errors, &sources, span));
     };

@@ -2,7 +2,7 @@
 
 use bindery_codegen::names::Name;
 use bindery_codegen::report::{code, suggestion};
-use bindery_codegen::sql::parameters::Rust;
+use bindery_codegen::sql::ScalarType;
 use bindery_codegen::sql::{Query, ResultColumn};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -219,12 +219,12 @@ fn expected(column: &ResultColumn) -> Option<&'static str> {
     if column.as_type.is_some() {
         return None;
     }
-    match column.rust {
-        Rust::Integer => Some("i64"),
-        Rust::Float => Some("f64"),
-        Rust::Boolean => Some("bool"),
-        Rust::Text => Some("String"),
-        Rust::Blob => Some("Vec<u8>"),
-        Rust::Any | Rust::Choice(_) => None,
+    match column.scalar {
+        ScalarType::Integer => Some("i64"),
+        ScalarType::Float => Some("f64"),
+        ScalarType::Boolean => Some("bool"),
+        ScalarType::Text => Some("String"),
+        ScalarType::Blob => Some("Vec<u8>"),
+        ScalarType::Any | ScalarType::Enum(_) => None,
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 
+pub use crate::bindings::kind::Service;
+
 /// The result of a call to a binding.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,13 +29,13 @@ struct Inner {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Failure {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -42,7 +44,7 @@ impl Failure {
     }
 
     pub(crate) fn because(
-        kind: Kind,
+        kind: ErrorKind,
         message: impl Into<String>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
@@ -54,94 +56,10 @@ impl Failure {
     }
 }
 
-/// What is bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Service {
-    /// D1
-    D1,
-    /// Workers KV
-    Kv,
-    /// R2
-    R2,
-    /// Queues
-    Queue,
-    /// The worker itself: its variables, secrets and handlers.
-    Worker,
-    /// Durable Objects
-    DurableObject,
-    /// What is called by requests: service bindings, static assets, mTLS, VPC services, Browser Rendering.
-    Fetcher,
-    /// Workflows
-    Workflow,
-    /// Hyperdrive
-    Hyperdrive,
-    /// Vectorize
-    Vectorize,
-    /// Workers AI
-    Ai,
-    /// Images
-    Images,
-    /// Workers Analytics Engine
-    AnalyticsEngine,
-    /// Emails that are sent.
-    Email,
-    /// Rate limits
-    RateLimit,
-    /// Secrets Store
-    SecretsStore,
-    /// Version metadata
-    Version,
-    /// Dispatch namespaces
-    Dispatch,
-    /// Worker Loaders
-    WorkerLoader,
-    /// K2 streams
-    K2,
-    /// Pipelines
-    Pipeline,
-    /// Blobs of text and bytes
-    Blob,
-    /// A kind that bindery has no typed operations for.
-    Raw,
-}
-
-impl Service {
-    /// The name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, and so on.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::D1 => "d1",
-            Self::Kv => "kv",
-            Self::R2 => "r2",
-            Self::Queue => "queue",
-            Self::Worker => "worker",
-            Self::DurableObject => "durable_object",
-            Self::Fetcher => "fetcher",
-            Self::Workflow => "workflow",
-            Self::Hyperdrive => "hyperdrive",
-            Self::Vectorize => "vectorize",
-            Self::Ai => "ai",
-            Self::Images => "images",
-            Self::AnalyticsEngine => "analytics_engine",
-            Self::Email => "email",
-            Self::RateLimit => "rate_limit",
-            Self::SecretsStore => "secrets_store",
-            Self::Version => "version",
-            Self::Dispatch => "dispatch",
-            Self::WorkerLoader => "worker_loader",
-            Self::K2 => "k2",
-            Self::Pipeline => "pipeline",
-            Self::Blob => "blob",
-            Self::Raw => "raw",
-        }
-    }
-}
-
 /// What kind of failure it is. Of low cardinality: OpenTelemetry's `error.type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// The row, key or object is not there.
     NotFound,
     /// The caller gave what the operation does not take.
@@ -186,7 +104,7 @@ pub enum Constraint {
     Other,
 }
 
-impl Kind {
+impl ErrorKind {
     /// The value of `error.type`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -230,7 +148,11 @@ impl Error {
     }
 
     /// Of the worker itself rather than of a binding.
-    pub(crate) fn worker(operation: &'static str, kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn worker(
+        operation: &'static str,
+        kind: ErrorKind,
+        message: impl Into<String>,
+    ) -> Self {
         Self::new(
             Service::Worker,
             "",
@@ -255,7 +177,7 @@ impl Error {
             "",
             "application",
             None,
-            Failure::because(Kind::Internal, source.to_string(), source),
+            Failure::because(ErrorKind::Internal, source.to_string(), source),
         )
     }
 
@@ -285,7 +207,7 @@ impl Error {
 
     /// What kind of failure it is.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.0.failure.kind
     }
 
@@ -299,36 +221,37 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind() {
-            Kind::NotFound => StatusCode::NOT_FOUND,
-            Kind::InvalidArgument => StatusCode::BAD_REQUEST,
-            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::Constraint(_) => StatusCode::CONFLICT,
-            Kind::Overloaded | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Kind::Unsupported => StatusCode::NOT_IMPLEMENTED,
-            Kind::Decode | Kind::Denied | Kind::Misconfigured | Kind::Internal => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::InvalidArgument => StatusCode::BAD_REQUEST,
+            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::Constraint(_) => StatusCode::CONFLICT,
+            ErrorKind::Overloaded | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+            ErrorKind::Decode
+            | ErrorKind::Denied
+            | ErrorKind::Misconfigured
+            | ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// Whether nothing was found.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.kind() == Kind::NotFound
+        self.kind() == ErrorKind::NotFound
     }
 
     /// Whether a constraint of the database refused a write.
     #[must_use]
     pub fn is_constraint_violation(&self) -> bool {
-        matches!(self.kind(), Kind::Constraint(_))
+        matches!(self.kind(), ErrorKind::Constraint(_))
     }
 
     /// Whether the same call may work now or a little later. Says nothing of whether it is safe to
     /// repeat: a write may have been done.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), Kind::Unavailable | Kind::Overloaded)
+        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded)
     }
 }
 
@@ -381,7 +304,7 @@ impl IntoResponse for Error {
         let status = self.status();
         // The names of tables and columns are nobody else's affair.
         let message = match self.kind() {
-            Kind::Constraint(_) => "the change conflicts with what is stored",
+            ErrorKind::Constraint(_) => "the change conflicts with what is stored",
             _ if status.is_server_error() => "the request could not be served",
             _ => self.message(),
         };
@@ -403,7 +326,7 @@ mod tests {
     #[test]
     fn an_error_is_one_word_and_says_where() {
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
-        let failure = Failure::new(Kind::NotFound, "no row");
+        let failure = Failure::new(ErrorKind::NotFound, "no row");
         let error = Error::new(Service::D1, "DB", "query", Some("file_by_id"), failure);
         assert_eq!(error.to_string(), "d1 DB file_by_id: no row");
         assert!(error.is_not_found() && !error.is_retryable());

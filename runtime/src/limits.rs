@@ -1,6 +1,8 @@
 //! The platform's limits, kept before a call is made, natively as on Workers.
 
-use crate::error::{Failure, Kind};
+use std::fmt;
+
+use crate::error::{ErrorKind, Failure};
 
 /// <https://developers.cloudflare.com/kv/platform/limits/>
 pub(crate) mod kv {
@@ -75,10 +77,28 @@ pub(crate) mod pipeline {
 /// The largest whole number that a JavaScript number holds exactly: 2^53 - 1.
 pub(crate) const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
+impl Failure {
+    /// A value over a limit of the platform; nothing was sent.
+    pub(crate) fn limit(
+        what: impl fmt::Display,
+        found: impl fmt::Display,
+        limit: impl fmt::Display,
+        page: &str,
+    ) -> Self {
+        Self::new(
+            ErrorKind::TooLarge,
+            format!("{what} has {found}, more than {limit}; see {page}"),
+        )
+    }
+}
+
 /// A key of KV or R2.
 pub(crate) fn key(key: &str, bytes: usize, page: &str) -> Result<(), Failure> {
     if key.is_empty() {
-        return Err(Failure::new(Kind::InvalidArgument, "a key cannot be empty"));
+        return Err(Failure::new(
+            ErrorKind::InvalidArgument,
+            "a key cannot be empty",
+        ));
     }
     if key.len() > bytes {
         return Err(Failure::limit(
@@ -95,7 +115,7 @@ pub(crate) fn key(key: &str, bytes: usize, page: &str) -> Result<(), Failure> {
 pub(crate) fn kv_key(name: &str) -> Result<(), Failure> {
     if name == "." || name == ".." {
         return Err(Failure::new(
-            Kind::InvalidArgument,
+            ErrorKind::InvalidArgument,
             format!("`{name}` cannot be a key"),
         ));
     }
@@ -124,7 +144,7 @@ pub(crate) fn list_limit(limit: Option<u32>, most: u32, page: &str) -> Result<u3
         Some(limit) => {
             let message =
                 format!("a list gives between 1 and {most} entries, not {limit}; see {page}");
-            Err(Failure::new(Kind::InvalidArgument, message))
+            Err(Failure::new(ErrorKind::InvalidArgument, message))
         }
     }
 }

@@ -6,12 +6,15 @@ pub use std::vec::Vec;
 pub use serde;
 pub use serde_json;
 
-pub use crate::app::{Blueprint, Connector, Consumer, Environment, Resource, Stage, deliver};
-pub use crate::backend::World;
+pub use crate::app::{
+    Connector, Consumer, Content, Environment, EnvironmentManifest, Manifest, Resource,
+};
+pub use crate::backend::Backend;
+pub use crate::bindings::kind::Connect;
 pub use crate::d1::{JsonText, Parameter};
 pub use crate::http::IntoResponse;
 pub use crate::kv::{Binding, KeyOf, Named};
-pub use crate::queue::RawBatch;
+pub use crate::queue::{RawBatch, deliver};
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::backend::{fetch, no_durable_object, queue};
@@ -103,7 +106,7 @@ pub fn choose_cell<T: Copy>(
 pub fn no_fetch() -> crate::Response {
     IntoResponse::into_response(crate::Error::worker(
         "fetch",
-        crate::Kind::Unsupported,
+        crate::ErrorKind::Unsupported,
         "this worker has no fetch handler",
     ))
 }
@@ -119,7 +122,7 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
     );
     Err(crate::Error::worker(
         "queue",
-        crate::Kind::Unsupported,
+        crate::ErrorKind::Unsupported,
         message,
     ))
 }

@@ -1,6 +1,6 @@
 //! Names that nobody guesses and nothing else has.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// 128 random bits as 32 hexadecimal digits, from the operating system or from Web Crypto.
 ///
@@ -11,7 +11,7 @@ pub fn random_id() -> Result<String> {
     getrandom::fill(&mut bytes).map_err(|error| {
         Error::worker(
             "random",
-            Kind::Internal,
+            ErrorKind::Internal,
             format!("there is no randomness: {error}"),
         )
     })?;

@@ -43,7 +43,7 @@ const SWITCHES: [&str; 7] = [
 
 /// A table or a column that a statement reads or writes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Touched {
+pub struct Access {
     /// The table, or the view.
     pub table: String,
     /// The column; `None` where rows are inserted, deleted or counted.
@@ -58,7 +58,7 @@ pub(crate) struct Rules {
     /// Whether the rules are lifted.
     pub(crate) trusted: AtomicBool,
     /// What was asked for since [`Rules::note`].
-    noted: Mutex<Option<BTreeSet<Touched>>>,
+    noted: Mutex<Option<BTreeSet<Access>>>,
     /// What was denied last, in words.
     denied: Mutex<Option<String>>,
 }
@@ -70,7 +70,7 @@ impl Rules {
     }
 
     /// What was asked for, and no more notes.
-    pub(crate) fn noted(&self) -> BTreeSet<Touched> {
+    pub(crate) fn noted(&self) -> BTreeSet<Access> {
         self.noted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -114,7 +114,7 @@ impl Rules {
             let column = column
                 .filter(|column| !column.is_empty())
                 .map(str::to_owned);
-            noted.insert(Touched {
+            noted.insert(Access {
                 table: table.to_owned(),
                 column,
                 writes,

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-pub use authorizer::Touched;
+pub use authorizer::Access;
 pub use limits::{MAX_BOUND_PARAMETERS, MAX_PATTERN_BYTES, MAX_ROW_BYTES, MAX_SQL_BYTES};
 pub use rusqlite;
 
@@ -108,11 +108,11 @@ impl Database {
     pub fn prepare_noting(
         &self,
         sql: &str,
-    ) -> rusqlite::Result<(rusqlite::Statement<'_>, BTreeSet<Touched>)> {
+    ) -> rusqlite::Result<(rusqlite::Statement<'_>, BTreeSet<Access>)> {
         self.rules.note();
         let prepared = self.connection.prepare(sql);
-        let touched = self.rules.noted();
-        prepared.map(|statement| (statement, touched))
+        let accesses = self.rules.noted();
+        prepared.map(|statement| (statement, accesses))
     }
 
     /// What the rules denied last, in words, if they did since this was asked last.

@@ -293,7 +293,7 @@ impl Fuzzer {
                 let mut sources = Sources::default();
                 let file = sources.add("hostile.sql".to_owned(), PathBuf::new(), text.to_owned());
                 let mut errors = Errors::default();
-                let query = sql::analyse(&mut errors, catalog, text, sources.whole(file));
+                let query = sql::analyze(&mut errors, catalog, text, sources.whole(file));
                 if query.is_none() {
                     let _outline = sql::outline(catalog, text, sources.whole(file));
                 }

@@ -2,7 +2,8 @@
 
 use bindery_codegen::schema::{Catalog, Checked, Column, TableKind};
 use bindery_codegen::sql::ResultColumn;
-use bindery_codegen::sql::parameters::{Resolved, Rust};
+use bindery_codegen::sql::ScalarType;
+use bindery_codegen::sql::parameters::Resolved;
 use bindery_codegen::sql::types::{Domain, Storage, Ty};
 use bindery_sqlite::rusqlite::types::Value;
 use bindery_sqlite::rusqlite::{self, Connection};
@@ -63,19 +64,24 @@ fn text(random: &mut Random) -> String {
 ///
 /// Of the REALs none is so large that arithmetic on a few leaves REAL's range: what does becomes an infinity or
 /// NULL, which is told when it is read.
-pub fn value(random: &mut Random, rust: Rust) -> Value {
+pub fn value(random: &mut Random, scalar: ScalarType) -> Value {
     match rust {
-        Rust::Integer => Value::Integer(integer(random)),
-        Rust::Boolean => Value::Integer(i64::from(random.one_in(2))),
-        Rust::Float => Value::Real(random.pick(&[0.0, -1.5, 1e15, 0.1, 3.0, -0.0])),
-        Rust::Text | Rust::Choice(_) => Value::Text(text(random)),
-        Rust::Blob => Value::Blob(
+        ScalarType::Integer => Value::Integer(integer(random)),
+        ScalarType::Boolean => Value::Integer(i64::from(random.one_in(2))),
+        ScalarType::Float => Value::Real(random.pick(&[0.0, -1.5, 1e15, 0.1, 3.0, -0.0])),
+        ScalarType::Text | ScalarType::Enum(_) => Value::Text(text(random)),
+        ScalarType::Blob => Value::Blob(
             random
                 .pick::<&[u8]>(&[&[], &[0], &[0, 255], b"abc"])
                 .to_vec(),
         ),
-        Rust::Any => {
-            let kind = random.pick(&[Rust::Integer, Rust::Float, Rust::Text, Rust::Blob]);
+        ScalarType::Any => {
+            let kind = random.pick(&[
+                ScalarType::Integer,
+                ScalarType::Float,
+                ScalarType::Text,
+                ScalarType::Blob,
+            ]);
             value(random, kind)
         }
     }
@@ -129,23 +135,23 @@ fn stored_value(random: &mut Random, catalog: &Catalog, column: &Column, stored:
         return Value::Null;
     }
     match column.checked {
-        Checked::Choice(number) => {
+        Checked::Enum(number) => {
             let values = catalog
-                .choices
+                .text_enums
                 .get(usize::try_from(number).unwrap_or(0))
-                .map(|choices| choices.values.as_slice());
+                .map(|text_enums| text_enums.values.as_slice());
             let values = values.unwrap_or_default();
             return values
                 .get(random.below(values.len()))
                 .map_or(Value::Null, |text| Value::Text(text.clone()));
         }
-        Checked::Boolean => return value(random, Rust::Boolean),
+        Checked::Boolean => return value(random, ScalarType::Boolean),
         Checked::Any => {}
     }
     if stored == Stored::Anything {
         // Where a text belongs, an empty BLOB is the one value that makes NULL of a function that never gives it:
         // `substr`. That is told when it is read.
-        return match value(random, Rust::Any) {
+        return match value(random, ScalarType::Any) {
             Value::Blob(bytes) if bytes.is_empty() => Value::Blob(vec![7]),
             other => other,
         };
@@ -158,7 +164,7 @@ fn stored_value(random: &mut Random, catalog: &Catalog, column: &Column, stored:
         // read: a promise of the schema's author.
         return Value::Text("2024-02-30 10:00:00".to_owned());
     }
-    value(random, Rust::of(promised.storage, promised.domain))
+    value(random, ScalarType::of(promised.storage, promised.domain))
 }
 
 /// An argument: numbers as D1 binds them, all REAL, or as they are.
@@ -171,20 +177,22 @@ pub fn argument(
     if parameter.nullable && random.one_in(3) {
         return Value::Null;
     }
-    let one = |random: &mut Random| match parameter.rust {
-        Rust::Choice(number) => {
+    let one = |random: &mut Random| match parameter.scalar {
+        ScalarType::Enum(number) => {
             let values = catalog
-                .choices
+                .text_enums
                 .get(usize::try_from(number).unwrap_or(0))
-                .map(|choices| choices.values.as_slice());
+                .map(|text_enums| text_enums.values.as_slice());
             let values = values.unwrap_or_default();
             values
                 .get(random.below(values.len()))
                 .map_or(Value::Null, |text| Value::Text(text.clone()))
         }
         // Of a type of the project's own, which does not write what looks like a number.
-        Rust::Text if parameter.as_type.is_some() => Value::Text("2024-02-30 10:00:00".to_owned()),
-        Rust::Integer => {
+        ScalarType::Text if parameter.as_type.is_some() => {
+            Value::Text("2024-02-30 10:00:00".to_owned())
+        }
+        ScalarType::Integer => {
             Value::Integer(integer(random).clamp(-9_007_199_254_740_991, 9_007_199_254_740_991))
         }
         rust => value(random, rust),
@@ -234,7 +242,7 @@ pub fn contradiction(column: &ResultColumn, value: &Value, stored: Stored) -> Op
     let told = || {
         format!(
             "{value:?}, not {} of {:?}",
-            column.rust.describe(),
+            column.scalar.describe(),
             column.ty.storage.classes().collect::<Vec<_>>()
         )
     };
@@ -244,17 +252,20 @@ pub fn contradiction(column: &ResultColumn, value: &Value, stored: Stored) -> Op
 /// Whether a value is one of the column's Rust type, as the decoder would read it.
 fn fits(column: &ResultColumn, value: &Value) -> bool {
     const SAFE: f64 = 9_007_199_254_740_991.0;
-    match (column.rust, value) {
-        (Rust::Any, _) | (Rust::Float, Value::Integer(_) | Value::Real(_)) => true,
-        (Rust::Boolean, Value::Integer(value)) => *value == 0 || *value == 1,
-        (Rust::Boolean, Value::Real(value)) => *value == 0.0 || *value == 1.0,
-        (Rust::Text, Value::Integer(_) | Value::Real(_)) if column.ty.domain == Domain::Json => {
+    match (column.scalar, value) {
+        (ScalarType::Any, _) | (ScalarType::Float, Value::Integer(_) | Value::Real(_)) => true,
+        (ScalarType::Boolean, Value::Integer(value)) => *value == 0 || *value == 1,
+        (ScalarType::Boolean, Value::Real(value)) => *value == 0.0 || *value == 1.0,
+        (ScalarType::Text, Value::Integer(_) | Value::Real(_))
+            if column.ty.domain == Domain::Json =>
+        {
             true
         }
-        (Rust::Text | Rust::Choice(_), Value::Text(_)) | (Rust::Blob, Value::Blob(_)) => true,
+        (ScalarType::Text | ScalarType::Enum(_), Value::Text(_))
+        | (ScalarType::Blob, Value::Blob(_)) => true,
         // What overflows 2^53 is an error of its own, told when it is read.
-        (Rust::Integer, Value::Integer(_)) => true,
-        (Rust::Integer, Value::Real(value)) => {
+        (ScalarType::Integer, Value::Integer(_)) => true,
+        (ScalarType::Integer, Value::Real(value)) => {
             value.fract() == 0.0 || value.abs() > SAFE || column.ty.storage.meets(Storage::OUTGROWN)
         }
         _ => false,

@@ -53,7 +53,7 @@ fn describe(seen: &mut String, project: &Project) {
                     format!(
                         "{}: {}{list}{nullable}",
                         parameter.name,
-                        parameter.rust.describe()
+                        parameter.scalar.describe()
                     )
                 })
                 .collect();
@@ -80,7 +80,7 @@ fn describe(seen: &mut String, project: &Project) {
                 let ty = column
                     .as_type
                     .clone()
-                    .unwrap_or_else(|| column.rust.describe().to_owned());
+                    .unwrap_or_else(|| column.scalar.describe().to_owned());
                 let nullable = if column.nullable { "?" } else { "" };
                 let origin = column
                     .ty

@@ -398,7 +398,7 @@ fn generated(seed: u64, wanted: u64) -> Generated {
             text.clone(),
         );
         let mut errors = Errors::default();
-        let query = sql::analyse(&mut errors, catalog, &text, sources.whole(file))
+        let query = sql::analyze(&mut errors, catalog, &text, sources.whole(file))
             .filter(|_| errors.is_empty());
         let Some(query) = query else {
             let told = errors

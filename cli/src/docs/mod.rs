@@ -208,13 +208,13 @@ fn values(project: &Project) -> Option<Section> {
 
 /// What calls the worker's code.
 fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
-    let united = &project.manifest.united;
+    let merged = &project.manifest.merged;
     let mut section = Section::new("handlers", "Handlers");
     if let Some(fetch) = handlers.and_then(|handlers| handlers.fetch.as_ref()) {
         section.text(format!("Requests go to {}.", code(&handlers::shown(fetch))));
     }
     let nobody = || "nobody".to_owned();
-    let rows = united.consumers.iter().map(|consumer| {
+    let rows = merged.consumers.iter().map(|consumer| {
         let handler = handlers.and_then(|handlers| {
             handlers
                 .queues
@@ -239,7 +239,7 @@ fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
     );
     section.table(
         &["cron", "handled by"],
-        united
+        merged
             .crons
             .iter()
             .map(|cron| vec![code(&cron.value), nobody()])
@@ -460,7 +460,7 @@ fn query(compiled: &Compiled, field: &str, method: &Method) -> Section {
         let ty = parameter
             .as_type
             .clone()
-            .unwrap_or_else(|| parameter.rust.describe().to_owned());
+            .unwrap_or_else(|| parameter.scalar.describe().to_owned());
         let ty = if parameter.list {
             format!("a slice of {ty}")
         } else {
@@ -483,7 +483,7 @@ fn query(compiled: &Compiled, field: &str, method: &Method) -> Section {
         let ty = column
             .as_type
             .clone()
-            .unwrap_or_else(|| column.rust.describe().to_owned());
+            .unwrap_or_else(|| column.scalar.describe().to_owned());
         let null = match (column.nullable, &column.ty.reason) {
             (true, Some(reason)) => format!("may be: {reason}"),
             (true, None) => "may be".to_owned(),

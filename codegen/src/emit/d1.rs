@@ -6,10 +6,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 use super::query::Names;
-use super::{Site, choice, module_ident, query};
+use super::{Site, module_ident, query, text_enum};
 use crate::model::{Bound, Database, Method, Refused};
 use crate::names::spelled;
-use crate::sql::parameters::Rust;
+use crate::sql::ScalarType;
 use crate::sql::{Cardinality, Query, Rows};
 
 /// `impl Db { ... }`: one method a query.
@@ -19,21 +19,24 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
     let module = format!("{}::", spelled(&bound.name.field));
     let mut out = String::new();
     for method in &database.methods {
-        let choices = [database.catalog.choices.as_slice(), &method.query.choices];
+        let text_enums = [
+            database.catalog.text_enums.as_slice(),
+            &method.query.text_enums,
+        ];
         one(
             &mut out,
             method,
             &Names {
                 krate: &krate,
                 module: &module,
-                choices,
+                text_enums,
             },
         );
     }
     for refused in &database.refused {
-        let choices = [
-            database.catalog.choices.as_slice(),
-            &refused.outline.choices,
+        let text_enums = [
+            database.catalog.text_enums.as_slice(),
+            &refused.outline.text_enums,
         ];
         one_refused(
             &mut out,
@@ -41,7 +44,7 @@ pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenS
             &Names {
                 krate: &krate,
                 module: &module,
-                choices,
+                text_enums,
             },
         );
     }
@@ -72,7 +75,7 @@ fn one_refused(out: &mut String, refused: &Refused, names: &Names<'_>) {
             .outline
             .parameters
             .get(index)
-            .filter(|parameter| parameter.rust != Rust::Any);
+            .filter(|parameter| parameter.scalar != ScalarType::Any);
         let ty = known.map_or_else(
             || format!("P{index}"),
             |parameter| query::argument_type(names, parameter, "'a"),
@@ -152,7 +155,7 @@ fn docs(method: &Method) -> String {
         }
         .to_owned(),
     );
-    docs.extend(touched(&method.query));
+    docs.extend(accesses(&method.query));
     if method.query.reads_only {
         docs.push("\nNothing is written: it is safe to repeat.".to_owned());
     }
@@ -181,22 +184,22 @@ fn docs(method: &Method) -> String {
 }
 
 /// The tables and columns that a query reads and writes.
-fn touched(query: &Query) -> Vec<String> {
+fn accesses(query: &Query) -> Vec<String> {
     let mut lines = Vec::new();
     for (writes, verb) in [(false, "Reads"), (true, "Writes")] {
         let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
-        for touched in query
-            .touched
+        for accesses in query
+            .accesses
             .iter()
-            .filter(|touched| touched.writes == writes)
+            .filter(|accesses| accesses.writes == writes)
         {
             if tables
                 .last()
-                .is_none_or(|(table, _)| *table != touched.table)
+                .is_none_or(|(table, _)| *table != accesses.table)
             {
-                tables.push((&touched.table, Vec::new()));
+                tables.push((&accesses.table, Vec::new()));
             }
-            if let (Some((_, columns)), Some(column)) = (tables.last_mut(), &touched.column) {
+            if let (Some((_, columns)), Some(column)) = (tables.last_mut(), &accesses.column) {
                 columns.push(format!("`{column}`"));
             }
         }
@@ -225,15 +228,15 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
     let own = database
         .methods
         .iter()
-        .flat_map(|method| &method.query.choices);
+        .flat_map(|method| &method.query.text_enums);
     let own = own.chain(
         database
             .refused
             .iter()
-            .flat_map(|refused| &refused.outline.choices),
+            .flat_map(|refused| &refused.outline.text_enums),
     );
-    let enums = database.catalog.choices.iter().chain(own);
-    let enums = enums.map(|choices| choice::choice(choices, krate));
+    let enums = database.catalog.text_enums.iter().chain(own);
+    let enums = enums.map(|text_enums| text_enum::text_enum(text_enums, krate));
     let text = site.krate_text();
     let mut rows = String::new();
     for method in database
@@ -245,11 +248,14 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             "A row of [`{}`](super::{}::{}).",
             method.name.source, bound.name.ty, method.name.field
         );
-        let choices = [database.catalog.choices.as_slice(), &method.query.choices];
+        let text_enums = [
+            database.catalog.text_enums.as_slice(),
+            &method.query.text_enums,
+        ];
         let names = Names {
             krate: &text,
             module: "",
-            choices,
+            text_enums,
         };
         query::row(
             &mut rows,
@@ -271,7 +277,7 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             let names = Names {
                 krate: &text,
                 module: "",
-                choices: [&database.catalog.choices, &refused.outline.choices],
+                text_enums: [&database.catalog.text_enums, &refused.outline.text_enums],
             };
             query::row(
                 &mut rows,

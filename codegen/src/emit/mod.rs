@@ -3,8 +3,8 @@
 //! What is emitted is types and one call into the runtime's hidden module an operation: the weight
 //! is in the runtime. Paths are absolute, so the user's prelude and imports do not matter.
 
-mod blueprint;
-mod choice;
+mod manifest;
+mod text_enum;
 mod d1;
 pub mod query;
 pub mod typescript;
@@ -27,7 +27,7 @@ pub fn text(text: &str) -> Option<TokenStream> {
     text.parse().ok()
 }
 
-/// What a door knows and the project does not.
+/// What a driver knows and the project does not.
 #[derive(Debug)]
 pub struct Site {
     /// The path of the runtime crate.
@@ -103,7 +103,7 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
             .as_ref()
             .map(|database| d1::module(bound, database, site))
     });
-    let blueprint = blueprint::blueprint(project, site);
+    let manifest = manifest::manifest(project, site);
     let (vars, secrets) = (vars::vars(project, site), vars::secrets(project, site));
     let tracked = site.tracked.iter().map(|path| {
         let path = site.path(path);
@@ -126,30 +126,30 @@ pub fn environment(project: &Project, site: &Site) -> TokenStream {
             /// The secrets. None of them prints.
             pub secrets: bindings::Secrets,
             #[doc(hidden)]
-            pub __world: #krate::__private::World,
+            pub __backend: #krate::__private::Backend,
         }
 
         impl #ident {
             /// Tells `observer` of every call that a binding makes from now on.
             pub fn observe(&self, observer: impl #krate::observe::Observer + 'static) {
-                self.__world.observe(observer);
+                self.__backend.observe(observer);
             }
         }
 
         impl #krate::__private::Environment for #ident {
-            const BLUEPRINT: #krate::__private::Blueprint = #blueprint;
+            const MANIFEST: #krate::__private::Manifest = #manifest;
 
-            fn connect(world: &#krate::__private::World) -> #krate::Result<Self> {
-                let mut connector = #krate::__private::Connector::new(world);
+            fn connect(backend: &#krate::__private::Backend) -> #krate::Result<Self> {
+                let mut connector = #krate::__private::Connector::new(backend);
                 #(#connect)*
                 let vars = bindings::Vars::read(&mut connector);
                 let secrets = bindings::Secrets::read(&mut connector);
                 connector.finish()?;
-                ::core::result::Result::Ok(Self { #(#build)* vars: vars?, secrets: secrets?, __world: ::core::clone::Clone::clone(world) })
+                ::core::result::Result::Ok(Self { #(#build)* vars: vars?, secrets: secrets?, __backend: ::core::clone::Clone::clone(backend) })
             }
 
-            fn world(&self) -> &#krate::__private::World {
-                &self.__world
+            fn backend(&self) -> &#krate::__private::Backend {
+                &self.__backend
             }
         }
 
@@ -325,16 +325,16 @@ fn summary(project: &Project, site: &Site) -> String {
         format!("\nGenerated from `{}`{worker}.", site.manifest_name),
         String::new(),
     ];
-    if !project.manifest.united.consumers.is_empty() || !project.manifest.united.crons.is_empty() {
+    if !project.manifest.merged.consumers.is_empty() || !project.manifest.merged.crons.is_empty() {
         lines.push("# Handlers".to_owned());
         lines.push(String::new());
-        for consumer in &project.manifest.united.consumers {
+        for consumer in &project.manifest.merged.consumers {
             lines.push(format!(
                 "- consumes the queue `{}`: batches of at most {}, {} retries",
                 consumer.queue.value, consumer.max_batch_size, consumer.max_retries
             ));
         }
-        for cron in &project.manifest.united.crons {
+        for cron in &project.manifest.merged.crons {
             lines.push(format!("- runs at `{}`", cron.value));
         }
     }

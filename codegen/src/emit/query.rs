@@ -10,10 +10,10 @@ use quote::{format_ident, quote};
 
 use super::Parse;
 use crate::names::{Name, spelled};
-use crate::schema::Choices;
-use crate::sql::parameters::{Resolved, Rust};
+use crate::schema::TextEnum;
+use crate::sql::parameters::Resolved;
 use crate::sql::types::Domain;
-use crate::sql::{Query, ResultColumn};
+use crate::sql::{Query, ResultColumn, ScalarType};
 
 /// Where the text that is emitted stands: how it names things.
 #[derive(Debug)]
@@ -23,16 +23,16 @@ pub(super) struct Names<'a> {
     /// The module of the enums of CHECKs, with `::` at its end; empty inside it.
     pub(super) module: &'a str,
     /// Those enums, by number: of the database, then of the query itself.
-    pub(super) choices: [&'a [Choices]; 2],
+    pub(super) text_enums: [&'a [TextEnum]; 2],
 }
 
 impl Names<'_> {
-    fn choice(&self, number: u32) -> &str {
-        let mut all = self.choices.iter().copied().flatten();
+    fn text_enum(&self, number: u32) -> &str {
+        let mut all = self.text_enums.iter().copied().flatten();
         usize::try_from(number)
             .ok()
             .and_then(|number| all.nth(number))
-            .map_or("", |choices| &choices.ty)
+            .map_or("", |text_enums| &text_enums.ty)
     }
 }
 
@@ -45,15 +45,15 @@ pub(super) fn tokens(parse: Parse, text: &str) -> TokenStream {
 /// The Rust type of a column.
 fn column_type(names: &Names<'_>, column: &ResultColumn) -> String {
     let Names { krate, module, .. } = names;
-    let inner = match (&column.as_type, column.rust) {
+    let inner = match (&column.as_type, column.scalar) {
         (Some(ty), _) => ty.clone(),
-        (None, Rust::Integer) => "i64".to_owned(),
-        (None, Rust::Float) => "f64".to_owned(),
-        (None, Rust::Boolean) => "bool".to_owned(),
-        (None, Rust::Text) => format!("{krate}::__private::String"),
-        (None, Rust::Blob) => format!("{krate}::__private::Vec<u8>"),
-        (None, Rust::Any) => format!("{krate}::d1::Value"),
-        (None, Rust::Choice(number)) => format!("{module}{}", names.choice(number)),
+        (None, ScalarType::Integer) => "i64".to_owned(),
+        (None, ScalarType::Float) => "f64".to_owned(),
+        (None, ScalarType::Boolean) => "bool".to_owned(),
+        (None, ScalarType::Text) => format!("{krate}::__private::String"),
+        (None, ScalarType::Blob) => format!("{krate}::__private::Vec<u8>"),
+        (None, ScalarType::Any) => format!("{krate}::d1::Value"),
+        (None, ScalarType::Enum(number)) => format!("{module}{}", names.text_enum(number)),
     };
     if column.nullable {
         format!("::core::option::Option<{inner}>")
@@ -154,22 +154,24 @@ pub(super) fn statement(out: &mut String, krate: &str, name: &str, query: &Query
 /// The type of an argument; `lifetime` is the query's.
 pub(super) fn argument_type(names: &Names<'_>, parameter: &Resolved, lifetime: &str) -> String {
     let Names { krate, module, .. } = names;
-    let inner = match (&parameter.as_type, parameter.rust) {
+    let inner = match (&parameter.as_type, parameter.scalar) {
         (Some(ty), _) => ty.clone(),
-        (None, Rust::Integer) => "i64".to_owned(),
-        (None, Rust::Float) => "f64".to_owned(),
-        (None, Rust::Boolean) => "bool".to_owned(),
-        (None, Rust::Text) => format!("&{lifetime} str"),
-        (None, Rust::Blob) => format!("&{lifetime} [u8]"),
-        (None, Rust::Any) => format!("{krate}::d1::Value"),
-        (None, Rust::Choice(number)) => format!("{module}{}", names.choice(number)),
+        (None, ScalarType::Integer) => "i64".to_owned(),
+        (None, ScalarType::Float) => "f64".to_owned(),
+        (None, ScalarType::Boolean) => "bool".to_owned(),
+        (None, ScalarType::Text) => format!("&{lifetime} str"),
+        (None, ScalarType::Blob) => format!("&{lifetime} [u8]"),
+        (None, ScalarType::Any) => format!("{krate}::d1::Value"),
+        (None, ScalarType::Enum(number)) => format!("{module}{}", names.text_enum(number)),
     };
     if parameter.list {
-        return match parameter.rust {
+        return match parameter.scalar {
             _ if parameter.as_type.is_some() => format!("&[{inner}]"),
-            Rust::Text => "&[impl ::core::convert::AsRef<str>]".to_owned(),
-            Rust::Integer | Rust::Float | Rust::Boolean | Rust::Choice(_) => format!("&[{inner}]"),
-            Rust::Blob | Rust::Any => format!("&[{krate}::d1::Value]"),
+            ScalarType::Text => "&[impl ::core::convert::AsRef<str>]".to_owned(),
+            ScalarType::Integer | ScalarType::Float | ScalarType::Boolean | ScalarType::Enum(_) => {
+                format!("&[{inner}]")
+            }
+            ScalarType::Blob | ScalarType::Any => format!("&[{krate}::d1::Value]"),
         };
     }
     if parameter.nullable {
@@ -181,8 +183,8 @@ pub(super) fn argument_type(names: &Names<'_>, parameter: &Resolved, lifetime: &
 
 /// The expression that encodes an argument.
 pub(super) fn encode(krate: &str, parameter: &Resolved, value: &str) -> String {
-    match (parameter.list, parameter.rust) {
-        (true, Rust::Text) if parameter.as_type.is_none() => {
+    match (parameter.list, parameter.scalar) {
+        (true, ScalarType::Text) if parameter.as_type.is_none() => {
             format!("{krate}::__private::text_list({value})")
         }
         (true, _) => format!("{krate}::__private::list({value})"),
@@ -204,24 +206,24 @@ pub fn inline(
     arguments: &[TokenStream],
 ) -> TokenStream {
     let mut query = query.clone();
-    let text = |rust: &mut Rust| {
-        if matches!(rust, Rust::Choice(_)) {
-            *rust = Rust::Text;
+    let text = |scalar: &mut ScalarType| {
+        if matches!(scalar, ScalarType::Enum(_)) {
+            *scalar = ScalarType::Text;
         }
     };
     query
         .columns
         .iter_mut()
-        .for_each(|column| text(&mut column.rust));
+        .for_each(|column| text(&mut column.scalar));
     query
         .parameters
         .iter_mut()
-        .for_each(|parameter| text(&mut parameter.rust));
+        .for_each(|parameter| text(&mut parameter.scalar));
     let path = krate.to_string().replace(' ', "");
     let names = Names {
         krate: &path,
         module: "",
-        choices: [&[], &[]],
+        text_enums: [&[], &[]],
     };
     let mut declared = String::new();
     let mut shape = format!("{path}::d1::Exec");
@@ -245,7 +247,8 @@ pub fn inline(
         .zip(arguments)
         .map(|(parameter, value)| {
             let name = format_ident!("__{}", Name::new(&parameter.name).field);
-            if parameter.list && parameter.rust == Rust::Text && parameter.as_type.is_none() {
+            if parameter.list && parameter.scalar == ScalarType::Text && parameter.as_type.is_none()
+            {
                 return quote!(let #name = #value;);
             }
             let ty = tokens(parse, &argument_type(&names, parameter, ""));

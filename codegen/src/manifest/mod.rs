@@ -11,7 +11,7 @@ mod node;
 pub(crate) mod pattern;
 mod settings;
 mod table;
-mod unite;
+mod merge;
 mod vars;
 
 use crate::report::{Diagnostic, Errors, code, suggestion};
@@ -20,9 +20,9 @@ use grammar::{KEYS, Scope};
 pub use kind::{D1, Form, Kind, Kv, Other, Queue, R2, ROWS, Row, Service};
 pub(crate) use layer::check_name;
 pub use layer::{Binding, Consumer, Layer};
+pub use merge::{Merged, MergedBinding, MergedSecret, MergedVar};
 pub use settings::{DatabaseSettings, settings};
 use table::Table;
-pub use unite::{United, UnitedBinding, UnitedSecret, UnitedVar};
 pub use vars::{Var, VarField, VarType};
 
 /// A manifest as understood.
@@ -35,7 +35,7 @@ pub struct Manifest {
     /// Its environments: the top level first, or the one that was asked for alone.
     pub layers: Vec<Layer>,
     /// All of them in one.
-    pub united: United,
+    pub merged: Merged,
     /// Whether it says anywhere which secrets are required.
     pub(crate) names_secrets: bool,
 }
@@ -43,7 +43,7 @@ pub struct Manifest {
 impl Manifest {
     /// The classes of a kind that this worker itself must export.
     pub fn classes(&self, key: &'static str) -> impl Iterator<Item = &Spanned<String>> {
-        self.united
+        self.merged
             .bindings
             .iter()
             .filter_map(move |binding| match &binding.kind {
@@ -58,7 +58,7 @@ impl Manifest {
             self.layers
                 .iter_mut()
                 .for_each(|layer| layer.secrets = Some(names.clone()));
-            self.united = unite::unite(errors, &self.layers);
+            self.merged = merge::merge(errors, &self.layers);
         }
     }
 }
@@ -123,7 +123,7 @@ pub fn parse(
             .iter()
             .for_each(|layer| lacking_names(errors, top, layer));
     }
-    let united = unite::unite(errors, &layers);
+    let merged = merge::merge(errors, &layers);
     let name = layers.first().and_then(|layer| layer.worker.clone());
     let names_secrets = top.get("secrets").is_some()
         || nested
@@ -133,7 +133,7 @@ pub fn parse(
         file,
         name,
         layers,
-        united,
+        merged,
         names_secrets,
     })
 }

@@ -18,7 +18,7 @@ use super::check::mismatch;
 use super::kind::Kind;
 use super::node::{self, Node};
 use super::table::Table;
-use super::{Manifest, United, node::Value};
+use super::{Manifest, Merged, node::Value};
 
 /// What is said of one database.
 #[derive(Debug, Clone, Default)]
@@ -54,10 +54,10 @@ pub fn settings(
         .get("vars")
         .and_then(|node| expect(errors, node, "vars"))
     {
-        var_types(errors, &vars, &mut manifest.united);
+        var_types(errors, &vars, &mut manifest.merged);
     }
     let databases: Vec<&str> = manifest
-        .united
+        .merged
         .bindings
         .iter()
         .filter(|binding| matches!(binding.kind, Kind::D1(_)))
@@ -183,19 +183,19 @@ fn rust_type(
 }
 
 /// Gives variables the types of the user's own.
-fn var_types(errors: &mut Errors, table: &Table<'_>, united: &mut United) {
+fn var_types(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged) {
     for (name, _) in table.entries {
         let Some(ty) = rust_type(errors, table, name) else {
             continue;
         };
-        match united
+        match merged
             .vars
             .iter_mut()
             .find(|var| var.name.value == name.value)
         {
             Some(var) => var.as_type = Some(ty.value),
             None => {
-                let known: Vec<&str> = united
+                let known: Vec<&str> = merged
                     .vars
                     .iter()
                     .map(|var| var.name.value.as_str())

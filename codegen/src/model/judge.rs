@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::keep::{self, Keep, keep_fields};
+use crate::cache::{self, Encode, encode_fields};
 use crate::report::{Diagnostic, Errors, Severity, code};
 use crate::schema::Catalog;
 use crate::source::{Sources, Span};
@@ -39,13 +39,13 @@ impl Known {
     /// What is known of queries over the schema of a key.
     pub(super) fn load(sources: &Sources, schema: &str) -> Self {
         let name = format!("queries-{schema}");
-        let bytes = keep::load(sources, &name).unwrap_or_default();
+        let bytes = cache::load(sources, &name).unwrap_or_default();
         Self { name, bytes }
     }
 
     fn by_text(&self) -> HashMap<&str, &[u8]> {
         let mut rest = self.bytes.as_slice();
-        let mut next = move || Some((keep::take_text(&mut rest)?, keep::take_bytes(&mut rest)?));
+        let mut next = move || Some((cache::take_text(&mut rest)?, cache::take_bytes(&mut rest)?));
         std::iter::from_fn(&mut next).collect()
     }
 
@@ -125,10 +125,10 @@ impl Known {
                     &made
                 }
             };
-            keep::put_text(text, &mut bytes);
-            keep::put_bytes(kept, &mut bytes);
+            cache::put_text(text, &mut bytes);
+            cache::put_bytes(kept, &mut bytes);
         }
-        keep::save(sources, &self.name, bytes);
+        cache::save(sources, &self.name, bytes);
     }
 }
 
@@ -181,7 +181,7 @@ fn some(
 ) -> Vec<(usize, Judged)> {
     let one = |(index, place, parsed)| {
         let mut errors = Errors::default();
-        let query = sql::analyse_parsed(&mut errors, catalog, sources.text(place), place, parsed);
+        let query = sql::analyze_parsed(&mut errors, catalog, sources.text(place), place, parsed);
         (index, Judged { query, errors })
     };
     queries.into_iter().map(one).collect()
@@ -203,7 +203,7 @@ struct Warning {
     help: Option<String>,
 }
 
-keep_fields! {
+encode_fields! {
     Kept { query, warnings }
     Warning { code, message, start, end, label, help }
 }

@@ -62,10 +62,10 @@ pub fn infer_secrets(
         environment,
     );
     // A value for a variable, or for wrangler itself, is no secret of the worker.
-    let united = &manifest.united;
+    let merged = &manifest.merged;
     let bound = |name: &str| {
-        united.vars.iter().any(|var| var.name.value == name)
-            || united
+        merged.vars.iter().any(|var| var.name.value == name)
+            || merged
                 .bindings
                 .iter()
                 .any(|binding| binding.name.value == name)
@@ -116,7 +116,7 @@ pub fn load_databases(
         .collect();
     let mut databases = BTreeMap::new();
     let mut folder_names = Vec::new();
-    for binding in &manifest.united.bindings {
+    for binding in &manifest.merged.bindings {
         let Kind::D1(first) = &binding.kind else {
             continue;
         };

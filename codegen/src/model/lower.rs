@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Bound, Database, Project};
-use crate::manifest::{Layer, Manifest, UnitedVar};
+use crate::manifest::{Layer, Manifest, MergedVar};
 use crate::names::{Name, spelled};
 use crate::report::{Diagnostic, Errors, code};
 use crate::source::Spanned;
@@ -25,7 +25,7 @@ pub fn lower(
     }
     collisions(errors, &manifest);
     let mut bindings: Vec<Bound> = Vec::new();
-    for binding in &manifest.united.bindings {
+    for binding in &manifest.merged.bindings {
         let name = Name::new(&binding.name.value);
         // The first of two that meet stands; the other was reported.
         if bindings.iter().all(|bound| bound.name.field != name.field)
@@ -40,15 +40,15 @@ pub fn lower(
             });
         }
     }
-    let mut vars: Vec<(Name, UnitedVar)> = Vec::new();
-    for var in &manifest.united.vars {
+    let mut vars: Vec<(Name, MergedVar)> = Vec::new();
+    for var in &manifest.merged.vars {
         let name = Name::new(&var.name.value);
         if vars.iter().all(|(known, _)| known.field != name.field) {
             vars.push((name, var.clone()));
         }
     }
     let mut secrets: Vec<(Name, bool)> = Vec::new();
-    for secret in &manifest.united.secrets {
+    for secret in &manifest.merged.secrets {
         let name = Name::new(&secret.name.value);
         if secrets.iter().all(|(known, _)| known.field != name.field) {
             secrets.push((name, secret.optional));
@@ -116,14 +116,14 @@ fn twice<'a>(errors: &mut Errors, what: &str, names: impl Iterator<Item = &'a Sp
 fn collisions(errors: &mut Errors, manifest: &Manifest) {
     let groups: [Vec<&Spanned<String>>; 3] = [
         manifest
-            .united
+            .merged
             .bindings
             .iter()
             .map(|binding| &binding.name)
             .collect(),
-        manifest.united.vars.iter().map(|var| &var.name).collect(),
+        manifest.merged.vars.iter().map(|var| &var.name).collect(),
         manifest
-            .united
+            .merged
             .secrets
             .iter()
             .map(|secret| &secret.name)

@@ -10,14 +10,14 @@ mod types;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{Consumer, D1, Kind, Manifest, UnitedVar};
+use crate::manifest::{Consumer, D1, Kind, Manifest, MergedVar};
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
-use crate::schema::{self, Catalog, Choices};
+use crate::schema::{self, Catalog, TextEnum};
 use crate::source::{FileId, Sources, Span};
 use crate::sql::annotation::{self, Annotated};
-use crate::sql::parameters::{Resolved, Rust};
-use crate::sql::{self, Cardinality, Outline, Query, ResultColumn, Rows};
+use crate::sql::parameters::Resolved;
+use crate::sql::{self, Cardinality, Outline, Query, ResultColumn, Rows, ScalarType};
 
 use judge::{Judged, Known};
 pub use types::Types;
@@ -33,7 +33,7 @@ pub struct Project {
     /// The bindings, in the order of the manifest.
     pub bindings: Vec<Bound>,
     /// The variables.
-    pub vars: Vec<(Name, UnitedVar)>,
+    pub vars: Vec<(Name, MergedVar)>,
     /// The secrets, and whether some environment lacks each.
     pub secrets: Vec<(Name, bool)>,
 }
@@ -78,7 +78,7 @@ enum Maker {
     /// The rows of the method of this number.
     Rows(usize),
     /// A list of texts.
-    Choices,
+    TextEnum,
 }
 
 /// A query that is refused.
@@ -143,12 +143,12 @@ impl Project {
     /// The queues that are consumed.
     #[must_use]
     pub fn consumers(&self) -> &[Consumer] {
-        &self.manifest.united.consumers
+        &self.manifest.merged.consumers
     }
 }
 
-/// Applies the migrations and analyses the queries of each database.
-pub fn analyse(
+/// Applies the migrations and analyzes the queries of each database.
+pub fn analyze(
     errors: &mut Errors,
     sources: &Sources,
     manifest: &Manifest,
@@ -157,7 +157,7 @@ pub fn analyse(
     let mut databases = BTreeMap::new();
     for (binding, input) in inputs {
         let Some(Kind::D1(d1)) = manifest
-            .united
+            .merged
             .bindings
             .iter()
             .find(|candidate| candidate.name.value == binding)
@@ -197,9 +197,9 @@ pub fn analyse(
         let whole = errors.count() == before && (!is_empty || has_baseline);
         let types = Types::new(errors, &catalog, given);
         let made = catalog
-            .choices
+            .text_enums
             .iter()
-            .map(|choices| (choices.ty.clone(), Maker::Choices))
+            .map(|text_enums| (text_enums.ty.clone(), Maker::TextEnum))
             .collect();
         let mut database = Database {
             catalog,
@@ -296,7 +296,7 @@ fn agree_on(
     let (d1, catalog) = variant;
     let elsewhere = format!("over the schema that `{}` makes", d1.folder());
     let mut own = Errors::default();
-    let there = sql::analyse(&mut own, catalog, written.text, written.place);
+    let there = sql::analyze(&mut own, catalog, written.text, written.place);
     if !own.is_empty() {
         for mut diagnostic in own.into_errors() {
             diagnostic.message = format!("{elsewhere}: {}", diagnostic.message);
@@ -320,7 +320,7 @@ fn agree_on(
 }
 
 impl Database {
-    /// Holds a query that was analysed against the schemas of other environments.
+    /// Holds a query that was analyzed against the schemas of other environments.
     pub fn agree(&self, errors: &mut Errors, text: &str, place: Span, query: &Query) {
         for (d1, catalog) in &self.variants {
             agree_on(
@@ -340,19 +340,19 @@ impl Database {
 
 /// What two schemas make of one query differently, in words.
 fn differing(ours: (&Catalog, &Query), theirs: (&Catalog, &Query)) -> Option<String> {
-    let texts = |catalog: &Catalog, rust: &Rust| match rust {
-        Rust::Choice(number) => catalog
-            .choices
+    let texts = |catalog: &Catalog, rust: &ScalarType| match rust {
+        ScalarType::Enum(number) => catalog
+            .text_enums
             .get(*number as usize)
-            .map(|choices| choices.values.clone()),
+            .map(|text_enums| text_enums.values.clone()),
         _ => None,
     };
     let columns = |(catalog, query): (&Catalog, &Query)| -> Vec<_> {
         let column = |column: &ResultColumn| {
             (
                 column.name.clone(),
-                column.rust.describe(),
-                texts(catalog, &column.rust),
+                column.scalar.describe(),
+                texts(catalog, &column.scalar),
                 column.as_type.clone(),
                 column.nullable,
             )
@@ -363,8 +363,8 @@ fn differing(ours: (&Catalog, &Query), theirs: (&Catalog, &Query)) -> Option<Str
         let parameter = |known: &Resolved| {
             (
                 known.name.clone(),
-                known.rust.describe(),
-                texts(catalog, &known.rust),
+                known.scalar.describe(),
+                texts(catalog, &known.scalar),
                 known.as_type.clone(),
                 known.nullable,
                 known.list,
@@ -432,7 +432,7 @@ fn method(
     let query = query.filter(|query| check_cardinality(errors, query, &annotated));
     let Some(query) = query else {
         let mut outline = sql::outline(&database.catalog, &text, annotated.sql);
-        name_choices(&mut outline.choices, &name.source);
+        name_text_enums(&mut outline.text_enums, &name.source);
         let row = annotated.row.as_ref().map_or_else(
             || name.clone(),
             |row| Name {
@@ -452,7 +452,7 @@ fn method(
     };
     let mut query = query;
     database.types.apply(&database.catalog, &mut query);
-    name_choices(&mut query.choices, &name.source);
+    name_text_enums(&mut query.text_enums, &name.source);
     let mut row = annotated.row.as_ref().map_or_else(
         || name.clone(),
         |row| Name {
@@ -487,9 +487,9 @@ fn shares(
         .map_or(annotated.name.span, |row| row.span);
     database.made.extend(
         query
-            .choices
+            .text_enums
             .iter()
-            .map(|choices| (choices.ty.clone(), Maker::Choices)),
+            .map(|text_enums| (text_enums.ty.clone(), Maker::TextEnum)),
     );
     if query.columns.is_empty() {
         return true;
@@ -501,7 +501,7 @@ fn shares(
                 .insert(row.ty.clone(), Maker::Rows(database.methods.len()));
             return true;
         }
-        Some(Maker::Choices) => {
+        Some(Maker::TextEnum) => {
             errors.push(
                 Diagnostic::new(
                     code::SHARED_ROW,
@@ -520,7 +520,7 @@ fn shares(
     let shape = |column: &ResultColumn| {
         (
             column.name.clone(),
-            column.rust,
+            column.scalar,
             column.as_type.clone(),
             column.nullable,
         )
@@ -536,7 +536,7 @@ fn shares(
                     let ty = column
                         .as_type
                         .clone()
-                        .unwrap_or_else(|| column.rust.describe().to_owned());
+                        .unwrap_or_else(|| column.scalar.describe().to_owned());
                     format!(
                         "`{}` is {}{ty}",
                         column.name,
@@ -567,10 +567,14 @@ fn shares(
 }
 
 /// The enums of a query's parameters under its name.
-fn name_choices(choices: &mut [Choices], query: &str) {
-    for choices in choices {
-        let named = Choices::new(query, &choices.column, std::mem::take(&mut choices.values));
-        *choices = Choices {
+fn name_text_enums(text_enums: &mut [TextEnum], query: &str) {
+    for text_enums in text_enums {
+        let named = TextEnum::new(
+            query,
+            &text_enums.column,
+            std::mem::take(&mut text_enums.values),
+        );
+        *text_enums = TextEnum {
             of_parameter: true,
             ..named
         };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bindery_sqlite::Database;
 
-use crate::keep::{self, Keep, Sum};
+use crate::cache::{self, Encode, Sum};
 use crate::source::Sources;
 
 use super::Inputs;
@@ -28,7 +28,7 @@ pub(super) fn key(sources: &Sources, ledger: &str, inputs: &Inputs) -> String {
 }
 
 pub(super) fn load(sources: &Sources, key: &str) -> Option<Made> {
-    let bytes = keep::load(sources, &name(key))?;
+    let bytes = cache::load(sources, &name(key))?;
     let mut rest = bytes.as_slice();
     let places = Vec::<(String, i64)>::take(&mut rest)?.into_iter().collect();
     Some(Made {
@@ -54,7 +54,7 @@ pub(super) fn save(
     let mut bytes = Vec::with_capacity(database.len());
     sorted.put(&mut bytes);
     bytes.extend(database);
-    keep::save(sources, &name(key), bytes);
+    cache::save(sources, &name(key), bytes);
 }
 
 fn name(key: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::names::Name;
 use crate::syntax::ast::{Expr, ExprKind, Ident, InList, Operator};
 
-use super::{Checked, Choices, Column};
+use super::{Checked, Column, TextEnum};
 
 /// Notes at the columns of a table what its CHECKs leave to each.
 ///
@@ -16,7 +16,7 @@ pub(super) fn apply(
     columns: &mut [Column],
     checks: &[Expr],
     sql: &str,
-    choices: &mut Vec<Choices>,
+    text_enums: &mut Vec<TextEnum>,
 ) {
     let mut conditions: Vec<&Expr> = checks.iter().collect();
     while let Some(condition) = conditions.pop() {
@@ -63,8 +63,8 @@ pub(super) fn apply(
                 if variants.len() < distinct.len() {
                     continue;
                 }
-                column.checked = Checked::Choice(u32::try_from(choices.len()).unwrap_or(u32::MAX));
-                choices.push(Choices::new(table, &column.name, distinct));
+                column.checked = Checked::Enum(u32::try_from(text_enums.len()).unwrap_or(u32::MAX));
+                text_enums.push(TextEnum::new(table, &column.name, distinct));
             }
             None if is_number && values.iter().all(zero_or_one) => {
                 column.checked = Checked::Boolean

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bindery_sqlite::replay::Replay;
 use bindery_sqlite::{Database, migrations};
 
-use crate::keep::keep_fields;
+use crate::cache::encode_fields;
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, code};
 use crate::source::{FileId, Sources, Spanned};
@@ -29,16 +29,16 @@ pub struct Catalog {
     /// The migrations, in the order in which they are applied.
     pub migrations: Vec<Migration>,
     /// Columns that a CHECK holds to a list of texts.
-    pub choices: Arc<Vec<Choices>>,
+    pub text_enums: Arc<Vec<TextEnum>>,
     /// Where each table stands, by its name in lower case.
     by_name: Arc<HashMap<String, usize>>,
 }
 
-keep_fields! { Choices { table, column, values, ty, of_parameter } }
+encode_fields! { TextEnum { table, column, values, ty, of_parameter } }
 
 /// The texts that a CHECK leaves to a column: `CHECK (status IN ('open', 'done'))`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choices {
+pub struct TextEnum {
     /// The table.
     pub table: String,
     /// The column.
@@ -150,10 +150,10 @@ pub enum Checked {
     /// 0 and 1.
     Boolean,
     /// One of the texts of [`Catalog::choices`], by number.
-    Choice(u32),
+    Enum(u32),
 }
 
-impl Choices {
+impl TextEnum {
     /// The texts of a column, or of a parameter of a query.
     #[must_use]
     pub fn new(table: &str, column: &str, values: Vec<String>) -> Self {
@@ -174,7 +174,7 @@ impl Catalog {
         Some(Seed {
             bytes: Arc::from(self.database.to_bytes().ok()?),
             tables: Arc::clone(&self.tables),
-            choices: Arc::clone(&self.choices),
+            text_enums: Arc::clone(&self.text_enums),
             by_name: Arc::clone(&self.by_name),
         })
     }
@@ -234,7 +234,7 @@ pub struct Reference {
 pub(crate) struct Seed {
     bytes: Arc<[u8]>,
     tables: Arc<Vec<Table>>,
-    choices: Arc<Vec<Choices>>,
+    text_enums: Arc<Vec<TextEnum>>,
     by_name: Arc<HashMap<String, usize>>,
 }
 
@@ -244,7 +244,7 @@ impl Seed {
         let Self {
             bytes,
             tables,
-            choices,
+            text_enums,
             by_name,
         } = self;
         let database = Database::from_bytes(&bytes).ok()?;
@@ -252,7 +252,7 @@ impl Seed {
             database,
             tables,
             migrations: Vec::new(),
-            choices,
+            text_enums,
             by_name,
         })
     }
@@ -362,7 +362,7 @@ fn read_back(
     migrations: Vec<Migration>,
 ) -> Option<Catalog> {
     match read::tables(&database, ledger, places) {
-        Ok((tables, choices)) => {
+        Ok((tables, text_enums)) => {
             let by_name = tables
                 .iter()
                 .enumerate()
@@ -372,7 +372,7 @@ fn read_back(
                 database,
                 tables: Arc::new(tables),
                 migrations,
-                choices: Arc::new(choices),
+                text_enums: Arc::new(text_enums),
                 by_name: Arc::new(by_name),
             })
         }

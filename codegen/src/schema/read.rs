@@ -8,14 +8,14 @@ use bindery_sqlite::rusqlite::{self, Connection};
 
 use crate::syntax;
 
-use super::{Checked, Choices, Column, Index, Table, TableKind};
+use super::{Checked, Column, Index, Table, TableKind, TextEnum};
 
 /// Every table and view but SQLite's own and the ledger.
 pub(super) fn tables(
     database: &Database,
     ledger: &str,
     places: &HashMap<String, i64>,
-) -> rusqlite::Result<(Vec<Table>, Vec<Choices>)> {
+) -> rusqlite::Result<(Vec<Table>, Vec<TextEnum>)> {
     database.trusted(|connection| {
         let broken = take_broken_views(connection)?;
         let with_triggers = tables_with_triggers(connection)?;
@@ -37,7 +37,7 @@ pub(super) fn tables(
             ))
         })?;
         let mut tables = Vec::new();
-        let mut choices = Vec::new();
+        let mut text_enums = Vec::new();
         let mut rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
         // A table that was made anew keeps its place.
         rows.sort_by_key(|row| places.get(&row.0.to_ascii_lowercase()).copied().or(row.5));
@@ -59,7 +59,7 @@ pub(super) fn tables(
                         !without_rowid,
                         strict,
                         has_triggers,
-                        &mut choices,
+                        &mut text_enums,
                     )?);
                     continue;
                 }
@@ -86,7 +86,7 @@ pub(super) fn tables(
                 indexes: Vec::new(),
             });
         }
-        Ok((tables, choices))
+        Ok((tables, text_enums))
     })
 }
 
@@ -134,7 +134,7 @@ fn table(
     has_rowid: bool,
     strict: bool,
     has_triggers: bool,
-    choices: &mut Vec<Choices>,
+    text_enums: &mut Vec<TextEnum>,
 ) -> rusqlite::Result<Table> {
     let mut columns = columns(connection, &name, strict)?;
     let indexes = indexes(connection, &name)?;
@@ -165,7 +165,7 @@ fn table(
         column.rowid_alias = true;
         column.not_null = true;
     }
-    super::check::apply(&name, &mut columns, &definition.checks, sql, choices);
+    super::check::apply(&name, &mut columns, &definition.checks, sql, text_enums);
     Ok(Table {
         name,
         kind: TableKind::Table,

@@ -72,7 +72,7 @@ impl<'a> Analyzer<'a> {
             catalog,
             text,
             place,
-            parameters: Parameters::new(declared, catalog.choices.len()),
+            parameters: Parameters::new(declared, catalog.text_enums.len()),
             scopes: Vec::new(),
             ctes: Vec::new(),
             tables: BTreeSet::new(),
@@ -174,7 +174,7 @@ impl<'a> Analyzer<'a> {
         found
     }
 
-    /// A view is analysed where it is read: its SELECT has the types.
+    /// A view is analyzed where it is read: its SELECT has the types.
     fn view(&mut self, table: &Table, sql: &str, name: &Ident) -> Option<Vec<RelationColumn>> {
         let mut cause = "its SELECT is not understood".to_owned();
         let outputs = match syntax::parse_view(sql) {

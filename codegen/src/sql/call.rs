@@ -7,12 +7,12 @@ use super::aggregates::Owner;
 use super::analyzer::Analyzer;
 use super::expr::{number_of, parameter};
 use super::functions::{self, Kind, Null, Result};
-use super::parameters::{Nulls, Want};
+use super::parameters::{Expectation, Nulls};
 use super::types::{Storage, Ty};
 
 impl Analyzer<'_> {
     /// The type of a call.
-    pub(super) fn function(&mut self, function: &Function, want: Option<&Want>) -> Ty {
+    pub(super) fn function(&mut self, function: &Function, expected: Option<&Expectation>) -> Ty {
         let name = &function.name;
         let Some(row) = functions::find(&name.text, function.arguments.len()) else {
             let help = match functions::alternative(&name.text) {
@@ -53,7 +53,7 @@ impl Analyzer<'_> {
         }
         let outside =
             level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
-        let arguments = self.arguments(row, function, want);
+        let arguments = self.arguments(row, function, expected);
         if let Some(filter) = &function.filter {
             self.condition(filter);
         }
@@ -200,7 +200,7 @@ impl Analyzer<'_> {
         &mut self,
         row: &functions::Row,
         function: &Function,
-        want: Option<&Want>,
+        expected: Option<&Expectation>,
     ) -> Vec<Ty> {
         let letters = row.arguments.as_bytes();
         let mut types: Vec<Ty> = Vec::new();
@@ -229,13 +229,13 @@ impl Analyzer<'_> {
                 b'b' => Storage::BLOB,
                 _ => Storage::ANY,
             };
-            let mut expected = Want::storage(storage, &meets).weak();
+            let mut own = Expectation::storage(storage, &meets).weak();
             if alike && letter != b'i' {
                 let like = sibling
                     .as_ref()
                     .filter(|ty| ty.storage != Storage::NONE)
-                    .map(Want::compared);
-                expected = like.or_else(|| want.cloned()).unwrap_or(expected);
+                    .map(Expectation::compared);
+                own = like.or_else(|| expected.cloned()).unwrap_or(own);
                 // A NULL in front of an alternative is the very use of it.
                 let last = index + 1 == function.arguments.len();
                 let nulls = if row.null == Null::All && !last {
@@ -243,9 +243,9 @@ impl Analyzer<'_> {
                 } else {
                     Nulls::Silent
                 };
-                expected = expected.nulls(nulls);
+                own = own.nulls(nulls);
             }
-            types.push(self.expr_as(argument, &expected));
+            types.push(self.expr_as(argument, &own));
         }
         types
     }

@@ -4,7 +4,7 @@ use crate::report::{code, suggestion};
 
 use super::analyzer::Analyzer;
 use super::narrow;
-use super::parameters::{Nulls, Want};
+use super::parameters::{Expectation, Nulls};
 use super::scope::{Found, Scope};
 use super::types::{Domain, Storage, Ty, cast};
 use crate::syntax::ast::{Expr, ExprKind, Ident, InList, Operator};
@@ -16,12 +16,12 @@ impl Analyzer<'_> {
     }
 
     /// The type of an expression whose place says what belongs there.
-    pub(super) fn expr_as(&mut self, expr: &Expr, want: &Want) -> Ty {
-        self.typed(expr, Some(want))
+    pub(super) fn expr_as(&mut self, expr: &Expr, expected: &Expectation) -> Ty {
+        self.typed(expr, Some(expected))
     }
 
-    fn typed(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
-        let ty = self.inferred(expr, want);
+    fn typed(&mut self, expr: &Expr, expected: Option<&Expectation>) -> Ty {
+        let ty = self.inferred(expr, expected);
         if !ty.nullable
             || matches!(expr.kind, ExprKind::Column { .. })
             || self.scope().present.is_empty()
@@ -41,7 +41,7 @@ impl Analyzer<'_> {
         }
     }
 
-    fn inferred(&mut self, expr: &Expr, want: Option<&Want>) -> Ty {
+    fn inferred(&mut self, expr: &Expr, expected: Option<&Expectation>) -> Ty {
         match &expr.kind {
             ExprKind::Null | ExprKind::Raise => Ty::null(),
             ExprKind::Integer => {
@@ -59,9 +59,9 @@ impl Analyzer<'_> {
             ExprKind::String(_) | ExprKind::CurrentTime => Ty::new(Storage::TEXT),
             ExprKind::Blob => Ty::new(Storage::BLOB),
             ExprKind::Parameter(index) => {
-                if let Some(want) = want {
+                if let Some(expected) = expected {
                     self.parameters
-                        .want(*index, want.clone(), expr.span.clone());
+                        .expected(*index, expected.clone(), expr.span.clone());
                 }
                 self.parameters.ty(*index)
             }
@@ -70,13 +70,15 @@ impl Analyzer<'_> {
                 name,
                 quoted,
             } => self.column(table.as_ref(), name, *quoted),
-            ExprKind::Collate(operand) => self.typed(operand, want),
-            ExprKind::Unary(sign, operand) => self.unary(*sign, operand, want),
+            ExprKind::Collate(operand) => self.typed(operand, expected),
+            ExprKind::Unary(sign, operand) => self.unary(*sign, operand, expected),
             ExprKind::Not(operand) => {
                 let operand = self.condition(operand);
                 Ty::boolean().null_with([&operand])
             }
-            ExprKind::Binary(operator, left, right) => self.binary(*operator, left, right, want),
+            ExprKind::Binary(operator, left, right) => {
+                self.binary(*operator, left, right, expected)
+            }
             ExprKind::Is { left, right, .. } => {
                 self.compare(left, right, Nulls::Welcome);
                 Ty::boolean()
@@ -91,7 +93,7 @@ impl Analyzer<'_> {
                 if !matches {
                     self.check_pattern(pattern);
                 }
-                let text = Want::storage(Storage::TEXT, "a pattern");
+                let text = Expectation::storage(Storage::TEXT, "a pattern");
                 let left = self.expr_as(left, &text);
                 let pattern = self.expr_as(pattern, &text);
                 if let Some(escape) = escape {
@@ -123,14 +125,14 @@ impl Analyzer<'_> {
                 operand,
                 arms,
                 otherwise,
-            } => self.case(operand.as_deref(), arms, otherwise.as_deref(), want),
+            } => self.case(operand.as_deref(), arms, otherwise.as_deref(), expected),
             ExprKind::Cast(operand, declared) => {
                 let storage = cast(declared);
-                let want = Want::storage(storage, "a CAST").nulls(Nulls::Silent);
-                let operand = self.expr_as(operand, &want);
+                let expected = Expectation::storage(storage, "a CAST").nulls(Nulls::Silent);
+                let operand = self.expr_as(operand, &expected);
                 Ty::new(storage).null_with([&operand])
             }
-            ExprKind::Function(function) => self.function(function, want),
+            ExprKind::Function(function) => self.function(function, expected),
             ExprKind::Row(items) => {
                 for item in items {
                     self.expr(item);
@@ -164,17 +166,17 @@ impl Analyzer<'_> {
 
     /// An expression that is asked whether it is true.
     pub(super) fn condition(&mut self, expr: &Expr) -> Ty {
-        let want = Want {
+        let expected = Expectation {
             domain: Domain::Boolean,
-            ..Want::storage(Storage::INTEGER, "a condition")
+            ..Expectation::storage(Storage::INTEGER, "a condition")
         };
-        self.expr_as(expr, &want)
+        self.expr_as(expr, &expected)
     }
 
-    fn unary(&mut self, sign: char, operand: &Expr, want: Option<&Want>) -> Ty {
-        let number = Want::storage(Storage::NUMERIC, "arithmetic").weak();
+    fn unary(&mut self, sign: char, operand: &Expr, expected: Option<&Expectation>) -> Ty {
+        let number = Expectation::storage(Storage::NUMERIC, "arithmetic").weak();
         let is_literal = matches!(operand.kind, ExprKind::Integer | ExprKind::Float);
-        let operand = self.typed(operand, Some(want.unwrap_or(&number)));
+        let operand = self.typed(operand, Some(expected.unwrap_or(&number)));
         match sign {
             '+' => operand,
             '~' => Ty::new(Storage::INTEGER).null_with([&operand]),
@@ -184,7 +186,13 @@ impl Analyzer<'_> {
         }
     }
 
-    fn binary(&mut self, operator: Operator, left: &Expr, right: &Expr, want: Option<&Want>) -> Ty {
+    fn binary(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        expected: Option<&Expectation>,
+    ) -> Ty {
         match operator {
             Operator::And | Operator::Or => {
                 let (left, right) = (self.condition(left), self.condition(right));
@@ -200,12 +208,12 @@ impl Analyzer<'_> {
                 Ty::boolean().null_with([&left, &right])
             }
             Operator::Concat => {
-                let text = Want::storage(Storage::TEXT, "text joined by ||");
+                let text = Expectation::storage(Storage::TEXT, "text joined by ||");
                 let (left, right) = (self.expr_as(left, &text), self.expr_as(right, &text));
                 Ty::new(Storage::TEXT).null_with([&left, &right])
             }
             Operator::Extract | Operator::ExtractText => {
-                let json = Want::storage(Storage::TEXT, "JSON text").weak();
+                let json = Expectation::storage(Storage::TEXT, "JSON text").weak();
                 self.expr_as(left, &json);
                 self.expr_as(right, &json);
                 let storage = if operator == Operator::Extract {
@@ -216,7 +224,7 @@ impl Analyzer<'_> {
                 Ty::new(storage).or_null("the JSON may not have it")
             }
             Operator::BitAnd | Operator::BitOr | Operator::ShiftLeft | Operator::ShiftRight => {
-                let whole = Want::storage(Storage::INTEGER, "a bit operation");
+                let whole = Expectation::storage(Storage::INTEGER, "a bit operation");
                 let (left, right) = (self.expr_as(left, &whole), self.expr_as(right, &whole));
                 Ty::new(Storage::INTEGER).null_with([&left, &right])
             }
@@ -224,7 +232,7 @@ impl Analyzer<'_> {
             | Operator::Subtract
             | Operator::Multiply
             | Operator::Divide
-            | Operator::Remainder => self.arithmetic(operator, left, right, want),
+            | Operator::Remainder => self.arithmetic(operator, left, right, expected),
         }
     }
 
@@ -233,28 +241,28 @@ impl Analyzer<'_> {
         operator: Operator,
         left: &Expr,
         right: &Expr,
-        want: Option<&Want>,
+        expected: Option<&Expectation>,
     ) -> Ty {
         // A parameter takes the type of the other operand, else of the place of the whole.
         let fallback = || {
-            let number = |want: &&Want| {
-                want.storage.within(Storage::NUMERIC) && want.storage != Storage::NONE
+            let number = |expected: &&Expectation| {
+                expected.storage.within(Storage::NUMERIC) && expected.storage != Storage::NONE
             };
-            let outer = want.filter(number).map(|want| Want {
+            let outer = expected.filter(number).map(|expected| Expectation {
                 nulls: Nulls::Silent,
-                ..want.clone()
+                ..expected.clone()
             });
-            outer.unwrap_or_else(|| Want::storage(Storage::NUMERIC, "arithmetic").weak())
+            outer.unwrap_or_else(|| Expectation::storage(Storage::NUMERIC, "arithmetic").weak())
         };
         let beside = |other: &Ty| {
             let storage = number_of(other);
             if other.storage == Storage::NONE {
                 fallback()
             } else {
-                Want {
+                Expectation {
                     domain: Domain::Any,
                     storage,
-                    ..Want::compared(other)
+                    ..Expectation::compared(other)
                 }
             }
         };
@@ -325,9 +333,9 @@ impl Analyzer<'_> {
             };
             return (any(|side| &side.0), any(|side| &side.1));
         }
-        let want = |ty: &Ty| {
+        let expected = |ty: &Ty| {
             let useful = ty.nullable || nulls == Nulls::Silent;
-            Want::compared(ty).nulls(if useful { nulls } else { Nulls::Silent })
+            Expectation::compared(ty).nulls(if useful { nulls } else { Nulls::Silent })
         };
         match (parameter(left), parameter(right)) {
             (Some(a), Some(b)) => {
@@ -336,19 +344,19 @@ impl Analyzer<'_> {
             }
             (Some(_), None) => {
                 let other = self.expr(right);
-                (self.expr_as(left, &want(&other)), other)
+                (self.expr_as(left, &expected(&other)), other)
             }
             (None, Some(_)) => {
                 let other = self.expr(left);
-                let ty = self.expr_as(right, &want(&other));
+                let ty = self.expr_as(right, &expected(&other));
                 (other, ty)
             }
             (None, None) => {
                 let left_ty = self.expr(left);
-                let hint = Want::compared(&left_ty);
+                let hint = Expectation::compared(&left_ty);
                 let right_ty = self.expr_as(right, &hint);
                 if has_parameter_arms(left) {
-                    let hint = Want::compared(&right_ty);
+                    let hint = Expectation::compared(&right_ty);
                     return (self.expr_as(left, &hint), right_ty);
                 }
                 (left_ty, right_ty)
@@ -367,11 +375,11 @@ impl Analyzer<'_> {
                     },
                 ] = items.as_slice()
                 {
-                    let want = Want {
+                    let expected = Expectation {
                         list: true,
-                        ..Want::compared(&value)
+                        ..Expectation::compared(&value)
                     };
-                    self.expr_as(item, &want);
+                    self.expr_as(item, &expected);
                     return Ty::boolean().null_with([&value]);
                 }
                 let mut sides = Vec::new();
@@ -386,7 +394,7 @@ impl Analyzer<'_> {
                 let outputs = self.select(select);
                 let value = match outputs.first() {
                     Some(output) if outputs.len() == 1 => {
-                        self.expr_as(operand, &Want::compared(&output.ty))
+                        self.expr_as(operand, &Expectation::compared(&output.ty))
                     }
                     _ => self.expr(operand),
                 };
@@ -410,7 +418,7 @@ impl Analyzer<'_> {
                     .filter(|column| !column.hidden);
                 let columns: Vec<&Ty> = columns.map(|column| &column.ty).collect();
                 let value = match columns.as_slice() {
-                    [column] => self.expr_as(operand, &Want::compared(column)),
+                    [column] => self.expr_as(operand, &Expectation::compared(column)),
                     _ => self.expr(operand),
                 };
                 Ty::boolean().null_with(std::iter::once(&value).chain(columns))
@@ -423,7 +431,7 @@ impl Analyzer<'_> {
         operand: Option<&Expr>,
         arms: &[(Expr, Expr)],
         otherwise: Option<&Expr>,
-        want: Option<&Want>,
+        expected: Option<&Expectation>,
     ) -> Ty {
         let known = self.scope().facts.len();
         let mut result: Option<Ty> = None;
@@ -433,11 +441,11 @@ impl Analyzer<'_> {
             .iter()
             .find(|result| parameter(result).is_none())
             .map(|result| self.probe(result));
-        let inner = want.cloned().or_else(|| {
+        let inner = expected.cloned().or_else(|| {
             sibling.map(|ty| {
-                Want {
+                Expectation {
                     nulls: Nulls::Silent,
-                    ..Want::compared(&ty)
+                    ..Expectation::compared(&ty)
                 }
                 .weak()
             })
@@ -447,10 +455,10 @@ impl Analyzer<'_> {
                 Some(operand) => {
                     match (parameter(operand), &when.kind) {
                         (Some(index), ExprKind::String(text)) => {
-                            let chosen = Want::storage(Storage::TEXT, "a CASE that chooses");
-                            self.parameters.want(
+                            let chosen = Expectation::storage(Storage::TEXT, "a CASE that chooses");
+                            self.parameters.expected(
                                 index,
-                                Want {
+                                Expectation {
                                     chosen: Some(text.clone()),
                                     ..chosen
                                 },

@@ -17,6 +17,7 @@ mod overrides;
 pub mod parameters;
 pub mod plan;
 mod rows;
+pub mod scalar;
 mod scope;
 mod select;
 pub mod types;
@@ -25,12 +26,12 @@ mod write;
 
 use std::collections::BTreeSet;
 
-use bindery_sqlite::{Database, MAX_BOUND_PARAMETERS, Touched, migrations, token};
+use bindery_sqlite::{Access, Database, MAX_BOUND_PARAMETERS, migrations, token};
 
-use crate::keep::keep_fields;
+use crate::cache::encode_fields;
 use crate::names::Name;
 use crate::report::{Diagnostic, Errors, Severity, code, nearest};
-use crate::schema::{Catalog, Choices};
+use crate::schema::{Catalog, TextEnum};
 use crate::source::Span;
 use crate::syntax;
 
@@ -38,8 +39,9 @@ use crate::syntax::ast::{Parameter, Statement};
 use analyzer::{Analyzer, Named, Output};
 pub use annotation::Cardinality;
 pub use overrides::Override;
-use parameters::{Resolved, Rust, Unresolved};
+use parameters::{Resolved, Unresolved};
 pub use rows::Rows;
+pub use scalar::ScalarType;
 use types::Ty;
 
 /// A statement that is understood.
@@ -52,11 +54,11 @@ pub struct Query {
     /// The parameters, in the order of `?1`, `?2`, and so on.
     pub parameters: Vec<Resolved>,
     /// The enums of parameters that choose: numbered behind those of the catalog.
-    pub choices: Vec<Choices>,
+    pub text_enums: Vec<TextEnum>,
     /// The tables that are named, also by views, sorted.
     pub tables: Vec<String>,
     /// Every column that is read or written, triggers included.
-    pub touched: BTreeSet<Touched>,
+    pub accesses: BTreeSet<Access>,
     /// Whether nothing is written: then it is safe to repeat.
     pub reads_only: bool,
     /// How many rows it can give.
@@ -73,16 +75,16 @@ pub struct ResultColumn {
     /// What it can hold.
     pub ty: Ty,
     /// The Rust type of a value that is not NULL.
-    pub rust: Rust,
+    pub scalar: ScalarType,
     /// A type that the query names itself.
     pub as_type: Option<String>,
     /// Whether it can be NULL, overrides included.
     pub nullable: bool,
 }
 
-keep_fields! {
-    Query { sql, columns, parameters, choices, tables, touched, reads_only, rows, plan }
-    ResultColumn { name, ty, rust, as_type, nullable }
+encode_fields! {
+    Query { sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan }
+    ResultColumn { name, ty, scalar, as_type, nullable }
 }
 
 /// A text that may be a statement, as the grammar has it; nothing was looked up.
@@ -119,12 +121,12 @@ pub fn parses(text: &str) -> Result<(), (std::ops::Range<usize>, String)> {
 ///
 /// A statement whose columns have names that no row can have is given, too, and so is one that changes every
 /// row: the mistake is in `errors`.
-pub fn analyse(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
-    analyse_parsed(errors, catalog, text, place, parse(text))
+pub fn analyze(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
+    analyze_parsed(errors, catalog, text, place, parse(text))
 }
 
 /// Analyses a statement whose text was read before.
-pub(crate) fn analyse_parsed(
+pub(crate) fn analyze_parsed(
     errors: &mut Errors,
     catalog: &Catalog,
     text: &str,
@@ -178,7 +180,7 @@ pub(crate) fn analyse_parsed(
     let columns = overrides::columns(errors, text, place, &outputs);
     let sql = rewrite(text, &declared, &walked.parameters, &outputs, &columns);
     let Judged {
-        touched,
+        accesses,
         reads_only,
     } = judge(errors, catalog, text, &sql, place, &columns)?;
     let rows = if columns.is_empty() {
@@ -199,9 +201,9 @@ pub(crate) fn analyse_parsed(
         sql,
         columns,
         parameters: walked.parameters,
-        choices: walked.choices,
+        text_enums: walked.text_enums,
         tables: walked.tables,
-        touched,
+        accesses,
         reads_only,
         rows,
         plan,
@@ -216,7 +218,7 @@ pub struct Outline {
     /// The parameters; none where the text is not understood at all.
     pub parameters: Vec<Resolved>,
     /// The enums of parameters that choose.
-    pub choices: Vec<Choices>,
+    pub text_enums: Vec<TextEnum>,
 }
 
 /// The result columns and parameters of a statement that is refused, as far as they are understood: what stands
@@ -231,7 +233,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
         mut outputs,
         tables,
         parameters,
-        choices,
+        text_enums,
         ..
     } = infer(&mut unheard, catalog, text, place, &statement, &declared);
     let known = || {
@@ -275,7 +277,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
     Outline {
         columns,
         parameters,
-        choices,
+        text_enums,
     }
 }
 
@@ -284,7 +286,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
 struct Walked {
     outputs: Vec<Output>,
     parameters: Vec<Resolved>,
-    choices: Vec<Choices>,
+    text_enums: Vec<TextEnum>,
     tables: Vec<String>,
     relations: Vec<Named>,
 }
@@ -320,11 +322,11 @@ fn infer(
             analyzer.report(errors);
             let tables = std::mem::take(&mut analyzer.tables).into_iter().collect();
             let relations = std::mem::take(&mut analyzer.relations);
-            let (parameters, choices) = analyzer.parameters.into_resolved();
+            let (parameters, text_enums) = analyzer.parameters.into_resolved();
             return Walked {
                 outputs,
                 parameters,
-                choices,
+                text_enums,
                 tables,
                 relations,
             };
@@ -440,7 +442,7 @@ fn refuse_prepared(
 
 /// What SQLite says of a statement that it has prepared.
 struct Judged {
-    touched: BTreeSet<Touched>,
+    accesses: BTreeSet<Access>,
     reads_only: bool,
 }
 
@@ -453,7 +455,7 @@ fn judge(
     place: Span,
     columns: &[ResultColumn],
 ) -> Option<Judged> {
-    let (statement, mut touched) = match catalog.database.prepare_noting(sql) {
+    let (statement, mut accesses) = match catalog.database.prepare_noting(sql) {
         Ok(prepared) => prepared,
         Err(error) => {
             // The rewritten text has other offsets; the original one fails in the same place.
@@ -496,9 +498,9 @@ fn judge(
         );
         return None;
     }
-    touched.retain(|touched| catalog.table(&touched.table).is_some());
+    accesses.retain(|accesses| catalog.table(&accesses.table).is_some());
     Some(Judged {
-        touched,
+        accesses,
         reads_only: statement.readonly(),
     })
 }

@@ -6,7 +6,7 @@ use crate::source::Span;
 
 use super::ResultColumn;
 use super::analyzer::Output;
-use super::parameters::Rust;
+use super::scalar::ScalarType;
 
 /// What the name of a column says besides the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,7 @@ pub(super) fn columns(
         };
         let column = ResultColumn {
             name: written.name.to_owned(),
-            rust: Rust::of(output.ty.storage, output.ty.domain),
+            scalar: ScalarType::of(output.ty.storage, output.ty.domain),
             ty: output.ty.clone(),
             as_type: as_type.map(str::to_owned),
             nullable,

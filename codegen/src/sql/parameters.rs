@@ -1,102 +1,13 @@
 //! What the places where a parameter stands say of its type, and the one type that fits them all.
 
+use super::scalar::ScalarType;
 use super::types::{Domain, Storage, Ty};
-use crate::keep::{keep_fields, keep_variants};
+use crate::cache::encode_fields;
 use crate::names::Name;
-use crate::schema::Choices;
+use crate::schema::TextEnum;
 use std::collections::BTreeSet;
 
 use crate::syntax::ast::{Bytes, Parameter};
-
-/// The Rust type of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rust {
-    /// `i64`, within what a JavaScript number holds exactly.
-    Integer,
-    /// `f64`
-    Float,
-    /// `bool`
-    Boolean,
-    /// `&str`, or `String`
-    Text,
-    /// `&[u8]`, or `Vec<u8>`
-    Blob,
-    /// One of the texts of a CHECK, by its number in the catalog.
-    Choice(u32),
-    /// Any value.
-    Any,
-}
-
-keep_variants! {
-    Rust { 0 => Integer, 1 => Float, 2 => Boolean, 3 => Text, 4 => Blob, 5 => Choice(number), 6 => Any }
-}
-
-impl Rust {
-    /// The type that holds every value of some storage classes.
-    #[must_use]
-    pub fn of(storage: Storage, domain: Domain) -> Self {
-        match storage {
-            _ if domain == Domain::Boolean && storage.within(Storage::INTEGRAL) => Self::Boolean,
-            Storage::TEXT if let Domain::Choice(number) = domain => Self::Choice(number),
-            Storage::NONE => Self::Any,
-            _ if domain == Domain::Json => Self::Text,
-            _ if storage.within(Storage::INTEGRAL) => Self::Integer,
-            _ if storage.within(Storage::NUMERIC) => Self::Float,
-            Storage::TEXT => Self::Text,
-            Storage::BLOB => Self::Blob,
-            _ => Self::Any,
-        }
-    }
-
-    /// What D1 binds for a value of this type: every number is a REAL.
-    fn bound(self) -> (Storage, Domain) {
-        match self {
-            Self::Integer => (Storage::WHOLE, Domain::Any),
-            Self::Boolean => (Storage::WHOLE, Domain::Boolean),
-            Self::Float => (Storage::REAL, Domain::Any),
-            Self::Text => (Storage::TEXT, Domain::Any),
-            Self::Blob => (Storage::BLOB, Domain::Any),
-            Self::Choice(number) => (Storage::TEXT, Domain::Choice(number)),
-            Self::Any => (Storage::ANY.or(Storage::WHOLE), Domain::Any),
-        }
-    }
-
-    /// The storage classes of a value of this type, as it is given.
-    #[must_use]
-    pub fn storage(self) -> Storage {
-        match self {
-            Self::Integer | Self::Boolean => Storage::INTEGER,
-            Self::Float => Storage::REAL,
-            Self::Text | Self::Choice(_) => Storage::TEXT,
-            Self::Blob => Storage::BLOB,
-            Self::Any => Storage::ANY,
-        }
-    }
-
-    /// The one type of a parameter that is used as both, if there is one.
-    fn unified(self, other: Self) -> Option<Self> {
-        match (self, other) {
-            _ if self == other => Some(self),
-            // A text that is compared with texts of a CHECK and with others is a text.
-            (Self::Choice(_) | Self::Text, Self::Choice(_) | Self::Text) => Some(Self::Text),
-            _ => None,
-        }
-    }
-
-    /// As it is written for a reader.
-    #[must_use]
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Integer => "i64",
-            Self::Float => "f64",
-            Self::Boolean => "bool",
-            Self::Text => "text",
-            Self::Blob => "bytes",
-            Self::Choice(_) => "one of a CHECK's texts",
-            Self::Any => "any value",
-        }
-    }
-}
 
 /// Whether a place takes NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +22,7 @@ pub(super) enum Nulls {
 
 /// What one place says.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Want {
+pub(super) struct Expectation {
     pub(super) storage: Storage,
     pub(super) domain: Domain,
     pub(super) nulls: Nulls,
@@ -129,7 +40,7 @@ pub(super) struct Want {
     pub(super) chosen: Option<String>,
 }
 
-impl Want {
+impl Expectation {
     /// The type of an expression that the parameter is compared with.
     pub(super) fn compared(ty: &Ty) -> Self {
         let name = ty
@@ -137,12 +48,12 @@ impl Want {
             .as_ref()
             .and_then(|origin| origin.rsplit('.').next())
             .map(str::to_owned);
-        let want = Self::storage(ty.storage, ty.origin.as_deref().unwrap_or("an expression"));
+        let expected = Self::storage(ty.storage, ty.origin.as_deref().unwrap_or("an expression"));
         Self {
             domain: ty.domain,
             name,
             origin: ty.origin.clone(),
-            ..want
+            ..expected
         }
     }
 
@@ -173,7 +84,7 @@ impl Want {
 /// One parameter while its type is sought.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    wants: Vec<(Want, Bytes)>,
+    expectations: Vec<(Expectation, Bytes)>,
     links: Vec<usize>,
 }
 
@@ -183,7 +94,7 @@ pub struct Resolved {
     /// The name, as a method's argument has it.
     pub name: String,
     /// The type of a value that is not NULL.
-    pub rust: Rust,
+    pub scalar: ScalarType,
     /// Whether it may be NULL.
     pub nullable: bool,
     /// Whether it is a slice.
@@ -194,7 +105,7 @@ pub struct Resolved {
     pub as_type: Option<String>,
 }
 
-keep_fields! { Resolved { name, rust, nullable, list, origin, as_type } }
+encode_fields! { Resolved { name, scalar, nullable, list, origin, as_type } }
 
 /// Why a parameter has no type.
 #[derive(Debug, Clone, PartialEq)]
@@ -209,31 +120,31 @@ pub(super) enum Unresolved {
     },
 }
 
-/// The parameters of a statement while it is analysed.
+/// The parameters of a statement while it is analyzed.
 #[derive(Debug)]
 pub(super) struct Parameters<'a> {
     declared: &'a [Parameter],
     seen: Vec<Seen>,
     resolved: Option<Vec<Resolved>>,
-    first_choice: usize,
-    choices: Vec<Choices>,
+    first_enum: usize,
+    text_enums: Vec<TextEnum>,
 }
 
 impl<'a> Parameters<'a> {
-    /// `first_choice` is the number of the first enum that is not a CHECK's.
-    pub(super) fn new(declared: &'a [Parameter], first_choice: usize) -> Self {
+    /// `first_enum` is the number of the first enum that is not a CHECK's.
+    pub(super) fn new(declared: &'a [Parameter], first_enum: usize) -> Self {
         Self {
             declared,
             seen: vec![Seen::default(); declared.len()],
             resolved: None,
-            first_choice,
-            choices: Vec::new(),
+            first_enum,
+            text_enums: Vec::new(),
         }
     }
 
     /// Notes what a place says.
-    pub(super) fn want(&mut self, index: usize, want: Want, span: Bytes) {
-        self.seen[index].wants.push((want, span));
+    pub(super) fn expected(&mut self, index: usize, expected: Expectation, span: Bytes) {
+        self.seen[index].expectations.push((expected, span));
     }
 
     /// Notes that two parameters meet.
@@ -247,7 +158,7 @@ impl<'a> Parameters<'a> {
         let Some(resolved) = self.resolved.as_ref().and_then(|all| all.get(index)) else {
             return Ty::new(Storage::NONE);
         };
-        let (storage, domain) = resolved.rust.bound();
+        let (storage, domain) = resolved.scalar.bound();
         let ty = Ty {
             domain,
             ..Ty::new(storage)
@@ -263,61 +174,65 @@ impl<'a> Parameters<'a> {
     pub(super) fn resolve(&mut self) -> (bool, Vec<Unresolved>) {
         let mut problems = Vec::new();
         let mut resolved = Vec::new();
-        self.choices.clear();
+        self.text_enums.clear();
         let mut taken: Vec<String> = self
             .declared
             .iter()
             .filter_map(|parameter| parameter.name.clone())
             .collect();
         for index in 0..self.declared.len() {
-            let wants = self.wants_of_linked(index);
-            let strong: Vec<&(Want, Bytes)> = wants
+            let expectations = self.wants_of_linked(index);
+            let strong: Vec<&(Expectation, Bytes)> = expectations
                 .iter()
-                .filter(|(want, _)| !want.weak && is_specific(want))
+                .filter(|(expected, _)| !expected.weak && is_specific(expected))
                 .collect();
-            let weak: Vec<&(Want, Bytes)> = wants
+            let weak: Vec<&(Expectation, Bytes)> = expectations
                 .iter()
-                .filter(|(want, _)| want.weak && is_specific(want))
+                .filter(|(expected, _)| expected.weak && is_specific(expected))
                 .collect();
             let specific = if strong.is_empty() { weak } else { strong };
             // Nothing says what it is: it takes any value.
-            let untyped =
-                specific.is_empty() && wants.iter().all(|(want, _)| want.storage == Storage::NONE);
+            let untyped = specific.is_empty()
+                && expectations
+                    .iter()
+                    .all(|(expected, _)| expected.storage == Storage::NONE);
             if untyped {
                 problems.push(Unresolved::Untyped { index });
             }
-            let of = |want: &Want| Rust::of(want.storage, want.domain);
-            let mut rust = specific.first().map_or(Rust::Any, |(want, _)| of(want));
-            for (place, (want, span)) in specific.iter().enumerate() {
-                if let Some(unified) = rust.unified(of(want)) {
-                    rust = unified;
+            let of = |expected: &Expectation| ScalarType::of(expected.storage, expected.domain);
+            let mut scalar = specific
+                .first()
+                .map_or(ScalarType::Any, |(expected, _)| of(expected));
+            for (place, (expected, span)) in specific.iter().enumerate() {
+                if let Some(unified) = scalar.unified(of(expected)) {
+                    scalar = unified;
                     continue;
                 }
-                let words = |(want, span): (&Want, &Bytes)| {
+                let words = |(expected, span): (&Expectation, &Bytes)| {
                     (
-                        format!("{} here: {}", of(want).describe(), want.meets),
+                        format!("{} here: {}", of(expected).describe(), expected.meets),
                         span.clone(),
                     )
                 };
                 let first = specific[..place]
                     .iter()
-                    .find(|(first, _)| of(first).unified(of(want)).is_none());
+                    .find(|(first, _)| of(first).unified(of(expected)).is_none());
                 let first = first.map_or((String::new(), span.clone()), |(first, span)| {
                     words((first, span))
                 });
                 problems.push(Unresolved::Conflict {
                     index,
                     first,
-                    second: words((want, span)),
+                    second: words((expected, span)),
                 });
                 break;
             }
-            let own = &self.seen[index].wants;
-            let list = own.iter().any(|(want, _)| want.list);
-            if let (true, Some(scalar)) = (list, own.iter().find(|(want, _)| !want.list)) {
+            let own = &self.seen[index].expectations;
+            let list = own.iter().any(|(expected, _)| expected.list);
+            if let (true, Some(scalar)) = (list, own.iter().find(|(expected, _)| !expected.list)) {
                 let place = own
                     .iter()
-                    .find(|(want, _)| want.list)
+                    .find(|(expected, _)| expected.list)
                     .map_or(0..0, |(_, span)| span.clone());
                 let first = ("a slice here".to_owned(), place);
                 problems.push(Unresolved::Conflict {
@@ -326,24 +241,30 @@ impl<'a> Parameters<'a> {
                     second: ("a single value here".to_owned(), scalar.1.clone()),
                 });
             }
-            let welcome = wants.iter().any(|(want, _)| want.nulls == Nulls::Welcome);
-            let refused = wants.iter().any(|(want, _)| want.nulls == Nulls::Refused);
+            let welcome = expectations
+                .iter()
+                .any(|(expected, _)| expected.nulls == Nulls::Welcome);
+            let refused = expectations
+                .iter()
+                .any(|(expected, _)| expected.nulls == Nulls::Refused);
             let name = self.declared[index].name.clone().unwrap_or_else(|| {
                 let wanted = own
                     .iter()
-                    .find_map(|(want, _)| want.name.clone())
+                    .find_map(|(expected, _)| expected.name.clone())
                     .filter(|name| !taken.contains(name));
                 let name = wanted.unwrap_or_else(|| format!("parameter_{}", index + 1));
                 taken.push(name.clone());
                 name
             });
-            if let Some(values) = chosen(&wants) {
-                rust = Rust::Choice(
-                    u32::try_from(self.first_choice + self.choices.len()).unwrap_or(u32::MAX),
+            if let Some(values) = chosen(&expectations) {
+                scalar = ScalarType::Enum(
+                    u32::try_from(self.first_enum + self.text_enums.len()).unwrap_or(u32::MAX),
                 );
-                self.choices.push(Choices::new("", &name, values));
+                self.text_enums.push(TextEnum::new("", &name, values));
             }
-            let origins = specific.iter().map(|(want, _)| want.origin.as_ref());
+            let origins = specific
+                .iter()
+                .map(|(expected, _)| expected.origin.as_ref());
             let origin = origins
                 .reduce(|first, other| first.filter(|_| first == other))
                 .flatten()
@@ -351,7 +272,7 @@ impl<'a> Parameters<'a> {
             let nullable = (welcome || untyped) && !refused && !list;
             resolved.push(Resolved {
                 name,
-                rust,
+                scalar,
                 nullable,
                 list,
                 origin,
@@ -365,7 +286,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// What is said of a parameter and of those it meets.
-    fn wants_of_linked(&self, index: usize) -> Vec<(Want, Bytes)> {
+    fn wants_of_linked(&self, index: usize) -> Vec<(Expectation, Bytes)> {
         let mut group = vec![index];
         let mut next = 0;
         while let Some(member) = group.get(next).copied() {
@@ -378,21 +299,21 @@ impl<'a> Parameters<'a> {
         }
         group
             .into_iter()
-            .flat_map(|member| self.seen[member].wants.clone())
+            .flat_map(|member| self.seen[member].expectations.clone())
             .collect()
     }
 
     /// The parameters, and the enums that they themselves make.
-    pub(super) fn into_resolved(self) -> (Vec<Resolved>, Vec<Choices>) {
-        (self.resolved.unwrap_or_default(), self.choices)
+    pub(super) fn into_resolved(self) -> (Vec<Resolved>, Vec<TextEnum>) {
+        (self.resolved.unwrap_or_default(), self.text_enums)
     }
 }
 
 /// The texts among which a parameter chooses, when it does nothing else: `CASE :sort WHEN 'name' THEN ...`.
-fn chosen(wants: &[(Want, Bytes)]) -> Option<Vec<String>> {
+fn chosen(expectations: &[(Expectation, Bytes)]) -> Option<Vec<String>> {
     let mut values: Vec<String> = Vec::new();
-    for (want, _) in wants {
-        let value = want.chosen.as_ref()?;
+    for (expected, _) in expectations {
+        let value = expected.chosen.as_ref()?;
         if !values.contains(value) {
             values.push(value.clone());
         }
@@ -401,6 +322,6 @@ fn chosen(wants: &[(Want, Bytes)]) -> Option<Vec<String>> {
     (values.len() > 1 && variants.len() == values.len()).then_some(values)
 }
 
-fn is_specific(want: &Want) -> bool {
-    Rust::of(want.storage, want.domain) != Rust::Any
+fn is_specific(expected: &Expectation) -> bool {
+    ScalarType::of(expected.storage, expected.domain) != ScalarType::Any
 }

@@ -5,7 +5,7 @@
 use bindery_sqlite::rusqlite::{self, Connection};
 
 use super::analyzer::Named;
-use crate::keep::keep_fields;
+use crate::cache::encode_fields;
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Step {
     pub index: Option<String>,
 }
 
-keep_fields! { Step { detail, depth, scans, index } }
+encode_fields! { Step { detail, depth, scans, index } }
 
 /// The plan of a statement; `relations` are the names in its FROM clauses and the tables behind them.
 pub(super) fn of(

@@ -1,6 +1,6 @@
 //! How many rows a statement can give: what its shape and the unique keys of its tables say.
 
-use crate::keep::keep_variants;
+use crate::cache::encode_variants;
 use crate::schema::{Catalog, Table, TableKind};
 use crate::syntax::ast::{
     Core, Expr, ExprKind, Ident, Insert, JoinKind, Operator, Query, ResultColumn, Select, Source,
@@ -24,7 +24,7 @@ pub enum Rows {
     Many,
 }
 
-keep_variants! { Rows { 0 => None, 1 => Never, 2 => One, 3 => AtMostOne, 4 => Many } }
+encode_variants! { Rows { 0 => None, 1 => Never, 2 => One, 3 => AtMostOne, 4 => Many } }
 
 /// How many rows a statement gives.
 pub(super) fn of(catalog: &Catalog, text: &str, statement: &Statement) -> Rows {

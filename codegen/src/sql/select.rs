@@ -5,7 +5,7 @@ use crate::report::{code, suggestion};
 use super::aggregates::is_aggregate;
 use super::analyzer::{Analyzer, Output, relation_columns};
 use super::narrow;
-use super::parameters::{Nulls, Want};
+use super::parameters::{Expectation, Nulls};
 use super::scope::{Merged, Relation, Scope};
 use super::types::{Storage, Ty};
 use super::virtual_tables::{function_columns, function_names};
@@ -66,10 +66,11 @@ impl Analyzer<'_> {
     }
 
     pub(super) fn limits<'e>(&mut self, limits: impl Iterator<Item = &'e Expr>) {
-        let want = Want::storage(Storage::INTEGER, "LIMIT and OFFSET take a whole number")
-            .nulls(Nulls::Refused);
+        let expected =
+            Expectation::storage(Storage::INTEGER, "LIMIT and OFFSET take a whole number")
+                .nulls(Nulls::Refused);
         for limit in limits {
-            self.expr_as(limit, &want);
+            self.expr_as(limit, &expected);
         }
     }
 
@@ -334,9 +335,9 @@ impl Analyzer<'_> {
                 if let Some(arguments) = arguments {
                     // What stands to the left can be an argument.
                     self.scopes.push(scope.clone());
-                    let want = Want::storage(Storage::TEXT, "JSON text").weak();
+                    let expected = Expectation::storage(Storage::TEXT, "JSON text").weak();
                     for argument in arguments {
-                        self.expr_as(argument, &want);
+                        self.expr_as(argument, &expected);
                     }
                     self.scopes.pop();
                     let Some(columns) = function else {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::keep::{Keep, keep_fields, keep_variants};
+use crate::cache::{Encode, encode_fields, encode_variants};
 use crate::schema::{Checked, Column};
 
 /// A set of SQLite's storage classes, with two refinements of REAL.
@@ -85,7 +85,7 @@ pub enum Domain {
     /// 0 or 1.
     Boolean,
     /// One of the texts of a CHECK, by its number in the catalog.
-    Choice(u32),
+    Enum(u32),
     /// JSON text, of which SQLite makes a number where it is one.
     Json,
 }
@@ -105,10 +105,10 @@ pub struct Ty {
     pub reason: Option<Cow<'static, str>>,
 }
 
-keep_fields! { Ty { storage, domain, nullable, origin, reason } }
-keep_variants! { Domain { 0 => Any, 1 => Boolean, 2 => Choice(number), 3 => Json } }
+encode_fields! { Ty { storage, domain, nullable, origin, reason } }
+encode_variants! { Domain { 0 => Any, 1 => Boolean, 2 => Enum(number), 3 => Json } }
 
-impl Keep for Storage {
+impl Encode for Storage {
     fn put(&self, bytes: &mut Vec<u8>) {
         self.0.put(bytes);
     }
@@ -197,7 +197,7 @@ impl Ty {
         let (storage, mut domain) = declared(&column.declared, column.strict);
         match column.checked {
             Checked::Boolean => domain = Domain::Boolean,
-            Checked::Choice(number) => domain = Domain::Choice(number),
+            Checked::Enum(number) => domain = Domain::Enum(number),
             Checked::Any => {}
         }
         let storage = if column.counts_seconds {

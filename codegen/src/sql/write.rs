@@ -4,7 +4,7 @@ use crate::report::{Severity, code, suggestion};
 use crate::schema::{Checked, Column, Table, TableKind};
 
 use super::analyzer::{Analyzer, Output};
-use super::parameters::{Nulls, Want};
+use super::parameters::{Expectation, Nulls};
 use super::scope::{Relation, Scope};
 use super::types::{Storage, Ty, converted};
 use super::virtual_tables::stored_columns;
@@ -198,15 +198,15 @@ impl<'a> Analyzer<'a> {
     ) {
         // `INSERT ... SELECT :a, :b`: the columns type the parameters.
         if let [Core::Query(query)] = select.cores.as_slice() {
-            let wants: Vec<Option<Want>> = written
+            let expectations: Vec<Option<Expectation>> = written
                 .iter()
-                .map(|column| column.map(|column| want(table, column)))
+                .map(|column| column.map(|column| expected(table, column)))
                 .collect();
-            for (column, want) in query.columns.iter().zip(wants) {
-                if let (ResultColumn::Expr { expr, .. }, Some(want)) = (column, want)
+            for (column, expected) in query.columns.iter().zip(expectations) {
+                if let (ResultColumn::Expr { expr, .. }, Some(expected)) = (column, expected)
                     && let ExprKind::Parameter(index) = expr.kind
                 {
-                    self.parameters.want(index, want, expr.span.clone());
+                    self.parameters.expected(index, expected, expr.span.clone());
                 }
             }
         }
@@ -290,7 +290,7 @@ impl<'a> Analyzer<'a> {
             self.expr(expr);
             return;
         };
-        let given = self.expr_as(expr, &want(table, column));
+        let given = self.expr_as(expr, &expected(table, column));
         if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
             let message = format!("`{}` refuses NULL", column.name);
             let help = if column.has_default {
@@ -313,13 +313,13 @@ impl<'a> Analyzer<'a> {
     /// What a column cannot hold: SQLite refuses it in a STRICT table, and keeps it in any other.
     fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
         let promised = Ty::of_column(&table.name, column).storage;
-        if let (Checked::Choice(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
-            let choices = usize::try_from(number)
+        if let (Checked::Enum(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
+            let text_enums = usize::try_from(number)
                 .ok()
-                .and_then(|number| self.catalog.choices.get(number));
-            let values: Vec<&str> = choices
+                .and_then(|number| self.catalog.text_enums.get(number));
+            let values: Vec<&str> = text_enums
                 .iter()
-                .flat_map(|choices| choices.values.iter().map(String::as_str))
+                .flat_map(|text_enums| text_enums.values.iter().map(String::as_str))
                 .collect();
             if !values.contains(&text.as_str()) {
                 let message = format!("the CHECK of `{}` refuses '{text}'", column.name);
@@ -517,7 +517,7 @@ fn unambiguous(scope: &Scope) -> Scope {
 }
 
 /// What a value for a column must be.
-fn want(table: &Table, column: &Column) -> Want {
+fn expected(table: &Table, column: &Column) -> Expectation {
     let ty = Ty::of_column(&table.name, column);
     let nulls = match (column.not_null, column.rowid_alias) {
         // NULL would give the next id; whoever wants that leaves the column out.
@@ -525,7 +525,7 @@ fn want(table: &Table, column: &Column) -> Want {
         (true, false) => Nulls::Refused,
         (false, false) => Nulls::Welcome,
     };
-    Want::compared(&ty).nulls(nulls)
+    Expectation::compared(&ty).nulls(nulls)
 }
 
 fn plural(count: usize, word: &str) -> String {

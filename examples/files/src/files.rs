@@ -72,8 +72,8 @@ pub async fn upload(
         .put(&key, content, options)
         .await
         .map_err(|error| match error.kind() {
-            bindery::Kind::TooLarge => AppError::TooLarge(most),
-            bindery::Kind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
+            bindery::ErrorKind::TooLarge => AppError::TooLarge(most),
+            bindery::ErrorKind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
             _ => AppError::Binding(error),
         })?;
     let size = i64::try_from(stored.size).unwrap_or(i64::MAX);

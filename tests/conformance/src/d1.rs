@@ -1,6 +1,6 @@
 //! D1: values, shapes, constraints, transactions.
 
-use bindery::Kind;
+use bindery::ErrorKind;
 use bindery::d1::Value;
 use bindery::error::Constraint;
 
@@ -118,11 +118,11 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
         .await;
     same!(
         refused.map_err(|error| error.kind()),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     same!(
         env.db.big().await.map_err(|error| error.kind()),
-        Err(Kind::Decode)
+        Err(ErrorKind::Decode)
     );
     let infinite = env
         .db
@@ -138,7 +138,7 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
         .await;
     same!(
         infinite.map_err(|error| error.kind()),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     same!(env.db.users().await?.len(), 1);
     Ok(())
@@ -153,7 +153,7 @@ pub async fn optional_and_one(env: Env) -> Outcome {
         .await
         .err()
         .ok_or("there is nobody")?;
-    same!(error.kind(), Kind::NotFound);
+    same!(error.kind(), ErrorKind::NotFound);
     same!(error.to_string(), "d1 DB the_user: the query found no row");
     same!(
         (error.service(), error.binding(), error.query()),
@@ -220,7 +220,7 @@ pub async fn constraints(env: Env) -> Outcome {
         .await
         .err()
         .ok_or("the email is taken")?;
-    same!(error.kind(), Kind::Constraint(Constraint::Unique));
+    same!(error.kind(), ErrorKind::Constraint(Constraint::Unique));
     same!(error.message(), "UNIQUE constraint failed: users.email");
     same!(
         (error.is_constraint_violation(), error.status().as_u16()),
@@ -232,12 +232,12 @@ pub async fn constraints(env: Env) -> Outcome {
         .await;
     same!(
         check.map_err(|error| error.kind()),
-        Err(Kind::Constraint(Constraint::Check))
+        Err(ErrorKind::Constraint(Constraint::Check))
     );
     let foreign = env.db.add_post(404, "of nobody").await;
     same!(
         foreign.map_err(|error| error.kind()),
-        Err(Kind::Constraint(Constraint::ForeignKey))
+        Err(ErrorKind::Constraint(Constraint::ForeignKey))
     );
     same!(env.db.users().await?.len(), 1);
     Ok(())
@@ -332,7 +332,7 @@ pub async fn batch_is_one_transaction(env: Env) -> Outcome {
         .await;
     same!(
         failed.map_err(|error| error.kind()),
-        Err(Kind::Constraint(Constraint::ForeignKey))
+        Err(ErrorKind::Constraint(Constraint::ForeignKey))
     );
     same!(
         db.users()
@@ -368,7 +368,7 @@ pub async fn batch_of_a_vec(env: Env) -> Outcome {
         .await;
     same!(
         none.map(|all| all.len()).map_err(|error| error.kind()),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     Ok(())
 }
@@ -418,7 +418,7 @@ pub async fn broken_promises(env: Env) -> Outcome {
     )
     .await?;
     let error = env.db.loose().await.err().ok_or("a text is no number")?;
-    same!(error.kind(), Kind::Decode);
+    same!(error.kind(), ErrorKind::Decode);
     same!(
         error.message(),
         "row 2, column `number`: expected INTEGER, found TEXT"
@@ -426,7 +426,7 @@ pub async fn broken_promises(env: Env) -> Outcome {
     db::query!(env.db, "UPDATE loose SET number = 1.5 WHERE id = 2").await?;
     same!(
         env.db.loose().await.map_err(|error| error.kind()),
-        Err(Kind::Decode)
+        Err(ErrorKind::Decode)
     );
     db::query!(env.db, "UPDATE loose SET number = 1, flag = 2 WHERE id = 2").await?;
     let error = env.db.loose().await.err().ok_or("2 is no boolean")?;
@@ -446,6 +446,6 @@ pub async fn parameters_over_the_limit(env: Env) -> Outcome {
         .await
         .err()
         .ok_or("it is too large")?;
-    same!(error.kind(), Kind::TooLarge);
+    same!(error.kind(), ErrorKind::TooLarge);
     Ok(())
 }

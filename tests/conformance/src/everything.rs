@@ -6,7 +6,7 @@ use bindery::email::Email;
 use bindery::k2::Record;
 use bindery::vectorize::{QueryOptions, Vector};
 use bindery::worker_loader::WorkerCode;
-use bindery::{Body, Kind, Request, Service};
+use bindery::{Body, ErrorKind, Request, Service};
 use serde_json::{Value, json};
 
 use crate::{Env, Outcome, same};
@@ -26,7 +26,7 @@ async fn text(response: bindery::Response) -> Result<String, axum::Error> {
 /// What a world cannot do names the binding and says what to do.
 fn unsupported<T>(outcome: bindery::Result<T>, binding: &str) -> Outcome {
     let error = outcome.err().ok_or("it works, natively")?;
-    same!(error.kind(), Kind::Unsupported);
+    same!(error.kind(), ErrorKind::Unsupported);
     same!(error.binding(), binding);
     same!(
         error.message().contains(binding) && error.message().contains("wrangler dev"),
@@ -82,7 +82,7 @@ pub async fn workflows(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::InvalidArgument)
+        Some(ErrorKind::InvalidArgument)
     );
     let large = "x".repeat(1024 * 1024);
     same!(
@@ -91,7 +91,7 @@ pub async fn workflows(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::TooLarge)
+        Some(ErrorKind::TooLarge)
     );
     if IS_NATIVE {
         return unsupported(env.orders.create(None, &json!({ "n": 2 })).await, "ORDERS");
@@ -137,7 +137,7 @@ pub async fn vectors(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::InvalidArgument)
+        Some(ErrorKind::InvalidArgument)
     );
     same!(
         env.vectors
@@ -145,7 +145,7 @@ pub async fn vectors(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::TooLarge)
+        Some(ErrorKind::TooLarge)
     );
     let long = Vector {
         id: "x".repeat(65),
@@ -158,7 +158,7 @@ pub async fn vectors(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::TooLarge)
+        Some(ErrorKind::TooLarge)
     );
     let outcome = env.vectors.describe().await;
     if IS_NATIVE {
@@ -178,7 +178,7 @@ pub async fn models(env: Env) -> Outcome {
     same!(error.service(), Service::Ai);
     same!(error.binding(), "AI");
     same!(
-        matches!(error.kind(), Kind::Unsupported | Kind::Internal),
+        matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Internal),
         true
     );
     Ok(())
@@ -229,7 +229,7 @@ pub async fn data_points(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::TooLarge)
+        Some(ErrorKind::TooLarge)
     );
     Ok(())
 }
@@ -254,7 +254,7 @@ pub async fn emails(env: Env) -> Outcome {
     };
     same!(
         env.mail.send(&empty).await.err().map(|error| error.kind()),
-        Some(Kind::InvalidArgument)
+        Some(ErrorKind::InvalidArgument)
     );
     Ok(())
 }
@@ -297,7 +297,7 @@ pub async fn records(env: Env) -> Outcome {
             .await
             .err()
             .map(|error| error.kind()),
-        Some(Kind::TooLarge)
+        Some(ErrorKind::TooLarge)
     );
     Ok(())
 }
@@ -322,7 +322,7 @@ pub async fn byte_records(env: Env) -> Outcome {
             .ok_or("an empty record is refused")?;
         same!(
             (error.kind(), error.message()),
-            (Kind::Unavailable, "2 records before")
+            (ErrorKind::Unavailable, "2 records before")
         );
     }
     Ok(())

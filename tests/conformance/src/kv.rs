@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bindery::Kind;
+use bindery::ErrorKind;
 use bindery::kv::{ListOptions, PutOptions};
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ pub async fn entries(env: Env) -> Outcome {
             .get_text("bytes")
             .await
             .map_err(|error| error.kind()),
-        Err(Kind::Decode)
+        Err(ErrorKind::Decode)
     );
     env.cache
         .put_bytes("text", "", PutOptions::default())
@@ -92,7 +92,7 @@ pub async fn typed_keys(env: Env) -> Outcome {
         .await
         .err()
         .ok_or("it is no profile")?;
-    same!(error.kind(), Kind::Decode);
+    same!(error.kind(), ErrorKind::Decode);
     env.cache.delete(&key).await?;
     same!(env.cache.get(&key).await?, None);
     Ok(())
@@ -216,27 +216,27 @@ pub async fn sizes(env: Env) -> Outcome {
     );
     same!(
         kind(put("k".repeat(513), PutOptions::default()).await),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     same!(
         kind(put("\u{e9}".repeat(257), PutOptions::default()).await),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     for name in ["", ".", ".."] {
         same!(
             kind(put(name.to_owned(), PutOptions::default()).await),
-            Err(Kind::InvalidArgument)
+            Err(ErrorKind::InvalidArgument)
         );
     }
     let short = PutOptions::default().ttl(Duration::from_secs(59));
     same!(
         kind(put("ttl".to_owned(), short).await),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     let heavy = PutOptions::default().metadata("x".repeat(1023).into());
     same!(
         kind(put("metadata".to_owned(), heavy).await),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     let large = vec![0; 25 * 1024 * 1024 + 1];
     same!(
@@ -245,19 +245,19 @@ pub async fn sizes(env: Env) -> Outcome {
                 .put_bytes("large", &large, PutOptions::default())
                 .await
         ),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     let list = env.cache.list(ListOptions::default().limit(1001)).await;
     same!(
         list.map_err(|error| error.kind()),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     same!(
         env.cache
             .get_bytes("k", Some(Duration::from_secs(29)))
             .await
             .map_err(|error| error.kind()),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     Ok(())
 }

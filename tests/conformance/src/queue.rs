@@ -1,6 +1,6 @@
 //! Queues: sending within the limits here; delivery is asked of the worlds, which deliver each in their way.
 
-use bindery::Kind;
+use bindery::ErrorKind;
 use bindery::queue::Batch;
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ pub async fn limits(env: Env) -> Outcome {
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
     same!(
         kind(env.queue.send(&text(128_001)).await),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     same!(
         kind(
@@ -84,15 +84,15 @@ pub async fn limits(env: Env) -> Outcome {
                 .send_batch(&[text(100_000), text(100_000), text(100_000)])
                 .await
         ),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     same!(
         kind(env.queue.send_batch(&[0; 101]).await),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     same!(
         kind(env.queue.send_delayed("x", 86_401).await),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! R2: streams in and out, metadata, lists, limits.
 
-use bindery::Kind;
+use bindery::ErrorKind;
 use bindery::r2::{Content, ListOptions, PutOptions};
 use bytes::Bytes;
 use futures_util::stream;
@@ -199,7 +199,7 @@ pub async fn too_many_bytes(env: Env) -> Outcome {
             PutOptions::default().max_bytes(6_000_000),
         )
         .await;
-    same!(over.map_err(|error| error.kind()), Err(Kind::TooLarge));
+    same!(over.map_err(|error| error.kind()), Err(ErrorKind::TooLarge));
     same!(
         env.storage
             .get("key")
@@ -229,7 +229,7 @@ pub async fn a_stream_that_breaks_off(env: Env) -> Outcome {
             )
             .await;
         let error = put.err().ok_or("the stream broke off")?;
-        same!(error.kind(), Kind::InvalidArgument);
+        same!(error.kind(), ErrorKind::InvalidArgument);
         same!(error.message().contains("the client is gone"), true);
     }
     same!(
@@ -257,11 +257,11 @@ pub async fn bounds(env: Env) -> Outcome {
     same!(put(&"k".repeat(1024), PutOptions::default()).await, Ok(()));
     same!(
         put(&"k".repeat(1025), PutOptions::default()).await,
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     same!(
         put("", PutOptions::default()).await,
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     same!(
         put(
@@ -269,17 +269,17 @@ pub async fn bounds(env: Env) -> Outcome {
             PutOptions::default().custom_metadata("x", "y".repeat(8192))
         )
         .await,
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     let keys = vec!["k"; 1001];
     same!(
         storage.delete(&keys).await.map_err(|error| error.kind()),
-        Err(Kind::TooLarge)
+        Err(ErrorKind::TooLarge)
     );
     let list = storage.list(ListOptions::default().limit(0)).await;
     same!(
         list.map(drop).map_err(|error| error.kind()),
-        Err(Kind::InvalidArgument)
+        Err(ErrorKind::InvalidArgument)
     );
     Ok(())
 }

@@ -117,12 +117,12 @@ fn stages(folder: &Path) -> Outcome<()> {
     let mut alone = model::load_databases(&mut errors, &mut read_again, &path, &mut manifest);
     alone.values_mut().for_each(|input| input.queries.clear());
     let start = Clock::start();
-    let databases = model::analyse(&mut errors, &read_again, &manifest, alone);
+    let databases = model::analyze(&mut errors, &read_again, &manifest, alone);
     let schema = start.taken();
     drop(databases);
     print("schema", schema);
     let start = Clock::start();
-    let databases = model::analyse(&mut errors, &sources, &manifest, inputs);
+    let databases = model::analyze(&mut errors, &sources, &manifest, inputs);
     print("queries", start.taken().saturating_sub(schema));
 
     let start = Clock::start();

@@ -7,7 +7,7 @@ extern crate bindery as renamed;
 mod nested {
     #[crate::renamed::bindings(crate = crate::renamed)]
     #[allow(missing_docs)]
-    pub struct World;
+    pub struct Backend;
 
     // Names that an expansion might lean on.
     #[allow(dead_code)]
@@ -18,17 +18,17 @@ mod nested {
     pub trait Clone {}
 }
 
-async fn consume(_: renamed::queue::Batch<'_, u8>, _: nested::World) -> renamed::Result<()> {
+async fn consume(_: renamed::queue::Batch<'_, u8>, _: nested::Backend) -> renamed::Result<()> {
     ::std::result::Result::Ok(())
 }
 
-async fn fetch(_: renamed::Request, _: nested::World) -> &'static str {
+async fn fetch(_: renamed::Request, _: nested::Backend) -> &'static str {
     ""
 }
 
 renamed::handlers! {
     crate: crate::renamed,
-    env: nested::World,
+    env: nested::Backend,
     fetch: fetch,
     queue "q": consume,
 }
@@ -39,7 +39,7 @@ struct Key {
     id: u8,
 }
 
-async fn use_everything(env: &nested::World) -> renamed::Result<()> {
+async fn use_everything(env: &nested::Backend) -> renamed::Result<()> {
     let _ = env.db.file_by_id(&[1], "user").await?;
     let _ = env.cache.get(&Key { id: 1 }).await?;
     let _ = nested::bindings::db::query!(env.db, "SELECT id FROM files WHERE id = :id", id = 1).await?;

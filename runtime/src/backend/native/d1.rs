@@ -1,5 +1,6 @@
 //! D1 on SQLite, in the ways that a query can see: rules, limits, REAL for every number.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bindery_sqlite::rusqlite::ffi;
@@ -7,16 +8,33 @@ use bindery_sqlite::rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, ToSql};
 use bindery_sqlite::{Database, migrations};
 
+use crate::app::{Content, Resource};
 use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
-use crate::error::{Constraint, Failure, Kind};
+use crate::error::{Constraint, ErrorKind, Failure};
+
+use super::bindings::Opened;
 
 /// A database, shared by the handles of one world.
 #[derive(Debug, Clone)]
 pub struct D1(Arc<Mutex<Database>>);
 
 impl D1 {
-    pub(super) fn new(database: Database) -> Self {
-        Self(Arc::new(Mutex::new(database)))
+    /// Opens the file, or a database in memory, and applies the pending migrations.
+    pub(super) fn open(path: Option<&Path>, resource: &Resource) -> Opened<Self> {
+        let database = match path {
+            Some(path) => Database::open(path)?,
+            None => Database::in_memory()?,
+        };
+        if let Content::Database {
+            migrations_table,
+            baseline,
+            migrations,
+        } = resource.content
+        {
+            create_baseline(&database, baseline)?;
+            apply_pending(&database, migrations_table, migrations)?;
+        }
+        Ok(Self(Arc::new(Mutex::new(database))))
     }
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> T) -> T {
@@ -56,6 +74,42 @@ impl D1 {
     }
 }
 
+/// Creates the schema that existed before the first migration, in a new database.
+fn create_baseline(database: &Database, baseline: &str) -> Opened<()> {
+    let is_new = database.trusted(|connection| {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)";
+        connection.query_row(sql, [], |row| row.get::<_, bool>(0))
+    })?;
+    if !is_new || baseline.is_empty() {
+        return Ok(());
+    }
+
+    database.transaction(|_| match migrations::baseline(database, baseline).first() {
+        Some(failure) => Err(format!("the schema fails: {}", failure.message).into()),
+        None => Ok(()),
+    })
+}
+
+/// Applies the migrations that the migrations table does not list.
+fn apply_pending(database: &Database, table: &str, files: &[(&str, &str)]) -> Opened<()> {
+    let applied = migrations::applied(database, table)?;
+    let is_pending = |name: &str| !applied.iter().any(|known| known == name);
+
+    for (name, sql) in files.iter().filter(|(name, _)| is_pending(name)) {
+        let migration = migrations::Migration { name, sql };
+        migrations::apply(database, table, migration).map_err(|failure| {
+            let before = sql.get(..failure.span.start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            format!(
+                "the migration `{name}` fails at line {line}: {}; no statement of this file was \
+                 applied, all earlier migrations were",
+                failure.message
+            )
+        })?;
+    }
+    Ok(())
+}
+
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         let message = migrations::message(&error);
@@ -87,7 +141,7 @@ fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
         );
         call.rows
             .row(&mut row)
-            .map_err(|error| Failure::because(Kind::Decode, error.to_string(), error))?;
+            .map_err(|error| Failure::because(ErrorKind::Decode, error.to_string(), error))?;
         if call.rows.is_full() && call.statement.reads_only {
             break;
         }
@@ -146,24 +200,24 @@ impl Cells for NativeRow<'_> {
     }
 }
 
-fn kind(error: &rusqlite::Error) -> Kind {
+fn kind(error: &rusqlite::Error) -> ErrorKind {
     let Some(failure) = error.sqlite_error() else {
-        return Kind::Internal;
+        return ErrorKind::Internal;
     };
     match failure.extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE
         | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-        | ffi::SQLITE_CONSTRAINT_ROWID => Kind::Constraint(Constraint::Unique),
-        ffi::SQLITE_CONSTRAINT_NOTNULL => Kind::Constraint(Constraint::NotNull),
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Kind::Constraint(Constraint::ForeignKey),
-        ffi::SQLITE_CONSTRAINT_CHECK => Kind::Constraint(Constraint::Check),
-        ffi::SQLITE_CONSTRAINT_DATATYPE => Kind::Constraint(Constraint::DataType),
+        | ffi::SQLITE_CONSTRAINT_ROWID => ErrorKind::Constraint(Constraint::Unique),
+        ffi::SQLITE_CONSTRAINT_NOTNULL => ErrorKind::Constraint(Constraint::NotNull),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ErrorKind::Constraint(Constraint::ForeignKey),
+        ffi::SQLITE_CONSTRAINT_CHECK => ErrorKind::Constraint(Constraint::Check),
+        ffi::SQLITE_CONSTRAINT_DATATYPE => ErrorKind::Constraint(Constraint::DataType),
         code => match code & 0xff {
-            ffi::SQLITE_CONSTRAINT => Kind::Constraint(Constraint::Other),
-            ffi::SQLITE_TOOBIG => Kind::TooLarge,
-            ffi::SQLITE_AUTH => Kind::Denied,
-            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => Kind::Overloaded,
-            _ => Kind::Internal,
+            ffi::SQLITE_CONSTRAINT => ErrorKind::Constraint(Constraint::Other),
+            ffi::SQLITE_TOOBIG => ErrorKind::TooLarge,
+            ffi::SQLITE_AUTH => ErrorKind::Denied,
+            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => ErrorKind::Overloaded,
+            _ => ErrorKind::Internal,
         },
     }
 }

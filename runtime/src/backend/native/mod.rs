@@ -5,22 +5,23 @@
 
 mod clock;
 mod d1;
+mod env_files;
 mod kv;
-mod other;
+mod object;
 mod queue;
 mod r2;
 mod serve;
 mod store;
 mod test;
-mod world;
+mod bindings;
 
+pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, log_line};
 pub(crate) use d1::D1;
 pub(crate) use kv::Kv;
-pub(crate) use other::Other;
+pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub use queue::deliver_queues;
 pub(crate) use r2::R2;
 pub use serve::serve;
 pub use test::{TestOutcome, in_memory, test};
-pub use world::World;

@@ -178,8 +178,8 @@ pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
     let mut delivered = 0;
     loop {
         let before = delivered;
-        for consumer in env.world().stage().consumers {
-            let queues = env.world().queues();
+        for consumer in env.backend().environment().consumers {
+            let queues = env.backend().queues();
             let count = queues.deliver::<A>(consumer, env, true).await;
             delivered += count.map_err(|failure| {
                 Error::new(Service::Queue, consumer.queue, "receive", None, failure)

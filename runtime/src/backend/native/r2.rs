@@ -15,7 +15,7 @@ use bindery_sqlite::rusqlite::{self, OptionalExtension, Row, params};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 
-use crate::error::{Failure, Kind};
+use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
 
@@ -165,7 +165,7 @@ impl R2 {
             }
         }
         Err(Failure::new(
-            Kind::Internal,
+            ErrorKind::Internal,
             format!("the content of `{key}` is missing from the local state"),
         ))
     }
@@ -229,7 +229,7 @@ fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
 
 fn local(error: io::Error) -> Failure {
     Failure::because(
-        Kind::Internal,
+        ErrorKind::Internal,
         format!("the local state cannot be used: {error}"),
         error,
     )

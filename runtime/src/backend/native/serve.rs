@@ -12,12 +12,12 @@ use axum::routing::Router;
 use tokio::net::TcpListener;
 
 use crate::app::{Application, Environment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{READ_OUT_TIME, Request, Response, Shared};
 use crate::observe;
 
-use super::world::project_folder;
-use super::{World, log_line};
+use super::env_files::project_folder;
+use super::{Backend, log_line};
 
 /// How often the queues are looked at.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(100);
@@ -40,30 +40,34 @@ pub fn serve<A: Application>() -> ExitCode {
 
 fn run<A: Application>() -> Result<()> {
     let failed = |what: String, error: std::io::Error| {
-        Error::worker("start", Kind::Misconfigured, format!("{what}: {error}"))
+        Error::worker(
+            "start",
+            ErrorKind::Misconfigured,
+            format!("{what}: {error}"),
+        )
     };
     let address = std::env::var("BINDERY_ADDRESS").unwrap_or_else(|_| "127.0.0.1:8787".to_owned());
     let address: SocketAddr = address.parse().map_err(|_| {
         Error::worker(
             "start",
-            Kind::Misconfigured,
+            ErrorKind::Misconfigured,
             format!("BINDERY_ADDRESS is `{address}`, not an address such as 127.0.0.1:8787"),
         )
     })?;
     let folder = std::env::var_os("BINDERY_STATE")
         .map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
-    let world = World::open(Some(&folder), &A::Env::BLUEPRINT)?;
+    let backend = Backend::open(Some(&folder), &A::Env::MANIFEST)?;
     match std::env::var("BINDERY_LOG").as_deref() {
         Ok("off") => {}
-        Ok("json") => world.observe(observe::json()),
-        Ok("lines") | Err(_) => world.observe(observe::console()),
+        Ok("json") => backend.observe(observe::json()),
+        Ok("lines") | Err(_) => backend.observe(observe::console()),
         Ok(other) => {
             let message = format!("BINDERY_LOG is `{other}`, not `lines`, `json` or `off`");
-            return Err(Error::worker("start", Kind::Misconfigured, message));
+            return Err(Error::worker("start", ErrorKind::Misconfigured, message));
         }
     }
-    let env = A::Env::connect(&world)?;
-    let stage = *world.stage();
+    let env = A::Env::connect(&backend)?;
+    let environment = *backend.environment();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -76,11 +80,11 @@ fn run<A: Application>() -> Result<()> {
             )
         })?;
         let bound = listener.local_addr().map_err(|error| failed("the address is unknown".to_owned(), error))?;
-        for consumer in world.stage().consumers {
-            let (world, env) = (world.clone(), env.clone());
+        for consumer in backend.environment().consumers {
+            let (backend, env) = (backend.clone(), env.clone());
             tokio::spawn(async move {
                 loop {
-                    match world.queues().deliver::<A>(consumer, &env, false).await {
+                    match backend.queues().deliver::<A>(consumer, &env, false).await {
                         Ok(0) => tokio::time::sleep(QUEUE_INTERVAL).await,
                         Ok(_) => {}
                         Err(failure) => {
@@ -92,7 +96,7 @@ fn run<A: Application>() -> Result<()> {
             });
         }
         let router = Router::new().fallback(move |request: Request| answer::<A>(request, env.clone()));
-        log_line(&format!("{} listens on http://{bound}, its state is in {}", stage.worker, folder.display()));
+        log_line(&format!("{} listens on http://{bound}, its state is in {}", environment.worker, folder.display()));
         axum::serve(listener, router).await.map_err(|error| failed("the server stopped".to_owned(), error))
     })
 }

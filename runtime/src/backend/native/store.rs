@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bindery_sqlite::rusqlite::{self, Connection};
 
-use crate::error::{Failure, Kind};
+use crate::error::{ErrorKind, Failure};
 
 /// A SQLite file, or a database in memory, shared by the handles of one world.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ impl Store {
 
 fn internal(error: rusqlite::Error) -> Failure {
     Failure::because(
-        Kind::Internal,
+        ErrorKind::Internal,
         format!("the local state cannot be used: {error}"),
         error,
     )

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use crate::app::Environment;
 
-use super::World;
+use super::Backend;
 
 /// What a test may return.
 pub trait TestOutcome {
@@ -31,7 +31,7 @@ impl<E: Debug> TestOutcome for Result<(), E> {
 /// # Errors
 /// When a migration fails, or a variable or secret is missing.
 pub fn in_memory<E: Environment>() -> crate::Result<E> {
-    E::connect(&World::open(None, &E::BLUEPRINT)?)
+    E::connect(&Backend::open(None, &E::MANIFEST)?)
 }
 
 /// Runs a test with a fresh environment in memory, its migrations applied.

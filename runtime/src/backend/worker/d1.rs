@@ -13,7 +13,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::d1::query::RowSink;
 use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
-use crate::error::{Constraint, Failure, Kind};
+use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::js::{Handle, call as call_js, call_async, get, send, stringify};
 
@@ -45,7 +45,10 @@ impl D1 {
                 .await
                 .map_err(refined)?;
             let Some(results) = results.dyn_ref::<Array>() else {
-                return Err(Failure::new(Kind::Internal, "the batch gave no results"));
+                return Err(Failure::new(
+                    ErrorKind::Internal,
+                    "the batch gave no results",
+                ));
             };
             calls
                 .iter_mut()
@@ -122,7 +125,7 @@ fn values(objects: &JsValue) -> Result<JsValue, Failure> {
 
 fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     let json =
-        stringify(rows).ok_or_else(|| Failure::new(Kind::Internal, "the rows are no JSON"))?;
+        stringify(rows).ok_or_else(|| Failure::new(ErrorKind::Internal, "the rows are no JSON"))?;
     let mut failure = None;
     let seed = RowsSeed {
         call: call.rows,
@@ -132,8 +135,9 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     let decoded = seed.deserialize(&mut serde_json::Deserializer::from_str(&json));
     match failure {
         Some(failure) => Err(failure),
-        None => decoded
-            .map_err(|error| Failure::because(Kind::Decode, "the rows are not as expected", error)),
+        None => decoded.map_err(|error| {
+            Failure::because(ErrorKind::Decode, "the rows are not as expected", error)
+        }),
     }
 }
 
@@ -149,19 +153,19 @@ fn refined(failure: Failure) -> Failure {
     let words = words[..end].to_owned();
     let has = |part: &str| words.contains(part);
     let kind = if has("UNIQUE constraint failed") || has("PRIMARY KEY") {
-        Kind::Constraint(Constraint::Unique)
+        ErrorKind::Constraint(Constraint::Unique)
     } else if has("NOT NULL constraint failed") {
-        Kind::Constraint(Constraint::NotNull)
+        ErrorKind::Constraint(Constraint::NotNull)
     } else if has("FOREIGN KEY constraint failed") {
-        Kind::Constraint(Constraint::ForeignKey)
+        ErrorKind::Constraint(Constraint::ForeignKey)
     } else if has("CHECK constraint failed") {
-        Kind::Constraint(Constraint::Check)
+        ErrorKind::Constraint(Constraint::Check)
     } else if has("cannot store") {
-        Kind::Constraint(Constraint::DataType)
+        ErrorKind::Constraint(Constraint::DataType)
     } else if message.contains("SQLITE_CONSTRAINT") {
-        Kind::Constraint(Constraint::Other)
+        ErrorKind::Constraint(Constraint::Other)
     } else if has("string or blob too big") {
-        Kind::TooLarge
+        ErrorKind::TooLarge
     } else {
         kind
     };
@@ -204,7 +208,11 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
             }
             let source = JsonRow(&cells);
             if let Err(error) = self.call.row(&mut Row::new(&source, self.columns, number)) {
-                *self.failure = Some(Failure::because(Kind::Decode, error.to_string(), error));
+                *self.failure = Some(Failure::because(
+                    ErrorKind::Decode,
+                    error.to_string(),
+                    error,
+                ));
             }
         }
         Ok(())

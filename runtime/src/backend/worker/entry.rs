@@ -8,12 +8,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::app::{Application, Environment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Body, IntoResponse, READ_OUT_TIME, Response, Shared};
 
 use super::js::{call, get};
 use super::queue::{received, settle};
-use super::{World, log_line};
+use super::{Backend, log_line};
 
 /// Answers a request.
 pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue) -> Promise {
@@ -27,11 +27,11 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue) -> Promise
 }
 
 async fn answer<A: Application>(request: web_sys::Request, env: JsValue) -> Result<Response> {
-    let env = A::Env::connect(&World::new(env))?;
+    let env = A::Env::connect(&Backend::new(env))?;
     let request = worker::request_from_wasm(request).map_err(|error| {
         Error::worker(
             "fetch",
-            Kind::InvalidArgument,
+            ErrorKind::InvalidArgument,
             format!("the request cannot be read: {error}"),
         )
     })?;
@@ -86,7 +86,7 @@ fn with_length(
 /// Consumes a batch.
 pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
     future_to_promise(async move {
-        let env = A::Env::connect(&World::new(env))
+        let env = A::Env::connect(&Backend::new(env))
             .map_err(|error| JsValue::from(js_sys::Error::new(&error.to_string())))?;
         let mut raw = received(&batch);
         let outcome = A::queue(&mut raw, env).await;
@@ -107,6 +107,6 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
 #[must_use]
 pub fn no_durable_object(class: &str) -> Promise {
     let message = format!("bindery does not serve Durable Objects yet, and `{class}` is one");
-    let response = Error::worker("fetch", Kind::Unsupported, message).into_response();
+    let response = Error::worker("fetch", ErrorKind::Unsupported, message).into_response();
     future_to_promise(async move { to_js(response) })
 }

@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
-use crate::error::{Failure, Kind};
+use crate::error::{ErrorKind, Failure};
 
 /// A JavaScript object that a binding is.
 pub(super) struct Handle(SendWrapper<JsValue>);
@@ -49,7 +49,7 @@ pub(super) fn call(
     let method = get(object, name);
     let Some(method) = method.dyn_ref::<Function>() else {
         return Err(Failure::new(
-            Kind::Misconfigured,
+            ErrorKind::Misconfigured,
             format!(
                 "the binding has no method `{name}`; is it of the kind that the manifest says?"
             ),
@@ -125,15 +125,15 @@ pub(super) fn failure(error: &JsValue) -> Failure {
         || has("reset because its code was updated")
         || has("transient issue")
     {
-        Kind::Unavailable
+        ErrorKind::Unavailable
     } else if has("overloaded") || has("Too many requests") || has("429") {
-        Kind::Overloaded
+        ErrorKind::Overloaded
     } else if has("exceeded timeout") || has("timed out") {
-        Kind::Timeout
+        ErrorKind::Timeout
     } else if has("not authorized") {
-        Kind::Denied
+        ErrorKind::Denied
     } else {
-        Kind::Internal
+        ErrorKind::Internal
     };
     Failure::new(kind, message)
 }

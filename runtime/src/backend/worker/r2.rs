@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::error::{Failure, Kind};
+use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
 
@@ -190,7 +190,7 @@ fn put_options(options: &PutOptions) -> JsValue {
 }
 
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
-    let missing = || Failure::new(Kind::Decode, "R2 gave no object");
+    let missing = || Failure::new(ErrorKind::Decode, "R2 gave no object");
     let http = get(found, "httpMetadata");
     let custom = stringify(&get(found, "customMetadata"))
         .and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());

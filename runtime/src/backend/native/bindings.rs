@@ -1,0 +1,323 @@
+//! Every binding of the manifest, opened in a state folder or in memory.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::app::{EnvironmentManifest, Manifest, RawVar, Resource};
+use crate::bindings::BindingKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe::{Observer, Observers};
+
+use super::env_files::{EnvFiles, project_folder};
+use super::object::Simulation;
+use super::queue::Queues;
+use super::{D1, Kv, Object, Queue, R2};
+
+/// The native backend of one process, or of one test.
+#[derive(Clone)]
+pub struct Backend(Arc<Inner>);
+
+/// Prints no variables: some are secrets.
+impl fmt::Debug for Backend {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Backend")
+            .field("bindings", &self.0.handles.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    environment: EnvironmentManifest,
+    handles: BTreeMap<&'static str, Handle>,
+    queues: Queues,
+    observers: Arc<Observers>,
+    vars: BTreeMap<String, RawVar>,
+    env_files: EnvFiles,
+}
+
+enum Handle {
+    Kv(Kv),
+    D1(D1),
+    R2(R2),
+    Queue(Queue),
+    Object(Object),
+}
+
+/// The result of opening a part of the state.
+pub(super) type Opened<T> = std::result::Result<T, Box<dyn StdError + Send + Sync>>;
+
+impl Backend {
+    /// Opens the state in `folder`, or new state in memory, and applies pending migrations.
+    pub(crate) fn open(folder: Option<&Path>, manifest: &Manifest) -> Result<Self> {
+        let environment = environment(manifest)?;
+        let env_files =
+            EnvFiles::read(&project_folder().join(manifest.folder), environment.name)
+                .map_err(|error| misconfigured("the local variables cannot be read", &error))?;
+
+        let mut state = State::new(folder)
+            .map_err(|error| misconfigured("the queues cannot be opened", &error))?;
+        let mut handles = BTreeMap::new();
+        for resource in environment.resources {
+            let handle = state.open(resource, &env_files).map_err(|error| {
+                misconfigured(&format!("`{}` cannot be opened", resource.binding), &error)
+            })?;
+            handles.insert(resource.binding, handle);
+        }
+
+        let vars = environment.vars.iter();
+        let vars = vars
+            .map(|(name, json)| ((*name).to_owned(), RawVar::of_json(json)))
+            .collect();
+        Ok(Self(Arc::new(Inner {
+            environment,
+            handles,
+            queues: state.queues,
+            observers: Arc::default(),
+            vars,
+            env_files,
+        })))
+    }
+
+    pub(crate) fn observers(&self) -> Arc<Observers> {
+        Arc::clone(&self.0.observers)
+    }
+
+    /// Sends `observer` an event after each call from now on.
+    pub fn observe(&self, observer: impl Observer + 'static) {
+        self.0.observers.install(observer);
+    }
+
+    pub(super) fn queues(&self) -> &Queues {
+        &self.0.queues
+    }
+
+    /// The environment that runs.
+    pub(super) fn environment(&self) -> &EnvironmentManifest {
+        &self.0.environment
+    }
+
+    pub(crate) fn kv(&self, binding: &str) -> std::result::Result<Kv, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Kv(kv)) => Ok(kv.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn d1(&self, binding: &str) -> std::result::Result<D1, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::D1(d1)) => Ok(d1.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn r2(&self, binding: &str) -> std::result::Result<R2, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::R2(r2)) => Ok(r2.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    pub(crate) fn queue(&self, binding: &str) -> std::result::Result<Queue, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Queue(queue)) => Ok(queue.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    /// A binding of any other kind. The manifest decides the kind, so there is nothing to check.
+    pub(crate) fn object(
+        &self,
+        binding: &str,
+        _kind: BindingKind,
+    ) -> std::result::Result<Object, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Object(object)) => Ok(object.clone()),
+            _ => Err(missing(binding)),
+        }
+    }
+
+    /// Whether the environment that runs has a binding.
+    pub(crate) fn has(&self, binding: &str) -> bool {
+        self.0.handles.contains_key(binding)
+    }
+
+    /// The value of a variable. `.dev.vars` overrides the manifest.
+    ///
+    /// The process environment has unrelated variables, such as `USER`. It is read only if
+    /// `CLOUDFLARE_INCLUDE_PROCESS_ENV` is `true`, as wrangler does.
+    pub(crate) fn var(&self, name: &str) -> Option<RawVar> {
+        let include_process =
+            std::env::var("CLOUDFLARE_INCLUDE_PROCESS_ENV").is_ok_and(|include| include == "true");
+        let process = include_process.then(|| std::env::var(name).ok()).flatten();
+
+        process
+            .or_else(|| self.0.env_files.get(name))
+            .map(RawVar::Text)
+            .or_else(|| self.0.vars.get(name).cloned())
+    }
+
+    /// Where a missing secret can be set.
+    pub(crate) fn secret_place(&self) -> String {
+        format!(
+            "set it in {} or in the environment",
+            self.0.env_files.describe()
+        )
+    }
+
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        // The environment that runs may have a variable where another one has a secret.
+        let var = || match self.0.vars.get(name) {
+            Some(RawVar::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        std::env::var(name)
+            .ok()
+            .or_else(|| self.0.env_files.get(name))
+            .or_else(var)
+    }
+}
+
+/// The state that is being opened. Two bindings of one database or bucket share it.
+struct State<'a> {
+    folder: Option<&'a Path>,
+    queues: Queues,
+    databases: BTreeMap<&'static str, D1>,
+    buckets: BTreeMap<&'static str, R2>,
+}
+
+impl<'a> State<'a> {
+    fn new(folder: Option<&'a Path>) -> Opened<Self> {
+        let path = path(folder, "", "queues.sqlite")?;
+        let queues = Queues::open(path.as_deref())?;
+        Ok(Self {
+            folder,
+            queues,
+            databases: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+        })
+    }
+
+    /// Opens what a binding is bound to.
+    fn open(&mut self, resource: &Resource, env_files: &EnvFiles) -> Opened<Handle> {
+        let binding = resource.binding;
+        let simulation = match resource.kind {
+            BindingKind::Kv => {
+                let path = path(self.folder, "kv", &format!("{binding}.sqlite"))?;
+                return Ok(Handle::Kv(Kv::open(path.as_deref())?));
+            }
+            BindingKind::D1 => return Ok(Handle::D1(self.database(resource)?)),
+            BindingKind::R2 => return Ok(Handle::R2(self.bucket(resource)?)),
+            BindingKind::Queue => {
+                let name = resource.setting("queue").unwrap_or(binding);
+                return Ok(Handle::Queue(self.queues.queue(name)));
+            }
+            BindingKind::RateLimit => Simulation::rate_limit(resource),
+            BindingKind::AnalyticsEngine
+            | BindingKind::Email
+            | BindingKind::Pipeline
+            | BindingKind::K2 => Simulation::lines(resource, self.folder),
+            BindingKind::SecretsStore => Simulation::StoredSecret(local_value(env_files, binding)),
+            BindingKind::Hyperdrive => {
+                let name = format!("CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_{binding}");
+                Simulation::hyperdrive(local_value(env_files, &name))
+            }
+            BindingKind::Version => Simulation::version(),
+            BindingKind::Blob => Simulation::blob(resource),
+            BindingKind::DurableObject
+            | BindingKind::Fetcher
+            | BindingKind::Workflow
+            | BindingKind::Vectorize
+            | BindingKind::Ai
+            | BindingKind::Images
+            | BindingKind::Dispatch
+            | BindingKind::WorkerLoader
+            | BindingKind::Raw => Simulation::Unsupported,
+        };
+        Ok(Handle::Object(Object::new(
+            binding,
+            resource.title,
+            simulation,
+        )))
+    }
+
+    fn database(&mut self, resource: &Resource) -> Opened<D1> {
+        let name = resource
+            .setting("database_name")
+            .unwrap_or(resource.binding);
+        if let Some(database) = self.databases.get(name) {
+            return Ok(database.clone());
+        }
+
+        let path = path(self.folder, "d1", &format!("{name}.sqlite"))?;
+        let database = D1::open(path.as_deref(), resource)?;
+        self.databases.insert(name, database.clone());
+        Ok(database)
+    }
+
+    fn bucket(&mut self, resource: &Resource) -> Opened<R2> {
+        let name = resource.setting("bucket_name").unwrap_or(resource.binding);
+        if let Some(bucket) = self.buckets.get(name) {
+            return Ok(bucket.clone());
+        }
+
+        let bucket = R2::open(path(self.folder, "r2", name)?.as_deref())?;
+        self.buckets.insert(name, bucket.clone());
+        Ok(bucket)
+    }
+}
+
+/// The path of a part of the state, whose folder is created; `None` in memory.
+fn path(state: Option<&Path>, folder: &str, name: &str) -> Opened<Option<PathBuf>> {
+    let Some(state) = state else {
+        return Ok(None);
+    };
+    let folder = state.join(folder);
+    fs::create_dir_all(&folder)?;
+    Ok(Some(folder.join(name)))
+}
+
+/// A value of the process environment or of the local files.
+fn local_value(env_files: &EnvFiles, name: &str) -> Option<String> {
+    std::env::var(name).ok().or_else(|| env_files.get(name))
+}
+
+/// The environment that `CLOUDFLARE_ENV` names, as wrangler does; by default the top level.
+fn environment(manifest: &Manifest) -> Result<EnvironmentManifest> {
+    let requested = std::env::var("CLOUDFLARE_ENV").unwrap_or_default();
+    let environments = manifest.environments;
+    let default = environments.first().filter(|_| requested.is_empty());
+    let found = environments
+        .iter()
+        .find(|environment| environment.name == requested);
+    if let Some(environment) = found.or(default) {
+        return Ok(*environment);
+    }
+
+    let names = environments.iter().map(|environment| environment.name);
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    let known = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let message =
+        format!("CLOUDFLARE_ENV is `{requested}`, and the manifest's environments are: {known}");
+    Err(Error::worker("start", ErrorKind::Misconfigured, message))
+}
+
+fn misconfigured(what: &str, error: &Box<dyn StdError + Send + Sync>) -> Error {
+    Error::worker(
+        "start",
+        ErrorKind::Misconfigured,
+        format!("{what}: {error}"),
+    )
+}
+
+fn missing(binding: &str) -> String {
+    format!("the binding {binding} is missing")
+}

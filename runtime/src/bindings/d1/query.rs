@@ -1,0 +1,257 @@
+//! A query that is ready to run, and the shapes of its result.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use crate::error::{ErrorKind, Failure, Result};
+use crate::observe::Measures;
+
+use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, check};
+
+/// The SQL of a query, and what is known of it. Generated.
+#[derive(Debug)]
+pub struct Statement {
+    /// The query's name in measurements and errors.
+    pub name: &'static str,
+    /// The SQL, with numbered parameters.
+    pub sql: &'static str,
+    /// The result columns.
+    pub columns: &'static [&'static str],
+    /// Whether nothing is written.
+    pub reads_only: bool,
+}
+
+/// A query with its parameters. Await it to run it, or hand it to [`D1::batch`].
+#[must_use = "a query does nothing until it is awaited or part of a batch"]
+pub struct Query<'a, S> {
+    database: &'a D1,
+    pub(super) statement: &'static Statement,
+    pub(super) parameters: Vec<Parameter<'a>>,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl<S> fmt::Debug for Query<'_, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values may be a user's secrets.
+        formatter
+            .debug_struct("Query")
+            .field("name", &self.statement.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, S> Query<'a, S> {
+    pub(crate) fn new(
+        database: &'a D1,
+        statement: &'static Statement,
+        parameters: impl Into<Vec<Parameter<'a>>>,
+    ) -> Self {
+        Self {
+            database,
+            statement,
+            parameters: parameters.into(),
+            shape: PhantomData,
+        }
+    }
+
+    fn shaped<T>(self) -> Query<'a, T> {
+        Query {
+            database: self.database,
+            statement: self.statement,
+            parameters: self.parameters,
+            shape: PhantomData,
+        }
+    }
+
+    /// The SQL that is run.
+    #[must_use]
+    pub fn sql(&self) -> &'static str {
+        self.statement.sql
+    }
+}
+
+impl<'a, T: FromRow> Query<'a, Many<T>> {
+    /// The first row; none is an error of the kind `NotFound`.
+    pub fn one(self) -> Query<'a, One<T>> {
+        self.shaped()
+    }
+
+    /// The first row, or `None`.
+    pub fn optional(self) -> Query<'a, Optional<T>> {
+        self.shaped()
+    }
+}
+
+/// What a query gives, as a type.
+pub trait Shape: Send + 'static {
+    /// A row.
+    type Row: FromRow;
+    /// The result.
+    type Output: Send;
+    /// How many rows are read at most.
+    const LIMIT: usize;
+    #[doc(hidden)]
+    const WANTS_CHANGES: bool = false;
+
+    #[doc(hidden)]
+    fn finish(rows: Vec<Self::Row>, changes: Changes) -> Option<Self::Output>;
+}
+
+/// One row; none is an error.
+#[derive(Debug)]
+pub struct One<T>(PhantomData<fn() -> T>);
+/// One row or none.
+#[derive(Debug)]
+pub struct Optional<T>(PhantomData<fn() -> T>);
+/// Every row.
+#[derive(Debug)]
+pub struct Many<T>(PhantomData<fn() -> T>);
+/// No row: what was changed.
+#[derive(Debug)]
+pub struct Exec(());
+
+/// What a statement changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Rows that were inserted, updated or deleted; those of triggers and of foreign keys' actions too.
+    pub rows: u64,
+    /// The rowid of the last row that was inserted on this database.
+    pub last_row_id: i64,
+}
+
+impl<T: FromRow + 'static> Shape for One<T> {
+    type Row = T;
+    type Output = T;
+    const LIMIT: usize = 1;
+
+    fn finish(rows: Vec<T>, _: Changes) -> Option<T> {
+        rows.into_iter().next()
+    }
+}
+
+impl<T: FromRow + 'static> Shape for Optional<T> {
+    type Row = T;
+    type Output = Option<T>;
+    const LIMIT: usize = 1;
+
+    fn finish(rows: Vec<T>, _: Changes) -> Option<Option<T>> {
+        Some(rows.into_iter().next())
+    }
+}
+
+impl<T: FromRow + 'static> Shape for Many<T> {
+    type Row = T;
+    type Output = Vec<T>;
+    const LIMIT: usize = usize::MAX;
+
+    fn finish(rows: Vec<T>, _: Changes) -> Option<Vec<T>> {
+        Some(rows)
+    }
+}
+
+/// The row of a statement that gives none.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct NoRow;
+
+impl FromRow for NoRow {
+    fn from_row(_: &mut Row<'_>) -> Result<Self, DecodeError> {
+        Ok(Self)
+    }
+}
+
+impl Shape for Exec {
+    type Row = NoRow;
+    type Output = Changes;
+    const LIMIT: usize = 0;
+    const WANTS_CHANGES: bool = true;
+
+    fn finish(_: Vec<NoRow>, changes: Changes) -> Option<Changes> {
+        Some(changes)
+    }
+}
+
+/// One statement on its way to a backend: where its rows go is part of it.
+pub(crate) struct Call<'c> {
+    pub(crate) statement: &'static Statement,
+    pub(crate) parameters: &'c [Parameter<'c>],
+    pub(crate) rows: &'c mut dyn RowSink,
+    /// Whether the counts of rows are asked for.
+    pub(crate) wants_meta: bool,
+}
+
+/// Where a backend puts rows.
+pub(crate) trait RowSink: Send {
+    fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError>;
+    /// Whether another row would be read.
+    fn is_full(&self) -> bool;
+}
+
+/// The rows of one query.
+pub(crate) struct Rows<S: Shape>(pub(crate) Vec<S::Row>);
+
+impl<S: Shape> RowSink for Rows<S> {
+    fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError> {
+        self.0.push(S::Row::from_row(row)?);
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= S::LIMIT
+    }
+}
+
+impl<S: Shape> Rows<S> {
+    pub(super) fn finish(self, meta: &Meta) -> Result<S::Output, Failure> {
+        let changes = Changes {
+            rows: meta.changes,
+            last_row_id: meta.last_row_id,
+        };
+        S::finish(self.0, changes)
+            .ok_or_else(|| Failure::new(ErrorKind::NotFound, "the query found no row"))
+    }
+}
+
+impl<'a, S: Shape> IntoFuture for Query<'a, S> {
+    type Output = Result<S::Output>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self {
+                database,
+                statement,
+                parameters,
+                ..
+            } = self;
+            let work = async {
+                check(&parameters)?;
+                let mut rows = Rows::<S>(Vec::new());
+                let wants_meta = S::WANTS_CHANGES || database.gate.is_watched();
+                let call = Call {
+                    statement,
+                    parameters: &parameters,
+                    rows: &mut rows,
+                    wants_meta,
+                };
+                let meta = database.backend.run(call).await?;
+                let count = rows.0.len() as u64;
+                let output = rows.finish(&meta)?;
+                let measures = Measures {
+                    rows_read: meta.rows_read,
+                    rows_written: meta.rows_written,
+                    count: Some(count),
+                    ..Measures::default()
+                };
+                Ok((output, measures))
+            };
+            database
+                .gate
+                .pass("query", Some(statement.name), work)
+                .await
+        })
+    }
+}

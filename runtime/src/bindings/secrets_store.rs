@@ -1,0 +1,47 @@
+//! Secrets of an account's Secrets Store.
+//!
+//! <https://developers.cloudflare.com/secrets-store/>
+
+use super::connect_object;
+use crate::app::Secret;
+use crate::backend;
+use crate::error::{ErrorKind, Failure, Result};
+use crate::observe::{Gate, Measures};
+
+/// A secret that the account keeps. Natively it is the environment's variable of the binding's name, or `.dev.vars`'s.
+#[derive(Debug, Clone)]
+pub struct StoredSecret {
+    gate: Gate,
+    backend: backend::Object,
+}
+
+connect_object!(SecretsStore, StoredSecret);
+
+impl StoredSecret {
+    pub(crate) fn new(gate: Gate, backend: backend::Object) -> Self {
+        Self { gate, backend }
+    }
+
+    /// The secret.
+    ///
+    /// # Errors
+    /// `NotFound` natively when neither has it. On Workers, whatever the store throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(stored: &bindery::secrets_store::StoredSecret) -> bindery::Result<()> {
+    /// let key: bindery::Secret = stored.get().await?;
+    /// // `key.expose()` is the text; nothing else prints it.
+    /// # Ok(()) }
+    /// ```
+    pub async fn get(&self) -> Result<Secret> {
+        let work = async {
+            let value = self.backend.call("get", &[]).await?;
+            let text = value
+                .as_str()
+                .ok_or_else(|| Failure::new(ErrorKind::Decode, "the secret is no text"))?;
+            Ok((Secret::new(text.to_owned()), Measures::default()))
+        };
+        self.gate.pass("get", None, work).await
+    }
+}

@@ -1,0 +1,86 @@
+//! The one gate that every call to a binding passes.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Event, Measures, Observers};
+use crate::backend::Stopwatch;
+use crate::error::{Error, Failure, Result, Service};
+
+/// A binding's way through the gate: which binding it is, and who is told.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Gate {
+    service: Service,
+    binding: &'static str,
+    observers: Arc<Observers>,
+}
+
+impl Gate {
+    pub(crate) fn new(service: Service, binding: &'static str, observers: Arc<Observers>) -> Self {
+        Self {
+            service,
+            binding,
+            observers,
+        }
+    }
+
+    pub(crate) fn binding(&self) -> &'static str {
+        self.binding
+    }
+
+    /// Whether anyone is told: what only observers read need not be gathered.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.observers.any.load(Ordering::Acquire)
+    }
+
+    /// The gate. `work` is one call, checks of the platform's limits included.
+    pub(crate) async fn pass<T>(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        work: impl Future<Output = Result<(T, Measures), Failure>>,
+    ) -> Result<T> {
+        if !self.is_watched() {
+            return match work.await {
+                Ok((value, _)) => Ok(value),
+                Err(failure) => Err(self.error(operation, query, failure)),
+            };
+        }
+        let stopwatch = Stopwatch::start();
+        let outcome = work.await;
+        let duration = stopwatch.elapsed();
+        let (value, measures) = match outcome {
+            Ok((value, measures)) => (Ok(value), measures),
+            Err(failure) => (
+                Err(self.error(operation, query, failure)),
+                Measures::default(),
+            ),
+        };
+        self.observers.record(&Event {
+            service: self.service,
+            operation,
+            binding: self.binding,
+            query,
+            duration,
+            error: value.as_ref().err(),
+            measures: &measures,
+        });
+        value
+    }
+
+    /// What failed after the call itself.
+    pub(crate) fn failed(&self, operation: &'static str, failure: Failure) -> Error {
+        self.error(operation, None, failure)
+    }
+
+    fn error(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        failure: Failure,
+    ) -> Error {
+        Error::new(self.service, self.binding, operation, query, failure)
+    }
+}
