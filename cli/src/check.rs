@@ -3,67 +3,86 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use bindery_codegen::door::Compiled;
+use bindery_codegen::Compilation;
 use bindery_codegen::report::{self, Severity};
-use clap::ArgMatches;
+use clap::Args;
 
-use crate::{print, project, wants_json};
+use crate::output::{Format, print, to_json};
+use crate::project::ProjectArguments;
 
-pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let manifests = project::manifests(matches)?;
-    let mut failed = false;
+/// Check the manifest, migrations and queries of a project, and warn of slow plans
+///
+/// Without a manifest in this folder or above it, every project below it is checked.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    project: ProjectArguments,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// Fail if there is a warning
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let manifests = arguments.project.manifests()?;
+    let mut succeeded = true;
     for manifest in &manifests {
-        if manifests.len() > 1 && !wants_json(matches) {
-            let here = std::env::current_dir().unwrap_or_default();
-            print(&format!(
-                "{}:\n",
-                manifest.strip_prefix(here).unwrap_or(manifest).display()
-            ))?;
+        if manifests.len() > 1 && arguments.format == Format::Text {
+            let current = std::env::current_dir().unwrap_or_default();
+            let shown = manifest.strip_prefix(current).unwrap_or(manifest);
+            print(&format!("{}:\n", shown.display()))?;
         }
-        failed |= !one(matches, manifest)?;
+        succeeded &= check(arguments, manifest)?;
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
+    Ok(if succeeded {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
-/// Checks one project, and says whether it is good.
-fn one(matches: &ArgMatches, manifest: &Path) -> Result<bool, String> {
-    let Compiled {
-        errors,
-        sources,
-        project,
-        ..
-    } = Compiled::new(manifest, project::environment(matches));
-    let databases = project
-        .iter()
-        .flat_map(|project| &project.bindings)
-        .filter_map(|bound| bound.database.as_ref());
-    let queries: usize = databases.map(|database| database.methods.len()).sum();
-    let sorted = errors.sorted();
-    for diagnostic in &sorted {
-        if wants_json(matches) {
-            print(&project::diagnostic(diagnostic, &sources).to_string())?;
-        } else {
-            print(&format!("{}\n", report::render(diagnostic, &sources)))?;
+/// Checks one project. Returns whether it has no errors, and no denied warnings.
+fn check(arguments: &Arguments, manifest: &Path) -> Result<bool, String> {
+    let compilation = arguments.project.compile_manifest(manifest);
+    let Compilation {
+        errors, sources, ..
+    } = &compilation;
+    let diagnostics = errors.sorted();
+    for diagnostic in &diagnostics {
+        match arguments.format {
+            Format::Json => print(&to_json(diagnostic, sources).to_string())?,
+            Format::Text => print(&format!("{}\n", report::render(diagnostic, sources)))?,
         }
     }
-    let warnings = sorted
+
+    let is_warning = |severity: Severity| severity == Severity::Warning;
+    let warnings = diagnostics
         .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Warning)
+        .filter(|diagnostic| is_warning(diagnostic.severity))
         .count();
-    if !wants_json(matches) {
-        let count = |count: usize, one: &str, more: &str| {
-            format!("{count} {}", if count == 1 { one } else { more })
-        };
-        let queries = count(queries, "query", "queries");
-        print(&format!(
-            "{queries}, {}, {}",
-            count(errors.count(), "error", "errors"),
-            count(warnings, "warning", "warnings")
-        ))?;
+    if arguments.format == Format::Text {
+        let queries = count(queries(&compilation), "query", "queries");
+        let errors = count(errors.count(), "error", "errors");
+        let warnings = count(warnings, "warning", "warnings");
+        print(&format!("{queries}, {errors}, {warnings}"))?;
     }
-    Ok(errors.is_empty() && !(matches.get_flag("deny-warnings") && warnings > 0))
+    Ok(errors.is_empty() && !(arguments.deny_warnings && warnings > 0))
+}
+
+/// The number of queries without errors.
+fn queries(compilation: &Compilation) -> usize {
+    let bindings = compilation
+        .project
+        .iter()
+        .flat_map(|project| &project.bindings);
+    let databases = bindings.filter_map(|bound| bound.database.as_ref());
+    databases.map(|database| database.methods.len()).sum()
+}
+
+fn count(count: usize, singular: &str, plural: &str) -> String {
+    format!("{count} {}", if count == 1 { singular } else { plural })
 }

@@ -1,196 +1,345 @@
 //! `cargo bindery describe`
 
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bindery_codegen::manifest::{self, Kind};
-use bindery_codegen::model::{self, Types};
-use bindery_codegen::report;
+use bindery_codegen::model::{Database, Types};
+use bindery_codegen::report::{self, Errors, Stage};
 use bindery_codegen::schema::{self, Catalog};
-use bindery_codegen::source::{self, FileId, Span, Spanned};
-use bindery_codegen::sql::ScalarType;
-use bindery_codegen::sql::{self, Query, Rows};
-use bindery_codegen::{Errors, Sources};
-use clap::ArgMatches;
+use bindery_codegen::source::{self, FileId, Sources, Span, Spanned};
+use bindery_codegen::sql::scalar::Paths;
+use bindery_codegen::sql::{self, Query, Rows, ScalarType};
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::{print, project, wants_json};
+use crate::output::{Format, print, print_errors, to_json};
+use crate::project::ProjectArguments;
 
-/// The ledger of a project without a manifest.
-const LEDGER: &str = "d1_migrations";
+/// Print the columns, parameters and plan of SQL statements, over any SQLite schema
+///
+/// A statement with errors is printed with its diagnostics and does not make the command fail. The
+/// command fails if a file cannot be read.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Files of SQL [default: standard input]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
 
-pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let mut sources = Sources::default();
-    let mut errors = Errors::default();
-    let (catalog, types) = catalog(matches, &mut errors, &mut sources)?;
-    for text in errors.render(&sources) {
-        // What of the schema stands is described against; what does not is told beside it.
-        eprint(&text);
+    /// What the input is
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Input::Sql)]
+    input: Input,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+
+    /// Build the schema from a folder of migrations, instead of a manifest
+    #[arg(long, value_name = "DIR")]
+    migrations: Option<PathBuf>,
+
+    /// Build the schema from a file; migrations are applied after it
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+
+    #[command(flatten)]
+    project: ProjectArguments,
+
+    /// The database of the manifest, if it has several
+    #[arg(long, value_name = "BINDING")]
+    database: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Input {
+    /// Statements
+    Sql,
+    /// A JSON array of strings with one statement each
+    Json,
+}
+
+/// The migrations table of a project without a manifest.
+const MIGRATIONS_TABLE: &str = "d1_migrations";
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    if arguments.migrations.is_some() || arguments.schema.is_some() {
+        let catalog = catalog_of_files(arguments)?;
+        describe(arguments, &catalog, &Types::default())?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let as_json = wants_json(matches);
-    for span in texts(matches, &mut sources)? {
-        let mut errors = Errors::default();
-        let mut query = sql::analyze(&mut errors, &catalog, sources.text(span), span);
-        if let Some(query) = &mut query {
-            types.apply(&catalog, query);
-        }
-        if as_json {
-            print(&line(&catalog, &sources, span, query.as_ref(), &errors).to_string())?;
-        } else {
-            print(&page(&catalog, &sources, span, query.as_ref(), &errors))?;
-        }
-    }
+
+    let compilation = arguments.project.compile()?;
+    // The statements are described with whatever is valid of the schema.
+    let errors = compilation
+        .errors
+        .render_stages(&compilation.sources, &[Stage::Manifest, Stage::Schema]);
+    let Some(project) = &compilation.project else {
+        return Err(errors.join("\n\n"));
+    };
+    let bindings = project.bindings.iter();
+    let databases: Vec<(&str, &Database)> = bindings
+        .filter_map(|bound| Some((bound.name.source.as_str(), bound.database.as_ref()?)))
+        .collect();
+    let database = choose(&databases, arguments.database.as_deref())?;
+    print_errors(&errors);
+    describe(arguments, &database.catalog, &database.types)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn eprint(text: &str) {
-    use std::io::Write;
-    let _closed = writeln!(std::io::stderr(), "{text}\n");
+/// The database that is named, or the only one.
+fn choose<'a>(
+    databases: &[(&str, &'a Database)],
+    name: Option<&str>,
+) -> Result<&'a Database, String> {
+    let names: Vec<&str> = databases.iter().map(|(name, _)| *name).collect();
+    match (name, databases) {
+        (Some(name), _) => {
+            let found = databases.iter().find(|(known, _)| *known == name);
+            found.map(|(_, database)| *database).ok_or_else(|| {
+                let help = report::suggestion(name, "databases", &names);
+                format!("the manifest has no database `{name}`\nhelp: {help}")
+            })
+        }
+        (None, [(_, only)]) => Ok(only),
+        (None, []) => Err("the manifest has no database".to_owned()),
+        (None, [(first, _), ..]) => Err(format!(
+            "the manifest has several databases\nhelp: choose one with `--database {first}`"
+        )),
+    }
 }
 
-/// The schema: of the files that were named, or of the manifest.
-fn catalog(
-    matches: &ArgMatches,
-    errors: &mut Errors,
-    sources: &mut Sources,
-) -> Result<(Catalog, Types), String> {
-    let named = |name: &str| matches.get_one::<PathBuf>(name);
-    let (migrations, baseline) = (named("migrations"), named("schema"));
-    if migrations.is_none() && baseline.is_none() {
-        return catalog_of_manifest(matches, errors, sources);
-    }
+/// The schema of the files that are named.
+fn catalog_of_files(arguments: &Arguments) -> Result<Catalog, String> {
+    let (mut errors, mut sources) = (Errors::default(), Sources::default());
     let mut inputs = schema::Inputs::default();
-    if let Some(path) = baseline {
-        inputs.baseline = Some(read(sources, path)?);
+    if let Some(path) = &arguments.schema {
+        inputs.baseline = Some(read(&mut sources, path)?);
     }
-    if let Some(folder) = migrations {
+    if let Some(folder) = &arguments.migrations {
         if !folder.is_dir() {
             return Err(format!("there is no folder `{}`", folder.display()));
         }
         for name in source::sql_files(folder) {
-            let file = read(sources, &folder.join(&name))?;
+            let file = read(&mut sources, &folder.join(&name))?;
             inputs.migrations.push(Spanned {
                 value: name,
                 span: sources.whole(file),
             });
         }
     }
-    let catalog = schema::build(errors, sources, LEDGER, &inputs)
-        .ok_or_else(|| errors.render(sources).join("\n\n"))?;
-    Ok((catalog, Types::default()))
+
+    let catalog = schema::build(&mut errors, &sources, MIGRATIONS_TABLE, &inputs);
+    let rendered = errors.render(&sources);
+    let catalog = catalog.ok_or_else(|| rendered.join("\n\n"))?;
+    print_errors(&rendered);
+    Ok(catalog)
 }
 
 fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-    Ok(sources.add(path.display().to_string(), path.to_owned(), text))
+    let name = path.display().to_string();
+    sources
+        .read(&name, path)
+        .map_err(|error| format!("cannot read `{name}`: {error}"))
 }
 
-fn catalog_of_manifest(
-    matches: &ArgMatches,
-    errors: &mut Errors,
-    sources: &mut Sources,
-) -> Result<(Catalog, Types), String> {
-    let path = project::manifest(matches)?;
-    let refused = |errors: &Errors, sources: &Sources| errors.render(sources).join("\n\n");
-    let file =
-        model::load_manifest(errors, sources, &path).ok_or_else(|| refused(errors, sources))?;
-    let mut manifest = manifest::parse(errors, sources, file, project::environment(matches))
-        .ok_or_else(|| refused(errors, sources))?;
-    let mut inputs = model::load_databases(errors, sources, &path, &mut manifest);
-    let names: Vec<String> = inputs.keys().cloned().collect();
-    let name = match (matches.get_one::<String>("database"), names.as_slice()) {
-        (Some(name), _) if names.contains(name) => name.clone(),
-        (Some(name), _) => {
-            let known: Vec<&str> = names.iter().map(String::as_str).collect();
-            let help = report::suggestion(name, "databases", &known);
-            return Err(format!(
-                "the manifest binds no database `{name}`\nhelp: {help}"
-            ));
+/// Describes every statement of the input.
+fn describe(arguments: &Arguments, catalog: &Catalog, types: &Types) -> Result<(), String> {
+    let mut sources = Sources::default();
+    for span in statements(arguments, &mut sources)? {
+        let mut errors = Errors::default();
+        let mut query = sql::analyze(&mut errors, catalog, sources.text(span), span);
+        if let Some(query) = &mut query {
+            types.apply(catalog, query);
         }
-        (None, [only]) => only.clone(),
-        (None, []) => return Err("the manifest binds no database".to_owned()),
-        (None, _) => {
-            return Err(format!(
-                "the manifest binds several databases\nhelp: choose one with `--database {}`",
-                names[0]
-            ));
+        let described = Described {
+            catalog,
+            sources: &sources,
+            span,
+            query: query.as_ref(),
+            errors: &errors,
+        };
+        match arguments.format {
+            Format::Json => print(&described.to_json().to_string())?,
+            Format::Text => print(&described.to_text())?,
         }
-    };
-    let ledger = manifest
-        .merged
-        .bindings
-        .iter()
-        .find_map(|binding| match &binding.kind {
-            Kind::D1(d1) if binding.name.value == name => Some(d1.migrations_table.clone()),
-            _ => None,
-        });
-    let inputs = inputs.remove(&name).unwrap_or_default();
-    let ledger = ledger.unwrap_or_else(|| LEDGER.to_owned());
-    let catalog = schema::build(errors, sources, &ledger, &inputs.schema)
-        .ok_or_else(|| refused(errors, sources))?;
-    let types = Types::new(errors, &catalog, inputs.types);
-    Ok((catalog, types))
+    }
+    Ok(())
 }
 
-/// Where each statement stands.
-fn texts(matches: &ArgMatches, sources: &mut Sources) -> Result<Vec<Span>, String> {
-    let mut inputs = Vec::new();
-    let files: Vec<&PathBuf> = matches.get_many("files").into_iter().flatten().collect();
-    if files.is_empty() {
+/// The statements of the input.
+fn statements(arguments: &Arguments, sources: &mut Sources) -> Result<Vec<Span>, String> {
+    let mut texts = Vec::new();
+    if arguments.files.is_empty() {
         let mut text = String::new();
         std::io::stdin()
             .read_to_string(&mut text)
-            .map_err(|error| format!("cannot read the standard input: {error}"))?;
-        inputs.push(("<stdin>".to_owned(), text));
+            .map_err(|error| format!("cannot read standard input: {error}"))?;
+        texts.push(("<stdin>".to_owned(), text));
     }
-    for path in files {
-        let text = std::fs::read_to_string(path)
+    for path in &arguments.files {
+        let text = fs::read_to_string(path)
             .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-        inputs.push((path.display().to_string(), text));
+        texts.push((path.display().to_string(), text));
     }
+
     let mut spans = Vec::new();
-    let as_json = matches
-        .get_one::<String>("input")
-        .is_some_and(|input| input == "json");
-    for (name, text) in inputs {
-        if as_json {
-            let parsed: Vec<String> = serde_json::from_str(&text)
-                .map_err(|error| format!("`{name}` is no JSON array of texts: {error}"))?;
-            for (index, sql) in parsed.into_iter().enumerate() {
-                let file = sources.add(format!("{name}[{index}]"), PathBuf::new(), sql);
-                spans.push(sources.whole(file));
+    for (name, text) in texts {
+        match arguments.input {
+            Input::Json => {
+                let statements: Vec<String> = serde_json::from_str(&text)
+                    .map_err(|error| format!("`{name}` is not a JSON array of strings: {error}"))?;
+                for (index, sql) in statements.into_iter().enumerate() {
+                    let file = sources.add(format!("{name}[{index}]"), PathBuf::new(), sql);
+                    spans.push(sources.whole(file));
+                }
             }
-        } else {
-            let statements = sql::statements(&text);
-            let file = sources.add(name, PathBuf::new(), text);
-            spans.extend(
-                statements
-                    .iter()
-                    .map(|range| sources.whole(file).part(range)),
-            );
+            Input::Sql => {
+                let ranges = sql::statements(&text);
+                let file = sources.add(name, PathBuf::new(), text);
+                spans.extend(ranges.iter().map(|range| sources.whole(file).part(range)));
+            }
         }
     }
     Ok(spans)
 }
 
-/// A type as Rust has it.
-fn rust(catalog: &Catalog, scalar: ScalarType) -> String {
-    match rust {
-        ScalarType::Integer => "i64".to_owned(),
-        ScalarType::Float => "f64".to_owned(),
-        ScalarType::Boolean => "bool".to_owned(),
-        ScalarType::Text => "String".to_owned(),
-        ScalarType::Blob => "Vec<u8>".to_owned(),
-        ScalarType::Any => "bindery::d1::Value".to_owned(),
-        ScalarType::Enum(number) => {
-            let text_enums = usize::try_from(number)
-                .ok()
-                .and_then(|number| catalog.text_enums.get(number));
-            text_enums.map_or_else(|| "String".to_owned(), |text_enums| text_enums.ty.clone())
+/// A statement and what is known of it.
+struct Described<'a> {
+    catalog: &'a Catalog,
+    sources: &'a Sources,
+    span: Span,
+    /// `None` if it has an error.
+    query: Option<&'a Query>,
+    errors: &'a Errors,
+}
+
+impl Described<'_> {
+    fn to_json(&self) -> Value {
+        let diagnostics = self.errors.sorted().into_iter();
+        let diagnostics = diagnostics.map(|diagnostic| to_json(diagnostic, self.sources));
+        let query = self.query;
+        json!({
+            "sql": self.sources.text(self.span),
+            "columns": query.map(|query| self.columns(query)).unwrap_or_default(),
+            "parameters": query.map(|query| self.parameters(query)).unwrap_or_default(),
+            "cardinality": query.map(|query| cardinality(query.rows)),
+            "tables": query.map(|query| query.tables.clone()).unwrap_or_default(),
+            "reads_only": query.map(|query| query.reads_only),
+            "plan": query.map(plan).unwrap_or_default(),
+            "diagnostics": diagnostics.collect::<Vec<_>>(),
+        })
+    }
+
+    fn columns(&self, query: &Query) -> Vec<Value> {
+        let columns = query.columns.iter().map(|column| {
+            json!({
+                "name": column.name,
+                "storage": column.ty.storage.classes().collect::<Vec<_>>(),
+                "rust": self.rust(column.as_type.as_ref(), column.scalar),
+                "nullable": column.nullable,
+                "origin": column.ty.origin,
+                "reason": column.ty.reason.as_ref().filter(|_| column.nullable),
+            })
+        });
+        columns.collect()
+    }
+
+    fn parameters(&self, query: &Query) -> Vec<Value> {
+        let parameters = query
+            .parameters
+            .iter()
+            .enumerate()
+            .map(|(index, parameter)| {
+                json!({
+                    "name": parameter.name,
+                    "index": index + 1,
+                    "storage": parameter.scalar.storage().classes().collect::<Vec<_>>(),
+                    "rust": self.rust(parameter.as_type.as_ref(), parameter.scalar),
+                    "nullable": parameter.nullable,
+                    "list": parameter.list,
+                })
+            });
+        parameters.collect()
+    }
+
+    fn to_text(&self) -> String {
+        let mut lines = vec![self.sources.text(self.span).trim().to_owned()];
+        if let Some(query) = self.query {
+            self.describe(&mut lines, query);
+        }
+        let diagnostics = self.errors.sorted().into_iter();
+        lines.extend(diagnostics.map(|diagnostic| report::render(diagnostic, self.sources)));
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    fn describe(&self, lines: &mut Vec<String>, query: &Query) {
+        for parameter in &query.parameters {
+            let ty = self.rust(parameter.as_type.as_ref(), parameter.scalar);
+            let ty = match (parameter.list, parameter.nullable) {
+                (true, _) => format!("[{ty}]"),
+                (false, true) => format!("Option<{ty}>"),
+                (false, false) => ty,
+            };
+            lines.push(format!("  parameter {}: {ty}", parameter.name));
+        }
+        for column in &query.columns {
+            let ty = self.rust(column.as_type.as_ref(), column.scalar);
+            let ty = if column.nullable {
+                format!("Option<{ty}>")
+            } else {
+                ty
+            };
+            let origin = column
+                .ty
+                .origin
+                .as_ref()
+                .map(|origin| format!(", from {origin}"));
+            let reason = column.ty.reason.as_ref().filter(|_| column.nullable);
+            let reason = reason.map(|reason| format!(", {reason}"));
+            lines.push(format!(
+                "  column {}: {ty}{}{}",
+                column.name,
+                origin.unwrap_or_default(),
+                reason.unwrap_or_default()
+            ));
+        }
+        lines.push(format!("  rows: {}", cardinality(query.rows)));
+        for step in &query.plan {
+            lines.push(format!(
+                "  plan: {}{}",
+                "  ".repeat(step.depth),
+                step.detail
+            ));
         }
     }
+
+    /// The Rust type of a column or parameter.
+    fn rust(&self, as_type: Option<&String>, scalar: ScalarType) -> String {
+        let text_enum = |number: u32| {
+            let found = self.catalog.text_enums.get(number as usize);
+            found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
+        };
+        let paths = Paths {
+            prelude: "",
+            d1: "bindery::d1::",
+            text_enum: &text_enum,
+        };
+        as_type.cloned().unwrap_or_else(|| scalar.owned(&paths))
+    }
+}
+
+fn plan(query: &Query) -> Vec<Value> {
+    let steps = query.plan.iter().map(|step| {
+        json!({
+            "detail": step.detail,
+            "depth": step.depth,
+            "scans": step.scans,
+            "index": step.index,
+        })
+    });
+    steps.collect()
 }
 
 fn cardinality(rows: Rows) -> &'static str {
@@ -200,136 +349,4 @@ fn cardinality(rows: Rows) -> &'static str {
         Rows::Never | Rows::AtMostOne => "optional",
         Rows::Many => "many",
     }
-}
-
-/// A query as one line of JSON.
-fn line(
-    catalog: &Catalog,
-    sources: &Sources,
-    span: Span,
-    query: Option<&Query>,
-    errors: &Errors,
-) -> Value {
-    let diagnostics: Vec<Value> = errors
-        .sorted()
-        .into_iter()
-        .map(|diagnostic| project::diagnostic(diagnostic, sources))
-        .collect();
-    let columns: Vec<Value> = query
-        .map(|query| query.columns.as_slice())
-        .unwrap_or_default()
-        .iter()
-        .map(|column| {
-            json!({
-                "name": column.name,
-                "storage": column.ty.storage.classes().collect::<Vec<_>>(),
-                "rust": column.as_type.clone().unwrap_or_else(|| rust(catalog, column.scalar)),
-                "nullable": column.nullable,
-                "origin": column.ty.origin,
-                "reason": column.ty.reason.as_ref().filter(|_| column.nullable),
-            })
-        })
-        .collect();
-    let parameters: Vec<Value> = query
-        .map(|query| query.parameters.as_slice())
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-        .map(|(index, parameter)| {
-            json!({
-                "name": parameter.name,
-                "index": index + 1,
-                "storage": parameter.scalar.storage().classes().collect::<Vec<_>>(),
-                "rust": parameter.as_type.clone().unwrap_or_else(|| rust(catalog, parameter.scalar)),
-                "nullable": parameter.nullable,
-                "list": parameter.list,
-            })
-        })
-        .collect();
-    let plan: Vec<Value> = query
-        .map(|query| query.plan.as_slice())
-        .unwrap_or_default()
-        .iter()
-        .map(|step| json!({ "detail": step.detail, "depth": step.depth, "scans": step.scans, "index": step.index }))
-        .collect();
-    json!({
-        "sql": sources.text(span),
-        "columns": columns,
-        "parameters": parameters,
-        "cardinality": query.map(|query| cardinality(query.rows)),
-        "tables": query.map(|query| query.tables.clone()).unwrap_or_default(),
-        "reads_only": query.map(|query| query.reads_only),
-        "plan": plan,
-        "diagnostics": diagnostics,
-    })
-}
-
-/// A query for people.
-fn page(
-    catalog: &Catalog,
-    sources: &Sources,
-    span: Span,
-    query: Option<&Query>,
-    errors: &Errors,
-) -> String {
-    let mut lines = vec![sources.text(span).trim().to_owned()];
-    if let Some(query) = query {
-        let shown = |nullable: bool, ty: String| {
-            if nullable {
-                format!("Option<{ty}>")
-            } else {
-                ty
-            }
-        };
-        for parameter in &query.parameters {
-            let ty = parameter
-                .as_type
-                .clone()
-                .unwrap_or_else(|| rust(catalog, parameter.scalar));
-            let ty = if parameter.list {
-                format!("[{ty}]")
-            } else {
-                shown(parameter.nullable, ty)
-            };
-            lines.push(format!("  takes {}: {ty}", parameter.name));
-        }
-        for column in &query.columns {
-            let ty = shown(
-                column.nullable,
-                column
-                    .as_type
-                    .clone()
-                    .unwrap_or_else(|| rust(catalog, column.scalar)),
-            );
-            let origin = column
-                .ty
-                .origin
-                .as_ref()
-                .map(|origin| format!(", from {origin}"))
-                .unwrap_or_default();
-            let reason = column
-                .ty
-                .reason
-                .as_ref()
-                .filter(|_| column.nullable)
-                .map(|reason| format!(", {reason}"))
-                .unwrap_or_default();
-            lines.push(format!("  gives {}: {ty}{origin}{reason}", column.name));
-        }
-        lines.push(format!("  rows: {}", cardinality(query.rows)));
-        lines.extend(
-            query
-                .plan
-                .iter()
-                .map(|step| format!("  plan: {}{}", "  ".repeat(step.depth), step.detail)),
-        );
-    }
-    lines.extend(
-        errors
-            .sorted()
-            .into_iter()
-            .map(|diagnostic| report::render(diagnostic, sources)),
-    );
-    lines.push(String::new());
-    lines.join("\n")
 }

@@ -4,23 +4,43 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bindery_codegen::emit::typescript;
-use clap::ArgMatches;
+use clap::Args;
 
-use crate::{print, project, tell};
+use crate::output::{self, print, print_errors};
+use crate::project::ProjectArguments;
 
-pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let compiled = project::compiled(matches)?;
-    let Some(project) = compiled
+/// Write a TypeScript `Env`, as `wrangler types` does, for a project in two languages
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The file to write [default: standard output]
+    #[arg(value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    project: ProjectArguments,
+
+    /// Write nothing, and fail if the file is out of date
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let compilation = arguments.project.compile()?;
+    let project = compilation
         .project
         .as_ref()
-        .filter(|_| compiled.errors.is_empty())
-    else {
-        tell(&compiled.errors.render(&compiled.sources));
+        .filter(|_| compilation.errors.is_empty());
+    let Some(project) = project else {
+        print_errors(&compilation.errors.render(&compilation.sources));
         return Ok(ExitCode::FAILURE);
     };
+
     let text = typescript::environment(project);
-    match matches.get_one::<PathBuf>("output") {
-        Some(output) => project::write(output, &text, matches.get_flag("check")),
-        None => print(text.trim_end()).map(|()| ExitCode::SUCCESS),
+    match &arguments.output {
+        Some(path) => output::write(path, &text, arguments.check),
+        None => {
+            print(text.trim_end())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

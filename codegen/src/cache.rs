@@ -1,7 +1,7 @@
-//! What is kept between two runs of the compiler, as bytes and back: most runs follow an edit of something else.
+//! The cache between two runs of the compiler: values as bytes in the target folder, and back.
 //!
-//! A file is named after everything that it hangs on, this compiler included, and closed by a sum of its
-//! bytes: one that is old, foreign or torn is as good as none.
+//! A file is named by a hash of its inputs, this compiler included, and ends with a checksum. Stale,
+//! truncated and foreign files are ignored.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -10,103 +10,105 @@ use bindery_sqlite::{Access, rusqlite};
 
 use crate::source::Sources;
 
-/// The name of what is kept: a sum of all that makes it.
+/// A hash of everything that a cached value depends on.
 #[derive(Debug)]
-pub(crate) struct Sum([u64; 2]);
+pub(crate) struct CacheKey([u64; 2]);
 
-impl Sum {
-    /// Of this compiler.
+impl CacheKey {
+    /// A hash of this compiler.
     pub(crate) fn new() -> Self {
-        let mut sum = Self([0xcbf2_9ce4_8422_2325, 0x9e37_79b9_7f4a_7c15]);
-        sum.add(env!("BINDERY_COMPILER"));
-        sum.add(rusqlite::version());
-        sum
+        let mut key = Self([0xcbf2_9ce4_8422_2325, 0x9e37_79b9_7f4a_7c15]);
+        key.add(env!("BINDERY_COMPILER"));
+        key.add(rusqlite::version());
+        key
     }
 
-    /// And of a text.
+    /// Adds a text.
     pub(crate) fn add(&mut self, text: &str) {
-        for sum in &mut self.0 {
+        for hash in &mut self.0 {
             let (words, rest) = text.as_bytes().as_chunks::<8>();
-            let start = mix(*sum, text.len() as u64);
-            let all = words
+            let length = mix(*hash, text.len() as u64);
+            let words = words
                 .iter()
-                .fold(start, |sum, word| mix(sum, u64::from_le_bytes(*word)));
-            *sum = rest
+                .fold(length, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+            *hash = rest
                 .iter()
-                .fold(all, |sum, byte| mix(sum, u64::from(*byte)));
+                .fold(words, |hash, byte| mix(hash, u64::from(*byte)));
         }
     }
 
-    /// In hexadecimal digits.
+    /// The hash in hexadecimal digits.
     pub(crate) fn name(&self) -> String {
         format!("{:016x}{:016x}", self.0[0], self.0[1])
     }
 }
 
-fn mix(sum: u64, word: u64) -> u64 {
-    (sum ^ word)
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
         .rotate_left(23)
 }
 
-/// A sum of the bytes of a file. A file is torn by blocks, so one word of each 64 bytes tells; without
-/// optimisation all of them take long.
-fn sum_of(bytes: &[u8]) -> [u8; 8] {
+/// A checksum of a file. Interrupted writes lose whole blocks, so one word of each 64 bytes is
+/// enough; a macro runs unoptimized, where reading every byte takes long.
+fn checksum(bytes: &[u8]) -> [u8; 8] {
     let (blocks, rest) = bytes.as_chunks::<64>();
-    let heads = blocks
+    let blocks = blocks
         .iter()
-        .fold(bytes.len() as u64, |sum, [a, b, c, d, e, f, g, h, ..]| {
-            mix(sum, u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
+        .fold(bytes.len() as u64, |hash, [a, b, c, d, e, f, g, h, ..]| {
+            mix(hash, u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]))
         });
     rest.iter()
-        .fold(heads, |sum, byte| mix(sum, u64::from(*byte)))
+        .fold(blocks, |hash, byte| mix(hash, u64::from(*byte)))
         .to_le_bytes()
 }
 
-/// What was kept under a name, if all of it is there.
+/// The bytes that an earlier run saved under a name, if the file is complete.
 pub(crate) fn load(sources: &Sources, name: &str) -> Option<Vec<u8>> {
-    let mut bytes = sources.kept(name)?;
-    let body = bytes.len().checked_sub(8)?;
-    if bytes[body..] != sum_of(&bytes[..body]) {
+    let mut bytes = sources.load_cached(name)?;
+    let length = bytes.len().checked_sub(8)?;
+    if bytes[length..] != checksum(&bytes[..length]) {
         return None;
     }
-    bytes.truncate(body);
+    bytes.truncate(length);
     Some(bytes)
 }
 
-/// Keeps bytes under a name; a folder that cannot be written leaves everything as it was.
+/// Saves bytes under a name. A folder that cannot be written is not an error.
 pub(crate) fn save(sources: &Sources, name: &str, mut bytes: Vec<u8>) {
-    bytes.extend(sum_of(&bytes));
-    sources.keep(name, &bytes);
+    bytes.extend(checksum(&bytes));
+    sources.save_cached(name, &bytes);
 }
 
-/// A value that can be kept.
+/// A value that can be cached.
 pub(crate) trait Encode: Sized {
-    /// Adds the value's bytes.
-    fn put(&self, bytes: &mut Vec<u8>);
-    /// Takes the value from the front of `bytes`. `None` where it is not one of this compiler's.
-    fn take(bytes: &mut &[u8]) -> Option<Self>;
+    /// Appends the value's bytes.
+    fn encode(&self, bytes: &mut Vec<u8>);
+
+    /// Removes the value from the front of `bytes`. Returns `None` for bytes that `encode` did not
+    /// write.
+    fn decode(bytes: &mut &[u8]) -> Option<Self>;
 }
 
 impl Encode for bool {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        u8::from(*self).put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        u8::from(*self).encode(bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        u8::take(bytes).map(|byte| byte != 0)
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        u8::decode(bytes).map(|byte| byte != 0)
     }
 }
 
-/// Numbers as their bytes, the least first.
+/// Encodes numbers as little-endian bytes.
 macro_rules! encode_numbers {
     ($($ty:ty)+) => {$(
         impl Encode for $ty {
-            fn put(&self, bytes: &mut Vec<u8>) {
+            fn encode(&self, bytes: &mut Vec<u8>) {
                 bytes.extend(self.to_le_bytes());
             }
 
-            fn take(bytes: &mut &[u8]) -> Option<Self> {
+            fn decode(bytes: &mut &[u8]) -> Option<Self> {
                 let (number, rest) = bytes.split_first_chunk::<{ size_of::<$ty>() }>()?;
                 *bytes = rest;
                 Some(Self::from_le_bytes(*number))
@@ -118,71 +120,71 @@ macro_rules! encode_numbers {
 encode_numbers! { u8 u32 i64 }
 
 impl Encode for usize {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        // What is counted here is read from files of at most 4 GB; a count beyond that is not found again.
-        u32::try_from(*self).unwrap_or(u32::MAX).put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        // Files are at most 4 GB. A larger count is not found again.
+        u32::try_from(*self).unwrap_or(u32::MAX).encode(bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        Self::try_from(u32::take(bytes)?).ok()
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        Self::try_from(u32::decode(bytes)?).ok()
     }
 }
 
 impl Encode for String {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        put_text(self, bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        encode_text(self, bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        take_text(bytes).map(str::to_owned)
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        decode_text(bytes).map(str::to_owned)
     }
 }
 
-/// Adds a text.
-pub(crate) fn put_text(text: &str, bytes: &mut Vec<u8>) {
-    put_bytes(text.as_bytes(), bytes);
+/// Appends a text.
+pub(crate) fn encode_text(text: &str, bytes: &mut Vec<u8>) {
+    encode_bytes(text.as_bytes(), bytes);
 }
 
-/// Takes a text without copying it.
-pub(crate) fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
-    std::str::from_utf8(take_bytes(bytes)?).ok()
+/// Removes a text from the front of `bytes`, without copying it.
+pub(crate) fn decode_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(decode_bytes(bytes)?).ok()
 }
 
-/// Adds bytes and how many they are.
-pub(crate) fn put_bytes(part: &[u8], bytes: &mut Vec<u8>) {
-    part.len().put(bytes);
+/// Appends bytes and their length.
+pub(crate) fn encode_bytes(part: &[u8], bytes: &mut Vec<u8>) {
+    part.len().encode(bytes);
     bytes.extend(part);
 }
 
-/// Takes bytes without copying them.
-pub(crate) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::take(bytes)?;
+/// Removes bytes from the front of `bytes`, without copying them.
+pub(crate) fn decode_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::decode(bytes)?;
     let (part, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     Some(part)
 }
 
 impl Encode for Cow<'static, str> {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        put_text(self, bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        encode_text(self, bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        String::take(bytes).map(Self::Owned)
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        String::decode(bytes).map(Self::Owned)
     }
 }
 
 impl<T: Encode> Encode for Option<T> {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.is_some().put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.is_some().encode(bytes);
         if let Some(value) = self {
-            value.put(bytes);
+            value.encode(bytes);
         }
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        if bool::take(bytes)? {
-            T::take(bytes).map(Some)
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        if bool::decode(bytes)? {
+            T::decode(bytes).map(Some)
         } else {
             Some(None)
         }
@@ -190,70 +192,77 @@ impl<T: Encode> Encode for Option<T> {
 }
 
 impl<T: Encode> Encode for Vec<T> {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.len().put(bytes);
-        self.iter().for_each(|value| value.put(bytes));
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.len().encode(bytes);
+        self.iter().for_each(|value| value.encode(bytes));
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        (0..usize::take(bytes)?).map(|_| T::take(bytes)).collect()
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        (0..usize::decode(bytes)?)
+            .map(|_| T::decode(bytes))
+            .collect()
     }
 }
 
 impl<T: Encode + Ord> Encode for BTreeSet<T> {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.len().put(bytes);
-        self.iter().for_each(|value| value.put(bytes));
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.len().encode(bytes);
+        self.iter().for_each(|value| value.encode(bytes));
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        (0..usize::take(bytes)?).map(|_| T::take(bytes)).collect()
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        (0..usize::decode(bytes)?)
+            .map(|_| T::decode(bytes))
+            .collect()
     }
 }
 
 impl<A: Encode, B: Encode> Encode for (A, B) {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.0.put(bytes);
-        self.1.put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.0.encode(bytes);
+        self.1.encode(bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        Some((A::take(bytes)?, B::take(bytes)?))
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        Some((A::decode(bytes)?, B::decode(bytes)?))
     }
 }
 
-/// Keeps a struct field by field, in the order in which they are named.
+/// Encodes a struct field by field, in the order in which they are listed.
 macro_rules! encode_fields {
     ($($ty:ty { $($field:ident),+ $(,)? })+) => {$(
         impl $crate::cache::Encode for $ty {
-            fn put(&self, bytes: &mut Vec<u8>) {
-                $($crate::cache::Encode::put(&self.$field, bytes);)+
+            fn encode(&self, bytes: &mut Vec<u8>) {
+                $($crate::cache::Encode::encode(&self.$field, bytes);)+
             }
 
-            fn take(bytes: &mut &[u8]) -> Option<Self> {
-                $(let $field = $crate::cache::Encode::take(bytes)?;)+
+            fn decode(bytes: &mut &[u8]) -> Option<Self> {
+                $(let $field = $crate::cache::Encode::decode(bytes)?;)+
                 Some(Self { $($field),+ })
             }
         }
     )+};
 }
 
-/// Keeps an enum: the number of a variant, and what is in it.
+/// Encodes an enum as the number of a variant and its content.
 macro_rules! encode_variants {
-    ($($ty:ty { $($number:literal => $variant:ident $(($held:ident))?),+ $(,)? })+) => {$(
+    ($($ty:ty { $($number:literal => $variant:ident $(($content:ident))?),+ $(,)? })+) => {$(
         impl $crate::cache::Encode for $ty {
-            fn put(&self, bytes: &mut Vec<u8>) {
+            fn encode(&self, bytes: &mut Vec<u8>) {
                 match self {$(
-                    Self::$variant $(($held))? => {
+                    Self::$variant $(($content))? => {
                         bytes.push($number);
-                        $($crate::cache::Encode::put($held, bytes);)?
+                        $($crate::cache::Encode::encode($content, bytes);)?
                     }
                 )+}
             }
 
-            fn take(bytes: &mut &[u8]) -> Option<Self> {
-                match <u8 as $crate::cache::Encode>::take(bytes)? {
-                    $($number => Some(Self::$variant $(({ let $held = $crate::cache::Encode::take(bytes)?; $held }))?),)+
+            fn decode(bytes: &mut &[u8]) -> Option<Self> {
+                match <u8 as $crate::cache::Encode>::decode(bytes)? {
+                    $($number => Some(Self::$variant $(({
+                        let $content = $crate::cache::Encode::decode(bytes)?;
+                        $content
+                    }))?),)+
                     _ => None,
                 }
             }

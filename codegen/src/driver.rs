@@ -1,104 +1,121 @@
-//! The doors beside the macro: the same compiler for a build script, and for the command line.
+//! The driver of the compiler: one compilation of a project, for macros, build scripts and the
+//! command line.
 
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
-use crate::emit::{self, Site};
-use crate::model::Project;
-use crate::{Errors, Sources, compile, source};
+use crate::emit::{self, Target};
+use crate::model::{Project, QUERIES};
+use crate::report::Errors;
+use crate::source::{self, Sources};
 
-/// A project that was compiled outside a macro.
+/// A project that was compiled: the result, and every error.
 #[derive(Debug)]
-pub struct Compiled {
-    /// Every mistake, and what there is to look at.
+pub struct Compilation {
+    /// Errors and warnings.
     pub errors: Errors,
     /// The files that were read.
     pub sources: Sources,
-    /// What is understood.
+    /// The project; `None` if the manifest could not be read.
     pub project: Option<Project>,
-    /// The manifest.
+    /// The path of the manifest.
     pub manifest: PathBuf,
-    /// The one environment that was asked for.
+    /// The environment that was requested, if it was one.
     pub environment: Option<String>,
 }
 
-impl Compiled {
-    /// Compiles the project of a manifest, for all environments or for the one of a name.
+impl Compilation {
+    /// Compiles the project of a manifest, for all environments or for the one with a name. Results
+    /// are cached in `cache`, if there is such a folder.
     #[must_use]
-    pub fn new(manifest: &Path, environment: Option<&str>) -> Self {
-        let (mut errors, mut sources) = (Errors::default(), Sources::default());
+    pub fn new(manifest: &Path, environment: Option<&str>, cache: Option<PathBuf>) -> Self {
         let manifest = manifest
             .canonicalize()
             .unwrap_or_else(|_| manifest.to_owned());
-        let project = compile(&mut errors, &mut sources, &manifest, environment);
+        let (mut errors, mut sources) = (Errors::default(), Sources::default());
+        if let Some(folder) = cache {
+            sources.cache_in(folder);
+        }
+        let project = crate::compile(&mut errors, &mut sources, &manifest, environment);
+        let environment = environment.map(str::to_owned);
         Self {
             errors,
             sources,
             project,
             manifest,
-            environment: environment.map(str::to_owned),
+            environment,
         }
     }
 
-    /// What `#[bindings] pub struct Env;` makes, for a crate in the folder `package`.
+    /// The expansion of `#[bindings] pub struct Env;` for a crate in the folder `package`.
     ///
     /// # Errors
-    /// Each mistake as text, when there is one.
+    /// Every error as text.
     pub fn emit(&self, package: &Path) -> Result<TokenStream, Vec<String>> {
-        let Some(project) = self.project.as_ref().filter(|_| self.errors.is_empty()) else {
-            return Err(self.errors.render(&self.sources));
-        };
-        Ok(emit::environment(
-            project,
-            &self.site(package, Ident::new("Env", Span::call_site())),
-        ))
+        match &self.project {
+            Some(project) if self.errors.is_empty() => {
+                Ok(emit::environment(project, &self.target(package)))
+            }
+            _ => Err(self.errors.render(&self.sources)),
+        }
     }
 
-    fn site(&self, package: &Path, ident: Ident) -> Site {
+    /// A target with the names that `#[bindings] pub struct Env;` uses.
+    #[must_use]
+    pub fn target(&self, package: &Path) -> Target {
         let manifest = source::relative(package, &self.manifest);
-        Site {
+        let (base, manifest_name) = match manifest.rsplit_once('/') {
+            Some((folder, name)) => (format!("{folder}/"), name.to_owned()),
+            None => (String::new(), manifest),
+        };
+        Target {
             krate: quote!(::bindery),
-            parse: emit::text,
+            parse: emit::parse_text,
             visibility: quote!(pub),
-            ident,
+            ident: Ident::new("Env", Span::call_site()),
             attributes: quote!(),
-            base: manifest
-                .rsplit_once('/')
-                .map(|(folder, _)| format!("{folder}/"))
-                .unwrap_or_default(),
+            module: Ident::new("bindings", Span::call_site()),
+            base,
             tracked: self
-                .tracked()
+                .shared_files()
                 .map(|path| source::relative(package, path))
                 .collect(),
             environment: self.environment.clone(),
-            manifest_name: manifest.rsplit('/').next().unwrap_or_default().to_owned(),
+            manifest_name,
         }
     }
-}
 
-impl Compiled {
-    /// The files that a clone has, too. A build script watches the others itself.
-    fn tracked(&self) -> impl Iterator<Item = &Path> {
-        let files = self
+    /// The paths of the files that a fresh clone has too.
+    fn shared_files(&self) -> impl Iterator<Item = &Path> {
+        let is_local = |name: &str| name.starts_with(".dev.vars") || name.starts_with(".env");
+        let shared = self
             .sources
             .files()
-            .filter(|file| !file.name.starts_with(".dev.vars") && !file.name.starts_with(".env"));
-        files.map(|file| file.path.as_path())
+            .filter(move |file| !is_local(&file.name));
+        shared.map(|file| file.path.as_path())
+    }
+
+    /// The paths of the files that were read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.sources.files().map(|file| file.path.as_path())
+    }
+
+    /// The folders in which a new file would be read too.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let root = self.manifest.parent().unwrap_or(Path::new("."));
+        let migrations = self.project.iter().flat_map(Project::migration_folders);
+        let folders = std::iter::once(QUERIES.to_owned()).chain(migrations);
+        folders.map(|folder| root.join(folder)).collect()
     }
 }
 
-/// Why a build script cannot go on.
+/// Why a build script fails: every error, as text.
 pub struct BuildError(String);
 
-impl From<String> for BuildError {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-/// As it is read: `fn main` prints what it returns with `Debug`.
+/// Prints the text as it is, because `fn main` prints an error with `Debug`.
 impl std::fmt::Debug for BuildError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)
@@ -113,17 +130,18 @@ impl std::fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// Makes `Env` from a build script: writes `bindery.rs` to `OUT_DIR`, tells Cargo which files it is made from, and
-/// tells every mistake as the macro would.
+/// Generates `Env` in a build script: writes `bindery.rs` to `OUT_DIR` and tells Cargo which files
+/// to watch.
 ///
-/// The manifest is the nearest wrangler file at or above the package. The crate includes what was written:
+/// The manifest is the nearest one, in the package's folder or above it. With an environment only
+/// that one is compiled. The crate includes the file:
 ///
 /// ```text
 /// include!(concat!(env!("OUT_DIR"), "/bindery.rs"));
 /// ```
 ///
 /// # Errors
-/// Every mistake; a build script that returns it ends the build with the text.
+/// Every error of the project, with the text that the macro prints.
 ///
 /// # Examples
 /// ```no_run
@@ -133,52 +151,41 @@ impl std::error::Error for BuildError {}
 /// }
 /// ```
 pub fn build(environment: Option<&str>) -> Result<(), BuildError> {
-    Ok(write_env(environment)?)
+    write_bindings(environment).map_err(BuildError)
 }
 
-fn write_env(environment: Option<&str>) -> Result<(), String> {
-    let folder = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .ok_or_else(|| format!("{name} is not set: this is no build script"))
-    };
-    let (package, out) = (folder("CARGO_MANIFEST_DIR")?, folder("OUT_DIR")?);
+fn write_bindings(environment: Option<&str>) -> Result<(), String> {
+    let package = cargo_folder("CARGO_MANIFEST_DIR")?;
+    let target = cargo_folder("OUT_DIR")?.join("bindery.rs");
     let manifest = source::discover(&package).ok_or(
-        "there is no wrangler.toml, wrangler.jsonc or wrangler.json at or above this package",
+        "there is no wrangler.toml, wrangler.jsonc or wrangler.json in this package or above it",
     )?;
-    let compiled = Compiled::new(&manifest, environment);
-    for path in compiled.watched() {
-        tell_cargo(&path);
-    }
-    let tokens = compiled
-        .emit(&package)
-        .map_err(|mistakes| format!("\n\n{}", mistakes.join("\n\n")))?;
-    let target = out.join("bindery.rs");
+
+    let compilation = Compilation::new(&manifest, environment, None);
+    watch(&compilation);
+    let tokens = compilation.emit(&package);
+    let tokens = tokens.map_err(|errors| format!("\n\n{}", errors.join("\n\n")))?;
     std::fs::write(&target, tokens.to_string())
-        .map_err(|error| format!("`{}` cannot be written: {error}", target.display()))
+        .map_err(|error| format!("cannot write `{}`: {error}", target.display()))
 }
 
+fn cargo_folder(variable: &str) -> Result<PathBuf, String> {
+    let folder = std::env::var_os(variable).map(PathBuf::from);
+    folder.ok_or_else(|| format!("{variable} is not set: run this from a build script"))
+}
+
+/// Tells Cargo to run the build script again after a change of any input.
 #[expect(
     clippy::print_stdout,
-    reason = "this is how a build script talks to Cargo"
+    reason = "Cargo reads the standard output of a build script"
 )]
-fn tell_cargo(path: &Path) {
-    println!("cargo::rerun-if-changed={}", path.display());
-}
-
-impl Compiled {
-    /// The files that were read, and the folders in which a new one would be read, too.
-    fn watched(&self) -> Vec<PathBuf> {
-        let root = self.manifest.parent().unwrap_or(Path::new("."));
-        let mut paths: Vec<PathBuf> = self.sources.files().map(|file| file.path.clone()).collect();
-        let names = ["queries".to_owned()]
-            .into_iter()
-            .chain(self.project.iter().flat_map(Project::migration_folders));
-        paths.extend(
-            names
-                .map(|name| root.join(name))
-                .filter(|folder| folder.is_dir()),
-        );
-        paths
+fn watch(compilation: &Compilation) {
+    let folders = compilation.folders();
+    let folders = folders
+        .iter()
+        .map(PathBuf::as_path)
+        .filter(|folder| folder.is_dir());
+    for path in compilation.files().chain(folders) {
+        println!("cargo::rerun-if-changed={}", path.display());
     }
 }

@@ -7,7 +7,7 @@ use syn::{LitStr, Path, Token};
 
 use crate::report::suggestion;
 
-/// What a `handlers!` names. Syntax, which has no `Debug` here: it would double what syn takes to build.
+/// The content of a `handlers!`. It has no `Debug`, which would double the compile time of `syn`.
 pub struct Handlers {
     /// The path of the runtime crate.
     pub krate: TokenStream,
@@ -21,10 +21,13 @@ pub struct Handlers {
     pub durable_objects: Vec<Ident>,
 }
 
+/// The words that start an entry.
+const WORDS: [&str; 4] = ["env", "fetch", "queue", "durable_object"];
+
 impl Parse for Handlers {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut env = None;
-        let mut parsed = Self {
+        let mut handlers = Self {
             krate: quote!(::bindery),
             env: syn::parse_quote!(Env),
             fetch: None,
@@ -32,44 +35,45 @@ impl Parse for Handlers {
             durable_objects: Vec::new(),
         };
         while !input.is_empty() {
-            if input.peek(Token![crate]) {
-                input.parse::<Token![crate]>()?;
-                input.parse::<Token![:]>()?;
-                parsed.krate = input.parse::<Path>()?.into_token_stream();
-            } else {
-                let word: Ident = input.parse()?;
-                match word.to_string().as_str() {
-                    "env" => {
-                        input.parse::<Token![:]>()?;
-                        env = Some(input.parse()?);
-                    }
-                    "fetch" => {
-                        input.parse::<Token![:]>()?;
-                        parsed.fetch = Some(input.parse()?);
-                    }
-                    "queue" => {
-                        let queue = input.parse()?;
-                        input.parse::<Token![:]>()?;
-                        parsed.queues.push((queue, input.parse()?));
-                    }
-                    "durable_object" => parsed.durable_objects.push(input.parse()?),
-                    other => {
-                        let known = ["env", "fetch", "queue", "durable_object"];
-                        let help = suggestion(other, "words that belong here", &known);
-                        return Err(syn::Error::new(
-                            word.span(),
-                            format!("`{other}` is no handler; {help}"),
-                        ));
-                    }
-                }
-            }
+            handlers.parse_entry(input, &mut env)?;
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
         }
         match env {
-            Some(env) => Ok(Self { env, ..parsed }),
+            Some(env) => Ok(Self { env, ..handlers }),
             None => Err(input.error("`env` is missing: write `env: Env`")),
         }
     }
+}
+
+impl Handlers {
+    fn parse_entry(&mut self, input: ParseStream<'_>, env: &mut Option<Path>) -> syn::Result<()> {
+        if input.peek(Token![crate]) {
+            input.parse::<Token![crate]>()?;
+            input.parse::<Token![=]>()?;
+            self.krate = input.parse::<Path>()?.into_token_stream();
+            return Ok(());
+        }
+
+        let word: Ident = input.parse()?;
+        match word.to_string().as_str() {
+            "env" => *env = Some(parse_path(input)?),
+            "fetch" => self.fetch = Some(parse_path(input)?),
+            "queue" => self.queues.push((input.parse()?, parse_path(input)?)),
+            "durable_object" => self.durable_objects.push(input.parse()?),
+            other => {
+                let help = suggestion(other, "handlers", &WORDS);
+                let message = format!("`{other}` is not a kind of handler; {help}");
+                return Err(syn::Error::new(word.span(), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `: path`
+fn parse_path(input: ParseStream<'_>) -> syn::Result<Path> {
+    input.parse::<Token![:]>()?;
+    input.parse()
 }

@@ -1,7 +1,8 @@
-//! The compiler of bindery: text in, tokens out.
+//! The compiler of bindery: a manifest, migrations and queries in, tokens out.
 //!
-//! Every driver (the macros, a build script, the command line) calls [`compile`] and differs only in
-//! how it prints [`Errors`]. The stages, in order, are the modules below; none names a later one.
+//! Every entry point (the macros, a build script, the command line) runs one [`Compilation`] and
+//! differs only in how it prints [`Errors`]. The stages are the modules below, in order; none uses a
+//! later one.
 
 pub mod source;
 pub mod report;
@@ -12,22 +13,22 @@ mod syntax;
 pub mod schema;
 pub mod sql;
 pub mod model;
+pub mod handlers;
 pub mod emit;
 pub mod driver;
-pub mod handlers;
 
 use std::path::Path;
 
-pub use driver::{BuildError, build};
+pub use driver::{BuildError, Compilation, build};
 pub use report::{Diagnostic, Errors};
 pub use source::Sources;
 
 use model::Project;
 
-/// Reads the manifest at `path`, its migrations and its queries, and understands them: for all environments, or
-/// for the one of a name.
+/// Reads the manifest at `path` with its migrations and queries: for all environments, or for the one
+/// with a name.
 ///
-/// `None` when there is no manifest to go on from; every mistake is in `errors`.
+/// Returns `None` if the manifest cannot be read. Every error is in `errors`.
 pub fn compile(
     errors: &mut Errors,
     sources: &mut Sources,

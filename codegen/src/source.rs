@@ -1,19 +1,17 @@
-//! Loads files. The only place of the compiler that touches the file system.
+//! Reads files. No other module of the compiler accesses the file system.
 //!
-//! Takes paths, gives texts with the names under which diagnostics show them. Every file that was
-//! read is kept, so that the door can track it.
+//! [`Sources`] holds every text that was read with the name that diagnostics show for it, so that
+//! entry points can tell Cargo which files to watch.
 
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::report::{Diagnostic, Errors, code};
-
-/// Which file of [`Sources`].
+/// The number of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(u32);
 
-/// Bytes of a file.
+/// A range of bytes in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
     /// The file.
@@ -25,7 +23,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// The part of this span that `range`, counted from its start, covers.
+    /// The part of this span at a range relative to its start.
     #[must_use]
     pub fn part(self, range: &Range<usize>) -> Self {
         Self {
@@ -36,35 +34,35 @@ impl Span {
     }
 }
 
-/// A value and where it was written.
+/// A value and its position in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it was written.
+    /// Its position.
     pub span: Span,
 }
 
-/// One text that was read.
+/// A text that was read.
 #[derive(Debug, Clone)]
 pub struct File {
     /// The path that diagnostics and generated docs show: relative to the project, with `/`.
     pub name: String,
-    /// The path on disk, for tracking; never printed.
+    /// The path on disk. It is never printed.
     pub path: PathBuf,
     /// The content.
     pub text: String,
 }
 
-/// Everything that was read.
+/// Every text that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<File>,
-    folder: Option<PathBuf>,
+    cache_folder: Option<PathBuf>,
 }
 
-/// Files that are kept between runs; the oldest goes when there are more.
-const MOST_KEPT: usize = 16;
+/// The most files in the cache.
+const MAX_CACHED: usize = 16;
 
 impl Sources {
     /// The file of an id that this value gave.
@@ -78,44 +76,36 @@ impl Sources {
         self.files.iter()
     }
 
-    /// Adds a text that is already in hand.
+    /// Adds a text that was read elsewhere.
     pub fn add(&mut self, name: String, path: PathBuf, text: String) -> FileId {
         self.files.push(File { name, path, text });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// Keeps what was made in `folder`, and finds it there again.
-    pub fn keep_in(&mut self, folder: PathBuf) {
-        self.folder = Some(folder);
+    /// Uses `folder` for the cache.
+    pub fn cache_in(&mut self, folder: PathBuf) {
+        self.cache_folder = Some(folder);
     }
 
-    /// What an earlier run kept under a name.
-    pub(crate) fn kept(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.folder.as_ref()?.join(name)).ok()
+    /// The bytes that an earlier run saved under a name.
+    pub(crate) fn load_cached(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.cache_folder.as_ref()?.join(name)).ok()
     }
 
-    /// Keeps bytes under a name. That they cannot be kept costs time and nothing else.
-    pub(crate) fn keep(&self, name: &str, bytes: &[u8]) {
-        let Some(folder) = &self.folder else { return };
-        // Under a name of this process first: another that reads meanwhile finds all of it or nothing.
+    /// Saves bytes under a name. A failure costs time and nothing else.
+    pub(crate) fn save_cached(&self, name: &str, bytes: &[u8]) {
+        let Some(folder) = &self.cache_folder else {
+            return;
+        };
+        // Another process that reads meanwhile finds the whole file or none.
         let unfinished = folder.join(format!("{name}.{}", std::process::id()));
         let written = fs::create_dir_all(folder)
             .and_then(|()| fs::write(&unfinished, bytes))
             .and_then(|()| fs::rename(&unfinished, folder.join(name)));
         if written.is_err() {
-            let _absent = fs::remove_file(&unfinished);
+            let _ = fs::remove_file(&unfinished);
         }
-        let Ok(entries) = fs::read_dir(folder) else {
-            return;
-        };
-        let mut files: Vec<(std::time::SystemTime, PathBuf)> = entries
-            .flatten()
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .collect();
-        files.sort();
-        for (_, path) in files.iter().rev().skip(MOST_KEPT) {
-            let _gone = fs::remove_file(path);
-        }
+        remove_oldest(folder);
     }
 
     /// The text under a span.
@@ -137,120 +127,118 @@ impl Sources {
         }
     }
 
-    /// Reads the nearest file of a name at or above `folder`. It is kept, and so tracked, whatever is in it.
+    /// Reads the nearest file with a name, in `folder` or above it.
     pub(crate) fn read_nearest(&mut self, folder: &Path, name: &str) -> Option<FileId> {
-        let path = folder
-            .ancestors()
-            .map(|folder| folder.join(name))
-            .find(|path| path.is_file())?;
+        let mut paths = folder.ancestors().map(|folder| folder.join(name));
+        let path = paths.find(|path| path.is_file())?;
         let text = fs::read_to_string(&path).ok()?;
         Some(self.add(name.to_owned(), path, text))
     }
 
-    /// Reads a file of `NAME=value` in `folder` as its names alone, each in its line: a value can then stand in no
-    /// message.
+    /// Reads the names of a file of `NAME=value` lines, each on its own line. The values are
+    /// dropped, so that no message can contain one.
     pub(crate) fn read_names(&mut self, folder: &Path, name: String) -> Option<FileId> {
         let path = folder.join(&name);
-        // A line that is none tells its text in its error; whoever runs the worker is told of it.
-        let mut names = dotenvy::from_path_iter(&path)
-            .ok()?
-            .flatten()
-            .map(|(name, _)| name)
-            .peekable();
-        let lines = fs::read_to_string(&path).ok()?;
-        let mut shown: Vec<String> = Vec::new();
-        for line in lines.lines() {
+        // Malformed lines are skipped here, because their error would quote them. The runtime
+        // reports them.
+        let entries = dotenvy::from_path_iter(&path).ok()?.flatten();
+        let mut names = entries.map(|(name, _)| name).peekable();
+
+        let text = fs::read_to_string(&path).ok()?;
+        let mut lines: Vec<String> = Vec::new();
+        for line in text.lines() {
             let line = line.trim_start();
             let line = line.strip_prefix("export ").map_or(line, str::trim_start);
-            let is_next = |next: &String| {
-                line.strip_prefix(next.as_str())
-                    .is_some_and(|rest| rest.trim_start().starts_with('='))
+            let assigns = |name: &String| {
+                let rest = line.strip_prefix(name.as_str());
+                rest.is_some_and(|rest| rest.trim_start().starts_with('='))
             };
-            shown.push(names.next_if(is_next).unwrap_or_default());
+            lines.push(names.next_if(assigns).unwrap_or_default());
         }
-        // What is written in a way of its own comes at the end.
-        shown.extend(names);
-        Some(self.add(name, path, shown.join("\n")))
+        // Names written in another way have no line of their own.
+        lines.extend(names);
+        Some(self.add(name, path, lines.join("\n")))
     }
 
-    /// Reads `path`, shown as `name`; a file that cannot be read is an error at `at`.
-    pub fn read(
-        &mut self,
-        errors: &mut Errors,
-        name: String,
-        path: &Path,
-        at: Option<Span>,
-    ) -> Option<FileId> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(self.add(name, path.to_owned(), text)),
-            Err(error) => {
-                errors.push(Diagnostic::new(
-                    code::UNREADABLE,
-                    format!("cannot read `{name}`: {error}"),
-                    at,
-                ));
-                None
-            }
-        }
+    /// Reads the file at `path`, shown as `name`.
+    ///
+    /// # Errors
+    /// Those of [`fs::read_to_string`].
+    pub fn read(&mut self, name: &str, path: &Path) -> std::io::Result<FileId> {
+        let text = fs::read_to_string(path)?;
+        Ok(self.add(name.to_owned(), path.to_owned(), text))
     }
 }
 
-/// The names wrangler looks for, the first that exists wins.
+/// Removes the oldest files of the cache, if it has too many.
+fn remove_oldest(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let files = entries.flatten().filter_map(|entry| {
+        let modified = entry.metadata().ok()?.modified().ok()?;
+        Some((modified, entry.path()))
+    });
+    let mut files: Vec<(std::time::SystemTime, PathBuf)> = files.collect();
+    files.sort();
+    for (_, path) in files.iter().rev().skip(MAX_CACHED) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// The file names that wrangler looks for. The first that exists is the manifest.
 pub const MANIFEST_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// The nearest manifest at or above `start`.
+/// The nearest manifest, in `start` or above it.
 #[must_use]
 pub fn discover(start: &Path) -> Option<PathBuf> {
-    start.ancestors().find_map(|folder| {
-        MANIFEST_NAMES
-            .iter()
-            .map(|name| folder.join(name))
-            .find(|candidate| candidate.is_file())
-    })
+    let in_folder = |folder: &Path| {
+        let candidates = MANIFEST_NAMES.iter().map(|name| folder.join(name));
+        candidates.into_iter().find(|candidate| candidate.is_file())
+    };
+    start.ancestors().find_map(in_folder)
 }
 
-/// The `.sql` files below `folder`, as paths relative to it with `/`, sorted. Hidden ones are left out.
+/// The `.sql` files below `folder`, as sorted paths relative to it with `/`. Hidden files are
+/// skipped.
 #[must_use]
 pub fn sql_files(folder: &Path) -> Vec<String> {
-    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
-        let Ok(entries) = fs::read_dir(folder) else {
-            return;
-        };
-        for entry in entries.flatten() {
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            if name.starts_with('.') {
-                continue;
-            }
-            let path = entry.path();
-            if path.is_dir() {
-                walk(&path, &format!("{prefix}{name}/"), found);
-            } else if name.ends_with(".sql") {
-                found.push(format!("{prefix}{name}"));
-            }
-        }
-    }
     let mut found = Vec::new();
     walk(folder, "", &mut found);
     found.sort();
     found
 }
 
-/// `path` as seen from a folder, with `/`.
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if path.is_dir() {
+            walk(&path, &format!("{prefix}{name}/"), found);
+        } else if name.ends_with(".sql") {
+            found.push(format!("{prefix}{name}"));
+        }
+    }
+}
+
+/// `path` relative to a folder, with `/`.
 #[must_use]
 pub fn relative(folder: &Path, path: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let common = folder
-        .components()
-        .zip(path.components())
-        .take_while(|(left, right)| left == right)
-        .count();
+    let pairs = folder.components().zip(path.components());
+    let common = pairs.take_while(|(left, right)| left == right).count();
+
     let up = folder.components().skip(common).map(|_| "..".to_owned());
-    let down = path
-        .components()
-        .skip(common)
-        .map(|component| component.as_os_str().to_string_lossy().into_owned());
+    let down = path.components().skip(common);
+    let down = down.map(|component| component.as_os_str().to_string_lossy().into_owned());
     up.chain(down).collect::<Vec<_>>().join("/")
 }
 
@@ -260,11 +248,9 @@ pub fn folders(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.collect();
     names.sort();
     names
 }

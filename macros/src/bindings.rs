@@ -1,17 +1,20 @@
 //! `#[bindings]`
 
-use bindery_codegen::emit::{self, Site};
-use bindery_codegen::report::code;
-use proc_macro2::{Span, TokenStream};
+use bindery_codegen::emit::{self, Target};
+use bindery_codegen::report::{Code, Stage};
+use bindery_codegen::source;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Fields, ItemStruct, LitStr, Token};
 
-use crate::project;
+use crate::{attributes, project};
 
+/// The arguments of the attribute.
 struct Arguments {
     manifest: Option<LitStr>,
     environment: Option<LitStr>,
+    module: Ident,
     krate: TokenStream,
 }
 
@@ -20,31 +23,38 @@ impl Parse for Arguments {
         let mut arguments = Self {
             manifest: None,
             environment: None,
+            module: Ident::new("bindings", Span::call_site()),
             krate: quote!(::bindery),
         };
         while !input.is_empty() {
             if input.peek(LitStr) {
                 arguments.manifest = Some(input.parse()?);
-            } else if input.peek(syn::Ident) {
-                let name: syn::Ident = input.parse()?;
-                if name != "environment" {
-                    return Err(syn::Error::new(
-                        name.span(),
-                        "an argument is a path, `environment = \"...\"` or `crate = path`",
-                    ));
-                }
-                input.parse::<Token![=]>()?;
-                arguments.environment = Some(input.parse()?);
             } else {
-                input.parse::<Token![crate]>()?;
-                input.parse::<Token![=]>()?;
-                arguments.krate = input.parse::<syn::Path>()?.into_token_stream();
+                arguments.parse_named(input)?;
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
         }
         Ok(arguments)
+    }
+}
+
+impl Arguments {
+    fn parse_named(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let name = attributes::name(input)?;
+        input.parse::<Token![=]>()?;
+        match name.to_string().as_str() {
+            "environment" => self.environment = Some(input.parse()?),
+            "module" => self.module = input.parse()?,
+            "crate" => self.krate = input.parse::<syn::Path>()?.into_token_stream(),
+            _ => {
+                let message = "expected a path, `environment = \"...\"`, `module = name` or \
+                               `crate = path`";
+                return Err(syn::Error::new(name.span(), message));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -56,56 +66,51 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     let arguments: Arguments = syn::parse2(attribute).map_err(|error| error.to_compile_error())?;
     let item: ItemStruct = syn::parse2(item).map_err(|error| error.to_compile_error())?;
     if !matches!(item.fields, Fields::Unit) || !item.generics.params.is_empty() {
-        let help = "write `pub struct Env;`: its fields come from the manifest";
         return Err(project::error(
             item.ident.span(),
-            code::ATTRIBUTE,
-            "`bindings` stands on a unit struct",
-            help,
+            Code::Attribute,
+            "`#[bindings]` needs a unit struct",
+            "write `pub struct Env;`: its fields come from the manifest",
         ));
     }
-    let loaded = match project::load(
+
+    let visibility = item.vis.into_token_stream();
+    let compilation = project::declare(
         Span::call_site(),
+        &arguments.module.to_string(),
         arguments.manifest.as_ref(),
         arguments.environment.as_ref(),
-    ) {
-        Ok(loaded) => loaded,
+    );
+    let compilation = match compilation {
+        Ok(compilation) => compilation,
         Err(error) => {
-            let nothing = emit::nothing(&item.vis.into_token_stream(), &item.ident);
-            return Ok(quote!(#error #nothing));
+            let placeholder = emit::placeholder(&visibility, &item.ident);
+            return Ok(quote!(#error #placeholder));
         }
     };
-    let errors = project::print(&loaded.errors, &loaded.sources, Span::call_site());
-    let tracked = loaded
-        .sources
-        .files()
-        .map(|file| project::from_package(&file.path))
-        .collect();
-    let manifest = project::from_package(&loaded.manifest);
+
+    let errors = &compilation.errors;
+    let printed = project::print_errors(errors, &compilation.sources, Span::call_site());
+    let package = project::package();
     let attributes = item.attrs;
-    let site = Site {
+    let target = Target {
         krate: arguments.krate,
-        parse: project::tokens,
-        visibility: item.vis.into_token_stream(),
+        parse: project::parse,
+        visibility,
         ident: item.ident,
         attributes: quote!(#(#attributes)*),
-        base: manifest
-            .rsplit_once('/')
-            .map(|(folder, _)| format!("{folder}/"))
-            .unwrap_or_default(),
-        tracked,
-        environment: arguments.environment.as_ref().map(LitStr::value),
-        manifest_name: loaded
-            .manifest
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default(),
+        module: arguments.module,
+        tracked: compilation
+            .files()
+            .map(|path| source::relative(&package, path))
+            .collect(),
+        ..compilation.target(&package)
     };
-    // With mistakes in SQL, what is understood is emitted, and something that stands for the rest: each mistake is
-    // told once, where it is. With one in the manifest nobody knows which fields there are.
-    let environment = match &loaded.project {
-        Some(project) if !loaded.errors.has("B01") => emit::environment(project, &site),
-        _ => emit::nothing(&site.visibility, &site.ident),
+    // A query with an error has a placeholder, so that each error is reported once. After an error
+    // in the manifest the fields of `Env` are unknown.
+    let environment = match &compilation.project {
+        Some(project) if !errors.has_stage(Stage::Manifest) => emit::environment(project, &target),
+        _ => emit::placeholder(&target.visibility, &target.ident),
     };
-    Ok(quote!(#errors #environment))
+    Ok(quote!(#printed #environment))
 }

@@ -1,11 +1,11 @@
 //! `#[derive(Column)]`
 
+use bindery_codegen::report::Code;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Fields};
+use syn::{Data, DeriveInput, Fields, Type};
 
-use crate::project;
-use bindery_codegen::report::code;
+use crate::{attributes, project};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     expand_checked(input).unwrap_or_else(|errors| errors)
@@ -13,43 +13,50 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: DeriveInput = syn::parse2(input).map_err(|error| error.to_compile_error())?;
+    let (mut entries, _) = attributes::optional(&input, "column")?.unzip();
+    let mut entries = entries.take().unwrap_or_default();
+    let krate = attributes::take_crate(&mut entries);
+    attributes::refuse_rest(&entries, &["crate"])?;
+
     let ident = &input.ident;
-    let refuse = || {
-        let help = "write `struct UserId(i64);`: the column's own type in a struct of one field";
-        project::error(
+    let Some(inner) = inner(&input) else {
+        return Err(project::error(
             ident.span(),
-            code::ATTRIBUTE,
-            "a column is a struct around one value",
-            help,
-        )
+            Code::Attribute,
+            "`Column` needs a struct with one unnamed field and no parameters",
+            "write `struct UserId(i64);`",
+        ));
     };
-    let Data::Struct(data) = &input.data else {
-        return Err(refuse());
-    };
-    let Fields::Unnamed(fields) = &data.fields else {
-        return Err(refuse());
-    };
-    let (Some(field), 1, true) = (
-        fields.unnamed.first(),
-        fields.unnamed.len(),
-        input.generics.params.is_empty(),
-    ) else {
-        return Err(refuse());
-    };
-    let inner = &field.ty;
     Ok(quote! {
         #[automatically_derived]
-        impl ::bindery::d1::FromColumn for #ident {
-            fn from_column(cell: ::bindery::d1::Cell<'_>) -> ::core::result::Result<Self, ::bindery::__private::String> {
-                <#inner as ::bindery::d1::FromColumn>::from_column(cell).map(Self)
+        impl #krate::d1::FromColumn for #ident {
+            fn from_column(
+                cell: #krate::d1::Cell<'_>,
+            ) -> ::core::result::Result<Self, #krate::__private::String> {
+                <#inner as #krate::d1::FromColumn>::from_column(cell).map(Self)
             }
         }
 
         #[automatically_derived]
-        impl<'a> ::core::convert::From<#ident> for ::bindery::d1::Parameter<'a> {
+        impl<'a> ::core::convert::From<#ident> for #krate::d1::Parameter<'a> {
             fn from(value: #ident) -> Self {
                 <Self as ::core::convert::From<#inner>>::from(value.0)
             }
         }
     })
+}
+
+/// The type of the only field.
+fn inner(input: &DeriveInput) -> Option<&Type> {
+    let Data::Struct(data) = &input.data else {
+        return None;
+    };
+    match &data.fields {
+        Fields::Unnamed(fields)
+            if fields.unnamed.len() == 1 && input.generics.params.is_empty() =>
+        {
+            fields.unnamed.first().map(|field| &field.ty)
+        }
+        Fields::Unnamed(_) | Fields::Named(_) | Fields::Unit => None,
+    }
 }

@@ -1,10 +1,10 @@
 //! `handlers!`
 
 use bindery_codegen::handlers::Handlers;
-use bindery_codegen::manifest::Manifest;
-use bindery_codegen::report::{Diagnostic, code, nearest, suggestion};
+use bindery_codegen::manifest::BindingKind;
+use bindery_codegen::model::Project;
+use bindery_codegen::report::{Code, Diagnostic, Errors, nearest, suggestion};
 use bindery_codegen::source::Spanned;
-use bindery_codegen::{Errors, model::Project};
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
@@ -16,130 +16,148 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
-    let errors = match project::load(Span::call_site(), None, None) {
-        Ok(loaded) => match &loaded.project {
-            Some(project) => {
-                let mut errors = Errors::default();
-                let in_rust = check(&mut errors, project, &input);
-                let in_manifest = project::print(&errors, &loaded.sources, Span::call_site());
-                quote!(#in_rust #in_manifest)
-            }
-            // A manifest that is not understood is told of where the environment is declared.
-            None => TokenStream::new(),
-        },
-        // Told where the environment is declared.
-        Err(_) => TokenStream::new(),
-    };
+    let errors = check(&input);
     let application = application(&input);
     let exports = exports(&input);
     quote!(#errors #application #exports)
 }
 
-/// Both sides must name the same handlers. What the code has too much is told in the code, what it
-/// lacks is told in the manifest.
-fn check(errors: &mut Errors, project: &Project, input: &Handlers) -> TokenStream {
-    let manifest: &Manifest = &project.manifest;
-    let mut in_rust = TokenStream::new();
-    // A slip is one mistake, though it is missing under its right name too.
-    let mut meant: Vec<String> = Vec::new();
-    let queues: Vec<&str> = manifest
-        .merged
-        .consumers
-        .iter()
-        .map(|consumer| consumer.queue.value.as_str())
-        .collect();
-    for (queue, _) in &input.queues {
-        if !queues.contains(&queue.value().as_str()) {
-            let message = format!("the manifest consumes no queue `{}`", queue.value());
-            meant.extend(nearest(&queue.value(), queues.iter().copied()).map(str::to_owned));
-            let help = match suggestion(&queue.value(), "consumed queues", &queues) {
-                near if near.starts_with("did") => near,
-                _ => format!(
-                    "add a consumer of `{}` to `queues.consumers` of the manifest",
-                    queue.value()
-                ),
+/// Compares the handlers with the manifest. What the code has too much is reported in the code, what
+/// it lacks is reported in the manifest.
+fn check(input: &Handlers) -> TokenStream {
+    // `#[bindings]` reports a manifest that is missing or invalid.
+    let compilations = project::declared(Span::call_site());
+    let Some((_, compilation)) = compilations.first() else {
+        return TokenStream::new();
+    };
+    let Some(project) = &compilation.project else {
+        return TokenStream::new();
+    };
+
+    let mut check = Check {
+        errors: Errors::default(),
+        in_code: TokenStream::new(),
+    };
+    check.queues(project, input);
+    check.durable_objects(project, input);
+    check.unsupported(project);
+    let in_code = check.in_code;
+    let in_manifest = project::print_errors(&check.errors, &compilation.sources, Span::call_site());
+    quote!(#in_code #in_manifest)
+}
+
+struct Check {
+    /// The errors in the manifest.
+    errors: Errors,
+    /// The errors in the code.
+    in_code: TokenStream,
+}
+
+impl Check {
+    fn queues(&mut self, project: &Project, input: &Handlers) {
+        let consumers = project.consumers();
+        let known: Vec<&str> = consumers
+            .iter()
+            .map(|consumer| consumer.queue.value.as_str())
+            .collect();
+        // A misspelled name is reported once, and not as missing too.
+        let mut misspelled: Vec<&str> = Vec::new();
+        for (queue, _) in &input.queues {
+            let name = queue.value();
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let near = nearest(&name, known.iter().copied());
+            misspelled.extend(near);
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add a consumer of `{name}` to `queues.consumers` of the manifest"),
             };
-            in_rust.extend(project::error(queue.span(), code::HANDLER, &message, &help));
+            let message = format!("the manifest consumes no queue `{name}`");
+            self.in_code
+                .extend(project::error(queue.span(), Code::Handler, &message, &help));
         }
-    }
-    for consumer in &manifest.merged.consumers {
-        if !meant.contains(&consumer.queue.value)
-            && input
+
+        for queue in consumers.iter().map(|consumer| &consumer.queue) {
+            let has_handler = input
                 .queues
                 .iter()
-                .all(|(queue, _)| queue.value() != consumer.queue.value)
-        {
-            let help = format!(
-                "add `queue \"{}\": path::to::handler` to `handlers!`",
-                consumer.queue.value
-            );
-            missing(errors, "queue", &consumer.queue, &help);
+                .any(|(name, _)| name.value() == queue.value);
+            if !has_handler && !misspelled.contains(&queue.value.as_str()) {
+                let help = format!(
+                    "add `queue \"{}\": path::to::handler` to `handlers!`",
+                    queue.value
+                );
+                self.missing("queue", queue, &help);
+            }
         }
     }
-    let classes: Vec<&Spanned<String>> = manifest.classes("durable_objects.bindings").collect();
-    let names: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
-    for class in &input.durable_objects {
-        if !names.contains(&class.to_string().as_str()) {
-            meant.extend(nearest(&class.to_string(), names.iter().copied()).map(str::to_owned));
-            let message = format!("the manifest binds no Durable Object class `{class}`");
-            in_rust.extend(project::error(
-                class.span(),
-                code::HANDLER,
-                &message,
-                &suggestion(&class.to_string(), "classes", &names),
-            ));
+
+    fn durable_objects(&mut self, project: &Project, input: &Handlers) {
+        let kind = BindingKind::DurableObjectNamespace;
+        let classes: Vec<&Spanned<String>> = project.manifest.classes(kind).collect();
+        let known: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
+        let mut misspelled: Vec<&str> = Vec::new();
+        for class in &input.durable_objects {
+            let name = class.to_string();
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            misspelled.extend(nearest(&name, known.iter().copied()));
+            let message = format!("the manifest binds no Durable Object class `{name}`");
+            let help = suggestion(&name, "classes", &known);
+            self.in_code
+                .extend(project::error(class.span(), Code::Handler, &message, &help));
         }
-    }
-    for class in classes {
-        if !meant.contains(&class.value)
-            && input
+
+        for class in classes {
+            let has_handler = input
                 .durable_objects
                 .iter()
-                .all(|declared| *declared != class.value)
-        {
-            missing(
-                errors,
-                "Durable Object class",
-                class,
-                &format!("add `durable_object {}` to `handlers!`", class.value),
+                .any(|name| *name == class.value);
+            if !has_handler && !misspelled.contains(&class.value.as_str()) {
+                let help = format!("add `durable_object {}` to `handlers!`", class.value);
+                self.missing("Durable Object class", class, &help);
+            }
+        }
+    }
+
+    /// Reports what the manifest has and bindery cannot serve yet.
+    fn unsupported(&mut self, project: &Project) {
+        for class in project.manifest.classes(BindingKind::Workflow) {
+            let message = format!("Workflow classes are not supported yet: `{}`", class.value);
+            self.errors.push(
+                Diagnostic::new(Code::Handler, message, class.span)
+                    .label("this worker cannot implement it")
+                    .help("name the worker that implements it: `script_name = \"...\"`"),
+            );
+        }
+        for cron in &project.manifest.merged.crons {
+            let message = format!("scheduled handlers are not supported yet: `{}`", cron.value);
+            self.errors.push(
+                Diagnostic::new(Code::Handler, message, cron.span)
+                    .label("this worker cannot handle it")
+                    .help("remove the trigger from the manifest"),
             );
         }
     }
-    for class in manifest.classes("workflows") {
-        let message = format!("nothing can be the Workflow class `{}`", class.value);
-        let diagnostic = Diagnostic::new(code::HANDLER, message, class.span)
-            .label("bindery has no Workflow classes yet");
-        errors.push(diagnostic.help("name the worker that has it: `script_name = \"...\"`"));
+
+    fn missing(&mut self, kind: &str, name: &Spanned<String>, help: &str) {
+        let message = format!("the code has no handler for the {kind} `{}`", name.value);
+        self.errors.push(
+            Diagnostic::new(Code::Handler, message, name.span)
+                .label("only the manifest names it")
+                .help(help),
+        );
     }
-    for cron in &manifest.merged.crons {
-        let diagnostic = Diagnostic::new(
-            code::HANDLER,
-            format!("nothing handles the cron `{}`", cron.value),
-            cron.span,
-        )
-        .label("bindery has no scheduled handlers yet");
-        errors.push(diagnostic.help("take the trigger out of the manifest"));
-    }
-    in_rust
 }
 
-fn missing(errors: &mut Errors, what: &str, name: &Spanned<String>, help: &str) {
-    errors.push(
-        Diagnostic::new(
-            code::HANDLER,
-            format!("the code has no handler for the {what} `{}`", name.value),
-            name.span,
-        )
-        .label("named here only")
-        .help(help),
-    );
-}
-
+/// The type that implements the runtime's `Application`.
 fn application(input: &Handlers) -> TokenStream {
     let Handlers { krate, env, .. } = input;
     let fetch = match &input.fetch {
         Some(path) => {
-            // With the handler's own place, so that the compiler points there when its signature is wrong.
+            // With the span of the handler, so that rustc points there when its signature is wrong.
             let call = quote_spanned!(path.span()=> #path(request, env));
             quote!(#krate::__private::IntoResponse::into_response(#call.await))
         }
@@ -148,10 +166,9 @@ fn application(input: &Handlers) -> TokenStream {
             #krate::__private::no_fetch()
         }},
     };
-    let arms = input
-        .queues
-        .iter()
-        .map(|(queue, path)| quote!(#queue => #krate::__private::deliver(batch, |batch| #path(batch, env)).await,));
+    let queues = input.queues.iter().map(|(queue, path)| {
+        quote!(#queue => #krate::__private::deliver(batch, |batch| #path(batch, env)).await,)
+    });
     quote! {
         /// The worker: its environment and its handlers.
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
@@ -164,10 +181,13 @@ fn application(input: &Handlers) -> TokenStream {
                 #fetch
             }
 
-            async fn queue(batch: &mut #krate::__private::RawBatch, env: Self::Env) -> #krate::Result<()> {
+            async fn queue(
+                batch: &mut #krate::__private::RawBatch,
+                env: Self::Env,
+            ) -> #krate::Result<()> {
                 let _ = &env;
                 match #krate::__private::RawBatch::queue(batch) {
-                    #(#arms)*
+                    #(#queues)*
                     _ => #krate::__private::no_queue(batch),
                 }
             }
@@ -175,16 +195,25 @@ fn application(input: &Handlers) -> TokenStream {
     }
 }
 
-/// What the platform calls. The glue goes through the runtime's hidden module, so that a user
-/// depends on the runtime alone.
+/// The functions and classes that the platform calls. Their dependencies are re-exported by the
+/// runtime, so that the user's crate depends on the runtime alone.
 fn exports(input: &Handlers) -> TokenStream {
-    let krate = &input.krate;
-    let private = quote!(#krate::__private);
+    let private = {
+        let krate = &input.krate;
+        quote!(#krate::__private)
+    };
     let attribute = quote!(#[wasm_bindgen(wasm_bindgen = #private::wasm_bindgen)]);
+    let value = quote!(#private::wasm_bindgen::JsValue);
+    let promise = quote!(#private::js_sys::Promise);
+
     let fetch = input.fetch.as_ref().map(|_| {
         quote! {
             #attribute
-            pub fn fetch(request: #private::web_sys::Request, env: #private::wasm_bindgen::JsValue, _context: #private::wasm_bindgen::JsValue) -> #private::js_sys::Promise {
+            pub fn fetch(
+                request: #private::web_sys::Request,
+                env: #value,
+                _context: #value,
+            ) -> #promise {
                 #private::fetch::<super::App>(request, env)
             }
         }
@@ -192,12 +221,12 @@ fn exports(input: &Handlers) -> TokenStream {
     let queue = (!input.queues.is_empty()).then(|| {
         quote! {
             #attribute
-            pub fn queue(batch: #private::wasm_bindgen::JsValue, env: #private::wasm_bindgen::JsValue, _context: #private::wasm_bindgen::JsValue) -> #private::js_sys::Promise {
+            pub fn queue(batch: #value, env: #value, _context: #value) -> #promise {
                 #private::queue::<super::App>(batch, env)
             }
         }
     });
-    let objects = input.durable_objects.iter().map(|class| {
+    let durable_objects = input.durable_objects.iter().map(|class| {
         let name = class.to_string();
         quote! {
             #attribute
@@ -207,11 +236,11 @@ fn exports(input: &Handlers) -> TokenStream {
             #attribute
             impl #class {
                 #[wasm_bindgen(constructor)]
-                pub fn new(_state: #private::wasm_bindgen::JsValue, _env: #private::wasm_bindgen::JsValue) -> Self {
+                pub fn new(_state: #value, _env: #value) -> Self {
                     Self {}
                 }
 
-                pub fn fetch(&self, _request: #private::wasm_bindgen::JsValue) -> #private::js_sys::Promise {
+                pub fn fetch(&self, _request: #value) -> #promise {
                     #private::no_durable_object(#name)
                 }
             }
@@ -228,7 +257,7 @@ fn exports(input: &Handlers) -> TokenStream {
 
             #fetch
             #queue
-            #(#objects)*
+            #(#durable_objects)*
         }
     }
 }

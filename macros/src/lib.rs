@@ -105,7 +105,7 @@ pub fn row(input: TokenStream) -> TokenStream {
 /// [package.metadata.bindery.DB]
 /// types = { "users.id" = "crate::UserId", "posts.user_id" = "crate::UserId" }
 /// ```
-#[proc_macro_derive(Column)]
+#[proc_macro_derive(Column, attributes(column))]
 pub fn column(input: TokenStream) -> TokenStream {
     column::expand(input.into()).into()
 }

@@ -1,4 +1,4 @@
-//! Finds the project around a macro, compiles it once, and prints what is wrong.
+//! Finds the project around a macro, compiles it once, and turns errors into tokens.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,118 +6,140 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use bindery_codegen::model::Project;
-use bindery_codegen::report::{self, Diagnostic, code};
-use bindery_codegen::{Errors, Sources, compile, source};
+use bindery_codegen::report::{self, Code, Diagnostic};
+use bindery_codegen::{Compilation, Errors, Sources, source};
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
+use syn::LitStr;
 
-/// A project that was compiled, with its mistakes.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) sources: Sources,
-    pub(crate) errors: Errors,
-    pub(crate) project: Option<Project>,
-    pub(crate) manifest: PathBuf,
+/// A manifest, and the environment that was requested if it was one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Request {
+    manifest: PathBuf,
+    environment: Option<String>,
 }
 
-/// A manifest, and one environment of it or all.
-type Asked = (PathBuf, Option<String>);
-
-/// A file's time and length: what tells that it was edited.
-type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+/// The modification time and length of each file that a compilation depends on.
+type Fingerprint = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
 thread_local! {
-    /// rust-analyzer keeps this process for long, and one crate calls many macros.
-    static COMPILED: RefCell<HashMap<Asked, (Stamp, Rc<Loaded>)>> = RefCell::new(HashMap::new());
-    /// What the arguments of `#[bindings]` last asked for, by the package: `handlers!` and derives ask for the same.
-    static ASKED: RefCell<HashMap<PathBuf, Asked>> = RefCell::new(HashMap::new());
+    /// Compilations by request. One crate calls many macros, and rust-analyzer keeps this process
+    /// running.
+    static COMPILED: RefCell<HashMap<Request, (Fingerprint, Rc<Compilation>)>> =
+        RefCell::new(HashMap::new());
+
+    /// What each `#[bindings]` of a package requested, by the name of its module. The other macros
+    /// of the package use the same manifests.
+    static DECLARED: RefCell<HashMap<PathBuf, Vec<(String, Request)>>> =
+        RefCell::new(HashMap::new());
 }
 
-fn package() -> PathBuf {
+/// The folder of the package that is being compiled.
+pub(crate) fn package() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-/// The project of a manifest that is named from the package; an empty environment is all of them.
-pub(crate) fn load_from_package(manifest: &str, environment: &str) -> Option<Rc<Loaded>> {
-    let manifest = package().join(manifest);
-    let manifest = manifest
-        .is_file()
-        .then(|| manifest.canonicalize().unwrap_or(manifest))?;
-    Some(compiled((
-        manifest,
-        Some(environment.to_owned()).filter(|name| !name.is_empty()),
-    )))
-}
-
-/// The project around `span`, or the one of a manifest that is named relative to its file.
-pub(crate) fn load(
+/// Compiles the project that `#[bindings]` names, and remembers it for the other macros of the
+/// package. The manifest is relative to the source file; by default it is the nearest one.
+pub(crate) fn declare(
     span: Span,
-    named: Option<&syn::LitStr>,
-    environment: Option<&syn::LitStr>,
-) -> Result<Rc<Loaded>, TokenStream> {
-    if let (None, None) = (named, environment)
-        && let Some(asked) = ASKED
-            .with_borrow(|asked| asked.get(&package()).cloned())
-            .filter(|(manifest, _)| manifest.is_file())
-    {
-        return Ok(compiled(asked));
-    }
-    let environment = environment.map(syn::LitStr::value);
-    let folder = folder(span);
-    let manifest = match named {
+    module: &str,
+    manifest: Option<&LitStr>,
+    environment: Option<&LitStr>,
+) -> Result<Rc<Compilation>, TokenStream> {
+    let folder = source_folder(span);
+    let path = match manifest {
         Some(literal) => folder.join(literal.value()),
-        None => source::discover(&folder).ok_or_else(|| {
-            let message =
-                "there is no wrangler.toml, wrangler.jsonc or wrangler.json at or above this file";
-            let help = "create one, or name it: `#[bindery::bindings(\"../wrangler.toml\")]`";
-            error(span, code::UNREADABLE, message, help)
-        })?,
+        None => nearest_manifest(span, &folder)?,
     };
-    if !manifest.is_file() {
-        let at = named.map_or(span, syn::LitStr::span);
-        let shown = named.map(syn::LitStr::value).unwrap_or_default();
-        let message = format!("there is no manifest at `{shown}`");
+    if !path.is_file() {
+        let shown = manifest.map(LitStr::value).unwrap_or_default();
         return Err(error(
-            at,
-            code::UNREADABLE,
-            &message,
+            manifest.map_or(span, LitStr::span),
+            Code::Unreadable,
+            &format!("there is no manifest at `{shown}`"),
             "the path is relative to this source file",
         ));
     }
-    let asked = (manifest.canonicalize().unwrap_or(manifest), environment);
-    if named.is_some() || asked.1.is_some() {
-        ASKED.with_borrow_mut(|all| all.insert(package(), asked.clone()));
-    }
-    Ok(compiled(asked))
+
+    let request = Request {
+        manifest: path.canonicalize().unwrap_or(path),
+        environment: environment.map(LitStr::value),
+    };
+    DECLARED.with_borrow_mut(|declared| {
+        let requests = declared.entry(package()).or_default();
+        requests.retain(|(known, _)| known != module);
+        requests.push((module.to_owned(), request.clone()));
+    });
+    Ok(compile(request))
 }
 
-/// A project, compiled once as long as its files stay as they are.
-fn compiled(asked: Asked) -> Rc<Loaded> {
-    COMPILED.with_borrow_mut(|compiled| {
-        if let Some((stamp, loaded)) = compiled.get(&asked)
-            && *stamp == stamp_of(loaded)
-        {
-            return Rc::clone(loaded);
-        }
-        let (mut errors, mut sources) = (Errors::default(), Sources::default());
-        if let Some(folder) = target_folder() {
-            sources.keep_in(folder.join("bindery"));
-        }
-        let project = compile(&mut errors, &mut sources, &asked.0, asked.1.as_deref());
-        let loaded = Rc::new(Loaded {
-            sources,
-            errors,
-            project,
-            manifest: asked.0.clone(),
+/// The projects that the package declared, by the name of their module, the last one first; without
+/// any the project of the nearest manifest.
+pub(crate) fn declared(span: Span) -> Vec<(String, Rc<Compilation>)> {
+    let declared = DECLARED.with_borrow(|declared| declared.get(&package()).cloned());
+    let mut requests = declared.unwrap_or_default();
+    requests.retain(|(_, request)| request.manifest.is_file());
+    if requests.is_empty() {
+        let nearest = source::discover(&source_folder(span));
+        let request = nearest.map(|manifest| Request {
+            manifest,
+            environment: None,
         });
-        compiled.insert(asked, (stamp_of(&loaded), Rc::clone(&loaded)));
-        loaded
+        requests.extend(request.map(|request| ("bindings".to_owned(), request)));
+    }
+
+    let compiled = requests.into_iter().rev();
+    compiled
+        .map(|(module, request)| (module, compile(request)))
+        .collect()
+}
+
+/// The project of a manifest whose path is relative to the package. An empty environment means all
+/// environments.
+pub(crate) fn of_package(manifest: &str, environment: &str) -> Option<Rc<Compilation>> {
+    let manifest = package().join(manifest);
+    if !manifest.is_file() {
+        return None;
+    }
+    Some(compile(Request {
+        manifest: manifest.canonicalize().unwrap_or(manifest),
+        environment: Some(environment.to_owned()).filter(|name| !name.is_empty()),
+    }))
+}
+
+fn nearest_manifest(span: Span, folder: &Path) -> Result<PathBuf, TokenStream> {
+    source::discover(folder).ok_or_else(|| {
+        error(
+            span,
+            Code::Unreadable,
+            "there is no wrangler.toml, wrangler.jsonc or wrangler.json in this folder or above it",
+            "create one, or name it: `#[bindery::bindings(\"../wrangler.toml\")]`",
+        )
     })
 }
 
-/// The folder of the source file, or of the package where the compiler does not tell.
-fn folder(span: Span) -> PathBuf {
+/// Compiles a project, once as long as its files do not change.
+fn compile(request: Request) -> Rc<Compilation> {
+    COMPILED.with_borrow_mut(|compiled| {
+        if let Some((known, compilation)) = compiled.get(&request)
+            && *known == fingerprint(compilation)
+        {
+            return Rc::clone(compilation);
+        }
+        let cache = target_folder().map(|folder| folder.join("bindery"));
+        let environment = request.environment.as_deref();
+        let compilation = Rc::new(Compilation::new(&request.manifest, environment, cache));
+        compiled.insert(
+            request,
+            (fingerprint(&compilation), Rc::clone(&compilation)),
+        );
+        compilation
+    })
+}
+
+/// The folder of the source file, or of the package if the compiler does not know the file.
+fn source_folder(span: Span) -> PathBuf {
     let file = span
         .unwrap()
         .local_file()
@@ -126,29 +148,18 @@ fn folder(span: Span) -> PathBuf {
         .unwrap_or_else(package)
 }
 
-/// Where the compiler that runs this macro leaves its own work: `target/debug`.
+/// The folder in which rustc writes its own output: `target/debug`.
 fn target_folder() -> Option<PathBuf> {
     let mut arguments = std::env::args_os();
     arguments.find(|argument| argument == "--out-dir")?;
-    arguments
-        .next()
-        .map(PathBuf::from)?
-        .parent()
-        .map(Path::to_owned)
+    let folder = PathBuf::from(arguments.next()?);
+    folder.parent().map(Path::to_owned)
 }
 
-/// Every file that was read, and every one that would be read now.
-fn stamp_of(loaded: &Loaded) -> Stamp {
-    let root = loaded.manifest.parent().unwrap_or(Path::new("."));
-    let mut paths: Vec<PathBuf> = loaded
-        .sources
-        .files()
-        .map(|file| file.path.clone())
-        .collect();
-    let mut folders = vec!["queries".to_owned()];
-    folders.extend(loaded.project.iter().flat_map(Project::migration_folders));
-    for folder in folders {
-        let folder = root.join(folder);
+/// Every file that was read, and every file that would be read now.
+fn fingerprint(compilation: &Compilation) -> Fingerprint {
+    let mut paths: Vec<PathBuf> = compilation.files().map(Path::to_owned).collect();
+    for folder in compilation.folders() {
         paths.extend(
             source::sql_files(&folder)
                 .iter()
@@ -157,54 +168,41 @@ fn stamp_of(loaded: &Loaded) -> Stamp {
     }
     paths.sort();
     paths.dedup();
-    let stamp = |path: PathBuf| {
-        let metadata = path.metadata().ok();
-        let known = metadata.and_then(|metadata| {
-            metadata
-                .modified()
-                .ok()
-                .map(|modified| (modified, metadata.len()))
-        });
-        (path, known)
+
+    let state = |path: &PathBuf| {
+        let metadata = path.metadata().ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
     };
-    paths.into_iter().map(stamp).collect()
-}
-
-/// `path` as seen from the package's folder, with `/`.
-pub(crate) fn from_package(path: &Path) -> String {
-    source::relative(&package(), path)
-}
-
-/// Every diagnostic of a run as an error of its own.
-pub(crate) fn print(errors: &Errors, sources: &Sources, span: Span) -> TokenStream {
-    errors
-        .render(sources)
-        .iter()
-        .map(|text| compile_error(span, strip(text)))
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), state(&path)))
         .collect()
 }
 
-/// Text as tokens, by the compiler's own lexer: `proc_macro2` would read it twice.
-pub(crate) fn tokens(text: &str) -> Option<TokenStream> {
+/// Every error of a run as a `compile_error!`.
+pub(crate) fn print_errors(errors: &Errors, sources: &Sources, span: Span) -> TokenStream {
+    errors
+        .render(sources)
+        .iter()
+        .map(|text| compile_error(span, text))
+        .collect()
+}
+
+/// Parses text with the compiler's own lexer: `proc_macro2` would lex it twice.
+pub(crate) fn parse(text: &str) -> Option<TokenStream> {
     text.parse::<proc_macro::TokenStream>()
         .ok()
         .map(TokenStream::from)
 }
 
-/// A mistake in Rust itself: the compiler shows the place.
-pub(crate) fn error(span: Span, code: &'static str, message: &str, help: &str) -> TokenStream {
+/// An error in Rust code: the compiler shows the source.
+pub(crate) fn error(span: Span, code: Code, message: &str, help: &str) -> TokenStream {
     let diagnostic = Diagnostic::new(code, message, None).help(help);
-    compile_error(
-        span,
-        strip(&report::render(&diagnostic, &Sources::default())),
-    )
-}
-
-/// rustc writes `error: ` itself.
-fn strip(text: &str) -> &str {
-    text.strip_prefix("error").unwrap_or(text)
+    compile_error(span, &report::render(&diagnostic, &Sources::default()))
 }
 
 fn compile_error(span: Span, text: &str) -> TokenStream {
+    // rustc prints `error: ` itself.
+    let text = text.strip_prefix("error").unwrap_or(text);
     quote_spanned!(span=> ::core::compile_error! { #text })
 }

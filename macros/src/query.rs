@@ -1,7 +1,7 @@
 //! `db::query!`
 
 use bindery_codegen::names::Name;
-use bindery_codegen::report::{Diagnostic, code, suggestion};
+use bindery_codegen::report::{Code, Diagnostic, suggestion};
 use bindery_codegen::source::Span as Place;
 use bindery_codegen::sql::Query;
 use bindery_codegen::{Errors, Sources, emit, sql};
@@ -74,82 +74,71 @@ impl Parse for Input {
 }
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    // Several errors are one expression: a block whose last statement is an error has no type to
-    // complain of.
+    // Several errors must be one expression. A block that ends with an error has no type, so rustc
+    // reports nothing else.
     expand_checked(input).unwrap_or_else(|errors| quote!({ #errors }))
 }
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: Input = syn::parse2(input).map_err(|error| error.to_compile_error())?;
-    let span = input.sql.span();
-    let loaded = project::load_from_package(&input.manifest.value(), &input.environment.value());
-    let project = loaded.as_ref().and_then(|loaded| loaded.project.as_ref());
+    let compilation = project::of_package(&input.manifest.value(), &input.environment.value());
+    let project = compilation
+        .as_ref()
+        .and_then(|compilation| compilation.project.as_ref());
     let database = project.and_then(|project| project.database(&input.binding.value()));
-    let Some(database) = database.filter(|database| database.whole) else {
-        // The mistake of the manifest or of a migration is told where the environment is declared.
+    let Some(database) = database.filter(|database| database.is_complete) else {
+        // `#[bindings]` reports the error of the manifest or of the migration.
         return Ok(quote!(::core::unreachable!(
-            "the manifest or a migration was refused"
+            "the manifest or a migration has an error"
         )));
     };
+
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     let (text, place) = locate(&mut sources, &input.sql);
     let query = sql::analyze(&mut errors, &database.catalog, &text, place);
+    let print = |errors: &Errors| project::print_errors(errors, &sources, input.sql.span());
     let Some(mut query) = query.filter(|_| errors.is_empty()) else {
-        return Err(project::print(&errors, &sources, span));
+        return Err(print(&errors));
     };
     database.types.apply(&database.catalog, &mut query);
-    database.agree(&mut errors, &text, place, &query);
-    let arguments = arguments(&mut errors, place, &query, &input.arguments);
+    database.check_agreement(&mut errors, &text, place, &query);
+    let values = values(&mut errors, place, &query, &input.arguments);
     if !errors.is_empty() {
-        return Err(project::print(&errors, &sources, span));
+        return Err(print(&errors));
     }
-    let target = &input.database;
+    let target = input.database.to_token_stream();
     Ok(emit::query::inline(
         &input.krate,
-        project::tokens,
-        &quote!(#target),
+        project::parse,
+        &target,
         &query,
-        &arguments,
+        &values,
     ))
 }
 
-/// The SQL of a literal, and where it stands: in its Rust file, when its text is there letter by letter.
+/// The SQL of a literal, and its position in the Rust file if the file has the same text there.
 fn locate(sources: &mut Sources, literal: &LitStr) -> (String, Place) {
     let text = literal.value();
     let span = literal.span().unwrap();
     let path = span.local_file().unwrap_or_default();
     let name = path.to_string_lossy().replace('\\', "/");
+
     if let Ok(rust) = std::fs::read_to_string(&path) {
-        let line: usize = rust
-            .split_inclusive('\n')
-            .take(span.line().saturating_sub(1))
-            .map(str::len)
-            .sum();
-        let column = rust[line..]
-            .char_indices()
-            .nth(span.column().saturating_sub(1))
-            .map_or(0, |(offset, _)| offset);
-        let written = literal.token().to_string();
-        let prefix = written.find('"').map_or(0, |quote| quote + 1);
-        let start = line + column + prefix;
-        if rust.get(start..start + text.len()) == Some(text.as_str()) {
+        let start = position(
+            &rust,
+            span.line(),
+            span.column(),
+            &literal.token().to_string(),
+        );
+        let end = start + text.len();
+        if rust.get(start..end) == Some(text.as_str()) {
             let file = sources.add(name, path, rust);
-            return (
-                text.clone(),
-                Place {
-                    file,
-                    start,
-                    end: start + text.len(),
-                },
-            );
+            return (text, Place { file, start, end });
         }
     }
-    let file = sources.add(
-        format!("{name} (the query at line {})", span.line()),
-        path,
-        text.clone(),
-    );
+    let name = format!("{name} (the query at line {})", span.line());
+    let file = sources.add(name, path, text.clone());
     let end = text.len();
     (
         text,
@@ -161,109 +150,119 @@ fn locate(sources: &mut Sources, literal: &LitStr) -> (String, Place) {
     )
 }
 
-/// A value for each parameter, in the parameters' order.
-fn arguments(
+/// The byte at which the text of a literal starts.
+fn position(rust: &str, line: usize, column: usize, literal: &str) -> usize {
+    let lines = rust.split_inclusive('\n').take(line.saturating_sub(1));
+    let line: usize = lines.map(str::len).sum();
+    let column = rust[line..].char_indices().nth(column.saturating_sub(1));
+    let prefix = literal.find('"').map_or(0, |quote| quote + 1);
+    line + column.map_or(0, |(offset, _)| offset) + prefix
+}
+
+/// A value for each parameter, in the order of the parameters.
+fn values(
     errors: &mut Errors,
     place: Place,
     query: &Query,
-    given: &[Argument],
+    arguments: &[Argument],
 ) -> Vec<TokenStream> {
-    let mut positional = Vec::new();
-    let mut named: Vec<(String, &Expr)> = Vec::new();
-    for argument in given {
-        let shorthand = match &argument.value {
-            Expr::Path(path) => path.path.get_ident().map(Ident::to_string),
-            _ => None,
-        };
-        let known = |name: &String| {
-            query
-                .parameters
-                .iter()
-                .any(|parameter| Name::new(&parameter.name).field == *name)
-        };
-        match (&argument.name, shorthand) {
-            (Some(name), _) => named.push((name.to_string(), &argument.value)),
-            (None, Some(name)) if known(&name) => named.push((name, &argument.value)),
-            (None, _) => positional.push(&argument.value),
-        }
-    }
-    for (index, (name, _)) in named.iter().enumerate() {
-        if named[..index].iter().any(|(first, _)| first == name) {
-            errors.push(
-                Diagnostic::new(code::ARGUMENTS, format!("`{name}` is given twice"), place)
-                    .label("this query")
-                    .help("give each parameter one value; a variable of a parameter's name is that parameter's"),
-            );
-        }
-    }
-    let fields: Vec<String> = query
+    let names: Vec<String> = query
         .parameters
         .iter()
         .map(|parameter| Name::new(&parameter.name).field)
         .collect();
-    let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-    for (name, _) in &named {
-        if !names.contains(&name.as_str()) {
-            errors.push(
-                Diagnostic::new(
-                    code::ARGUMENTS,
-                    format!("the query has no parameter `{name}`"),
-                    place,
-                )
-                .label("this query")
-                .help(suggestion(name, "parameters", &names)),
-            );
-        }
-    }
+    let (named, positional) = sort(arguments, &names);
+    check_names(errors, place, &names, &named);
+
     let mut rest = positional.into_iter();
     let mut values = Vec::new();
     let mut missing = Vec::new();
-    for field in &fields {
+    for (name, parameter) in names.iter().zip(&query.parameters) {
         let value = named
             .iter()
-            .find(|(name, _)| name == field)
-            .map(|(_, value)| *value)
-            .or_else(|| rest.next());
-        match value {
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| *value);
+        match value.or_else(|| rest.next()) {
             Some(value) => values.push(value.to_token_stream()),
-            None => missing.push(format!("`{field}`")),
+            None => missing.push((name, parameter)),
         }
     }
-    // A misspelt name is missing under its right one: that is one mistake.
-    if !missing.is_empty() && errors.is_empty() {
-        errors.push(
-            Diagnostic::new(
-                code::ARGUMENTS,
-                format!("the query wants a value for {}", missing.join(", ")),
-                place,
-            )
-            .label("this query")
-            .help(match missing[0].trim_matches('`') {
-                unnamed if unnamed.starts_with("parameter_") => {
-                    format!("give {} values after the SQL", fields.len())
-                }
-                name => format!("add `, {name} = ...` after the SQL"),
-            }),
-        );
-    }
-    if rest.next().is_some() && errors.is_empty() {
-        let count = fields.len();
-        errors.push(
-            Diagnostic::new(
-                code::ARGUMENTS,
-                format!(
-                    "the query takes {count} {}",
-                    if count == 1 {
-                        "value, and more are given"
-                    } else {
-                        "values, and more are given"
-                    }
-                ),
-                place,
-            )
-            .label("this query")
-            .help("take the last ones out, or add parameters to the SQL"),
-        );
+
+    // After a misspelled name, the right one would be reported as missing too.
+    if errors.is_empty() {
+        if let Some((first, parameter)) = missing.first() {
+            let all: Vec<String> = missing
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
+            let help = if parameter.is_named {
+                format!("add `, {first} = ...` after the SQL")
+            } else {
+                format!("add {} values after the SQL", names.len())
+            };
+            let message = format!("the query needs a value for {}", all.join(", "));
+            error(errors, place, message, help);
+        } else if rest.next().is_some() {
+            let count = match names.len() {
+                1 => "1 value".to_owned(),
+                count => format!("{count} values"),
+            };
+            let message = format!("the query takes {count}, but more are given");
+            let help = "remove the last ones, or add parameters to the SQL".to_owned();
+            error(errors, place, message, help);
+        }
     }
     values
+}
+
+/// The arguments with the name of a parameter, and the others. A variable with the name of a
+/// parameter is its value.
+fn sort<'a>(
+    arguments: &'a [Argument],
+    names: &[String],
+) -> (Vec<(String, &'a Expr)>, Vec<&'a Expr>) {
+    let mut named = Vec::new();
+    let mut positional = Vec::new();
+    for Argument { name, value } in arguments {
+        let variable = match value {
+            Expr::Path(path) => path.path.get_ident().map(Ident::to_string),
+            _ => None,
+        };
+        match (name, variable) {
+            (Some(name), _) => named.push((name.to_string(), value)),
+            (None, Some(variable)) if names.contains(&variable) => named.push((variable, value)),
+            (None, _) => positional.push(value),
+        }
+    }
+    (named, positional)
+}
+
+/// Reports names that are given twice, and names of no parameter.
+fn check_names(errors: &mut Errors, place: Place, names: &[String], named: &[(String, &Expr)]) {
+    for (index, (name, _)) in named.iter().enumerate() {
+        if named[..index].iter().any(|(first, _)| first == name) {
+            let help = "give each parameter one value; a variable with the name of a parameter is \
+                        its value"
+                .to_owned();
+            error(errors, place, format!("`{name}` is given twice"), help);
+        }
+    }
+
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (name, _) in named {
+        if !known.contains(&name.as_str()) {
+            let help = suggestion(name, "parameters", &known);
+            error(
+                errors,
+                place,
+                format!("the query has no parameter `{name}`"),
+                help,
+            );
+        }
+    }
+}
+
+fn error(errors: &mut Errors, place: Place, message: String, help: String) {
+    let diagnostic = Diagnostic::new(Code::Arguments, message, place);
+    errors.push(diagnostic.label("this query").help(help));
 }

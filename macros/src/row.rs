@@ -1,10 +1,11 @@
 //! `#[derive(Row)]`
 
+use bindery_codegen::model::{Database, Method};
 use bindery_codegen::names::Name;
-use bindery_codegen::report::{code, suggestion};
-use bindery_codegen::sql::ScalarType;
-use bindery_codegen::sql::{Query, ResultColumn};
-use proc_macro2::{Span, TokenStream};
+use bindery_codegen::report::{Code, suggestion};
+use bindery_codegen::sql::scalar::Paths;
+use bindery_codegen::sql::{ResultColumn, ScalarType};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, Path};
@@ -17,45 +18,29 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: DeriveInput = syn::parse2(input).map_err(|error| error.to_compile_error())?;
-    let (mut entries, span) = attributes::of(&input, "row")?;
+    let (mut entries, span) = attributes::required(&input, "row")?;
     let from = attributes::take(&mut entries, "from").ok_or_else(|| {
-        project::error(
-            span,
-            code::ATTRIBUTE,
-            "`from` is missing",
-            "write `#[row(from = bindings::db::FileById)]`",
-        )
+        let help = "write `#[row(from = bindings::db::FileById)]`";
+        project::error(span, Code::Attribute, "`from` is missing", help)
     })?;
-    attributes::refuse_rest(&entries, &["from"])?;
+    // The expansion does not name the runtime, but every macro takes its path.
+    let _ = attributes::take_crate(&mut entries);
+    attributes::refuse_rest(&entries, &["from", "crate"])?;
     let path: Path = syn::parse2(from).map_err(|error| error.to_compile_error())?;
-    let Data::Struct(data) = &input.data else {
-        return Err(project::error(
-            input.ident.span(),
-            code::ATTRIBUTE,
-            "a row is a struct",
-            "write a struct with a field for each column",
-        ));
-    };
-    let Fields::Named(fields) = &data.fields else {
-        return Err(project::error(
-            input.ident.span(),
-            code::ATTRIBUTE,
-            "a row's fields have names",
-            "write `struct Row { id: i64 }`",
-        ));
-    };
-    let checked = check(&path, fields.named.iter())?;
+    let fields = fields(&input)?;
+
+    let checked = check(&path, &fields)?;
     let errors = checked.clone().unwrap_or_default();
     let ident = &input.ident;
     let (generics, arguments, clause) = input.generics.split_for_impl();
-    let names = fields.named.iter().filter_map(|field| field.ident.as_ref());
-    // With mistakes the impl still stands, so that each is told once.
+    // With errors there is still an implementation, so that each error is reported once.
     let body = if checked.is_some_and(|errors| errors.is_empty()) {
+        let names = fields.iter().filter_map(|field| field.ident.as_ref());
         quote!(Self { #(#names: row.#names),* })
     } else {
         quote!({
             let _ = row;
-            ::core::unreachable!("the row was refused")
+            ::core::unreachable!("the row has an error")
         })
     };
     Ok(quote! {
@@ -69,162 +54,185 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     })
 }
 
-/// Compares each field with the column of its name. `None` where the query itself is refused, which is
-/// told where the environment is declared.
-fn check<'f>(
-    path: &Path,
-    fields: impl Iterator<Item = &'f Field>,
-) -> Result<Option<TokenStream>, TokenStream> {
+/// The fields of the struct.
+fn fields(input: &DeriveInput) -> Result<Vec<&Field>, TokenStream> {
+    let error = |message: &str, help: &str| {
+        Err(project::error(
+            input.ident.span(),
+            Code::Attribute,
+            message,
+            help,
+        ))
+    };
+    let Data::Struct(data) = &input.data else {
+        return error(
+            "a row is a struct",
+            "write a struct with a field for each column",
+        );
+    };
+    match &data.fields {
+        Fields::Named(fields) => Ok(fields.named.iter().collect()),
+        Fields::Unnamed(_) | Fields::Unit => error(
+            "the fields of a row have names",
+            "write `struct Row { id: i64 }`",
+        ),
+    }
+}
+
+/// Compares each field with the column of its name. Returns `None` if the query or the manifest has
+/// an error, which `#[bindings]` reports.
+fn check(path: &Path, fields: &[&Field]) -> Result<Option<TokenStream>, TokenStream> {
     let span = path.span();
-    // A manifest that is absent or not understood is told of where the environment is declared.
-    let Ok(loaded) = project::load(span, None, None) else {
-        return Ok(None);
-    };
-    let Some(project) = &loaded.project else {
-        return Ok(None);
-    };
     let segments: Vec<String> = path
         .segments
         .iter()
         .map(|segment| segment.ident.to_string())
         .collect();
-    let [.., module, row] = segments.as_slice() else {
+    let [before @ .., module, row] = segments.as_slice() else {
+        let help = "write `bindings::db::FileById`";
         return Err(project::error(
             span,
-            code::ATTRIBUTE,
+            Code::Attribute,
             "the path names no database",
-            "write `bindings::db::FileById`",
+            help,
         ));
     };
-    let databases = || {
-        project
-            .bindings
-            .iter()
-            .filter(|bound| bound.database.is_some())
-    };
-    let Some(database) = databases()
-        .find(|bound| bound.name.field == *module)
-        .and_then(|bound| bound.database.as_ref())
-    else {
-        let names: Vec<&str> = databases().map(|bound| bound.name.field.as_str()).collect();
-        let message = format!("the manifest binds no database `{module}`");
-        return Err(project::error(
-            span,
-            code::UNKNOWN_BINDING,
-            &message,
-            &suggestion(module, "databases", &names),
-        ));
-    };
-    let Some(method) = database.methods.iter().find(|method| method.row.ty == *row) else {
-        if database
-            .refused
-            .iter()
-            .any(|refused| refused.row.ty == *row)
-        {
+
+    let mut compilations = project::declared(span);
+    // `env::db::FileById` is a row of the `#[bindings(module = env)]`.
+    if compilations
+        .iter()
+        .any(|(declared, _)| before.last() == Some(declared))
+    {
+        compilations.retain(|(declared, _)| before.last() == Some(declared));
+    }
+    if compilations
+        .iter()
+        .any(|(_, compilation)| compilation.project.is_none())
+    {
+        return Ok(None);
+    }
+    let projects = compilations
+        .iter()
+        .filter_map(|(_, compilation)| compilation.project.as_ref());
+    let bindings = projects.flat_map(|project| &project.bindings);
+    let databases: Vec<(&str, &Database)> = bindings
+        .filter_map(|bound| Some((bound.name.field.as_str(), bound.database.as_ref()?)))
+        .collect();
+    if compilations.is_empty() {
+        return Ok(None);
+    }
+
+    let named = databases
+        .iter()
+        .filter(|(name, _)| name == module)
+        .map(|(_, database)| *database);
+    let named: Vec<&Database> = named.collect();
+    if named.is_empty() {
+        let names: Vec<&str> = databases.iter().map(|(name, _)| *name).collect();
+        let message = format!("the manifest has no database `{module}`");
+        let help = suggestion(module, "databases", &names);
+        return Err(project::error(span, Code::UnknownBinding, &message, &help));
+    }
+    let methods = || named.iter().flat_map(|database| &database.methods);
+    let Some(method) = methods().find(|method| method.row.ty == *row) else {
+        let mut refused = named.iter().flat_map(|database| &database.refused);
+        if refused.any(|refused| refused.row.ty == *row) {
             return Ok(None);
         }
-        let names: Vec<&str> = database
-            .methods
-            .iter()
-            .map(|method| method.row.ty.as_str())
-            .collect();
-        return Err(project::error(
-            span,
-            code::ROW_FIELD,
-            &format!("no query gives a `{row}`"),
-            &suggestion(row, "rows", &names),
-        ));
+        let names: Vec<&str> = methods().map(|method| method.row.ty.as_str()).collect();
+        let message = format!("no query returns a `{row}`");
+        let help = suggestion(row, "rows", &names);
+        return Err(project::error(span, Code::RowField, &message, &help));
     };
     Ok(Some(
         fields
-            .filter_map(|field| mismatch(&method.query, &method.name.source, field))
+            .iter()
+            .filter_map(|field| check_field(method, field))
             .collect(),
     ))
 }
 
-fn mismatch(query: &Query, query_name: &str, field: &Field) -> Option<TokenStream> {
+/// Compares a field with the column of its name.
+fn check_field(method: &Method, field: &Field) -> Option<TokenStream> {
     let ident = field.ident.as_ref()?;
     let name = ident.to_string();
-    let bare = name.trim_start_matches("r#");
-    let Some(column) = query
-        .columns
-        .iter()
-        .find(|column| Name::new(&column.name).field == bare)
-    else {
-        let names: Vec<&str> = query
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
-        let message = format!("the query `{query_name}` gives no column `{bare}`");
-        return Some(project::error(
-            ident.span(),
-            code::ROW_FIELD,
-            &message,
-            &suggestion(bare, "columns", &names),
-        ));
-    };
-    let written = field.ty.to_token_stream().to_string().replace(' ', "");
-    let is_option = written
-        .split('<')
-        .next()
-        .is_some_and(|head| head.ends_with("Option"));
+    let name = name.trim_start_matches("r#");
+    let mut columns = method.query.columns.iter();
+    match columns.find(|column| Name::new(&column.name).field == name) {
+        Some(column) => check_type(column, field),
+        None => Some(unknown_column(method, ident, name)),
+    }
+}
+
+fn unknown_column(method: &Method, ident: &Ident, name: &str) -> TokenStream {
+    let columns = method.query.columns.iter();
+    let names: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
+    let message = format!(
+        "the query `{}` returns no column `{name}`",
+        method.name.source
+    );
+    let help = suggestion(name, "columns", &names);
+    project::error(ident.span(), Code::RowField, &message, &help)
+}
+
+/// Reports only what is certainly wrong: rustc reports the rest.
+fn check_type(column: &ResultColumn, field: &Field) -> Option<TokenStream> {
     let span: Span = field.ty.span();
+    let written = field.ty.to_token_stream().to_string().replace(' ', "");
+    let head = written.split('<').next().unwrap_or_default();
+    let is_option = head.ends_with("Option");
     if column.nullable && !is_option {
         let reason = column
             .ty
             .reason
             .as_ref()
-            .map(|reason| format!(": {reason}"))
-            .unwrap_or_default();
+            .map(|reason| format!(": {reason}"));
+        let reason = reason.unwrap_or_default();
         let message = format!("the column `{}` can be NULL{reason}", column.name);
         let help = format!(
             "write `Option<{written}>`, or make it NOT NULL in the query with `AS \"{}!\"`",
             column.name
         );
-        return Some(project::error(span, code::ROW_FIELD, &message, &help));
+        return Some(project::error(span, Code::RowField, &message, &help));
     }
-    let expected = expected(column)?;
-    let inner = if is_option {
-        written
-            .split_once('<')
-            .map(|(_, inner)| inner.trim_end_matches('>'))
-            .unwrap_or_default()
-    } else {
-        &written
-    };
-    // Only what is certainly another type; the rest is the Rust compiler's to say.
-    let plain = [
-        "i64", "i32", "u32", "u64", "f64", "f32", "bool", "String", "Vec<u8", "Vec<u8>",
-    ];
-    if plain.contains(&inner) && !expected.starts_with(inner) || is_option && !column.nullable {
-        let whole = if column.nullable {
-            format!("Option<{expected}>")
-        } else {
-            expected.to_owned()
-        };
-        let message = format!("the column `{}` is {whole}, not {written}", column.name);
-        return Some(project::error(
-            span,
-            code::ROW_FIELD,
-            &message,
-            &format!("write `{whole}`"),
-        ));
-    }
-    None
-}
 
-/// The type of a column as it is written; `None` when the query names its own.
-fn expected(column: &ResultColumn) -> Option<&'static str> {
-    if column.as_type.is_some() {
+    let expected = expected(column)?;
+    let inner = written.strip_prefix(head).filter(|_| is_option);
+    let inner = inner.and_then(|rest| rest.strip_prefix('<')?.strip_suffix('>'));
+    let inner = inner.unwrap_or(&written);
+    let is_wrong = SCALARS.contains(&inner) && inner != expected;
+    if !is_wrong && (column.nullable || !is_option) {
         return None;
     }
+    let whole = if column.nullable {
+        format!("Option<{expected}>")
+    } else {
+        expected
+    };
+    let message = format!("the column `{}` is {whole}, not {written}", column.name);
+    Some(project::error(
+        span,
+        Code::RowField,
+        &message,
+        &format!("write `{whole}`"),
+    ))
+}
+
+/// The types that are not a type of the user's own.
+const SCALARS: [&str; 9] = [
+    "i64", "i32", "u32", "u64", "f64", "f32", "bool", "String", "Vec<u8>",
+];
+
+/// The type of a column as a user writes it; `None` if it has a name that only the user knows.
+fn expected(column: &ResultColumn) -> Option<String> {
     match column.scalar {
-        ScalarType::Integer => Some("i64"),
-        ScalarType::Float => Some("f64"),
-        ScalarType::Boolean => Some("bool"),
-        ScalarType::Text => Some("String"),
-        ScalarType::Blob => Some("Vec<u8>"),
+        _ if column.as_type.is_some() => None,
         ScalarType::Any | ScalarType::Enum(_) => None,
+        scalar => Some(scalar.owned(&Paths {
+            prelude: "",
+            d1: "",
+            text_enum: &|_| String::new(),
+        })),
     }
 }

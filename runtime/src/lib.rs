@@ -8,6 +8,7 @@ mod bindings;
 pub mod http;
 mod app;
 mod backend;
+mod generated;
 mod limits;
 mod random;
 

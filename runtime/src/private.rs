@@ -11,7 +11,7 @@ pub use crate::app::{
 };
 pub use crate::backend::Backend;
 pub use crate::bindings::kind::Connect;
-pub use crate::d1::{JsonText, Parameter};
+pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
 pub use crate::kv::{Binding, KeyOf, Named};
 pub use crate::queue::{RawBatch, deliver};
@@ -24,6 +24,8 @@ pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::backend::{TestOutcome, test};
 
+pub use crate::{__bindery_method as method, __bindery_row as row};
+
 use serde::ser::SerializeStruct;
 
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
@@ -35,6 +37,12 @@ pub fn query<'a, S>(
     parameters: impl Into<Vec<Parameter<'a>>>,
 ) -> Query<'a, S> {
     Query::new(database, statement, parameters)
+}
+
+/// A value as a parameter.
+#[must_use]
+pub fn value<'a>(value: impl Into<Parameter<'a>>) -> Parameter<'a> {
+    value.into()
 }
 
 /// A slice as one parameter.

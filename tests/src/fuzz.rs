@@ -328,19 +328,20 @@ impl Fuzzer {
     reason = "the runner catches it and shrinks the input"
 )]
 fn emitted(project: &model::Project) {
-    let site = emit::Site {
+    let target = emit::Target {
         krate: quote::quote!(::bindery),
-        parse: emit::text,
+        parse: emit::parse_text,
         visibility: quote::quote!(pub),
-        ident: proc_macro2::Ident::new("Env", proc_macro2::Span::call_site()),
+        ident: quote::format_ident!("Env"),
         attributes: quote::quote!(),
+        module: quote::format_ident!("bindings"),
         base: String::new(),
         tracked: Vec::new(),
         manifest_name: "wrangler.toml".to_owned(),
         environment: None,
     };
     let _file: syn::File =
-        syn::parse2(emit::environment(project, &site)).expect("what is emitted is Rust");
+        syn::parse2(emit::environment(project, &target)).expect("what is emitted is Rust");
     let _types = emit::typescript::environment(project);
 }
 

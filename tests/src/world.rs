@@ -65,7 +65,7 @@ fn text(random: &mut Random) -> String {
 /// Of the REALs none is so large that arithmetic on a few leaves REAL's range: what does becomes an infinity or
 /// NULL, which is told when it is read.
 pub fn value(random: &mut Random, scalar: ScalarType) -> Value {
-    match rust {
+    match scalar {
         ScalarType::Integer => Value::Integer(integer(random)),
         ScalarType::Boolean => Value::Integer(i64::from(random.one_in(2))),
         ScalarType::Float => Value::Real(random.pick(&[0.0, -1.5, 1e15, 0.1, 3.0, -0.0])),
@@ -195,7 +195,7 @@ pub fn argument(
         ScalarType::Integer => {
             Value::Integer(integer(random).clamp(-9_007_199_254_740_991, 9_007_199_254_740_991))
         }
-        rust => value(random, rust),
+        scalar => value(random, scalar),
     };
     if parameter.list {
         let items: Vec<String> = (0..random.below(4))

@@ -1,5 +1,5 @@
 //! The macro and the command line say the same: every mistake of `cases/errors`, as rustc gives it, is the text of
-//! its snapshot. `cli/tests/doors.rs` holds `cargo bindery check` to the same snapshots.
+//! its snapshot. `cli/tests/commands.rs` holds `cargo bindery check` to the same snapshots.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -25,8 +25,8 @@ fn the_macro_says_what_the_snapshots_say() {
             "pub mod {name} {{ #[bindery::bindings({:?})] pub struct Env; }}",
             manifest.display().to_string()
         );
-        let snapshot = fs::read_to_string(tests.join(format!("cases/errors__{name}.snap")))
-            .expect("a snapshot");
+        let snapshot =
+            fs::read_to_string(cases.join(&name).join("expected.snap")).expect("a snapshot");
         expected.extend(errors(&snapshot));
     }
     let krate = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alike");

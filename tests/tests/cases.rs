@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use bindery_codegen::model::Project;
+use bindery_codegen::report::Code;
 use bindery_codegen::{Errors, Sources, compile, report, source};
 
 /// What a user would see of a project.
@@ -18,7 +19,7 @@ fn see(folder: &Path, kept: Option<&Path>) -> String {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     kept.into_iter()
-        .for_each(|kept| sources.keep_in(kept.to_owned()));
+        .for_each(|kept| sources.cache_in(kept.to_owned()));
     let project = compile(&mut errors, &mut sources, &manifest, None);
     let mut seen = String::new();
     for diagnostic in errors.sorted() {
@@ -115,18 +116,20 @@ fn describe(seen: &mut String, project: &Project) {
 
 #[test]
 fn cases() {
-    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "../cases" }, {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-        let mut count = 0;
-        for topic in source::folders(&root) {
-            for case in source::folders(&root.join(&topic)) {
-                let seen = see(&root.join(&topic).join(&case), None);
-                insta::assert_snapshot!(format!("{topic}/{case}"), seen);
-                count += 1;
-            }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let mut count = 0;
+    for topic in source::folders(&root) {
+        for case in source::folders(&root.join(&topic)) {
+            let folder = root.join(&topic).join(&case);
+            let mut settings = insta::Settings::clone_current();
+            settings.set_prepend_module_to_snapshot(false);
+            settings.set_omit_expression(true);
+            settings.set_snapshot_path(&folder);
+            settings.bind(|| insta::assert_snapshot!("expected", see(&folder, None)));
+            count += 1;
         }
-        assert!(count >= 20, "only {count} cases were found");
-    });
+    }
+    assert!(count >= 20, "only {count} cases were found");
 }
 
 /// A code that a user meets has a page that explains it, and a snapshot that shows how it reads. What the page
@@ -142,29 +145,24 @@ fn each_code_has_a_page_and_a_case() {
             .expect("the folder can be read")
             .flatten()
     };
-    let cases = entries("tests/cases")
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "snap"));
+    let topics = source::folders(&root.join("tests/cases"));
+    let cases = topics.into_iter().flat_map(|topic| {
+        entries(&format!("tests/cases/{topic}")).map(|entry| entry.path().join("expected.snap"))
+    });
     let ui = entries("tests/ui")
         .map(|entry| entry.path().join("fail.stderr"))
         .filter(|path| path.is_file());
     let seen: String = cases.chain(ui).map(|path| text(&path)).collect();
-    let report = text(&root.join("codegen/src/report.rs"));
-    let codes: Vec<&str> = report
-        .lines()
-        .filter_map(|line| line.split_once(r#"&str = "B"#)?.1.split_once('"'))
-        .map(|(code, _)| code)
-        .collect();
-    assert!(codes.len() >= 30, "only {} codes were found", codes.len());
     let index = text(&root.join("docs/errors/README.md"));
     let mut lacking = String::new();
-    for code in codes {
+    for code in Code::ALL {
+        let (code, title, level) = (code.id(), code.title(), code.level().describe());
         let page =
-            fs::read_to_string(root.join(format!("docs/errors/B{code}.md"))).unwrap_or_default();
-        if !page.starts_with(&format!("# B{code}: ")) {
+            fs::read_to_string(root.join(format!("docs/errors/{code}.md"))).unwrap_or_default();
+        if !page.starts_with(&format!("# {code}: {title}\n")) {
             let _ = writeln!(
                 lacking,
-                "B{code} has no page `docs/errors/B{code}.md` of that heading"
+                "{code} has no page `docs/errors/{code}.md` of that heading"
             );
         }
         for shown in page
@@ -177,20 +175,20 @@ fn each_code_has_a_page_and_a_case() {
                 let first = shown.lines().next().unwrap_or_default();
                 let _ = writeln!(
                     lacking,
-                    "B{code}.md shows a text that is in no snapshot: {first}"
+                    "{code}.md shows a text that is in no snapshot: {first}"
                 );
             }
         }
-        if !index.contains(&format!("(B{code}.md)")) {
+        if !index.contains(&format!("[{code}]({code}.md) | {title} | {level} |")) {
             let _ = writeln!(
                 lacking,
-                "B{code} is not in the table of `docs/errors/README.md`"
+                "{code} is not in the table of `docs/errors/README.md`"
             );
         }
-        if !seen.contains(&format!("[B{code}]")) {
+        if !seen.contains(&format!("[{code}]")) {
             let _ = writeln!(
                 lacking,
-                "B{code} is in no snapshot: add a case in `tests/cases/errors` or `tests/ui`"
+                "{code} is in no snapshot: add a case in `tests/cases/errors` or `tests/ui`"
             );
         }
     }
@@ -212,18 +210,19 @@ fn the_same_input_gives_the_same_output() {
         )
         .expect("the example compiles");
         assert!(errors.is_empty(), "{:?}", errors.render(&sources));
-        let site = bindery_codegen::emit::Site {
+        let target = bindery_codegen::emit::Target {
             krate: quote::quote!(::bindery),
-            parse: bindery_codegen::emit::text,
+            parse: bindery_codegen::emit::parse_text,
             visibility: quote::quote!(pub),
-            ident: syn::Ident::new("Env", proc_macro2::Span::call_site()),
+            ident: quote::format_ident!("Env"),
             attributes: quote::quote!(),
+            module: quote::format_ident!("bindings"),
             base: String::new(),
             tracked: sources.files().map(|file| file.name.clone()).collect(),
             manifest_name: "wrangler.toml".to_owned(),
             environment: None,
         };
-        let tokens = bindery_codegen::emit::environment(&project, &site);
+        let tokens = bindery_codegen::emit::environment(&project, &target);
         prettyplease::unparse(&syn::parse2(tokens).expect("the expansion is Rust"))
     };
     let first = emit();

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bindery_codegen::emit::typescript;
-use bindery_codegen::manifest::grammar::{KEYS, Scope, Shape};
-use bindery_codegen::manifest::{Form, ROWS};
+use bindery_codegen::manifest::BindingKind;
+use bindery_codegen::manifest::grammar::{Scope, Shape, find, keys};
+use bindery_codegen::manifest::kind::Form;
 use bindery_codegen::{Errors, Sources, compile, source};
 use serde_json::Value;
 
@@ -72,7 +73,7 @@ fn the_grammar_is_that_of_the_published_schema() {
     let environment = walk.resolve(&schema["definitions"]["RawEnvironment"]);
     let properties = root["properties"].as_object().expect("properties");
     for (name, theirs) in properties {
-        let Some(key) = KEYS.iter().find(|key| key.field.key == *name) else {
+        let Some(key) = find(name) else {
             let _ = writeln!(
                 walk.differing,
                 "{name}: wrangler has it, the grammar does not"
@@ -88,10 +89,7 @@ fn the_grammar_is_that_of_the_published_schema() {
         }
         walk.shape(name, theirs, &key.field.shape);
     }
-    for key in KEYS
-        .iter()
-        .filter(|key| !properties.contains_key(key.field.key))
-    {
+    for key in keys().filter(|key| !properties.contains_key(key.field.key)) {
         let _ = writeln!(
             walk.differing,
             "{}: the grammar has it, wrangler does not",
@@ -106,19 +104,11 @@ fn the_grammar_is_that_of_the_published_schema() {
         } else {
             table
         };
-        let own = [
-            "vars",
-            "secrets",
-            "kv_namespaces",
-            "d1_databases",
-            "r2_buckets",
-            "queues",
-        ]
-        .contains(&name.as_str());
-        let is_kind = own
-            || ROWS
+        let holder = |kind: &BindingKind| kind.definition().key.split('.').next();
+        let is_kind = ["vars", "secrets"].contains(&name.as_str())
+            || BindingKind::ALL
                 .iter()
-                .any(|row| row.key.split('.').next() == Some(name));
+                .any(|kind| holder(kind) == Some(name));
         let binds = table["properties"].get("binding").is_some()
             || table["anyOf"][0]["properties"].get("binding").is_some();
         if binds && !is_kind {
@@ -129,8 +119,12 @@ fn the_grammar_is_that_of_the_published_schema() {
         }
         walk.kinds += usize::from(is_kind);
     }
-    for row in ROWS.iter().filter(|row| row.form != Form::Map) {
-        let key = row.key.split('.').next().expect("a key");
+    for kind in BindingKind::ALL {
+        let definition = kind.definition();
+        if definition.form == Form::Map {
+            continue;
+        }
+        let key = definition.key.split('.').next().expect("a key");
         assert!(
             properties.contains_key(key),
             "{key} is no key of wrangler's schema"

@@ -9,66 +9,72 @@ mod page;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bindery_codegen::door::Compiled;
+use bindery_codegen::Compilation;
 use bindery_codegen::handlers::Handlers;
-use bindery_codegen::manifest::{Kind, Layer};
+use bindery_codegen::manifest::{BindingKind, Environment, Resource};
 use bindery_codegen::model::{Bound, Database, Method, Project};
 use bindery_codegen::report::{Diagnostic, Severity};
 use bindery_codegen::schema::{Catalog, Reference, Table, TableKind};
-use clap::ArgMatches;
+use clap::Args;
 
-use crate::{project, tell};
+use crate::output::{self, print_errors};
+use crate::project::{self, ProjectArguments};
 use page::{Block, Section, code};
 
-pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let compiled = project::compiled(matches)?;
-    let Some(project) = compiled
+/// Write a reference of a project: one HTML page that needs no network, and Markdown
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The folder to write to [default: `target/bindery-docs` of the project]
+    #[arg(value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    project: ProjectArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let compilation = arguments.project.compile()?;
+    let project = compilation
         .project
         .as_ref()
-        .filter(|_| compiled.errors.is_empty())
-    else {
-        tell(&compiled.errors.render(&compiled.sources));
+        .filter(|_| compilation.errors.is_empty());
+    let Some(project) = project else {
+        print_errors(&compilation.errors.render(&compilation.sources));
         return Ok(ExitCode::FAILURE);
     };
-    let sections = reference(&compiled, project)?;
-    let title = project
-        .manifest
-        .name
-        .clone()
-        .unwrap_or_else(|| "worker".to_owned());
-    let usual = || project::package(&compiled.manifest).join("target/bindery-docs");
-    let folder = &matches
-        .get_one::<PathBuf>("output")
-        .cloned()
-        .unwrap_or_else(usual);
-    write(folder, "index.html", &html::render(&title, &sections))?;
-    write(folder, "reference.md", &markdown::render(&title, &sections))?;
+
+    let sections = reference(&compilation, project)?;
+    let title = project.manifest.name.as_deref().unwrap_or("worker");
+    let default = || project::package(&compilation.manifest).join("target/bindery-docs");
+    let folder = arguments.output.clone().unwrap_or_else(default);
+    write(&folder, "index.html", &html::render(title, &sections))?;
+    write(&folder, "reference.md", &markdown::render(title, &sections))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<ExitCode, String> {
-    project::write(&folder.join(name), text, false)
+    output::write(&folder.join(name), text, false)
 }
 
 /// The whole reference.
-fn reference(compiled: &Compiled, project: &Project) -> Result<Vec<Section>, String> {
+fn reference(compilation: &Compilation, project: &Project) -> Result<Vec<Section>, String> {
     let mut sections = vec![bindings(project)];
     sections.extend(values(project));
-    let code = handlers::find(&project::package(&compiled.manifest));
+    let code = handlers::find(&project::package(&compilation.manifest));
     sections.extend(callers(project, code.as_ref()));
     for bound in &project.bindings {
         if let Some(database) = &bound.database {
-            sections.push(self::database(compiled, bound, database)?);
+            sections.push(self::database(compilation, bound, database)?);
         }
     }
-    sections.extend(warnings(compiled));
+    sections.extend(warnings(compilation));
     Ok(sections)
 }
 
 /// An environment's name; the top level has none.
-fn environment(layer: &Layer) -> String {
-    layer
-        .environment
+fn environment(environment: &Environment) -> String {
+    environment
+        .name
         .as_ref()
         .map_or_else(|| "top level".to_owned(), |name| name.value.clone())
 }
@@ -78,9 +84,9 @@ fn bindings(project: &Project) -> Section {
     let count = project.bindings.len();
     let environments: Vec<String> = project
         .manifest
-        .layers
+        .environments
         .iter()
-        .map(|layer| code(&environment(layer)))
+        .map(|other| code(&environment(other)))
         .collect();
     let of = if environments.len() > 1 {
         format!(", over {}", environments.join(", "))
@@ -91,7 +97,7 @@ fn bindings(project: &Project) -> Section {
     let mut titles: Vec<&str> = project
         .bindings
         .iter()
-        .map(|bound| bound.kind.title())
+        .map(|bound| bound.resource.kind.definition().title.name)
         .collect();
     titles.sort_unstable_by_key(|title| title.to_lowercase());
     titles.dedup();
@@ -100,7 +106,7 @@ fn bindings(project: &Project) -> Section {
         let rows = project
             .bindings
             .iter()
-            .filter(|bound| bound.kind.title() == title)
+            .filter(|bound| bound.resource.kind.definition().title.name == title)
             .map(|bound| binding(project, bound));
         part.table(&["binding", "in Rust", "bound to"], rows.collect());
         section.parts.push(part);
@@ -120,14 +126,14 @@ fn capital(title: &str) -> String {
 
 fn binding(project: &Project, bound: &Bound) -> Vec<String> {
     let name = &bound.name.source;
-    let places = project.manifest.layers.iter().filter_map(|layer| {
-        let own = layer
+    let places = project.manifest.environments.iter().filter_map(|place| {
+        let own = place
             .bindings
             .iter()
             .find(|other| other.name.value == *name)?;
-        let to = bound_to(&own.kind);
-        Some(if project.manifest.layers.len() > 1 {
-            format!("{}: {to}", environment(layer))
+        let to = bound_to(&own.resource);
+        Some(if project.manifest.environments.len() > 1 {
+            format!("{}: {to}", environment(place))
         } else {
             to
         })
@@ -141,31 +147,28 @@ fn binding(project: &Project, bound: &Bound) -> Vec<String> {
     vec![code(name), field, places.collect::<Vec<_>>().join("; ")]
 }
 
-fn bound_to(kind: &Kind) -> String {
-    let optional = |name: &Option<String>| {
-        name.as_deref()
-            .map_or_else(|| "what wrangler provides".to_owned(), code)
+fn bound_to(resource: &Resource) -> String {
+    let setting = |key: &str| {
+        resource
+            .setting(key)
+            .map_or_else(|| "created by wrangler".to_owned(), code)
     };
-    match kind {
-        Kind::Kv(kv) => optional(&kv.id),
-        Kind::D1(d1) => format!(
-            "{}, migrations in {}",
-            optional(&d1.database_name),
-            code(d1.folder())
-        ),
-        Kind::R2(r2) => optional(&r2.bucket_name),
-        Kind::Queue(queue) => optional(&queue.queue),
-        Kind::Other(other) => {
-            let settings: Vec<String> = other
-                .settings
-                .iter()
-                .map(|(key, value)| format!("{key} {}", code(value)))
-                .collect();
-            if settings.is_empty() {
-                "the account's own".to_owned()
-            } else {
-                settings.join(", ")
-            }
+    match resource.kind {
+        BindingKind::KvNamespace => setting("id"),
+        BindingKind::D1Database => {
+            let folder = resource
+                .d1()
+                .map(|d1| code(d1.folder()))
+                .unwrap_or_default();
+            format!("{}, migrations in {folder}", setting("database_name"))
+        }
+        BindingKind::R2Bucket => setting("bucket_name"),
+        BindingKind::QueueProducer => setting("queue"),
+        _ if resource.settings.is_empty() => "the account".to_owned(),
+        _ => {
+            let settings = resource.settings.iter();
+            let settings = settings.map(|(key, value)| format!("{key} {}", code(value)));
+            settings.collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -174,14 +177,14 @@ fn bound_to(kind: &Kind) -> String {
 fn values(project: &Project) -> Option<Section> {
     let mut section = Section::new("values", "Variables and secrets");
     let rows = project.vars.iter().map(|(name, var)| {
-        let values = project.manifest.layers.iter().filter_map(|layer| {
-            let own = layer
+        let values = project.manifest.environments.iter().filter_map(|place| {
+            let own = place
                 .vars
                 .iter()
                 .find(|other| other.name.value == name.source)?;
             let value = code(&own.json);
-            Some(if project.manifest.layers.len() > 1 {
-                format!("{}: {value}", environment(layer))
+            Some(if project.manifest.environments.len() > 1 {
+                format!("{}: {value}", environment(place))
             } else {
                 value
             })
@@ -247,7 +250,7 @@ fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
     );
     let classes = project
         .manifest
-        .classes("durable_objects.bindings")
+        .classes(BindingKind::DurableObjectNamespace)
         .map(|class| {
             let exported = handlers.is_some_and(|handlers| {
                 handlers
@@ -268,7 +271,11 @@ fn callers(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
     (!section.blocks.is_empty()).then_some(section)
 }
 
-fn database(compiled: &Compiled, bound: &Bound, database: &Database) -> Result<Section, String> {
+fn database(
+    compilation: &Compilation,
+    bound: &Bound,
+    database: &Database,
+) -> Result<Section, String> {
     let field = &bound.name.field;
     let mut section = Section::new(
         format!("database-{field}"),
@@ -300,7 +307,7 @@ fn database(compiled: &Compiled, bound: &Bound, database: &Database) -> Result<S
         part.parts = database
             .methods
             .iter()
-            .map(|method| query(compiled, field, method))
+            .map(|method| query(compilation, field, method))
             .collect();
         section.parts.push(part);
     }
@@ -412,11 +419,11 @@ fn table(field: &str, table: &Table, references: &[Reference]) -> Section {
 }
 
 /// What `cargo bindery check` says of a query.
-fn warnings_in(compiled: &Compiled, method: &Method) -> Vec<Block> {
+fn warnings_in(compilation: &Compilation, method: &Method) -> Vec<Block> {
     let within = |diagnostic: &&&Diagnostic| {
         diagnostic.severity == Severity::Warning
             && diagnostic.span.is_some_and(|span| {
-                let file = compiled.sources.file(span.file);
+                let file = compilation.sources.file(span.file);
                 let start = file.text.find(&method.written);
                 file.name == method.file
                     && start.is_some_and(|start| {
@@ -424,7 +431,7 @@ fn warnings_in(compiled: &Compiled, method: &Method) -> Vec<Block> {
                     })
             })
     };
-    let sorted = compiled.errors.sorted();
+    let sorted = compilation.errors.sorted();
     let found = sorted.iter().filter(within);
     found
         .map(|diagnostic| {
@@ -437,7 +444,7 @@ fn warnings_in(compiled: &Compiled, method: &Method) -> Vec<Block> {
         .collect()
 }
 
-fn query(compiled: &Compiled, field: &str, method: &Method) -> Section {
+fn query(compilation: &Compilation, field: &str, method: &Method) -> Section {
     let name = &method.name.field;
     let mut section = Section::new(format!("{field}-query-{name}"), code(name));
     if !method.docs.is_empty() {
@@ -507,19 +514,19 @@ fn query(compiled: &Compiled, field: &str, method: &Method) -> Section {
             .blocks
             .push(Block::Code("text", steps.collect::<Vec<_>>().join("\n")));
     }
-    section.blocks.extend(warnings_in(compiled, method));
+    section.blocks.extend(warnings_in(compilation, method));
     section
 }
 
 /// What `cargo bindery check` shows beside errors.
-fn warnings(compiled: &Compiled) -> Option<Section> {
-    let rows: Vec<Vec<String>> = compiled
+fn warnings(compilation: &Compilation) -> Option<Section> {
+    let rows: Vec<Vec<String>> = compilation
         .errors
         .sorted()
         .into_iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Warning)
         .map(|diagnostic| {
-            let place = project::diagnostic(diagnostic, &compiled.sources);
+            let place = output::to_json(diagnostic, &compilation.sources);
             let file = place["file"].as_str().unwrap_or_default();
             let place = if file.is_empty() {
                 String::new()
@@ -527,7 +534,7 @@ fn warnings(compiled: &Compiled) -> Option<Section> {
                 code(&format!("{file}:{}", place["line"]))
             };
             vec![
-                code(diagnostic.code),
+                code(diagnostic.code.id()),
                 place,
                 diagnostic.message.clone(),
                 diagnostic.help.clone().unwrap_or_default(),

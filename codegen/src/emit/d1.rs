@@ -2,58 +2,50 @@
 
 use std::fmt::Write;
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
 
 use super::query::Names;
-use super::{Site, module_ident, query, text_enum};
+use super::{Target, query, text_enum};
 use crate::model::{Bound, Database, Method, Refused};
 use crate::names::spelled;
-use crate::sql::ScalarType;
-use crate::sql::{Cardinality, Query, Rows};
+use crate::schema::TextEnum;
+use crate::sql::{Cardinality, Query, Rows, ScalarType};
 
-/// `impl Db { ... }`: one method a query.
-pub(super) fn methods(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
+/// `impl Db { ... }`: one method per query.
+pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> TokenStream {
     let ty = bound.name.ty_ident();
-    let krate = site.krate_text();
+    let krate = target.krate_text();
     let module = format!("{}::", spelled(&bound.name.field));
+    let names = |own| Names {
+        krate: &krate,
+        module: &module,
+        text_enums: [database.catalog.text_enums.as_slice(), own],
+    };
+
     let mut out = String::new();
     for method in &database.methods {
-        let text_enums = [
-            database.catalog.text_enums.as_slice(),
-            &method.query.text_enums,
-        ];
-        one(
+        let names = names(&method.query.text_enums);
+        let shape = shape(&names, method.cardinality, &method.row.ty);
+        query::method(
             &mut out,
-            method,
-            &Names {
-                krate: &krate,
-                module: &module,
-                text_enums,
-            },
+            &names,
+            &method.name,
+            &docs(method),
+            &shape,
+            &method.query,
         );
     }
     for refused in &database.refused {
-        let text_enums = [
-            database.catalog.text_enums.as_slice(),
-            &refused.outline.text_enums,
-        ];
-        one_refused(
-            &mut out,
-            refused,
-            &Names {
-                krate: &krate,
-                module: &module,
-                text_enums,
-            },
-        );
+        placeholder(&mut out, &names(&refused.outline.text_enums), refused);
     }
-    let methods = query::tokens(site.parse, &out);
+    let methods = query::tokens(target.parse, &out);
     quote!(impl #ty { #methods })
 }
 
-/// What a query gives, as a type.
-fn shape(krate: &str, cardinality: Cardinality, module: &str, row: &str) -> String {
+/// The rows that a query returns, as a type.
+fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
+    let Names { krate, module, .. } = names;
     match cardinality {
         Cardinality::One => format!("{krate}::d1::One<{module}{row}>"),
         Cardinality::Optional => format!("{krate}::d1::Optional<{module}{row}>"),
@@ -62,248 +54,149 @@ fn shape(krate: &str, cardinality: Cardinality, module: &str, row: &str) -> Stri
     }
 }
 
-/// Stands where a refused query would, and takes anything: its mistake is told once, where it is, and
-/// not at every call.
-fn one_refused(out: &mut String, refused: &Refused, names: &Names<'_>) {
+/// The method of a query with an error. It takes the arguments that are known and anything for the
+/// others, so that the error is reported once and not at every call.
+fn placeholder(out: &mut String, names: &Names<'_>, refused: &Refused) {
+    let mut generics = String::new();
+    let mut arguments = String::new();
+    for index in 0..refused.parameters {
+        let parameter = refused.outline.parameters.get(index);
+        match parameter.filter(|parameter| parameter.scalar != ScalarType::Any) {
+            Some(parameter) => {
+                let _ = write!(arguments, "_: {}, ", names.argument(parameter, "'a"));
+            }
+            None => {
+                let _ = write!(generics, ", P{index}");
+                let _ = write!(arguments, "_: P{index}, ");
+            }
+        }
+    }
     let krate = names.krate;
     let name = spelled(&refused.name.field);
-    let shape = shape(krate, refused.cardinality, names.module, &refused.row.ty);
-    let mut generics = vec!["'a".to_owned()];
-    let mut arguments = String::new();
-    for index in 0..refused.count {
-        let known = refused
-            .outline
-            .parameters
-            .get(index)
-            .filter(|parameter| parameter.scalar != ScalarType::Any);
-        let ty = known.map_or_else(
-            || format!("P{index}"),
-            |parameter| query::argument_type(names, parameter, "'a"),
-        );
-        if known.is_none() {
-            generics.push(ty.clone());
-        }
-        let _ = write!(arguments, "_: {ty}, ");
-    }
+    let shape = shape(names, refused.cardinality, &refused.row.ty);
     let _ = writeln!(
         out,
-        "#[doc(hidden)] pub fn {name}<{}>(&'a self, {arguments}) -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}",
-        generics.join(", "),
+        "#[doc(hidden)] pub fn {name}<'a{generics}>(&'a self, {arguments}) \
+         -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}"
     );
 }
 
-fn one(out: &mut String, method: &Method, names: &Names<'_>) {
-    let krate = names.krate;
-    let name = spelled(&method.name.field);
-    let shape = shape(krate, method.cardinality, names.module, &method.row.ty);
-    let _ = write!(
-        out,
-        "#[doc = {:?}] pub fn {name}<'a>(&'a self, ",
-        docs(method)
-    );
-    for parameter in &method.query.parameters {
-        let _ = write!(
-            out,
-            "{}: {}, ",
-            query::argument(parameter),
-            query::argument_type(names, parameter, "'a")
-        );
-    }
-    let _ = write!(
-        out,
-        ") -> {krate}::d1::Query<'a, {shape}> {{ static STATEMENT: {krate}::d1::Statement = "
-    );
-    query::statement(out, krate, &method.name.source, &method.query);
-    let _ = write!(out, "; {krate}::__private::query(&self.0, &STATEMENT, [");
-    for parameter in &method.query.parameters {
-        let _ = write!(
-            out,
-            "{}, ",
-            query::encode(krate, parameter, &query::argument(parameter))
-        );
-    }
-    out.push_str("]) }\n");
-}
-
-/// What the method does, its SQL, what it gives, takes and touches.
+/// What a method does: its SQL, what it returns, what it takes, and what it accesses.
 fn docs(method: &Method) -> String {
-    let mut docs = Vec::new();
+    let mut docs = String::new();
     if method.docs.is_empty() {
-        docs.push(format!(
+        let _ = write!(
+            docs,
             "The query `{}` of `{}`.",
             method.name.source, method.file
-        ));
+        );
     } else {
-        docs.extend(method.docs.iter().cloned());
-        docs.push(String::new());
-        docs.push(format!("From `{}`.", method.file));
+        let _ = write!(
+            docs,
+            "{}\n\nFrom `{}`.",
+            method.docs.join("\n"),
+            method.file
+        );
     }
-    docs.push(format!("\n```sql\n{}\n```\n", method.written.trim()));
-    docs.push(
-        match (method.cardinality, method.query.rows) {
-            (Cardinality::One, Rows::One) => "Gives one row: there always is one.",
-            (Cardinality::One, Rows::AtMostOne) => {
-                "Gives the one row; none is an error of the kind `NotFound`."
-            }
-            (Cardinality::One, _) => {
-                "Gives the first row; none is an error of the kind `NotFound`."
-            }
-            (Cardinality::Optional, Rows::Many) => "Gives the first row, or `None`.",
-            (Cardinality::Optional, _) => "Gives the one row, or `None`.",
-            (Cardinality::Many, _) => "Gives every row.",
-            (Cardinality::Exec, _) => "Gives what was changed.",
-        }
-        .to_owned(),
-    );
-    docs.extend(accesses(&method.query));
-    if method.query.reads_only {
-        docs.push("\nNothing is written: it is safe to repeat.".to_owned());
+    let _ = write!(docs, "\n\n```sql\n{}\n```\n\n", method.written.trim());
+    docs.push_str(returned(method));
+
+    let query = &method.query;
+    docs.push_str(&accesses(query, false, "Reads"));
+    docs.push_str(&accesses(query, true, "Writes"));
+    if query.reads_only {
+        docs.push_str("\n\nIt writes nothing, so it is safe to retry.");
     }
-    if !method.query.plan.is_empty() {
-        let steps = method
-            .query
-            .plan
-            .iter()
-            .map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
-        docs.push(format!(
-            "\nSQLite's plan:\n\n```text\n{}\n```",
-            steps.collect::<Vec<_>>().join("\n")
-        ));
+    if !query.plan.is_empty() {
+        let steps = query.plan.iter();
+        let steps = steps.map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
+        let steps: Vec<String> = steps.collect();
+        let _ = write!(
+            docs,
+            "\n\nSQLite's plan:\n\n```text\n{}\n```",
+            steps.join("\n")
+        );
     }
-    let nullable: Vec<String> = method
-        .query
+
+    let nullable = query
         .parameters
         .iter()
-        .filter(|parameter| parameter.nullable)
-        .map(|parameter| format!("`{}` may be NULL", parameter.name))
-        .collect();
+        .filter(|parameter| parameter.nullable);
+    let nullable = nullable.map(|parameter| format!("`{}` can be NULL", parameter.name));
+    let nullable: Vec<String> = nullable.collect();
     if !nullable.is_empty() {
-        docs.push(format!("\n{}.", nullable.join(", ")));
+        let _ = write!(docs, "\n\n{}.", nullable.join(", "));
     }
-    docs.join("\n")
+    docs
 }
 
-/// The tables and columns that a query reads and writes.
-fn accesses(query: &Query) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (writes, verb) in [(false, "Reads"), (true, "Writes")] {
-        let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
-        for accesses in query
-            .accesses
-            .iter()
-            .filter(|accesses| accesses.writes == writes)
-        {
-            if tables
-                .last()
-                .is_none_or(|(table, _)| *table != accesses.table)
-            {
-                tables.push((&accesses.table, Vec::new()));
-            }
-            if let (Some((_, columns)), Some(column)) = (tables.last_mut(), &accesses.column) {
-                columns.push(format!("`{column}`"));
-            }
+/// The rows that a method returns, in words.
+fn returned(method: &Method) -> &'static str {
+    match (method.cardinality, method.query.rows) {
+        (Cardinality::One, Rows::One) => "Returns one row: there always is one.",
+        (Cardinality::One, Rows::AtMostOne) => {
+            "Returns the row; without one it is an error of the kind `NotFound`."
         }
-        let tables: Vec<String> = tables
-            .into_iter()
-            .map(|(table, columns)| {
-                if columns.is_empty() {
-                    format!("`{table}`")
-                } else {
-                    format!("`{table}` ({})", columns.join(", "))
-                }
-            })
-            .collect();
-        if !tables.is_empty() {
-            lines.push(format!("\n{verb} {}.", tables.join(", ")));
+        (Cardinality::One, Rows::None | Rows::Never | Rows::Many) => {
+            "Returns the first row; without one it is an error of the kind `NotFound`."
         }
+        (Cardinality::Optional, Rows::Many) => "Returns the first row, or `None`.",
+        (Cardinality::Optional, Rows::None | Rows::Never | Rows::One | Rows::AtMostOne) => {
+            "Returns the row, or `None`."
+        }
+        (Cardinality::Many, _) => "Returns every row.",
+        (Cardinality::Exec, _) => "Returns what was changed.",
     }
-    lines
 }
 
-/// `mod db { ... }`: the row types, and `query!`.
-pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let module = module_ident(&bound.name);
-    let source = &bound.name.source;
-    let own = database
-        .methods
+/// The tables and columns that a query reads or writes, as a paragraph.
+fn accesses(query: &Query, writes: bool, verb: &str) -> String {
+    let mut tables: Vec<(&str, Vec<String>)> = Vec::new();
+    for access in query
+        .accesses
         .iter()
-        .flat_map(|method| &method.query.text_enums);
-    let own = own.chain(
-        database
-            .refused
-            .iter()
-            .flat_map(|refused| &refused.outline.text_enums),
-    );
-    let enums = database.catalog.text_enums.iter().chain(own);
-    let enums = enums.map(|text_enums| text_enum::text_enum(text_enums, krate));
-    let text = site.krate_text();
-    let mut rows = String::new();
-    for method in database
-        .methods
-        .iter()
-        .filter(|method| method.owns_row && !method.query.columns.is_empty())
+        .filter(|access| access.writes == writes)
     {
-        let docs = format!(
-            "A row of [`{}`](super::{}::{}).",
-            method.name.source, bound.name.ty, method.name.field
-        );
-        let text_enums = [
-            database.catalog.text_enums.as_slice(),
-            &method.query.text_enums,
-        ];
-        let names = Names {
-            krate: &text,
-            module: "",
-            text_enums,
-        };
-        query::row(
-            &mut rows,
-            &names,
-            &method.row.ty,
-            &docs,
-            &method.query.columns,
-        );
-    }
-    let mut standing: Vec<&str> = database
-        .methods
-        .iter()
-        .filter(|method| method.owns_row)
-        .map(|method| method.row.ty.as_str())
-        .collect();
-    for refused in &database.refused {
-        // A row type that queries share stands once.
-        if !standing.contains(&refused.row.ty.as_str()) {
-            let names = Names {
-                krate: &text,
-                module: "",
-                text_enums: [&database.catalog.text_enums, &refused.outline.text_enums],
-            };
-            query::row(
-                &mut rows,
-                &names,
-                &refused.row.ty,
-                "",
-                &refused.outline.columns,
-            );
-            standing.push(&refused.row.ty);
+        if tables
+            .last()
+            .is_none_or(|(table, _)| *table != access.table)
+        {
+            tables.push((&access.table, Vec::new()));
+        }
+        if let (Some((_, columns)), Some(column)) = (tables.last_mut(), &access.column) {
+            columns.push(format!("`{column}`"));
         }
     }
-    let rows = query::tokens(site.parse, &rows);
-    let docs = format!(
-        "The rows of the database `{source}`, and [`query!`](self::query!) for inline ones."
-    );
-    // A macro by example has textual scope; the alias gives it a path.
-    let hidden = Ident::new(
-        &format!("__bindery_query_{}", bound.name.field),
-        Span::call_site(),
-    );
-    let manifest = format!("{}{}", site.base, site.manifest_name);
-    let environment = site.environment.as_deref().unwrap_or_default();
+    if tables.is_empty() {
+        return String::new();
+    }
+
+    let tables = tables
+        .into_iter()
+        .map(|(table, columns)| match columns.as_slice() {
+            [] => format!("`{table}`"),
+            columns => format!("`{table}` ({})", columns.join(", ")),
+        });
+    format!("\n\n{verb} {}.", tables.collect::<Vec<_>>().join(", "))
+}
+
+/// `mod db { ... }`: the row types, the enums, and `query!`.
+pub(super) fn module(bound: &Bound, database: &Database, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let module = bound.name.field_ident();
+    let source = &bound.name.source;
+    let docs = format!("The rows of the database `{source}`, and [`query!`](self::query!).");
+    let enums = text_enums(database).map(|text_enum| text_enum::text_enum(text_enum, krate));
+    let rows = query::tokens(target.parse, &rows(bound, database, target));
+
+    // A macro by example has textual scope. The alias gives it a path.
+    let hidden = format_ident!("__bindery_query_{}", bound.name.field);
+    let manifest = format!("{}{}", target.base, target.manifest_name);
+    let environment = target.environment.as_deref().unwrap_or_default();
     quote! {
         #[doc = #docs]
         pub mod #module {
-            // Types that a query names itself are looked up where the environment is declared.
+            // The types that a query names are looked up where `Env` is declared.
             #[allow(unused_imports)]
             use super::super::*;
 
@@ -313,16 +206,80 @@ pub(super) fn module(bound: &Bound, database: &Database, site: &Site) -> TokenSt
             #[doc(hidden)]
             #[allow(unused_macros)]
             macro_rules! #hidden {
-                ($($tokens:tt)*) => { #krate::__query!(#source, #krate, #manifest, #environment; $($tokens)*) };
+                ($($tokens:tt)*) => {
+                    #krate::__query!(#source, #krate, #manifest, #environment; $($tokens)*)
+                };
             }
 
-            /// A query that is checked where it is written.
+            /// Makes a query that is checked where it is written.
             ///
-            /// `query!(env.db, "SELECT id FROM files WHERE user_id = :user", user)` takes the database,
-            /// the SQL, and a value for each parameter: `name = value`, or a variable of its name.
-            /// Gives a `Query`.
+            /// `query!(env.db, "SELECT id FROM files WHERE user_id = :user", user)` takes the
+            /// database, the SQL, and a value for each parameter: `name = value`, or a variable
+            /// with the name of the parameter. Returns a `Query`.
             #[allow(unused_imports)]
             pub(crate) use #hidden as query;
         }
     }
+}
+
+/// The enums of the database, then those of its queries.
+fn text_enums(database: &Database) -> impl Iterator<Item = &TextEnum> {
+    let methods = database
+        .methods
+        .iter()
+        .flat_map(|method| &method.query.text_enums);
+    let refused = database
+        .refused
+        .iter()
+        .flat_map(|refused| &refused.outline.text_enums);
+    database
+        .catalog
+        .text_enums
+        .iter()
+        .chain(methods)
+        .chain(refused)
+}
+
+/// The row types, each once.
+fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
+    let krate = target.krate_text();
+    let names = |own| Names {
+        krate: &krate,
+        module: "",
+        text_enums: [database.catalog.text_enums.as_slice(), own],
+    };
+
+    let mut out = String::new();
+    let mut emitted: Vec<&str> = Vec::new();
+    for method in database.methods.iter().filter(|method| method.owns_row) {
+        emitted.push(&method.row.ty);
+        if method.query.columns.is_empty() {
+            continue;
+        }
+        let (ty, field) = (&bound.name.ty, &method.name.field);
+        let docs = format!("A row of [`{}`](super::{ty}::{field}).", method.name.source);
+        let names = names(&method.query.text_enums);
+        query::row(
+            &mut out,
+            &names,
+            &method.row.ty,
+            &docs,
+            &method.query.columns,
+        );
+    }
+    for refused in &database.refused {
+        // A query with an error can name a row type that another query owns.
+        if !emitted.contains(&refused.row.ty.as_str()) {
+            let names = names(&refused.outline.text_enums);
+            query::row(
+                &mut out,
+                &names,
+                &refused.row.ty,
+                "",
+                &refused.outline.columns,
+            );
+            emitted.push(&refused.row.ty);
+        }
+    }
+    out
 }

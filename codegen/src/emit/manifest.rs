@@ -1,21 +1,19 @@
-//! What the native backend needs to stand in for the platform: each environment, with all that it binds.
+//! The manifest as the native backend needs it: each environment with its resources.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::Site;
-use crate::manifest::{Consumer, D1, Kind, Layer, Other, Var};
+use super::{Target, runtime_type};
+use crate::manifest::{Binding, Consumer, D1, Environment, FILE, Var};
 use crate::model::{Database, Project};
 
-/// The manifest of a project. On Workers the platform knows all of it.
-pub(super) fn manifest(project: &Project, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let folder = &site.base;
-    let environments = project
-        .manifest
-        .layers
-        .iter()
-        .map(|layer| environment(project, layer, site));
+/// The manifest. On Workers the platform knows all of it, so there it has no environments.
+pub(super) fn manifest(project: &Project, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let folder = &target.base;
+    let environments = project.manifest.environments.iter();
+    let environments =
+        environments.map(|environment| self::environment(project, environment, target));
     quote! {
         #krate::__private::Manifest {
             folder: #folder,
@@ -27,41 +25,26 @@ pub(super) fn manifest(project: &Project, site: &Site) -> TokenStream {
     }
 }
 
-fn environment(project: &Project, layer: &Layer, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let resources = layer.bindings.iter().map(|binding| {
-        let name = &binding.name.value;
-        let resource = match &binding.kind {
-            Kind::Kv(_) => quote!(#krate::__private::Resource::Kv),
-            Kind::D1(d1) => database(name, d1, project.database(name), site),
-            Kind::R2(r2) => {
-                let bucket = r2.bucket_name.as_ref().unwrap_or(name);
-                quote!(#krate::__private::Resource::R2 { bucket: #bucket })
-            }
-            Kind::Queue(queue) => {
-                let queue = queue.queue.as_ref().unwrap_or(name);
-                quote!(#krate::__private::Resource::Queue { queue: #queue })
-            }
-            Kind::Other(bound) => other(bound, site),
-        };
-        quote!((#name, #resource))
-    });
-    let consumers = layer
+fn environment(project: &Project, environment: &Environment, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let name = environment
+        .name
+        .as_ref()
+        .map_or("", |name| name.value.as_str());
+    let worker = environment.worker.as_deref().unwrap_or("worker");
+    let bindings = environment.bindings.iter();
+    let resources = bindings.filter_map(|binding| resource(project, binding, target));
+    let consumers = environment
         .consumers
         .iter()
-        .map(|consumer| self::consumer(consumer, site));
-    let vars = layer.vars.iter().map(|Var { name, json, .. }| {
+        .map(|consumer| self::consumer(consumer, target));
+    let vars = environment.vars.iter().map(|Var { name, json, .. }| {
         let name = &name.value;
         quote!((#name, #json))
     });
-    let environment = layer
-        .environment
-        .as_ref()
-        .map_or("", |name| name.value.as_str());
-    let worker = layer.worker.as_deref().unwrap_or("worker");
     quote! {
         #krate::__private::EnvironmentManifest {
-            environment: #environment,
+            name: #name,
             worker: #worker,
             resources: &[#(#resources),*],
             consumers: &[#(#consumers),*],
@@ -70,80 +53,101 @@ fn environment(project: &Project, layer: &Layer, site: &Site) -> TokenStream {
     }
 }
 
-/// A database of an environment: the migrations are those that make it there.
-fn database(binding: &str, d1: &D1, database: Option<&Database>, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let name = d1.database_name.as_deref().unwrap_or(binding);
-    let ledger = &d1.migrations_table;
-    let catalog = database.map(|database| {
-        let own = database
-            .variants
-            .iter()
-            .find(|(variant, _)| variant.made_by() == d1.made_by());
-        own.map_or(&database.catalog, |(_, catalog)| catalog)
-    });
-    let migrations = catalog
+fn resource(project: &Project, binding: &Binding, target: &Target) -> Option<TokenStream> {
+    let krate = &target.krate;
+    let name = &binding.name.value;
+    let bound = project
+        .bindings
         .iter()
-        .flat_map(|catalog| &catalog.migrations)
-        .map(|migration| {
-            let name = &migration.name;
-            let path = site.path(&format!("{}{}/{}", site.base, d1.folder(), migration.name));
-            quote!((#name, ::core::include_str!(#path)))
-        });
-    let baseline = database
-        .and_then(|database| database.baseline.as_ref())
-        .map(|baseline| {
-            let path = site.path(&format!("{}{baseline}", site.base));
+        .find(|bound| bound.name.source == *name)?;
+    let runtime_type = runtime_type(bound, target);
+    let title = binding.resource.kind.definition().title.name;
+    let settings = binding
+        .resource
+        .settings
+        .iter()
+        .map(|(key, value)| quote!((#key, #value)));
+    let content = content(binding, bound.database.as_ref(), target);
+    Some(quote! {
+        #krate::__private::Resource {
+            binding: #name,
+            kind: <#runtime_type as #krate::__private::Connect>::KIND,
+            title: #title,
+            settings: &[#(#settings),*],
+            content: #content,
+        }
+    })
+}
+
+/// The files that belong to a resource.
+fn content(binding: &Binding, database: Option<&Database>, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let resource = &binding.resource;
+    if let (Some(d1), Some(database)) = (resource.d1(), database) {
+        return database_content(d1, database, target);
+    }
+
+    match resource.setting(FILE) {
+        Some(file) if resource.kind.definition().hooks.embeds_file => {
+            let path = target.path(&format!("{}{file}", target.base));
+            quote!(#krate::__private::Content::Blob(::core::include_bytes!(#path)))
+        }
+        _ => quote!(#krate::__private::Content::None),
+    }
+}
+
+/// The migrations of a database in the environment that `d1` is from.
+fn database_content(d1: &D1, database: &Database, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let migrations_table = &d1.migrations_table;
+    let variant = database
+        .variants
+        .iter()
+        .find(|(variant, _)| variant.schema_key() == d1.schema_key());
+    let catalog = variant.map_or(&database.catalog, |(_, catalog)| catalog);
+    let migrations = catalog.migrations.iter().map(|migration| {
+        let name = &migration.name;
+        let path = target.path(&format!("{}{}/{name}", target.base, d1.folder()));
+        quote!((#name, ::core::include_str!(#path)))
+    });
+    let baseline = match &database.baseline {
+        Some(baseline) => {
+            let path = target.path(&format!("{}{baseline}", target.base));
             quote!(::core::include_str!(#path))
-        });
-    let baseline = baseline.unwrap_or_else(|| quote!(""));
+        }
+        None => quote!(""),
+    };
     quote! {
-        #krate::__private::Resource::D1 {
-            database: #name,
-            ledger: #ledger,
+        #krate::__private::Content::Database {
+            migrations_table: #migrations_table,
             baseline: #baseline,
             migrations: &[#(#migrations),*],
         }
     }
 }
 
-fn other(bound: &Other, site: &Site) -> TokenStream {
-    let krate = &site.krate;
-    let (key, title) = (bound.row.key, bound.row.title);
-    let settings = bound
-        .settings
-        .iter()
-        .map(|(key, value)| quote!((#key, #value)));
-    let file = bound
-        .setting("file")
-        .filter(|_| ["text_blobs", "data_blobs"].contains(&bound.row.key));
-    let file = match file {
-        Some(file) => {
-            let path = site.path(&format!("{}{file}", site.base));
-            quote!(::core::include_bytes!(#path))
-        }
-        None => quote!(&[]),
-    };
-    quote!(#krate::__private::Resource::Other { key: #key, title: #title, settings: &[#(#settings),*], file: #file })
-}
-
-fn consumer(consumer: &Consumer, site: &Site) -> TokenStream {
-    let krate = &site.krate;
+fn consumer(consumer: &Consumer, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let Consumer {
+        max_batch_size,
+        max_batch_timeout,
+        max_retries,
+        retry_delay,
+        ..
+    } = consumer;
     let queue = &consumer.queue.value;
-    let (size, timeout) = (consumer.max_batch_size, consumer.max_batch_timeout);
-    let (retries, delay) = (consumer.max_retries, consumer.retry_delay);
-    let dead_letters = match &consumer.dead_letter_queue {
+    let dead_letter_queue = match &consumer.dead_letter_queue {
         Some(queue) => quote!(::core::option::Option::Some(#queue)),
         None => quote!(::core::option::Option::None),
     };
     quote! {
         #krate::__private::Consumer {
             queue: #queue,
-            max_batch_size: #size,
-            max_batch_timeout: #timeout,
-            max_retries: #retries,
-            retry_delay: #delay,
-            dead_letter_queue: #dead_letters,
+            max_batch_size: #max_batch_size,
+            max_batch_timeout: #max_batch_timeout,
+            max_retries: #max_retries,
+            retry_delay: #retry_delay,
+            dead_letter_queue: #dead_letter_queue,
         }
     }
 }

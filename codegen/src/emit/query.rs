@@ -1,7 +1,7 @@
-//! What every checked query becomes: a row type, a statement, and one call.
+//! Checked queries: row types, methods and inline queries.
 //!
-//! Written as text and parsed once: of a large project this is nearly all that is emitted, and the compiler's
-//! lexer reads text faster than tokens are made one by one.
+//! They are written as text, as calls of the declarative macros of the runtime (`generated.rs`), and
+//! parsed once: in a large project they are nearly all that is emitted.
 
 use std::fmt::Write;
 
@@ -12,57 +12,80 @@ use super::Parse;
 use crate::names::{Name, spelled};
 use crate::schema::TextEnum;
 use crate::sql::parameters::Resolved;
+use crate::sql::scalar::Paths;
 use crate::sql::types::Domain;
 use crate::sql::{Query, ResultColumn, ScalarType};
 
-/// Where the text that is emitted stands: how it names things.
+/// How emitted text names things.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     /// The runtime crate.
     pub(super) krate: &'a str,
-    /// The module of the enums of CHECKs, with `::` at its end; empty inside it.
+    /// The path of the database's module, with `::` at its end; empty inside the module.
     pub(super) module: &'a str,
-    /// Those enums, by number: of the database, then of the query itself.
+    /// The enums by number: those of the database, then those of the query.
     pub(super) text_enums: [&'a [TextEnum]; 2],
 }
 
 impl Names<'_> {
-    fn text_enum(&self, number: u32) -> &str {
-        let mut all = self.text_enums.iter().copied().flatten();
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| all.nth(number))
-            .map_or("", |text_enums| &text_enums.ty)
+    /// Spells a type.
+    fn spell(&self, spell: impl FnOnce(&Paths<'_>) -> String) -> String {
+        let text_enum = |number: u32| {
+            let mut all = self.text_enums.iter().copied().flatten();
+            let found = all.nth(number as usize);
+            format!(
+                "{}{}",
+                self.module,
+                found.map_or("", |text_enum| &text_enum.ty)
+            )
+        };
+        spell(&Paths {
+            prelude: &format!("{}::__private::", self.krate),
+            d1: &format!("{}::d1::", self.krate),
+            text_enum: &text_enum,
+        })
+    }
+
+    /// The type of a column.
+    fn column(&self, column: &ResultColumn) -> String {
+        let ty = match &column.as_type {
+            Some(ty) => ty.clone(),
+            None => self.spell(|paths| column.scalar.owned(paths)),
+        };
+        optional(ty, column.nullable)
+    }
+
+    /// The type of an argument; `lifetime` is empty or `'a`.
+    pub(super) fn argument(&self, parameter: &Resolved, lifetime: &str) -> String {
+        match (&parameter.as_type, parameter.list) {
+            (Some(ty), true) => format!("&[{ty}]"),
+            (Some(ty), false) => optional(ty.clone(), parameter.nullable),
+            (None, true) => self.spell(|paths| parameter.scalar.slice(paths)),
+            (None, false) => {
+                let ty = self.spell(|paths| parameter.scalar.borrowed(paths, lifetime));
+                optional(ty, parameter.nullable)
+            }
+        }
+    }
+}
+
+fn optional(ty: String, nullable: bool) -> String {
+    if nullable {
+        format!("::core::option::Option<{ty}>")
+    } else {
+        ty
     }
 }
 
 /// Text as tokens.
 pub(super) fn tokens(parse: Parse, text: &str) -> TokenStream {
-    // Names and types were checked when they were read; a text that is no Rust is told where it is.
-    parse(text).unwrap_or_else(|| quote!(::core::compile_error!("bindery emits what is no Rust")))
+    parse(text).unwrap_or_else(|| {
+        let bug = "internal error: generated code does not parse; please report it";
+        quote!(::core::compile_error!(#bug))
+    })
 }
 
-/// The Rust type of a column.
-fn column_type(names: &Names<'_>, column: &ResultColumn) -> String {
-    let Names { krate, module, .. } = names;
-    let inner = match (&column.as_type, column.scalar) {
-        (Some(ty), _) => ty.clone(),
-        (None, ScalarType::Integer) => "i64".to_owned(),
-        (None, ScalarType::Float) => "f64".to_owned(),
-        (None, ScalarType::Boolean) => "bool".to_owned(),
-        (None, ScalarType::Text) => format!("{krate}::__private::String"),
-        (None, ScalarType::Blob) => format!("{krate}::__private::Vec<u8>"),
-        (None, ScalarType::Any) => format!("{krate}::d1::Value"),
-        (None, ScalarType::Enum(number)) => format!("{module}{}", names.text_enum(number)),
-    };
-    if column.nullable {
-        format!("::core::option::Option<{inner}>")
-    } else {
-        inner
-    }
-}
-
-/// The row type of a query, and how it is read.
+/// The row type of a query.
 pub(super) fn row(
     out: &mut String,
     names: &Names<'_>,
@@ -70,55 +93,31 @@ pub(super) fn row(
     docs: &str,
     columns: &[ResultColumn],
 ) {
-    let krate = names.krate;
-    let fields: Vec<String> = columns
-        .iter()
-        .map(|column| spelled(&Name::new(&column.name).field))
-        .collect();
-    let _ = write!(
-        out,
-        "#[doc = {docs:?}] #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)] pub struct {ident} {{"
-    );
-    for (field, column) in fields.iter().zip(columns) {
+    let mut fields = String::new();
+    for (index, column) in columns.iter().enumerate() {
+        let docs = column_docs(column);
+        let field = spelled(&Name::new(&column.name).field);
+        let (take, name, ty) = (take(column), &column.name, names.column(column));
         let _ = write!(
-            out,
-            "#[doc = {:?}] pub {field}: {},",
-            column_docs(column),
-            column_type(names, column)
+            fields,
+            "#[doc = {docs:?}] {take} {index} {name:?} {field}: {ty}, "
         );
     }
-    let _ = write!(
+    let krate = names.krate;
+    let _ = writeln!(
         out,
-        "}} impl {krate}::d1::FromRow for {ident} {{
-            fn from_row(row: &mut {krate}::d1::Row<'_>) -> ::core::result::Result<Self, {krate}::d1::DecodeError> {{
-                ::core::result::Result::Ok(Self {{"
+        "{krate}::__private::row! {{ #[doc = {docs:?}] {ident} {{ {fields}}} }}"
     );
-    for (index, (field, column)) in fields.iter().zip(columns).enumerate() {
-        let json = format!("{krate}::__private::JsonText");
-        let _ = match (
-            column.ty.domain == Domain::Json && column.as_type.is_none(),
-            column.nullable,
-        ) {
-            (false, _) => write!(out, "{field}: row.take({index})?,"),
-            (true, false) => write!(out, "{field}: row.take::<{json}>({index})?.0,"),
-            (true, true) => write!(
-                out,
-                "{field}: row.take::<::core::option::Option<{json}>>({index})?.map(|text| text.0),"
-            ),
-        };
+}
+
+/// The method of the runtime's `Row` that reads a column.
+fn take(column: &ResultColumn) -> &'static str {
+    let is_json = column.ty.domain == Domain::Json && column.as_type.is_none();
+    match (is_json, column.nullable) {
+        (false, _) => "take",
+        (true, false) => "take_json",
+        (true, true) => "take_optional_json",
     }
-    // By hand, and without a `?`: derived, this is half of what rustc takes for a large project.
-    let _ = write!(
-        out,
-        "}}) }} }} impl {krate}::__private::serde::Serialize for {ident} {{
-            fn serialize<S: {krate}::__private::serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {{
-                {krate}::__private::Fields::new(serializer, {ident:?}, {})",
-        columns.len()
-    );
-    for (field, column) in fields.iter().zip(columns) {
-        let _ = write!(out, ".field({:?}, &self.{field})", column.name);
-    }
-    out.push_str(".end() } }\n");
 }
 
 fn column_docs(column: &ResultColumn) -> String {
@@ -126,77 +125,73 @@ fn column_docs(column: &ResultColumn) -> String {
         Some(origin) => format!("Read from `{origin}`."),
         None => "Computed by the query.".to_owned(),
     };
-    let nullable = match (column.nullable, &column.ty.reason) {
-        (true, Some(reason)) if column.ty.nullable => format!(" `None` where NULL: {reason}."),
-        (true, _) => " `None` where NULL, as the query says.".to_owned(),
+    let null = match (column.nullable, &column.ty.reason) {
+        (true, Some(reason)) if column.ty.nullable => format!(" `None` if NULL: {reason}."),
+        (true, _) => " `None` if NULL, as the query declares.".to_owned(),
         (false, _) if column.ty.nullable => {
-            " The query says that it is never NULL; one that is gives an error.".to_owned()
+            " The query declares that it is never NULL; reading a NULL is an error.".to_owned()
         }
         (false, _) => String::new(),
     };
-    format!("{origin}{nullable}")
+    format!("{origin}{null}")
 }
 
-/// The statement as a constant.
-pub(super) fn statement(out: &mut String, krate: &str, name: &str, query: &Query) {
-    let columns: Vec<&str> = query
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect();
-    let _ = write!(
+/// The method of a query.
+pub(super) fn method(
+    out: &mut String,
+    names: &Names<'_>,
+    name: &Name,
+    docs: &str,
+    shape: &str,
+    query: &Query,
+) {
+    let mut arguments = String::new();
+    for parameter in &query.parameters {
+        let (argument, ty) = (argument(parameter), names.argument(parameter, "'a"));
+        let _ = write!(arguments, "{argument}: {ty} => {}, ", encoder(parameter));
+    }
+    let krate = names.krate;
+    let (method, name) = (spelled(&name.field), &name.source);
+    let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
+    let _ = writeln!(
         out,
-        "{krate}::d1::Statement {{ name: {name:?}, sql: {:?}, columns: &{columns:?}, reads_only: {} }}",
-        query.sql, query.reads_only
+        "{krate}::__private::method! {{ #[doc = {docs:?}] {method}<'a>({arguments}) -> {shape}, \
+         {name:?}, {sql:?}, columns: {columns:?}, reads_only: {reads_only} }}"
     );
 }
 
-/// The type of an argument; `lifetime` is the query's.
-pub(super) fn argument_type(names: &Names<'_>, parameter: &Resolved, lifetime: &str) -> String {
-    let Names { krate, module, .. } = names;
-    let inner = match (&parameter.as_type, parameter.scalar) {
-        (Some(ty), _) => ty.clone(),
-        (None, ScalarType::Integer) => "i64".to_owned(),
-        (None, ScalarType::Float) => "f64".to_owned(),
-        (None, ScalarType::Boolean) => "bool".to_owned(),
-        (None, ScalarType::Text) => format!("&{lifetime} str"),
-        (None, ScalarType::Blob) => format!("&{lifetime} [u8]"),
-        (None, ScalarType::Any) => format!("{krate}::d1::Value"),
-        (None, ScalarType::Enum(number)) => format!("{module}{}", names.text_enum(number)),
-    };
-    if parameter.list {
-        return match parameter.scalar {
-            _ if parameter.as_type.is_some() => format!("&[{inner}]"),
-            ScalarType::Text => "&[impl ::core::convert::AsRef<str>]".to_owned(),
-            ScalarType::Integer | ScalarType::Float | ScalarType::Boolean | ScalarType::Enum(_) => {
-                format!("&[{inner}]")
-            }
-            ScalarType::Blob | ScalarType::Any => format!("&[{krate}::d1::Value]"),
-        };
-    }
-    if parameter.nullable {
-        format!("::core::option::Option<{inner}>")
+/// The name of an argument.
+fn argument(parameter: &Resolved) -> String {
+    spelled(&Name::new(&parameter.name).field)
+}
+
+/// The function of the runtime's hidden module that makes a parameter of an argument.
+fn encoder(parameter: &Resolved) -> &'static str {
+    if !parameter.list {
+        "value"
+    } else if takes_any_texts(parameter) {
+        "text_list"
     } else {
-        inner
+        "list"
     }
 }
 
-/// The expression that encodes an argument.
-pub(super) fn encode(krate: &str, parameter: &Resolved, value: &str) -> String {
-    match (parameter.list, parameter.scalar) {
-        (true, ScalarType::Text) if parameter.as_type.is_none() => {
-            format!("{krate}::__private::text_list({value})")
-        }
-        (true, _) => format!("{krate}::__private::list({value})"),
-        (false, _) => format!(
-            "<{krate}::__private::Parameter<'_> as ::core::convert::From<_>>::from({value})"
-        ),
-    }
+/// Whether the argument is a slice of anything that is a text.
+fn takes_any_texts(parameter: &Resolved) -> bool {
+    parameter.list && parameter.scalar == ScalarType::Text && parameter.as_type.is_none()
 }
 
-/// An inline query: a block that makes the query from its arguments.
+fn column_names(query: &Query) -> Vec<&str> {
+    query
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect()
+}
+
+/// An inline query: a block whose value is the query with its arguments.
 ///
-/// The texts of a CHECK are texts in it: it stands where the module of their enum has no path.
+/// Enums are texts in it, because it cannot name the module of a database.
 #[must_use]
 pub fn inline(
     krate: &TokenStream,
@@ -205,67 +200,73 @@ pub fn inline(
     query: &Query,
     arguments: &[TokenStream],
 ) -> TokenStream {
-    let mut query = query.clone();
-    let text = |scalar: &mut ScalarType| {
-        if matches!(scalar, ScalarType::Enum(_)) {
-            *scalar = ScalarType::Text;
-        }
-    };
-    query
-        .columns
-        .iter_mut()
-        .for_each(|column| text(&mut column.scalar));
-    query
-        .parameters
-        .iter_mut()
-        .for_each(|parameter| text(&mut parameter.scalar));
+    let query = without_enums(query);
     let path = krate.to_string().replace(' ', "");
     let names = Names {
         krate: &path,
         module: "",
         text_enums: [&[], &[]],
     };
-    let mut declared = String::new();
-    let mut shape = format!("{path}::d1::Exec");
+
+    let mut rows = String::new();
+    let mut shape = quote!(#krate::d1::Exec);
     if !query.columns.is_empty() {
         row(
-            &mut declared,
+            &mut rows,
             &names,
             "Row",
             "A row of this query.",
             &query.columns,
         );
-        shape = format!("{path}::d1::Many<Row>");
+        shape = quote!(#krate::d1::Many<Row>);
     }
-    let _ = write!(declared, "static __STATEMENT: {path}::d1::Statement = ");
-    statement(&mut declared, &path, "query", &query);
-    declared.push(';');
-    let (declared, shape) = (tokens(parse, &declared), tokens(parse, &shape));
-    let bindings = query
+    let rows = tokens(parse, &rows);
+
+    let (sql, columns, reads_only) = (&query.sql, column_names(&query), query.reads_only);
+    let idents: Vec<_> = query
         .parameters
         .iter()
+        .map(|parameter| format_ident!("__{}", Name::new(&parameter.name).field))
+        .collect();
+    let parameters = || query.parameters.iter().zip(&idents);
+    let lets = parameters()
         .zip(arguments)
-        .map(|(parameter, value)| {
-            let name = format_ident!("__{}", Name::new(&parameter.name).field);
-            if parameter.list && parameter.scalar == ScalarType::Text && parameter.as_type.is_none()
-            {
-                return quote!(let #name = #value;);
+        .map(|((parameter, ident), value)| {
+            if takes_any_texts(parameter) {
+                return quote!(let #ident = #value;);
             }
-            let ty = tokens(parse, &argument_type(&names, parameter, ""));
-            quote!(let #name: #ty = #value;)
+            let ty = tokens(parse, &names.argument(parameter, ""));
+            quote!(let #ident: #ty = #value;)
         });
-    let encoded = query.parameters.iter().map(|parameter| {
-        let name = format!("__{}", Name::new(&parameter.name).field);
-        tokens(parse, &encode(&path, parameter, &name))
+    let encoded = parameters().map(|(parameter, ident)| {
+        let encoder = format_ident!("{}", encoder(parameter));
+        quote!(#krate::__private::#encoder(#ident))
     });
     quote! {{
-        #declared
-        #(#bindings)*
+        #rows
+        static __STATEMENT: #krate::d1::Statement = #krate::d1::Statement {
+            name: "query",
+            sql: #sql,
+            columns: &[#(#columns),*],
+            reads_only: #reads_only,
+        };
+        #(#lets)*
         #krate::__private::query::<#shape>(&#database, &__STATEMENT, [#(#encoded),*])
     }}
 }
 
-/// The argument's name.
-pub(super) fn argument(parameter: &Resolved) -> String {
-    spelled(&Name::new(&parameter.name).field)
+/// The query with texts in place of enums.
+fn without_enums(query: &Query) -> Query {
+    let mut query = query.clone();
+    let columns = query.columns.iter_mut().map(|column| &mut column.scalar);
+    let parameters = query
+        .parameters
+        .iter_mut()
+        .map(|parameter| &mut parameter.scalar);
+    for scalar in columns.chain(parameters) {
+        if let ScalarType::Enum(_) = scalar {
+            *scalar = ScalarType::Text;
+        }
+    }
+    query
 }

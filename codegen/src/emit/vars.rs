@@ -3,16 +3,16 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::Site;
+use super::Target;
 use crate::manifest::{VarField, VarType};
 use crate::model::Project;
 use crate::names::Name;
 
 /// The struct of the variables, and those of objects in them.
-pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
-    let krate = &site.krate;
+pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
+    let krate = &target.krate;
     let mut structs = Structs {
-        site,
+        target,
         names: Vec::new(),
         tokens: Vec::new(),
     };
@@ -21,7 +21,7 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
         .iter()
         .map(|(name, var)| {
             let (field, source) = (name.field_ident(), &name.source);
-            let own = var.as_type.as_deref().and_then(site.parse);
+            let own = var.as_type.as_deref().and_then(target.parse);
             let ty = optional(
                 own.unwrap_or_else(|| structs.ty(&var.ty, &name.ty, true)),
                 var.optional,
@@ -81,7 +81,7 @@ pub(super) fn vars(project: &Project, site: &Site) -> TokenStream {
 
 /// The structs of objects, each under a name of its own.
 struct Structs<'a> {
-    site: &'a Site,
+    target: &'a Target,
     names: Vec<String>,
     tokens: Vec<TokenStream>,
 }
@@ -89,7 +89,7 @@ struct Structs<'a> {
 impl Structs<'_> {
     /// The Rust type of a variable; objects in it become structs of the name `path`, or nearly so.
     fn ty(&mut self, var: &VarType, path: &str, outside: bool) -> TokenStream {
-        let krate = &self.site.krate;
+        let krate = &self.target.krate;
         match var {
             VarType::String => quote!(#krate::__private::String),
             VarType::Integer => quote!(i64),
@@ -145,8 +145,8 @@ impl Structs<'_> {
                 quote!(#[doc = #docs] #[serde(rename = #key)] #default pub #ident: #ty,)
             })
             .collect();
-        let krate = &self.site.krate;
-        let serde = format!("{}::__private::serde", self.site.krate_text());
+        let krate = &self.target.krate;
+        let serde = format!("{}::__private::serde", self.target.krate_text());
         let ident = proc_macro2::Ident::new(&name, proc_macro2::Span::call_site());
         let docs = format!("An object among the variables: `{name}`.");
         self.tokens[place] = quote! {
@@ -194,8 +194,8 @@ fn optional(ty: TokenStream, optional: bool) -> TokenStream {
 }
 
 /// The struct of the secrets.
-pub(super) fn secrets(project: &Project, site: &Site) -> TokenStream {
-    let krate = &site.krate;
+pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
+    let krate = &target.krate;
     let fields = project.secrets.iter().map(|(name, is_optional)| {
         let field = name.field_ident();
         let ty = optional(quote!(#krate::Secret), *is_optional);

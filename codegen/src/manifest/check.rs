@@ -1,11 +1,10 @@
-//! Holds a manifest against its [`grammar`](super::grammar): what has another type, what is missing, what is
-//! not known.
+//! Compares a manifest with its [`grammar`](super::grammar): values of the wrong type, missing keys
+//! and unknown keys.
 
-use crate::report::{Diagnostic, Errors, code, nearest};
-use crate::source::{Span, Spanned};
-
-use super::grammar::{Field, KEYS, Key, Scope, Shape};
+use super::grammar::{Field, Scope, Shape, keys};
 use super::node::{Node, Value};
+use crate::report::{Code, Diagnostic, Errors, nearest};
+use crate::source::{Span, Spanned};
 
 /// Checks a whole manifest, its environments included.
 pub(super) fn manifest(errors: &mut Errors, root: &Node) {
@@ -13,139 +12,166 @@ pub(super) fn manifest(errors: &mut Errors, root: &Node) {
         mismatch(errors, "the manifest", "a table", &root.value, root.span);
         return;
     };
-    level(errors, entries, "");
-    let environments = entries
+    top_level(errors, entries);
+
+    let env = entries
         .iter()
         .find(|(key, _)| key.value == "env")
         .map(|(_, node)| &node.value);
-    let Some(Value::Table(environments)) = environments else {
+    let Some(Value::Table(environments)) = env else {
         return;
     };
     for (name, node) in environments {
         let path = format!("env.{}", name.value);
         match &node.value {
-            Value::Table(entries) => level(errors, entries, &path),
+            Value::Table(entries) => environment(errors, entries, &path),
             other => mismatch(errors, &format!("`{path}`"), "a table", other, node.span),
         }
     }
 }
 
-/// Checks the top level, or an environment.
-fn level(errors: &mut Errors, entries: &[(Spanned<String>, Node)], path: &str) {
-    let counts = |key: &&Key| path.is_empty() || key.scope != Scope::Top;
+fn top_level(errors: &mut Errors, entries: &[(Spanned<String>, Node)]) {
     for (name, node) in entries {
-        match KEYS.iter().find(|key| key.field.key == name.value) {
-            Some(key) if counts(&key) => {
-                shape(errors, node, &key.field.shape, &join(path, &name.value))
-            }
-            Some(_) => errors.push(
-                Diagnostic::new(
-                    code::UNKNOWN_KEY,
-                    format!("`{}` does not count in an environment", name.value),
-                    name.span,
-                )
-                .label("wrangler passes this over")
-                .help("write it at the top level, where it counts for every environment")
-                .warning(),
-            ),
-            None => {
-                let diagnostic = unknown(
-                    name,
-                    KEYS.iter().filter(counts).map(|key| &key.field),
-                    "a wrangler manifest",
+        match keys().find(|key| key.field.key == name.value) {
+            Some(key) => check(errors, node, &key.field.shape, &name.value),
+            None => unknown_manifest_key(errors, name, node, keys().map(|key| &key.field)),
+        }
+    }
+}
+
+fn environment(errors: &mut Errors, entries: &[(Spanned<String>, Node)], path: &str) {
+    let allowed = keys().filter(|key| key.scope != Scope::Top);
+    for (name, node) in entries {
+        match keys().find(|key| key.field.key == name.value) {
+            Some(key) if key.scope == Scope::Top => {
+                let message = format!("`{}` is not allowed in an environment", name.value);
+                errors.push(
+                    Diagnostic::new(Code::UnknownKey, message, name.span)
+                        .label("wrangler ignores it")
+                        .help("move it to the top level, where it applies to every environment")
+                        .warning(),
                 );
-                // A kind of binding that is passed over is missing in the environment.
-                errors.push(if binds(&node.value) {
-                    diagnostic
-                } else {
-                    diagnostic.warning()
-                });
+            }
+            Some(key) => check(errors, node, &key.field.shape, &join(path, &name.value)),
+            None => {
+                let fields = allowed.clone().map(|key| &key.field);
+                unknown_manifest_key(errors, name, node, fields);
             }
         }
     }
 }
 
-/// Whether a value looks like what binds something.
-fn binds(value: &Value) -> bool {
+/// An unknown key of the manifest or of an environment. It is an error if it looks like a binding,
+/// because `Env` would lack that binding.
+fn unknown_manifest_key<'a>(
+    errors: &mut Errors,
+    name: &Spanned<String>,
+    node: &Node,
+    fields: impl Iterator<Item = &'a Field>,
+) {
+    let diagnostic = unknown(name, fields, None);
+    errors.push(if is_binding(&node.value) {
+        diagnostic
+    } else {
+        diagnostic.warning()
+    });
+}
+
+/// Whether a value looks like a binding.
+fn is_binding(value: &Value) -> bool {
     match value {
-        Value::Array(items) => items.iter().any(|item| binds(&item.value)),
+        Value::Array(items) => items.iter().any(|item| is_binding(&item.value)),
         Value::Table(entries) => entries.iter().any(|(key, _)| key.value == "binding"),
-        _ => false,
+        Value::Null
+        | Value::String(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Date(_) => false,
     }
 }
 
+/// An unknown key of the table `path`, or of the manifest itself.
 fn unknown<'a>(
     name: &Spanned<String>,
     fields: impl Iterator<Item = &'a Field>,
-    of: &str,
+    path: Option<&str>,
 ) -> Diagnostic {
-    let near = nearest(&name.value, fields.map(|field| field.key));
-    let diagnostic = Diagnostic::new(
-        code::UNKNOWN_KEY,
-        format!("`{}` is no key of {of}", name.value),
-        name.span,
-    );
-    let diagnostic = diagnostic.label("wrangler passes this over");
-    match near {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+    let place = path.map(|path| format!(" in `{path}`")).unwrap_or_default();
+    let message = format!("unknown key `{}`{place}", name.value);
+    let diagnostic =
+        Diagnostic::new(Code::UnknownKey, message, name.span).label("wrangler ignores it");
+    did_you_mean(
+        diagnostic,
+        nearest(&name.value, fields.map(|field| field.key)),
+    )
+}
+
+fn did_you_mean(diagnostic: Diagnostic, name: Option<&str>) -> Diagnostic {
+    match name {
+        Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
         None => diagnostic,
     }
 }
 
 /// Checks a value.
-fn shape(errors: &mut Errors, node: &Node, wanted: &Shape, path: &str) {
-    match (wanted, &node.value) {
+fn check(errors: &mut Errors, node: &Node, expected: &Shape, path: &str) {
+    match (expected, &node.value) {
         (Shape::Text, Value::String(_))
         | (Shape::Number, Value::Integer(_) | Value::Float(_))
         | (Shape::Flag, Value::Boolean(_))
         | (Shape::Null, Value::Null)
         | (Shape::Elsewhere(_), _) => {}
-        (Shape::Word(words), Value::String(text)) if words.contains(&text.as_str()) => {}
-        (Shape::Word(words), Value::String(text)) => {
-            let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-            let diagnostic = Diagnostic::new(
-                code::MANIFEST_FIELD,
-                format!("`{path}` must be {}, not `{text}`", listed.join(" or ")),
-                node.span,
-            )
-            .label("not one of them");
-            errors.push(match nearest(text, words.iter().copied()) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            });
-        }
+        (Shape::Word(words), Value::String(text)) => word(errors, node.span, words, text, path),
         (Shape::Json, value) => json(errors, value, node.span, path),
         (Shape::List(item), Value::Array(items)) => {
             for (index, node) in items.iter().enumerate() {
-                shape(errors, node, item, &format!("{path}[{index}]"));
+                check(errors, node, item, &format!("{path}[{index}]"));
             }
         }
-        (Shape::List(item), other) => {
-            let message = format!("`{path}` must be an array, not {}", other.what());
-            let diagnostic = Diagnostic::new(code::MANIFEST_FIELD, message, node.span)
-                .label(format!("this is {}", other.what()));
-            errors.push(match item {
-                Shape::Table(_) => diagnostic.help(format!(
-                    "a list of tables is written `[[{path}]]` in TOML, `[{{ ... }}]` in JSON"
-                )),
-                _ => diagnostic,
-            });
-        }
+        (Shape::List(item), other) => not_an_array(errors, node.span, item, other, path),
         (Shape::Map(value), Value::Table(entries)) => {
             for (name, node) in entries {
-                shape(errors, node, value, &join(path, &name.value));
+                check(errors, node, value, &join(path, &name.value));
             }
         }
         (Shape::Table(fields), Value::Table(entries)) => table(errors, node, entries, fields, path),
         (Shape::Either(shapes), value) if shapes.iter().any(|shape| fits(shape, value)) => {}
-        (wanted, found) => mismatch(
-            errors,
-            &format!("`{path}`"),
-            &what(wanted),
-            found,
-            node.span,
-        ),
+        (expected, found) => {
+            mismatch(
+                errors,
+                &format!("`{path}`"),
+                &with_article(expected),
+                found,
+                node.span,
+            );
+        }
     }
+}
+
+fn word(errors: &mut Errors, span: Span, words: &[&str], text: &str, path: &str) {
+    if words.contains(&text) {
+        return;
+    }
+    let allowed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let message = format!("`{path}` must be {}, not `{text}`", allowed.join(" or "));
+    let diagnostic = Diagnostic::new(Code::ManifestField, message, span).label("not one of them");
+    errors.push(did_you_mean(
+        diagnostic,
+        nearest(text, words.iter().copied()),
+    ));
+}
+
+fn not_an_array(errors: &mut Errors, span: Span, item: &Shape, found: &Value, path: &str) {
+    let message = format!("`{path}` must be an array, not {}", found.with_article());
+    let label = format!("this is {}", found.with_article());
+    let diagnostic = Diagnostic::new(Code::ManifestField, message, span).label(label);
+    errors.push(match item {
+        Shape::Table(_) => diagnostic.help(format!(
+            "a list of tables is written `[[{path}]]` in TOML, `[{{ ... }}]` in JSON"
+        )),
+        _ => diagnostic,
+    });
 }
 
 fn table(
@@ -158,66 +184,87 @@ fn table(
     let mut unknown_keys = Vec::new();
     for (name, node) in entries {
         match fields.iter().find(|field| field.key == name.value) {
-            Some(field) => shape(errors, node, &field.shape, &join(path, &name.value)),
+            Some(field) => check(errors, node, &field.shape, &join(path, &name.value)),
             None => unknown_keys.push(name),
         }
     }
-    for field in fields
-        .iter()
-        .filter(|field| field.required && entries.iter().all(|(name, _)| name.value != field.key))
-    {
-        let key = field.key;
-        let message = format!("`{path}` has no `{key}`");
-        // A slip of the key that is needed is one mistake.
-        let slip = unknown_keys
-            .iter()
-            .position(|name| nearest(&name.value, [key]).is_some());
-        errors.push(match slip.map(|index| unknown_keys.remove(index)) {
-            Some(name) => Diagnostic::new(code::MANIFEST_FIELD, message, name.span)
-                .label("no key of this table")
-                .help(format!("did you mean `{key}`?")),
-            None => {
-                let value = match field.shape {
-                    Shape::Table(_) => "{ ... }",
-                    Shape::List(_) => "[...]",
-                    _ => "\"...\"",
-                };
-                Diagnostic::new(code::MANIFEST_FIELD, message, node.span)
-                    .label("belongs to this table")
-                    .help(format!("add `{key} = {value}`"))
-            }
-        });
+
+    let is_missing =
+        |field: &&Field| field.required && entries.iter().all(|(name, _)| name.value != field.key);
+    for field in fields.iter().filter(is_missing) {
+        missing(errors, node.span, field, &mut unknown_keys, path);
     }
     for name in unknown_keys {
-        errors.push(unknown(name, fields.iter(), &format!("`{path}`")).warning());
+        errors.push(unknown(name, fields.iter(), Some(path)).warning());
     }
 }
 
-/// A date is legal TOML and nothing that JSON has.
+/// A missing key. A misspelled one is reported once, as missing, and removed from `unknown_keys`.
+fn missing(
+    errors: &mut Errors,
+    table: Span,
+    field: &Field,
+    unknown_keys: &mut Vec<&Spanned<String>>,
+    path: &str,
+) {
+    let key = field.key;
+    let message = format!("`{path}` has no `{key}`");
+    let misspelled = unknown_keys
+        .iter()
+        .position(|name| nearest(&name.value, [key]).is_some());
+    if let Some(index) = misspelled {
+        let name = unknown_keys.remove(index);
+        errors.push(
+            Diagnostic::new(Code::ManifestField, message, name.span)
+                .label("unknown key")
+                .help(format!("did you mean `{key}`?")),
+        );
+        return;
+    }
+
+    let value = match field.shape {
+        Shape::Table(_) => "{ ... }",
+        Shape::List(_) => "[...]",
+        _ => "\"...\"",
+    };
+    errors.push(
+        Diagnostic::new(Code::ManifestField, message, table)
+            .label("missing in this table")
+            .help(format!("add `{key} = {value}`")),
+    );
+}
+
+/// A date is valid TOML, but JSON has none and wrangler refuses it.
 fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
     match value {
         Value::Date(_) => errors.push(
             Diagnostic::new(
-                code::MANIFEST_FIELD,
+                Code::ManifestField,
                 format!("`{path}` cannot be a date"),
                 span,
             )
             .label("wrangler refuses dates")
             .help("write it in quotes"),
         ),
-        Value::Array(items) => items
-            .iter()
-            .for_each(|item| json(errors, &item.value, item.span, path)),
-        Value::Table(entries) => {
-            entries.iter().for_each(|(key, node)| {
-                json(errors, &node.value, node.span, &join(path, &key.value))
-            });
+        Value::Array(items) => {
+            for item in items {
+                json(errors, &item.value, item.span, path);
+            }
         }
-        _ => {}
+        Value::Table(entries) => {
+            for (key, node) in entries {
+                json(errors, &node.value, node.span, &join(path, &key.value));
+            }
+        }
+        Value::Null
+        | Value::String(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_) => {}
     }
 }
 
-/// Whether a value has one of several shapes: those are plain ones.
+/// Whether a value has one of the shapes that [`Shape::Either`] lists, which are all simple.
 fn fits(shape: &Shape, value: &Value) -> bool {
     match (shape, value) {
         (Shape::List(item), Value::Array(items)) => {
@@ -231,29 +278,47 @@ fn fits(shape: &Shape, value: &Value) -> bool {
     }
 }
 
-/// The words for a shape, with their article.
-fn what(shape: &Shape) -> String {
+/// A shape in words.
+fn with_article(shape: &Shape) -> String {
     match shape {
-        Shape::Text | Shape::Word(_) => "a string".to_owned(),
-        Shape::Number => "a number".to_owned(),
-        Shape::Flag => "a boolean".to_owned(),
         Shape::Null => "null".to_owned(),
-        Shape::List(item) => format!(
-            "an array of {}s",
-            what(item).split_once(' ').map_or("", |(_, noun)| noun)
-        ),
-        Shape::Map(_) | Shape::Table(_) => "a table".to_owned(),
-        Shape::Json | Shape::Elsewhere(_) => "a value".to_owned(),
-        Shape::Either(shapes) => shapes.iter().map(what).collect::<Vec<_>>().join(" or "),
+        Shape::List(item) => format!("an array of {}s", noun(item)),
+        Shape::Either(shapes) => shapes
+            .iter()
+            .map(with_article)
+            .collect::<Vec<_>>()
+            .join(" or "),
+        _ => format!("a {}", noun(shape)),
     }
 }
 
-/// A value of another type than belongs there.
-pub(super) fn mismatch(errors: &mut Errors, what: &str, wanted: &str, found: &Value, span: Span) {
-    let message = format!("{what} must be {wanted}, not {}", found.what());
+fn noun(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Text | Shape::Word(_) => "string",
+        Shape::Number => "number",
+        Shape::Flag => "boolean",
+        Shape::List(_) => "array",
+        Shape::Map(_) | Shape::Table(_) => "table",
+        Shape::Null | Shape::Json | Shape::Elsewhere(_) | Shape::Either(_) => "value",
+    }
+}
+
+/// A value with the wrong type.
+pub(super) fn mismatch(
+    errors: &mut Errors,
+    place: &str,
+    expected: &str,
+    found: &Value,
+    span: Span,
+) {
+    let found = found.with_article();
     errors.push(
-        Diagnostic::new(code::MANIFEST_FIELD, message, span)
-            .label(format!("this is {}", found.what())),
+        Diagnostic::new(
+            Code::ManifestField,
+            format!("{place} must be {expected}, not {found}"),
+            span,
+        )
+        .label(format!("this is {found}")),
     );
 }
 

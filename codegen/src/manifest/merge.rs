@@ -1,13 +1,13 @@
-//! Every environment in one: what all have is required, what some have is optional.
+//! Merges every environment into one: what all have is required, what some have is optional.
 
-use crate::report::{Diagnostic, Errors, code};
+use super::Binding;
+use super::environment::{Consumer, Environment};
+use super::kind::Resource;
+use super::vars::{Var, VarType};
+use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Spanned;
 
-use super::kind::Kind;
-use super::layer::{Consumer, Layer};
-use super::vars::VarType;
-
-/// What every environment binds, in one.
+/// What every environment binds, merged.
 #[derive(Debug, Clone, Default)]
 pub struct Merged {
     /// The bindings, in the order of the file.
@@ -16,134 +16,77 @@ pub struct Merged {
     pub vars: Vec<MergedVar>,
     /// The secrets.
     pub secrets: Vec<MergedSecret>,
-    /// The queues that some environment consumes, each once.
+    /// The queues that any environment consumes, each once.
     pub consumers: Vec<Consumer>,
     /// The crons of any environment, each once.
     pub crons: Vec<Spanned<String>>,
 }
 
-/// A binding over all environments.
+/// A binding of any environment.
 #[derive(Debug, Clone)]
 pub struct MergedBinding {
-    /// Its name, where it stands first.
+    /// Its name, where it first appears.
     pub name: Spanned<String>,
-    /// What it is bound to, where it stands first.
-    pub kind: Kind,
+    /// What it is bound to, where it first appears.
+    pub resource: Resource,
     /// Whether some environment lacks it.
     pub optional: bool,
 }
 
-/// A variable over all environments.
+/// A variable of any environment.
 #[derive(Debug, Clone)]
 pub struct MergedVar {
-    /// Its name, where it stands first.
+    /// Its name, where it first appears.
     pub name: Spanned<String>,
     /// The type that holds the values of every environment.
     pub ty: VarType,
-    /// A type of the user's own, which reads itself with serde.
+    /// A type of the user's own, which implements `Deserialize`.
     pub as_type: Option<String>,
     /// Whether some environment lacks it.
     pub optional: bool,
 }
 
-/// A secret over all environments.
+/// A secret of any environment.
 #[derive(Debug, Clone)]
 pub struct MergedSecret {
-    /// Its name, where it stands first.
+    /// Its name, where it first appears.
     pub name: Spanned<String>,
     /// Whether some environment lacks it.
     pub optional: bool,
 }
 
-/// Unites layers; a name that is bound to two kinds is an error.
-pub(super) fn merge(errors: &mut Errors, layers: &[Layer]) -> Merged {
+/// Merges environments. A name with two kinds is an error.
+pub(super) fn merge(errors: &mut Errors, environments: &[Environment]) -> Merged {
     let mut merged = Merged::default();
-    let in_all = |has: &dyn Fn(&Layer) -> bool| layers.iter().all(has);
-    for layer in layers {
-        for binding in &layer.bindings {
-            let name = &binding.name.value;
-            match merged.bindings.iter().find(|known| known.name.value == *name) {
-                // Twice in one layer is told as a duplicate.
-                Some(known) if is_in(layer, known) => {}
-                Some(known) if known.kind.key() != binding.kind.key() => errors.push(
-                    Diagnostic::new(
-                        code::ENVIRONMENT,
-                        format!("`{name}` is {} here and {} elsewhere", binding.kind.a_title(), known.kind.a_title()),
-                        binding.name.span,
-                    )
-                    .label("another kind in this environment")
-                    .also(known.name.span, format!("{} here", known.kind.a_title()))
-                    .help("rename one of them, or build for one environment: `#[bindings(environment = \"...\")]`"),
-                ),
-                Some(_) => {}
-                None => {
-                    let has = |layer: &Layer| layer.bindings.iter().any(|other| other.name.value == *name);
-                    let (name, kind) = (binding.name.clone(), binding.kind.clone());
-                    merged.bindings.push(MergedBinding { name, kind, optional: !in_all(&has) });
-                }
-            }
+    for environment in environments {
+        for binding in &environment.bindings {
+            merge_binding(
+                errors,
+                &mut merged.bindings,
+                environments,
+                environment,
+                binding,
+            );
         }
-        for var in &layer.vars {
-            match merged
-                .vars
-                .iter_mut()
-                .find(|known| known.name.value == var.name.value)
-            {
-                Some(known) => {
-                    let both = known.ty.clone().or(var.ty.clone());
-                    if both == VarType::Json && known.ty != VarType::Json && var.ty != VarType::Json
-                    {
-                        errors.push(
-                            Diagnostic::new(
-                                code::ENVIRONMENT,
-                                format!("`{}` has values of several types", var.name.value),
-                                var.name.span,
-                            )
-                            .label("of another type here")
-                            .also(known.name.span, "than here")
-                            .help("make them one type; as they are `Env` has a JSON value")
-                            .warning(),
-                        );
-                    }
-                    known.ty = both;
-                }
-                None => {
-                    let has = |layer: &Layer| {
-                        layer
-                            .vars
-                            .iter()
-                            .any(|other| other.name.value == var.name.value)
-                    };
-                    let (name, ty) = (var.name.clone(), var.ty.clone());
-                    merged.vars.push(MergedVar {
-                        name,
-                        ty,
-                        as_type: None,
-                        optional: !in_all(&has),
-                    });
-                }
-            }
+        for var in &environment.vars {
+            merge_var(errors, &mut merged.vars, environments, var);
         }
-        for secret in layer.secrets.iter().flatten() {
+        for secret in environment.secrets() {
             if merged
                 .secrets
                 .iter()
                 .all(|known| known.name.value != secret.value)
             {
-                let has = |layer: &Layer| {
-                    layer
-                        .secrets
-                        .iter()
-                        .flatten()
-                        .any(|other| other.value == secret.value)
-                };
+                let optional = !environments
+                    .iter()
+                    .all(|other| other.has_secret(&secret.value));
                 merged.secrets.push(MergedSecret {
                     name: secret.clone(),
-                    optional: !in_all(&has),
+                    optional,
                 });
             }
         }
-        for consumer in &layer.consumers {
+        for consumer in &environment.consumers {
             if merged
                 .consumers
                 .iter()
@@ -152,72 +95,145 @@ pub(super) fn merge(errors: &mut Errors, layers: &[Layer]) -> Merged {
                 merged.consumers.push(consumer.clone());
             }
         }
-        for cron in &layer.crons {
+        for cron in &environment.crons {
             if merged.crons.iter().all(|known| known.value != cron.value) {
                 merged.crons.push(cron.clone());
             }
         }
     }
-    secrets_win(&mut merged, layers);
-    of_two_kinds(errors, &merged, layers);
+
+    prefer_secrets(&mut merged, environments);
+    check_kinds(errors, &merged, environments);
     merged
 }
 
-/// A name that is a secret in one environment and a variable in another is a secret in both: it must not print.
-fn secrets_win(merged: &mut Merged, layers: &[Layer]) {
+impl Environment {
+    fn secrets(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.secrets.iter().flatten()
+    }
+
+    fn has_secret(&self, name: &str) -> bool {
+        self.secrets().any(|secret| secret.value == name)
+    }
+
+    fn has_var(&self, name: &str) -> bool {
+        self.vars.iter().any(|var| var.name.value == name)
+    }
+
+    fn has_binding(&self, name: &str) -> bool {
+        self.bindings
+            .iter()
+            .any(|binding| binding.name.value == name)
+    }
+
+    /// Whether a binding first appears in this environment.
+    fn declares(&self, binding: &MergedBinding) -> bool {
+        self.bindings
+            .iter()
+            .any(|own| own.name.span == binding.name.span)
+    }
+}
+
+fn merge_binding(
+    errors: &mut Errors,
+    merged: &mut Vec<MergedBinding>,
+    environments: &[Environment],
+    environment: &Environment,
+    binding: &Binding,
+) {
+    let name = &binding.name.value;
+    let Some(known) = merged.iter().find(|known| known.name.value == *name) else {
+        merged.push(MergedBinding {
+            name: binding.name.clone(),
+            resource: binding.resource.clone(),
+            optional: !environments.iter().all(|other| other.has_binding(name)),
+        });
+        return;
+    };
+
+    // A name that one environment has twice is reported as a duplicate.
+    if known.resource.kind != binding.resource.kind && !environment.declares(known) {
+        let title = binding.resource.kind.definition().title.with_article();
+        errors.push(two_kinds(&title, &binding.name, known));
+    }
+}
+
+fn merge_var(
+    errors: &mut Errors,
+    merged: &mut Vec<MergedVar>,
+    environments: &[Environment],
+    var: &Var,
+) {
+    let name = &var.name.value;
+    let Some(known) = merged.iter_mut().find(|known| known.name.value == *name) else {
+        merged.push(MergedVar {
+            name: var.name.clone(),
+            ty: var.ty.clone(),
+            as_type: None,
+            optional: !environments.iter().all(|other| other.has_var(name)),
+        });
+        return;
+    };
+
+    let both = known.ty.clone().or(var.ty.clone());
+    if both == VarType::Json && known.ty != VarType::Json && var.ty != VarType::Json {
+        errors.push(
+            Diagnostic::new(
+                Code::Environment,
+                format!("the values of `{name}` have different types"),
+                var.name.span,
+            )
+            .label("another type here")
+            .also(known.name.span, "than here")
+            .help("use one type everywhere; otherwise `Env` has a JSON value")
+            .warning(),
+        );
+    }
+    known.ty = both;
+}
+
+/// A name that is a secret in one environment and a variable in another is a secret in both, so that
+/// it never prints.
+fn prefer_secrets(merged: &mut Merged, environments: &[Environment]) {
     for secret in &mut merged.secrets {
         let name = &secret.name.value;
         if merged.vars.iter().any(|var| var.name.value == *name) {
             merged.vars.retain(|var| var.name.value != *name);
-            let has = |layer: &Layer| {
-                layer.vars.iter().any(|var| var.name.value == *name)
-                    || layer
-                        .secrets
-                        .iter()
-                        .flatten()
-                        .any(|other| other.value == *name)
+            let has = |environment: &Environment| {
+                environment.has_var(name) || environment.has_secret(name)
             };
-            secret.optional = !layers.iter().all(has);
+            secret.optional = !environments.iter().all(has);
         }
     }
 }
 
-/// A name that is a variable or a secret in one environment and a binding in another.
-fn of_two_kinds(errors: &mut Errors, merged: &Merged, layers: &[Layer]) {
+/// Reports names that are a variable or a secret in one environment and a binding in another.
+fn check_kinds(errors: &mut Errors, merged: &Merged, environments: &[Environment]) {
     for binding in &merged.bindings {
-        let name = &binding.name.value;
-        let vars = layers
-            .iter()
-            .filter(|layer| !is_in(layer, binding))
-            .flat_map(|layer| {
-                let vars = layer.vars.iter().map(|var| (&var.name, "variable"));
-                vars.chain(
-                    layer
-                        .secrets
-                        .iter()
-                        .flatten()
-                        .map(|secret| (secret, "secret")),
-                )
-            });
-        for (other, what) in vars.filter(|(other, _)| other.value == *name) {
-            errors.push(
-                Diagnostic::new(
-                    code::ENVIRONMENT,
-                    format!("`{name}` is a {what} here and {} elsewhere", binding.kind.a_title()),
-                    other.span,
-                )
-                .label("another kind in this environment")
-                .also(binding.name.span, format!("{} here", binding.kind.a_title()))
-                .help("rename one of them, or build for one environment: `#[bindings(environment = \"...\")]`"),
-            );
+        for environment in environments.iter().filter(|other| !other.declares(binding)) {
+            let vars = environment.vars.iter().map(|var| ("a variable", &var.name));
+            let secrets = environment.secrets().map(|secret| ("a secret", secret));
+            for (title, name) in vars.chain(secrets) {
+                if name.value == binding.name.value {
+                    errors.push(two_kinds(title, name, binding));
+                }
+            }
         }
     }
 }
 
-/// Whether a binding is one of a layer.
-fn is_in(layer: &Layer, binding: &MergedBinding) -> bool {
-    layer
-        .bindings
-        .iter()
-        .any(|own| own.name.span == binding.name.span)
+/// A name that is bound to `title` in one environment and to another kind where it first appears.
+fn two_kinds(title: &str, name: &Spanned<String>, first: &MergedBinding) -> Diagnostic {
+    let first_title = first.resource.kind.definition().title.with_article();
+    let message = format!(
+        "`{}` is {title} here and {first_title} elsewhere",
+        name.value
+    );
+    Diagnostic::new(Code::Environment, message, name.span)
+        .label("another kind in this environment")
+        .also(first.name.span, format!("{first_title} here"))
+        .help(
+            "rename one of them, or build for one environment: \
+             `#[bindings(environment = \"...\")]`",
+        )
 }

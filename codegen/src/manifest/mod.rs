@@ -1,83 +1,81 @@
 //! `wrangler.toml`, `wrangler.json` or `wrangler.jsonc`: text in, a [`Manifest`] out.
 //!
-//! `node` is the manifest as written, [`grammar`] what wrangler lets it be, `layer` what one environment
-//! binds, and `unite` all of them in one.
+//! `node` is the manifest as written, [`grammar`] and [`kind`] are the keys that wrangler accepts,
+//! `environment` is what one environment binds, and `merge` merges all of them into one.
 
 mod check;
+mod environment;
 pub mod grammar;
-mod kind;
-mod layer;
+pub mod kind;
+mod merge;
 mod node;
 pub(crate) mod pattern;
 mod settings;
 mod table;
-mod merge;
 mod vars;
 
-use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::source::{FileId, Sources, Spanned};
-use grammar::{KEYS, Scope};
-pub use kind::{D1, Form, Kind, Kv, Other, Queue, R2, ROWS, Row, Service};
-pub(crate) use layer::check_name;
-pub use layer::{Binding, Consumer, Layer};
+use grammar::Scope;
+use node::Node;
+use table::Table;
+
+pub use environment::{Binding, Consumer, Environment};
+pub(crate) use environment::{FILE, check_name};
+pub use kind::{BindingKind, D1, Details, Resource};
 pub use merge::{Merged, MergedBinding, MergedSecret, MergedVar};
 pub use settings::{DatabaseSettings, settings};
-use table::Table;
 pub use vars::{Var, VarField, VarType};
 
-/// A manifest as understood.
+/// A manifest that was read.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The file it was read from.
     pub file: FileId,
     /// The worker's name.
     pub name: Option<String>,
-    /// Its environments: the top level first, or the one that was asked for alone.
-    pub layers: Vec<Layer>,
-    /// All of them in one.
+    /// The top level and then every environment, or only the one that was requested.
+    pub environments: Vec<Environment>,
+    /// All environments merged into one.
     pub merged: Merged,
-    /// Whether it says anywhere which secrets are required.
-    pub(crate) names_secrets: bool,
+    /// Whether any environment lists the required secrets.
+    pub(crate) lists_secrets: bool,
 }
 
 impl Manifest {
     /// The classes of a kind that this worker itself must export.
-    pub fn classes(&self, key: &'static str) -> impl Iterator<Item = &Spanned<String>> {
-        self.merged
-            .bindings
-            .iter()
-            .filter_map(move |binding| match &binding.kind {
-                Kind::Other(other) if other.row.key == key => other.class_name.as_ref(),
-                _ => None,
-            })
+    pub fn classes(&self, kind: BindingKind) -> impl Iterator<Item = &Spanned<String>> {
+        let bindings = self.merged.bindings.iter();
+        let of_kind = bindings.filter(move |binding| binding.resource.kind == kind);
+        of_kind.filter_map(|binding| binding.resource.class())
     }
 
-    /// Gives every environment these secrets.
+    /// Adds secrets to every environment.
     pub(crate) fn infer_secrets(&mut self, errors: &mut Errors, names: Vec<Spanned<String>>) {
-        if !names.is_empty() {
-            self.layers
-                .iter_mut()
-                .for_each(|layer| layer.secrets = Some(names.clone()));
-            self.merged = merge::merge(errors, &self.layers);
+        if names.is_empty() {
+            return;
         }
+        for environment in &mut self.environments {
+            environment.secrets = Some(names.clone());
+        }
+        self.merged = merge::merge(errors, &self.environments);
     }
 }
 
-/// Reads the manifest, for every environment or for the one of a name. `None` when it is not TOML or JSON at all;
-/// other mistakes are reported and the rest of the manifest is still given.
+/// An entry of `env`: its name and its table.
+type Entry<'n> = (&'n Spanned<String>, Table<'n>);
+
+/// Reads the manifest, for every environment or for the one with a name.
+///
+/// Returns `None` if it is not valid TOML or JSON, or has no such environment. After any other error
+/// the rest of the manifest is still read.
 pub fn parse(
     errors: &mut Errors,
     sources: &Sources,
     file: FileId,
     environment: Option<&str>,
 ) -> Option<Manifest> {
-    let source = sources.file(file);
-    let tree = if source.name.ends_with(".toml") {
-        node::from_toml(file, &source.text)
-    } else {
-        node::from_json(file, &source.text)
-    };
-    let root = match tree {
+    let root = match parse_syntax(sources, file) {
         Ok(root) => root,
         Err(diagnostic) => {
             errors.push(*diagnostic);
@@ -85,156 +83,150 @@ pub fn parse(
         }
     };
     check::manifest(errors, &root);
+
     let top = Table::new(&root, "")?;
-    let nested: Vec<(&Spanned<String>, Table<'_>)> = top
-        .table("env")
-        .iter()
-        .flat_map(|table| table.entries)
-        .filter_map(|(name, node)| Some((name, Table::new(node, format!("env.{}", name.value))?)))
-        .collect();
-    // Who asked for one environment knows what it has.
-    for (name, table) in nested.iter().filter(|_| environment.is_none()) {
-        lacking(errors, &top, name, table);
-    }
-    let layers = match environment {
-        None => std::iter::once(None)
-            .chain(nested.iter().map(Some))
-            .collect::<Vec<_>>(),
-        Some(wanted) => match nested.iter().find(|(name, _)| name.value == wanted) {
-            Some(found) => vec![Some(found)],
-            None => {
-                unknown_environment(errors, &root, &nested, wanted);
-                return None;
-            }
-        },
-    };
-    let layers: Vec<Layer> = layers
+    let entries = entries(&top);
+    let requested = requested(errors, &root, &entries, environment)?;
+    let environments: Vec<Environment> = requested
         .into_iter()
-        .map(|environment| {
-            layer::read(
-                errors,
-                &top,
-                environment.map(|(name, table)| (*name, table)),
-            )
-        })
+        .map(|entry| environment::read(errors, &top, entry.map(|(name, table)| (*name, table))))
         .collect();
-    if let Some((top, environments)) = layers.split_first().filter(|_| environment.is_none()) {
-        environments
-            .iter()
-            .for_each(|layer| lacking_names(errors, top, layer));
+
+    // A user who requests one environment knows what it has.
+    if environment.is_none() {
+        warn_of_missing_keys(errors, &top, &entries);
+        warn_of_missing_names(errors, &environments);
     }
-    let merged = merge::merge(errors, &layers);
-    let name = layers.first().and_then(|layer| layer.worker.clone());
-    let names_secrets = top.get("secrets").is_some()
-        || nested
-            .iter()
-            .any(|(_, table)| table.get("secrets").is_some());
+    let has_secrets = |table: &Table<'_>| table.get("secrets").is_some();
     Some(Manifest {
         file,
-        name,
-        layers,
-        merged,
-        names_secrets,
+        name: environments
+            .first()
+            .and_then(|environment| environment.worker.clone()),
+        merged: merge::merge(errors, &environments),
+        environments,
+        lists_secrets: has_secrets(&top) || entries.iter().any(|(_, table)| has_secrets(table)),
     })
 }
 
-fn unknown_environment(
-    errors: &mut Errors,
-    root: &node::Node,
-    nested: &[(&Spanned<String>, Table<'_>)],
-    wanted: &str,
-) {
-    let names: Vec<&str> = nested.iter().map(|(name, _)| name.value.as_str()).collect();
-    errors.push(
-        Diagnostic::new(
-            code::ENVIRONMENT,
-            format!("the manifest has no environment `{wanted}`"),
-            root.span.part(&(0..0)),
-        )
-        .label("in this manifest")
-        .help(suggestion(wanted, "environments", &names)),
-    );
+fn parse_syntax(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+    let source = sources.file(file);
+    if source.name.ends_with(".toml") {
+        node::from_toml(file, &source.text)
+    } else {
+        node::from_json(file, &source.text)
+    }
 }
 
-/// The names that an environment lacks of a key that it has.
-fn lacking_names(errors: &mut Errors, top: &Layer, own: &Layer) {
-    let Some(environment) = &own.environment else {
+/// The entries of `env`.
+fn entries<'n>(top: &Table<'n>) -> Vec<Entry<'n>> {
+    let env = top.table("env");
+    let entries = env.iter().flat_map(|env| env.entries);
+    let tables = entries.filter_map(|(name, node)| {
+        let path = format!("env.{}", name.value);
+        Some((name, Table::new(node, path)?))
+    });
+    tables.collect()
+}
+
+/// The environments to read: all of them, or the one with a name. The top level is `None`.
+fn requested<'e, 'n>(
+    errors: &mut Errors,
+    root: &Node,
+    entries: &'e [Entry<'n>],
+    environment: Option<&str>,
+) -> Option<Vec<Option<&'e Entry<'n>>>> {
+    let Some(requested) = environment else {
+        return Some(
+            std::iter::once(None)
+                .chain(entries.iter().map(Some))
+                .collect(),
+        );
+    };
+    if let Some(entry) = entries.iter().find(|(name, _)| name.value == requested) {
+        return Some(vec![Some(entry)]);
+    }
+
+    let names: Vec<&str> = entries
+        .iter()
+        .map(|(name, _)| name.value.as_str())
+        .collect();
+    let message = format!("the manifest has no environment `{requested}`");
+    errors.push(
+        Diagnostic::new(Code::Environment, message, root.span.part(&(0..0)))
+            .label("in this manifest")
+            .help(suggestion(requested, "environments", &names)),
+    );
+    None
+}
+
+/// Warns of top-level keys that an environment lacks and does not inherit.
+fn warn_of_missing_keys(errors: &mut Errors, top: &Table<'_>, entries: &[Entry<'_>]) {
+    for (name, own) in entries {
+        let missing = grammar::keys().filter(|key| {
+            let key_name = key.field.key;
+            key.scope == Scope::Own && top.get(key_name).is_some() && own.get(key_name).is_none()
+        });
+        let missing: Vec<String> = missing.map(|key| format!("`{}`", key.field.key)).collect();
+        if !missing.is_empty() {
+            let label = "the top level has it, and environments do not inherit it";
+            errors.push(missing_in_environment(name, &missing, label));
+        }
+    }
+}
+
+/// Warns of names that an environment lacks under a key that it has.
+fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
+    let Some((top, others)) = environments.split_first() else {
         return;
     };
-    let names = |layer: &Layer| -> Vec<(&'static str, String)> {
-        let bindings = layer
-            .bindings
-            .iter()
-            .map(|binding| (binding.kind.key(), binding.name.value.clone()));
-        let vars = layer
-            .vars
-            .iter()
-            .map(|var| ("vars", var.name.value.clone()));
-        let secrets = layer
-            .secrets
-            .iter()
-            .flatten()
-            .map(|secret| ("secrets", secret.value.clone()));
-        bindings.chain(vars).chain(secrets).collect()
-    };
-    let known = names(own);
-    let lacks = names(top)
-        .into_iter()
-        .filter(|(key, name)| {
-            known.iter().any(|(own, _)| own == key) && known.iter().all(|(_, own)| own != name)
-        })
-        .map(|(_, name)| format!("`{name}`"));
-    let lacks: Vec<String> = lacks.collect();
-    if !lacks.is_empty() {
-        errors.push(
-            Diagnostic::new(
-                code::ENVIRONMENT,
-                format!(
-                    "the environment `{}` has no {}",
-                    environment.value,
-                    lacks.join(", ")
-                ),
-                environment.span,
-            )
-            .label("the top level has, and a key is inherited whole or not at all")
-            .help(format!(
-                "write what it needs below `env.{}`; what it lacks is an `Option` in `Env`",
-                environment.value
-            ))
-            .warning(),
-        );
+    let names_of_top = names(top);
+    for environment in others {
+        let Some(name) = &environment.name else {
+            continue;
+        };
+        let own = names(environment);
+        let missing = names_of_top.iter().filter(|(key, name)| {
+            let has_key = own.iter().any(|(own_key, _)| own_key == key);
+            let has_name = own.iter().any(|(_, own_name)| own_name == name);
+            has_key && !has_name
+        });
+        let missing: Vec<String> = missing.map(|(_, name)| format!("`{name}`")).collect();
+        if !missing.is_empty() {
+            let label = "the top level has it, and environments inherit keys whole or not at all";
+            errors.push(missing_in_environment(name, &missing, label));
+        }
     }
 }
 
-/// What an environment lacks of the top level: nothing of it is inherited.
-fn lacking(errors: &mut Errors, top: &Table<'_>, name: &Spanned<String>, own: &Table<'_>) {
-    let lacks = |key: &&grammar::Key| {
-        key.scope == Scope::Own
-            && top.get(key.field.key).is_some()
-            && own.get(key.field.key).is_none()
-    };
-    let keys: Vec<String> = KEYS
+/// The key and the name of everything that an environment binds.
+fn names(environment: &Environment) -> Vec<(&'static str, &str)> {
+    let bindings = environment.bindings.iter();
+    let bindings = bindings.map(|binding| (binding.resource.kind.definition().key, &binding.name));
+    let vars = environment.vars.iter().map(|var| ("vars", &var.name));
+    let secrets = environment
+        .secrets
         .iter()
-        .filter(lacks)
-        .map(|key| format!("`{}`", key.field.key))
-        .collect();
-    if !keys.is_empty() {
-        errors.push(
-            Diagnostic::new(
-                code::ENVIRONMENT,
-                format!(
-                    "the environment `{}` has no {}",
-                    name.value,
-                    keys.join(", ")
-                ),
-                name.span,
-            )
-            .label("the top level has, and it is not inherited")
-            .help(format!(
-                "write what it needs below `env.{}`; what it lacks is an `Option` in `Env`",
-                name.value
-            ))
-            .warning(),
-        );
-    }
+        .flatten()
+        .map(|secret| ("secrets", secret));
+    let names = bindings.chain(vars).chain(secrets);
+    names
+        .map(|(key, name)| (key, name.value.as_str()))
+        .collect()
+}
+
+fn missing_in_environment(name: &Spanned<String>, missing: &[String], label: &str) -> Diagnostic {
+    let message = format!(
+        "the environment `{}` has no {}",
+        name.value,
+        missing.join(", ")
+    );
+    let help = format!(
+        "add what it needs below `env.{}`; what it lacks is an `Option` in `Env`",
+        name.value
+    );
+    Diagnostic::new(Code::Environment, message, name.span)
+        .label(label)
+        .help(help)
+        .warning()
 }

@@ -6,7 +6,7 @@ use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use toml::de::{DeTable, DeValue};
 
-use crate::report::{Diagnostic, code};
+use crate::report::{Code, Diagnostic};
 use crate::source::{FileId, Span, Spanned};
 
 /// A value and where it was written.
@@ -20,15 +20,15 @@ pub(super) enum Value {
     Integer(i64),
     Float(f64),
     Boolean(bool),
-    /// A TOML date: legal TOML, but nothing that wrangler takes.
+    /// A TOML date, which wrangler refuses.
     Date(String),
     Array(Vec<Node>),
     Table(Vec<(Spanned<String>, Node)>),
 }
 
 impl Value {
-    /// What it is, with its article.
-    pub(super) fn what(&self) -> &'static str {
+    /// Its type in words.
+    pub(super) fn with_article(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::String(_) => "a string",
@@ -68,7 +68,7 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
-    // A byte order mark is no JSON, and wrangler takes it: spaces in its place leave every other byte where it is.
+    // wrangler accepts a byte order mark, the parser does not. Spaces keep all other offsets.
     let unmarked = text
         .strip_prefix('\u{feff}')
         .map(|rest| format!("   {rest}"));
@@ -98,7 +98,7 @@ fn syntax(message: &str, file: FileId, range: Range<usize>, format: &str) -> Box
     };
     Box::new(
         Diagnostic::new(
-            code::MANIFEST_SYNTAX,
+            Code::ManifestSyntax,
             format!("the manifest is not valid {format}"),
             span,
         )

@@ -11,11 +11,11 @@
 //! LOG_LEVEL = "crate::LogLevel"
 //! ```
 
-use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::source::{FileId, Sources, Spanned};
 
 use super::check::mismatch;
-use super::kind::Kind;
+use super::kind::BindingKind;
 use super::node::{self, Node};
 use super::table::Table;
 use super::{Manifest, Merged, node::Value};
@@ -60,7 +60,7 @@ pub fn settings(
         .merged
         .bindings
         .iter()
-        .filter(|binding| matches!(binding.kind, Kind::D1(_)))
+        .filter(|binding| binding.resource.kind == BindingKind::D1Database)
         .map(|binding| binding.name.value.as_str())
         .collect();
     let mut settings = Vec::new();
@@ -68,7 +68,7 @@ pub fn settings(
         if !databases.contains(&binding.value.as_str()) {
             errors.push(
                 Diagnostic::new(
-                    code::UNKNOWN_KEY,
+                    Code::UnknownKey,
                     format!("the manifest binds no database `{}`", binding.value),
                     binding.span,
                 )
@@ -87,7 +87,7 @@ pub fn settings(
         {
             errors.push(
                 Diagnostic::new(
-                    code::UNKNOWN_KEY,
+                    Code::UnknownKey,
                     format!("`{}` is no setting of a database", key.value),
                     key.span,
                 )
@@ -170,7 +170,7 @@ fn rust_type(
     if let Err(error) = syn::parse_str::<syn::Type>(&ty.value) {
         errors.push(
             Diagnostic::new(
-                code::OVERRIDE,
+                Code::Override,
                 format!("`{}` is not a Rust type: {error}", ty.value),
                 ty.span,
             )
@@ -202,7 +202,7 @@ fn var_types(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged) {
                     .collect();
                 errors.push(
                     Diagnostic::new(
-                        code::UNKNOWN_KEY,
+                        Code::UnknownKey,
                         format!("the manifest has no variable `{}`", name.value),
                         name.span,
                     )

@@ -1,14 +1,15 @@
-//! Tables of the manifest, as the stages behind the grammar read them: what has the wrong type was told of, and
-//! is passed over here.
+//! Tables of the manifest, as the stages after the grammar check read them.
+//!
+//! Values of the wrong type are already reported, so the accessors skip them.
 
-use crate::report::{Diagnostic, Errors, code};
+use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{Span, Spanned};
 
 use super::node::{Node, Value};
 
 /// A table, with the words for it in messages.
 #[derive(Debug)]
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     pub(super) entries: &'a [(Spanned<String>, Node)],
     pub(super) span: Span,
     pub(super) path: String,
@@ -88,7 +89,7 @@ impl<'a> Table<'a> {
         let text = self.string(key)?;
         if text.value.is_empty() {
             errors.push(
-                Diagnostic::new(code::MANIFEST_FIELD, format!("`{key}` is empty"), text.span)
+                Diagnostic::new(Code::ManifestField, format!("`{key}` is empty"), text.span)
                     .label("a name belongs here"),
             );
             return None;
@@ -128,7 +129,7 @@ impl<'a> Table<'a> {
                     range.end()
                 );
                 errors.push(
-                    Diagnostic::new(code::MANIFEST_LIMIT, message, node.span)
+                    Diagnostic::new(Code::ManifestLimit, message, node.span)
                         .label("outside the platform's limits")
                         .help(format!("see {page}")),
                 );
@@ -136,4 +137,31 @@ impl<'a> Table<'a> {
             }
         }
     }
+}
+
+/// Reports a table that has none of two keys, or both where only one is allowed.
+pub(super) fn check_one_of(
+    errors: &mut Errors,
+    table: &Table<'_>,
+    keys: [&str; 2],
+    both_allowed: bool,
+) {
+    let [left, right] = keys;
+    let path = &table.path;
+    let (message, help) = match (table.get(left).is_some(), table.get(right).is_some()) {
+        (false, false) => (
+            format!("`{path}` needs `{left}` or `{right}`"),
+            format!("add `{left} = \"...\"`"),
+        ),
+        (true, true) if !both_allowed => (
+            format!("`{path}` must not have both `{left}` and `{right}`"),
+            "keep one of them".to_owned(),
+        ),
+        _ => return,
+    };
+    errors.push(
+        Diagnostic::new(Code::ManifestField, message, table.span)
+            .label("in this table")
+            .help(help),
+    );
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::manifest::pattern;
-use crate::manifest::{self, D1, DatabaseSettings, Kind, Manifest, settings};
+use crate::manifest::{self, D1, DatabaseSettings, Manifest, settings};
 use crate::names::Name;
-use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, Spanned, folders, sql_files};
 
@@ -40,12 +40,29 @@ pub fn load_manifest(errors: &mut Errors, sources: &mut Sources, path: &Path) ->
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
-        .unwrap_or("wrangler.toml")
-        .to_owned();
-    sources.read(errors, name, path, None)
+        .unwrap_or("wrangler.toml");
+    read(errors, sources, name, path, None)
 }
 
-/// Gives a manifest that requires no secrets itself those that a developer keeps beside it.
+/// Reads a file, shown as `name`. A file that cannot be read is an error at `span`.
+fn read(
+    errors: &mut Errors,
+    sources: &mut Sources,
+    name: &str,
+    path: &Path,
+    span: Option<Span>,
+) -> Option<FileId> {
+    match sources.read(name, path) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            let message = format!("cannot read `{name}`: {error}");
+            errors.push(Diagnostic::new(Code::Unreadable, message, span));
+            None
+        }
+    }
+}
+
+/// If the manifest does not list the required secrets, uses the names in the developer's local files.
 pub fn infer_secrets(
     errors: &mut Errors,
     sources: &mut Sources,
@@ -53,41 +70,41 @@ pub fn infer_secrets(
     manifest: &mut Manifest,
     environment: Option<&str>,
 ) {
-    if manifest.names_secrets {
+    if manifest.lists_secrets {
         return;
     }
-    let mut names = super::secrets::names(
-        sources,
-        path.parent().unwrap_or(Path::new(".")),
-        environment,
-    );
-    // A value for a variable, or for wrangler itself, is no secret of the worker.
+    let root = path.parent().unwrap_or(Path::new("."));
+    let mut names = super::secrets::names(sources, root, environment);
+
+    // A value for a variable, or for wrangler itself, is not a secret of the worker.
     let merged = &manifest.merged;
-    let bound = |name: &str| {
+    let is_bound = |name: &str| {
         merged.vars.iter().any(|var| var.name.value == name)
             || merged
                 .bindings
                 .iter()
                 .any(|binding| binding.name.value == name)
     };
-    names.retain(|name| !bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
+    names.retain(|name| !is_bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
     names.retain(|name| manifest::check_name(errors, name));
+
     if let Some(first) = names.first() {
         let listed: Vec<String> = names
             .iter()
             .map(|name| format!("\"{}\"", name.value))
             .collect();
+        let start = Span {
+            file: manifest.file,
+            start: 0,
+            end: 0,
+        };
         errors.push(
             Diagnostic::new(
-                code::MANIFEST_FIELD,
+                Code::ManifestField,
                 "the manifest requires no secrets",
-                Span {
-                    file: manifest.file,
-                    start: 0,
-                    end: 0,
-                },
+                start,
             )
-            .label("they are those of a file that a fresh clone does not have")
+            .label("their names come from a file that a fresh clone does not have")
             .also(first.span, "found here")
             .help(format!(
                 "add `[secrets]` with `required = [{}]`",
@@ -107,73 +124,107 @@ pub fn load_databases(
     manifest: &mut Manifest,
 ) -> BTreeMap<String, Inputs> {
     let root = path.parent().unwrap_or(Path::new("."));
-    let mut settings: BTreeMap<String, DatabaseSettings> = sources
-        .read_nearest(root, "Cargo.toml")
-        .filter(|file| sources.file(*file).text.contains("metadata.bindery"))
-        .map(|file| settings(errors, sources, file, manifest))
-        .unwrap_or_default()
-        .into_iter()
-        .collect();
+    let mut settings = load_settings(errors, sources, root, manifest);
+
     let mut databases = BTreeMap::new();
-    let mut folder_names = Vec::new();
+    let mut folders = Vec::new();
     for binding in &manifest.merged.bindings {
-        let Kind::D1(first) = &binding.kind else {
+        let Some(d1) = binding.resource.d1() else {
             continue;
         };
-        let mut inputs = Inputs::default();
-        let DatabaseSettings { schema, types } =
-            settings.remove(&binding.name.value).unwrap_or_default();
-        inputs.types = types;
-        if let Some(schema) = schema {
+        let name = &binding.name.value;
+        let DatabaseSettings { schema, types } = settings.remove(name).unwrap_or_default();
+        let baseline = schema.and_then(|schema| {
             let path = root.join(&schema.value);
-            inputs.schema.baseline = sources.read(errors, schema.value, &path, Some(schema.span));
-        }
-        inputs.schema.migrations = migrations(errors, sources, root, first);
-        for layer in &manifest.layers {
-            let elsewhere = layer
-                .bindings
-                .iter()
-                .filter(|other| other.name.value == binding.name.value);
-            for d1 in elsewhere.filter_map(|other| {
-                if let Kind::D1(other) = &other.kind {
-                    Some(other)
-                } else {
-                    None
-                }
-            }) {
-                let known =
-                    std::iter::once(first).chain(inputs.variants.iter().map(|variant| &variant.d1));
-                if known
-                    .into_iter()
-                    .all(|known| known.made_by() != d1.made_by())
-                {
-                    let migrations = migrations(errors, sources, root, d1);
-                    let schema = schema::Inputs {
-                        baseline: inputs.schema.baseline,
-                        migrations,
-                    };
-                    inputs.variants.push(Variant {
-                        d1: d1.clone(),
-                        schema,
-                    });
-                }
-            }
-        }
-        let queries = Name::new(&binding.name.value).field;
-        for name in sql_files(&root.join(QUERIES).join(&queries)) {
-            let shown = format!("{QUERIES}/{queries}/{name}");
-            inputs
-                .queries
-                .extend(sources.read(errors, shown.clone(), &root.join(&shown), None));
-        }
-        folder_names.push(queries);
-        databases.insert(binding.name.value.clone(), inputs);
+            read(errors, sources, &schema.value, &path, Some(schema.span))
+        });
+        let migrations = migrations(errors, sources, root, d1);
+        let folder = Name::new(name).field;
+
+        let inputs = Inputs {
+            schema: schema::Inputs {
+                baseline,
+                migrations,
+            },
+            queries: queries(errors, sources, root, &folder),
+            variants: variants(errors, sources, root, manifest, name, d1, baseline),
+            types,
+        };
+        folders.push(folder);
+        databases.insert(name.clone(), inputs);
     }
-    stray_queries(errors, sources, root, manifest, &folder_names);
+    stray_queries(errors, sources, root, manifest, &folders);
     databases
 }
 
-/// The migrations of a database: each its name in the ledger, and the whole file.
+/// The settings of the project's own `Cargo.toml`, by database.
+fn load_settings(
+    errors: &mut Errors,
+    sources: &mut Sources,
+    root: &Path,
+    manifest: &mut Manifest,
+) -> BTreeMap<String, DatabaseSettings> {
+    let Some(file) = sources.read_nearest(root, "Cargo.toml") else {
+        return BTreeMap::new();
+    };
+    if !sources.file(file).text.contains("metadata.bindery") {
+        return BTreeMap::new();
+    }
+    settings(errors, sources, file, manifest)
+        .into_iter()
+        .collect()
+}
+
+/// The schemas of a database in environments whose migrations differ from the first one's.
+fn variants(
+    errors: &mut Errors,
+    sources: &mut Sources,
+    root: &Path,
+    manifest: &Manifest,
+    name: &str,
+    first: &D1,
+    baseline: Option<FileId>,
+) -> Vec<Variant> {
+    let bindings = manifest
+        .environments
+        .iter()
+        .flat_map(|environment| &environment.bindings);
+    let databases = bindings
+        .filter(|binding| binding.name.value == name)
+        .filter_map(|binding| binding.resource.d1());
+
+    let mut variants: Vec<Variant> = Vec::new();
+    for d1 in databases {
+        let is_known = d1.schema_key() == first.schema_key()
+            || variants
+                .iter()
+                .any(|variant| variant.d1.schema_key() == d1.schema_key());
+        if !is_known {
+            let migrations = migrations(errors, sources, root, d1);
+            let schema = schema::Inputs {
+                baseline,
+                migrations,
+            };
+            variants.push(Variant {
+                d1: d1.clone(),
+                schema,
+            });
+        }
+    }
+    variants
+}
+
+/// The files of queries in the folder of a database.
+fn queries(errors: &mut Errors, sources: &mut Sources, root: &Path, folder: &str) -> Vec<FileId> {
+    let mut files = Vec::new();
+    for name in sql_files(&root.join(QUERIES).join(folder)) {
+        let shown = format!("{QUERIES}/{folder}/{name}");
+        files.extend(read(errors, sources, &shown, &root.join(&shown), None));
+    }
+    files
+}
+
+/// The migrations of a database: each its name in the migrations_table, and the whole file.
 fn migrations(
     errors: &mut Errors,
     sources: &mut Sources,
@@ -186,7 +237,7 @@ fn migrations(
     if found.is_empty() && d1.migrations_dir_is_explicit {
         errors.push(
             Diagnostic::new(
-                code::NO_MIGRATIONS,
+                Code::NoMigrations,
                 format!("`{folder}` has no migration"),
                 d1.migrations_dir.span,
             )
@@ -197,7 +248,7 @@ fn migrations(
     let mut migrations = Vec::new();
     for name in found {
         let shown = format!("{folder}/{name}");
-        if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
+        if let Some(file) = read(errors, sources, &shown, &root.join(&shown), None) {
             migrations.push(Spanned {
                 value: name,
                 span: sources.whole(file),
@@ -225,7 +276,7 @@ fn stray_queries(
     for name in folders(&folder) {
         if !known.contains(&name) && !sql_files(&folder.join(&name)).is_empty() {
             errors.push(
-                Diagnostic::new(code::STRAY_QUERIES, format!("`{QUERIES}/{name}` belongs to no database"), at)
+                Diagnostic::new(Code::StrayQueries, format!("`{QUERIES}/{name}` belongs to no database"), at)
                     .label("this manifest binds no database of that name")
                     .help(match names.as_slice() {
                         [only] => format!("move its files to `{QUERIES}/{only}`: the folder is named after the binding"),
@@ -241,11 +292,11 @@ fn stray_queries(
         .filter(|name| !name.contains('/'))
     {
         let shown = format!("{QUERIES}/{name}");
-        if let Some(file) = sources.read(errors, shown.clone(), &root.join(&shown), None) {
+        if let Some(file) = read(errors, sources, &shown, &root.join(&shown), None) {
             let target = known.first().map_or("<binding>", String::as_str);
             errors.push(
                 Diagnostic::new(
-                    code::STRAY_QUERIES,
+                    Code::StrayQueries,
                     format!("`{shown}` belongs to no database"),
                     Span {
                         file,

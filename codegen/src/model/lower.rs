@@ -1,187 +1,212 @@
-//! Rust names for everything, and errors where two meet.
+//! Gives everything its Rust name, and reports names that collide.
 
 use std::collections::BTreeMap;
 
 use super::{Bound, Database, Project};
-use crate::manifest::{Layer, Manifest, MergedVar};
+use crate::manifest::{Environment, Manifest};
 use crate::names::{Name, spelled};
-use crate::report::{Diagnostic, Errors, code};
+use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Spanned;
 
-/// Gives everything its Rust name, and refuses names that meet.
+/// Gives everything its Rust name. Of two names that collide the first is used.
 pub fn lower(
     errors: &mut Errors,
     manifest: Manifest,
     mut databases: BTreeMap<String, Database>,
 ) -> Project {
-    for layer in &manifest.layers {
-        duplicates(errors, layer);
-        twice(
-            errors,
-            "consumers take the queue",
-            layer.consumers.iter().map(|consumer| &consumer.queue),
-        );
-        twice(errors, "Workflows are named", layer.workflows.iter());
+    for environment in &manifest.environments {
+        check_duplicates(errors, environment);
     }
-    collisions(errors, &manifest);
+    check_collisions(errors, &manifest);
+
     let mut bindings: Vec<Bound> = Vec::new();
     for binding in &manifest.merged.bindings {
         let name = Name::new(&binding.name.value);
-        // The first of two that meet stands; the other was reported.
-        if bindings.iter().all(|bound| bound.name.field != name.field)
-            && RESERVED.iter().all(|(field, _)| *field != name.field)
-        {
-            let database = databases.remove(&binding.name.value);
-            bindings.push(Bound {
-                name,
-                kind: binding.kind.clone(),
-                optional: binding.optional,
-                database,
-            });
+        let is_reserved = RESERVED.iter().any(|(field, _)| *field == name.field);
+        if is_reserved || bindings.iter().any(|bound| bound.name.field == name.field) {
+            continue;
         }
+        bindings.push(Bound {
+            database: databases.remove(&binding.name.value),
+            resource: binding.resource.clone(),
+            optional: binding.optional,
+            name,
+        });
     }
-    let mut vars: Vec<(Name, MergedVar)> = Vec::new();
-    for var in &manifest.merged.vars {
-        let name = Name::new(&var.name.value);
-        if vars.iter().all(|(known, _)| known.field != name.field) {
-            vars.push((name, var.clone()));
-        }
-    }
-    let mut secrets: Vec<(Name, bool)> = Vec::new();
-    for secret in &manifest.merged.secrets {
-        let name = Name::new(&secret.name.value);
-        if secrets.iter().all(|(known, _)| known.field != name.field) {
-            secrets.push((name, secret.optional));
-        }
-    }
+
+    let vars = manifest.merged.vars.iter();
+    let vars = vars.map(|var| (Name::new(&var.name.value), var.clone()));
+    let secrets = manifest.merged.secrets.iter();
+    let secrets = secrets.map(|secret| (Name::new(&secret.name.value), secret.optional));
     Project {
         bindings,
-        vars,
-        secrets,
+        vars: first_of_each(vars),
+        secrets: first_of_each(secrets),
         manifest,
     }
+}
+
+/// The first item of each field name.
+fn first_of_each<T>(items: impl Iterator<Item = (Name, T)>) -> Vec<(Name, T)> {
+    let mut first: Vec<(Name, T)> = Vec::new();
+    for (name, item) in items {
+        if first.iter().all(|(known, _)| known.field != name.field) {
+            first.push((name, item));
+        }
+    }
+    first
 }
 
 /// The fields of `Env` that are not bindings, and their types.
 const RESERVED: [(&str, &str); 2] = [("vars", "Vars"), ("secrets", "Secrets")];
 
-/// A name that one environment gives twice, whatever to.
-fn duplicates(errors: &mut Errors, layer: &Layer) {
-    let bindings = layer.bindings.iter().map(|binding| &binding.name);
-    let names = bindings
-        .chain(layer.vars.iter().map(|var| &var.name))
-        .chain(layer.secrets.iter().flatten());
+/// Reports what an environment has twice under one name.
+fn check_duplicates(errors: &mut Errors, environment: &Environment) {
+    let bindings = environment.bindings.iter().map(|binding| &binding.name);
+    let vars = environment.vars.iter().map(|var| &var.name);
+    let secrets = environment.secrets.iter().flatten();
+    let help =
+        "a Worker sees every binding, variable and secret under a name of its own: rename one";
+    check_unique(
+        errors,
+        "bindings are named",
+        help,
+        bindings.chain(vars).chain(secrets),
+    );
+
+    let help = "remove or rename one of them";
+    let queues = environment.consumers.iter().map(|consumer| &consumer.queue);
+    check_unique(errors, "consumers take the queue", help, queues);
+    check_unique(
+        errors,
+        "Workflows are named",
+        help,
+        environment.workflows.iter(),
+    );
+}
+
+fn check_unique<'a>(
+    errors: &mut Errors,
+    what: &str,
+    help: &str,
+    names: impl Iterator<Item = &'a Spanned<String>>,
+) {
     let mut seen: Vec<&Spanned<String>> = Vec::new();
     for name in names {
-        match seen.iter().find(|first| first.value == name.value) {
-            Some(first) => {
-                let (first, second) = if first.span.start < name.span.start {
-                    (first.span, name.span)
-                } else {
-                    (name.span, first.span)
-                };
-                errors.push(
-                    Diagnostic::new(code::DUPLICATE_BINDING, format!("two bindings are named `{}`", name.value), second)
-                        .label("the second one")
-                        .also(first, "the first one")
-                        .help("a Worker sees every binding, variable and secret under one name of its own: rename one"),
-                );
-            }
-            None => seen.push(name),
+        let Some(other) = seen.iter().find(|other| other.value == name.value) else {
+            seen.push(name);
+            continue;
+        };
+        // In the order of the file, which is not the order in which names are read.
+        let first = other.span.min(name.span);
+        let second = other.span.max(name.span);
+        errors.push(
+            Diagnostic::new(
+                Code::DuplicateBinding,
+                format!("two {what} `{}`", name.value),
+                second,
+            )
+            .label("the second one")
+            .also(first, "the first one")
+            .help(help),
+        );
+    }
+}
+
+/// Reports names that differ in the manifest but not in Rust.
+fn check_collisions(errors: &mut Errors, manifest: &Manifest) {
+    let merged = &manifest.merged;
+    let mut bindings: Vec<RustName<'_>> = Vec::new();
+    for binding in &merged.bindings {
+        let name = RustName::new(&binding.name);
+        check_reserved(errors, &name);
+        check_collision(errors, &mut bindings, name, true);
+    }
+
+    // Variables and secrets have no types named after them.
+    let mut vars: Vec<RustName<'_>> = Vec::new();
+    for var in &merged.vars {
+        check_collision(errors, &mut vars, RustName::new(&var.name), false);
+    }
+    let mut secrets: Vec<RustName<'_>> = Vec::new();
+    for secret in &merged.secrets {
+        check_collision(errors, &mut secrets, RustName::new(&secret.name), false);
+    }
+}
+
+/// A name of the manifest and its Rust spellings.
+struct RustName<'a> {
+    written: &'a Spanned<String>,
+    field: String,
+    ty: String,
+}
+
+impl<'a> RustName<'a> {
+    fn new(written: &'a Spanned<String>) -> Self {
+        let name = Name::new(&written.value);
+        Self {
+            written,
+            field: spelled(&name.field),
+            ty: name.ty,
         }
     }
 }
 
-/// What an environment may have once.
-fn twice<'a>(errors: &mut Errors, what: &str, names: impl Iterator<Item = &'a Spanned<String>>) {
-    let mut seen: Vec<&Spanned<String>> = Vec::new();
-    for name in names {
-        match seen.iter().find(|first| first.value == name.value) {
-            Some(first) => errors.push(
-                Diagnostic::new(
-                    code::DUPLICATE_BINDING,
-                    format!("two {what} `{}`", name.value),
-                    name.span,
-                )
-                .label("the second one")
-                .also(first.span, "the first one")
-                .help("take one of them out, or rename it"),
+fn check_reserved(errors: &mut Errors, name: &RustName<'_>) {
+    let reserved = RESERVED
+        .iter()
+        .find(|(field, ty)| *field == name.field || *ty == name.ty);
+    let Some((field, _)) = reserved else {
+        return;
+    };
+    let content = if *field == "vars" {
+        "variables"
+    } else {
+        "secrets"
+    };
+    let written = &name.written.value;
+    errors.push(
+        Diagnostic::new(
+            Code::BindingName,
+            format!("a binding cannot be named `{written}`"),
+            name.written.span,
+        )
+        .label(format!("`env.{field}` holds the {content}"))
+        .help(format!("rename it, for instance to `{written}_BINDING`")),
+    );
+}
+
+fn check_collision<'a>(
+    errors: &mut Errors,
+    known: &mut Vec<RustName<'a>>,
+    name: RustName<'a>,
+    has_type: bool,
+) {
+    let collides = |other: &&RustName<'_>| {
+        let same = other.field == name.field || (has_type && other.ty == name.ty);
+        same && other.written.value != name.written.value
+    };
+    let Some(first) = known.iter().find(collides) else {
+        known.push(name);
+        return;
+    };
+
+    let spelling = if first.field == name.field {
+        &name.field
+    } else {
+        &name.ty
+    };
+    errors.push(
+        Diagnostic::new(
+            Code::DuplicateBinding,
+            format!(
+                "`{}` and `{}` have the same name in Rust",
+                first.written.value, name.written.value
             ),
-            None => seen.push(name),
-        }
-    }
-}
-
-/// Names that differ in the manifest and not in Rust.
-fn collisions(errors: &mut Errors, manifest: &Manifest) {
-    let groups: [Vec<&Spanned<String>>; 3] = [
-        manifest
-            .merged
-            .bindings
-            .iter()
-            .map(|binding| &binding.name)
-            .collect(),
-        manifest.merged.vars.iter().map(|var| &var.name).collect(),
-        manifest
-            .merged
-            .secrets
-            .iter()
-            .map(|secret| &secret.name)
-            .collect(),
-    ];
-    for (index, group) in groups.iter().enumerate() {
-        let mut seen: Vec<(String, String, &Spanned<String>)> = Vec::new();
-        for name in group {
-            let own = Name::new(&name.value);
-            let field = spelled(&own.field);
-            let reserved = RESERVED
-                .iter()
-                .find(|(reserved, ty)| *reserved == field || *ty == own.ty);
-            if let Some((field, _)) = reserved.filter(|_| index == 0) {
-                errors.push(
-                    Diagnostic::new(
-                        code::BINDING_NAME,
-                        format!("a binding cannot be named `{}`", name.value),
-                        name.span,
-                    )
-                    .label(format!(
-                        "`env.{field}` holds the {}",
-                        if *field == "vars" {
-                            "variables"
-                        } else {
-                            "secrets"
-                        }
-                    ))
-                    .help(format!(
-                        "rename it, for instance to `{}_BINDING`",
-                        name.value
-                    )),
-                );
-            }
-            // Variables and secrets have no type of their name.
-            let meets = |other: &str, ty: &str| other == field || (index == 0 && ty == own.ty);
-            match seen
-                .iter()
-                .find(|(other, ty, first)| meets(other, ty) && first.value != name.value)
-            {
-                Some((other, _, first)) => errors.push(
-                    Diagnostic::new(
-                        code::DUPLICATE_BINDING,
-                        format!(
-                            "`{}` and `{}` have one name in Rust",
-                            first.value, name.value
-                        ),
-                        name.span,
-                    )
-                    .label(format!(
-                        "both are `{}`",
-                        if *other == field { &field } else { &own.ty }
-                    ))
-                    .also(first.span, "the first one")
-                    .help("rename one of them"),
-                ),
-                None => seen.push((field, own.ty, name)),
-            }
-        }
-    }
+            name.written.span,
+        )
+        .label(format!("both are `{spelling}`"))
+        .also(first.written.span, "the first one")
+        .help("rename one of them"),
+    );
 }

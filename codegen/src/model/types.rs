@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{Diagnostic, Errors, code, suggestion};
+use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::schema::Catalog;
 use crate::source::Spanned;
 use crate::sql::Query;
@@ -58,7 +58,7 @@ impl Types {
             };
             errors.push(
                 Diagnostic::new(
-                    code::UNKNOWN_COLUMN,
+                    Code::UnknownColumn,
                     format!("the schema has {what} `{}`", name.value),
                     name.span,
                 )

@@ -1,37 +1,39 @@
-//! The database that migrations made, kept between two runs of the compiler.
+//! The cache of databases that migrations created.
 
 use std::collections::HashMap;
 
 use bindery_sqlite::Database;
 
-use crate::cache::{self, Encode, Sum};
+use crate::cache::{self, CacheKey, Encode};
 use crate::source::Sources;
 
 use super::Inputs;
 
-/// A database as it was made, and the places of tables that were made anew.
-pub(super) struct Made {
+/// A cached database, and the positions of the tables that were rebuilt.
+pub(super) struct Cached {
     pub(super) database: Database,
     pub(super) places: HashMap<String, i64>,
 }
 
-/// The name under which a schema is kept: a sum of all that makes it.
-pub(super) fn key(sources: &Sources, ledger: &str, inputs: &Inputs) -> String {
-    let mut sum = Sum::new();
-    sum.add(ledger);
-    sum.add(inputs.baseline.map_or("", |file| &sources.file(file).text));
+/// A hash of everything that a schema depends on.
+pub(super) fn key(sources: &Sources, migrations_table: &str, inputs: &Inputs) -> String {
+    let mut hash = CacheKey::new();
+    hash.add(migrations_table);
+    hash.add(inputs.baseline.map_or("", |file| &sources.file(file).text));
     for file in &super::in_order(inputs) {
-        sum.add(&file.value);
-        sum.add(&sources.file(file.span.file).text);
+        hash.add(&file.value);
+        hash.add(&sources.file(file.span.file).text);
     }
-    sum.name()
+    hash.name()
 }
 
-pub(super) fn load(sources: &Sources, key: &str) -> Option<Made> {
+pub(super) fn load(sources: &Sources, key: &str) -> Option<Cached> {
     let bytes = cache::load(sources, &name(key))?;
     let mut rest = bytes.as_slice();
-    let places = Vec::<(String, i64)>::take(&mut rest)?.into_iter().collect();
-    Some(Made {
+    let places = Vec::<(String, i64)>::decode(&mut rest)?
+        .into_iter()
+        .collect();
+    Some(Cached {
         database: Database::from_bytes(rest).ok()?,
         places,
     })
@@ -52,7 +54,7 @@ pub(super) fn save(
         .collect();
     sorted.sort();
     let mut bytes = Vec::with_capacity(database.len());
-    sorted.put(&mut bytes);
+    sorted.encode(&mut bytes);
     bytes.extend(database);
     cache::save(sources, &name(key), bytes);
 }

@@ -15,7 +15,7 @@ use bindery_sqlite::{Database, migrations};
 
 use crate::cache::encode_fields;
 use crate::names::Name;
-use crate::report::{Diagnostic, Errors, code};
+use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{FileId, Sources, Spanned};
 use crate::syntax::ast::Expr;
 
@@ -54,7 +54,7 @@ pub struct TextEnum {
 /// One migration file.
 #[derive(Debug, Clone)]
 pub struct Migration {
-    /// Its name in the ledger.
+    /// Its name in the migrations_table.
     pub name: String,
     /// Its text.
     pub file: FileId,
@@ -263,14 +263,14 @@ impl Seed {
 pub struct Inputs {
     /// A schema that was there before the first migration.
     pub baseline: Option<FileId>,
-    /// The migrations: name in the ledger, and the whole file.
+    /// The migrations: name in the migrations_table, and the whole file.
     pub migrations: Vec<Spanned<String>>,
 }
 
 impl Inputs {
     /// A name for the schema that they make, and for no other.
-    pub(crate) fn key(&self, sources: &Sources, ledger: &str) -> String {
-        cache::key(sources, ledger, self)
+    pub(crate) fn key(&self, sources: &Sources, migrations_table: &str) -> String {
+        cache::key(sources, migrations_table, self)
     }
 }
 
@@ -282,10 +282,10 @@ impl Inputs {
 pub fn build(
     errors: &mut Errors,
     sources: &Sources,
-    ledger: &str,
+    migrations_table: &str,
     inputs: &Inputs,
 ) -> Option<Catalog> {
-    let key = inputs.key(sources, ledger);
+    let key = inputs.key(sources, migrations_table);
     let mut files = in_order(inputs);
     let listed = |files: Vec<Spanned<String>>| {
         files.into_iter().map(|file| Migration {
@@ -294,19 +294,19 @@ pub fn build(
         })
     };
     if let Some(made) = cache::load(sources, &key) {
-        let applied = migrations::applied(&made.database, ledger).unwrap_or_default();
+        let applied = migrations::applied(&made.database, migrations_table).unwrap_or_default();
         files.retain(|file| applied.contains(&file.value));
         return read_back(
             errors,
             made.database,
-            ledger,
+            migrations_table,
             &made.places,
             listed(files).collect(),
         );
     }
     let before = errors.count();
-    let (mut database, known) = open(errors, sources, ledger, inputs.baseline)?;
-    // A baseline that was exported from D1 holds the ledger, too.
+    let (mut database, known) = open(errors, sources, migrations_table, inputs.baseline)?;
+    // A baseline that was exported from D1 holds the migrations_table, too.
     files.retain(|file| !known.contains(&file.value));
     let mut replay = match Replay::new(&database) {
         Ok(replay) => replay,
@@ -318,7 +318,9 @@ pub fn build(
     let mut applied = 0;
     for Spanned { value: name, span } in &files {
         let sql = &sources.file(span.file).text;
-        if let Err(mut failure) = replay.apply(ledger, migrations::Migration { name, sql }) {
+        if let Err(mut failure) =
+            replay.apply(migrations_table, migrations::Migration { name, sql })
+        {
             if let Some(denied) = database
                 .denied()
                 .filter(|_| failure.message.contains("not authorized"))
@@ -327,7 +329,7 @@ pub fn build(
             }
             errors.push(
                 Diagnostic::new(
-                    code::MIGRATION,
+                    Code::Migration,
                     format!("the migration `{name}` fails: {}", failure.message),
                     span.part(&failure.span),
                 )
@@ -343,7 +345,13 @@ pub fn build(
         cache::save(sources, &key, &mut database, &places);
     }
     files.truncate(applied);
-    read_back(errors, database, ledger, &places, listed(files).collect())
+    read_back(
+        errors,
+        database,
+        migrations_table,
+        &places,
+        listed(files).collect(),
+    )
 }
 
 /// The migrations in wrangler's order.
@@ -357,11 +365,11 @@ fn in_order(inputs: &Inputs) -> Vec<Spanned<String>> {
 fn read_back(
     errors: &mut Errors,
     database: Database,
-    ledger: &str,
+    migrations_table: &str,
     places: &HashMap<String, i64>,
     migrations: Vec<Migration>,
 ) -> Option<Catalog> {
-    match read::tables(&database, ledger, places) {
+    match read::tables(&database, migrations_table, places) {
         Ok((tables, text_enums)) => {
             let by_name = tables
                 .iter()
@@ -378,7 +386,7 @@ fn read_back(
         }
         Err(error) => {
             errors.push(Diagnostic::new(
-                code::MIGRATION,
+                Code::Migration,
                 format!("the schema cannot be read back: {error}"),
                 None,
             ));
@@ -387,11 +395,11 @@ fn read_back(
     }
 }
 
-/// A database with its baseline, and the names in its ledger.
+/// A database with its baseline, and the names in its migrations_table.
 fn open(
     errors: &mut Errors,
     sources: &Sources,
-    ledger: &str,
+    migrations_table: &str,
     baseline: Option<FileId>,
 ) -> Option<(Database, Vec<String>)> {
     let opened = Database::in_memory().and_then(|database| {
@@ -402,14 +410,14 @@ fn open(
             let span = baseline.map(|file| sources.whole(file).part(&failure.span));
             errors.push(
                 Diagnostic::new(
-                    code::MIGRATION,
+                    Code::Migration,
                     format!("the schema fails: {}", failure.message),
                     span,
                 )
                 .label("D1 would refuse this"),
             );
         }
-        migrations::applied(&database, ledger).map(|known| (database, known))
+        migrations::applied(&database, migrations_table).map(|known| (database, known))
     });
     match opened {
         Ok(opened) => Some(opened),
@@ -422,7 +430,7 @@ fn open(
 
 fn cannot_start(errors: &mut Errors, error: &bindery_sqlite::rusqlite::Error) {
     errors.push(Diagnostic::new(
-        code::MIGRATION,
+        Code::Migration,
         format!("SQLite cannot start: {error}"),
         None,
     ));

@@ -10,10 +10,10 @@ use crate::syntax;
 
 use super::{Checked, Column, Index, Table, TableKind, TextEnum};
 
-/// Every table and view but SQLite's own and the ledger.
+/// Every table and view but SQLite's own and the migrations_table.
 pub(super) fn tables(
     database: &Database,
-    ledger: &str,
+    migrations_table: &str,
     places: &HashMap<String, i64>,
 ) -> rusqlite::Result<(Vec<Table>, Vec<TextEnum>)> {
     database.trusted(|connection| {
@@ -45,7 +45,7 @@ pub(super) fn tables(
             let (name, kind, without_rowid, strict, sql, _) = row;
             let has_triggers = with_triggers.contains(&name.to_ascii_lowercase());
             let own = ["sqlite_schema", "sqlite_sequence"].contains(&name.as_str());
-            if name == ledger || (name.starts_with("sqlite_") && !own) {
+            if name == migrations_table || (name.starts_with("sqlite_") && !own) {
                 continue;
             }
             let kind = match kind.as_str() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{Diagnostic, Errors, Severity, code, suggestion};
+use crate::report::{Code, Diagnostic, Errors, Severity, suggestion};
 use crate::schema::{Catalog, Table, TableKind};
 use crate::source::Span;
 
@@ -86,7 +86,7 @@ impl<'a> Analyzer<'a> {
     /// Makes a diagnostic at some bytes of the statement.
     pub(super) fn error(
         &mut self,
-        code: &'static str,
+        code: Code,
         message: impl Into<String>,
         at: &Bytes,
         label: impl Into<String>,
@@ -164,7 +164,7 @@ impl<'a> Analyzer<'a> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let help = suggestion(&name.text, "tables", &names);
             self.error(
-                code::UNKNOWN_TABLE,
+                Code::UnknownTable,
                 format!("there is no table `{}`", name.text),
                 &name.span,
                 "not in the migrations",
@@ -202,7 +202,7 @@ impl<'a> Analyzer<'a> {
         if outputs.len() != table.columns.len() || outputs.is_empty() {
             let message = format!("the view `{}` cannot be read: {cause}", table.name);
             let help = "mend the view in a new migration, or select from its tables".to_owned();
-            self.error(code::UNSUPPORTED, message, &name.span, "this view", help);
+            self.error(Code::Unsupported, message, &name.span, "this view", help);
             return None;
         }
         let columns = table.columns.iter().zip(outputs);

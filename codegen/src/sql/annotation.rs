@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bindery_sqlite::token::{self, Kind};
 
-use crate::report::{Diagnostic, Errors, code, nearest};
+use crate::report::{Code, Diagnostic, Errors, nearest};
 use crate::source::{FileId, Sources, Span, Spanned};
 
 /// How many rows a query gives.
@@ -106,7 +106,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
             {
                 errors.push(
                     Diagnostic::new(
-                        code::ANNOTATION,
+                        Code::Annotation,
                         "the statement above does not end",
                         at(header.span.clone()),
                     )
@@ -121,7 +121,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
                     .any(|(next, ..)| holds(only, next.span.start)) => {}
             [] => errors.push(
                 Diagnostic::new(
-                    code::ANNOTATION,
+                    Code::Annotation,
                     "the annotation has no statement",
                     at(header.span.clone()),
                 )
@@ -129,7 +129,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
             ),
             [_, second, ..] => errors.push(
                 Diagnostic::new(
-                    code::SEVERAL_STATEMENTS,
+                    Code::SeveralStatements,
                     "a query is one statement",
                     at((*second).clone()),
                 )
@@ -155,7 +155,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
     }
     for statement in unclaimed {
         errors.push(
-            Diagnostic::new(code::ANNOTATION, "the statement has no annotation", at(statement.clone()))
+            Diagnostic::new(Code::Annotation, "the statement has no annotation", at(statement.clone()))
                 .label("no method would run it")
                 .help("write `-- name: a_name :many` on the line above; `:one`, `:optional` and `:exec` are the others"),
         );
@@ -211,7 +211,7 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
         }
         Some((word, place)) => errors.push(
             Diagnostic::new(
-                code::ANNOTATION,
+                Code::Annotation,
                 format!("`{word}` cannot name a query"),
                 *place,
             )
@@ -219,7 +219,7 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
             .help(example),
         ),
         None => errors.push(
-            Diagnostic::new(code::ANNOTATION, "the annotation has no name", whole)
+            Diagnostic::new(Code::Annotation, "the annotation has no name", whole)
                 .label("a name belongs here")
                 .help(example),
         ),
@@ -242,7 +242,7 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
                         .unwrap_or("many");
                     errors.push(
                         Diagnostic::new(
-                            code::ANNOTATION,
+                            Code::Annotation,
                             format!("`{word}` does not say how many rows"),
                             *place,
                         )
@@ -256,7 +256,7 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
             if let Some(name) = &header.name {
                 errors.push(
                     Diagnostic::new(
-                        code::ANNOTATION,
+                        Code::Annotation,
                         "the annotation does not say how many rows",
                         whole,
                     )
@@ -287,7 +287,7 @@ fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) ->
 
 fn not_understood(errors: &mut Errors, word: &str, place: Span) {
     errors.push(
-        Diagnostic::new(code::ANNOTATION, format!("`{word}` is not understood"), place)
+        Diagnostic::new(Code::Annotation, format!("`{word}` is not understood"), place)
             .label("the annotation ends before this, or with the name of a row type")
             .help("a sentence about the query goes on the next line, as a comment; a row type is named like `FileRow`"),
     );

@@ -1,6 +1,6 @@
 //! Calls of functions: arguments and result by the row of the function, and when the result is NULL.
 
-use crate::report::code;
+use crate::report::Code;
 use crate::syntax::ast::{Expr, ExprKind, Function};
 
 use super::aggregates::Owner;
@@ -30,7 +30,7 @@ impl Analyzer<'_> {
                 }
             };
             self.error(
-                code::UNKNOWN_FUNCTION,
+                Code::UnknownFunction,
                 format!("D1 has no function `{}`", name.text),
                 &name.span,
                 "not allowed or not known",

@@ -1,6 +1,6 @@
 //! Expressions: the type of each, and what each says of the parameters in it.
 
-use crate::report::{code, suggestion};
+use crate::report::{Code, suggestion};
 
 use super::analyzer::Analyzer;
 use super::narrow;
@@ -155,7 +155,7 @@ impl Analyzer<'_> {
             let help =
                 "compare with `instr(column, 'text') > 0`, or search with an FTS5 table".to_owned();
             self.error(
-                code::SQLITE,
+                Code::Sqlite,
                 message,
                 &pattern.span,
                 "too long for LIKE and GLOB",
@@ -521,7 +521,7 @@ impl Analyzer<'_> {
                     );
                     let label = format!("in {}", holders.join(" and "));
                     self.error(
-                        code::AMBIGUOUS,
+                        Code::Ambiguous,
                         format!("`{}` is ambiguous", name.text),
                         &name.span,
                         label,
@@ -535,7 +535,7 @@ impl Analyzer<'_> {
                     let relation = table.map_or("", |table| table.text.as_str());
                     let message = format!("`{relation}` has no column `{}`", name.text);
                     self.error(
-                        code::UNKNOWN_COLUMN,
+                        Code::UnknownColumn,
                         message,
                         &name.span,
                         "no such column",
@@ -564,14 +564,14 @@ impl Analyzer<'_> {
             );
         }
         // A table that is unknown or not understood itself has been reported; its columns would be noise.
-        let told = [code::UNKNOWN_TABLE, code::UNSUPPORTED];
+        let told = [Code::UnknownTable, Code::Unsupported];
         if self
             .diagnostics
             .iter()
             .all(|diagnostic| !told.contains(&diagnostic.code))
         {
             self.error(
-                code::UNKNOWN_COLUMN,
+                Code::UnknownColumn,
                 format!("there is no column `{}`", name.text),
                 &name.span,
                 "no such column",
@@ -585,7 +585,7 @@ impl Analyzer<'_> {
         if self
             .diagnostics
             .iter()
-            .any(|diagnostic| [code::UNKNOWN_TABLE, code::UNSUPPORTED].contains(&diagnostic.code))
+            .any(|diagnostic| [Code::UnknownTable, Code::Unsupported].contains(&diagnostic.code))
         {
             return;
         }
@@ -597,7 +597,7 @@ impl Analyzer<'_> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let help = suggestion(&table.text, "tables of this query", &names);
         self.error(
-            code::UNKNOWN_TABLE,
+            Code::UnknownTable,
             format!("the query has no table `{}`", table.text),
             &table.span,
             "not in the FROM clause",

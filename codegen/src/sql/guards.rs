@@ -1,6 +1,6 @@
 //! What SQLite accepts and a user may not mean: writes without WHERE, searches that read a table whole.
 
-use crate::report::{Diagnostic, Errors, code};
+use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::{Catalog, Table};
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -26,7 +26,7 @@ pub(super) fn unguarded(errors: &mut Errors, statement: &Statement, place: Span)
     let before = if returns { " before RETURNING" } else { "" };
     errors.push(
         Diagnostic::new(
-            code::UNGUARDED,
+            Code::Unguarded,
             format!("the {word} has no WHERE"),
             place.part(&table.span),
         )
@@ -74,7 +74,7 @@ pub(super) fn full_scans(
         let at = named.at.as_ref().map_or(place, |at| place.part(at));
         errors.push(
             Diagnostic::new(
-                code::FULL_SCAN,
+                Code::FullScan,
                 format!("the search reads all of `{}`", table.name),
                 at,
             )

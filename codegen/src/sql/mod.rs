@@ -30,7 +30,7 @@ use bindery_sqlite::{Access, Database, MAX_BOUND_PARAMETERS, migrations, token};
 
 use crate::cache::encode_fields;
 use crate::names::Name;
-use crate::report::{Diagnostic, Errors, Severity, code, nearest};
+use crate::report::{Code, Diagnostic, Errors, Severity, nearest};
 use crate::schema::{Catalog, TextEnum};
 use crate::source::Span;
 use crate::syntax;
@@ -137,14 +137,14 @@ pub(crate) fn analyze_parsed(
     let Parsed { statements, tree } = parsed;
     if statements == 0 {
         errors.push(
-            Diagnostic::new(code::SQLITE, "there is no statement", place)
+            Diagnostic::new(Code::Sqlite, "there is no statement", place)
                 .label("nothing but comments or spaces"),
         );
         return None;
     }
     if statements > 1 {
         errors.push(
-            Diagnostic::new(code::SEVERAL_STATEMENTS, "a query is one statement", place)
+            Diagnostic::new(Code::SeveralStatements, "a query is one statement", place)
                 .label("more than one")
                 .help("make each a query of its own, and run them in a `batch`"),
         );
@@ -160,7 +160,7 @@ pub(crate) fn analyze_parsed(
     if declared.len() > MAX_BOUND_PARAMETERS {
         errors.push(
             Diagnostic::new(
-                code::SQLITE,
+                Code::Sqlite,
                 format!("{} parameters are more than D1 takes", declared.len()),
                 place,
             )
@@ -334,7 +334,7 @@ fn infer(
     }
     errors.push(
         Diagnostic::new(
-            code::UNTYPED_PARAMETER,
+            Code::UntypedParameter,
             "the parameters' types cannot be settled",
             place,
         )
@@ -356,7 +356,7 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
                 let at = parameter.spans.first().cloned().unwrap_or(0..0);
                 let help = format!("say its type: `CAST({shown} AS TEXT)`");
                 analyzer.error(
-                    code::UNTYPED_PARAMETER,
+                    Code::UntypedParameter,
                     format!("the type of `{shown}` cannot be told: it takes any value"),
                     &at,
                     "nothing here says what it is",
@@ -378,7 +378,7 @@ fn report_unresolved(analyzer: &mut Analyzer<'_>, declared: &[Parameter], proble
                 let message = format!("`{shown}` is used as two types");
                 let help = "use two parameters, or a CAST in one of the places".to_owned();
                 analyzer.error(
-                    code::CONFLICTING_PARAMETER,
+                    Code::ConflictingParameter,
                     message,
                     &second.1,
                     second.0.clone(),
@@ -406,7 +406,7 @@ fn refuse_unparsed(
         Err(error) => refuse_prepared(errors, &catalog.database, text, place, &error),
         Ok(_) => errors.push(
             Diagnostic::new(
-                code::UNSUPPORTED,
+                Code::Unsupported,
                 format!("the statement is not understood: {}", unparsed.message),
                 place.part(&unparsed.span),
             )
@@ -437,7 +437,7 @@ fn refuse_prepared(
         || format!("D1 would refuse this: {message}"),
         |denied| format!("D1 does not allow {denied}"),
     );
-    errors.push(Diagnostic::new(code::SQLITE, message, place.part(&at)).label("here"));
+    errors.push(Diagnostic::new(Code::Sqlite, message, place.part(&at)).label("here"));
 }
 
 /// What SQLite says of a statement that it has prepared.
@@ -464,7 +464,7 @@ fn judge(
                 Ok(_) => {
                     errors.push(
                         Diagnostic::new(
-                            code::SQLITE,
+                            Code::Sqlite,
                             format!("D1 would refuse this: {error}"),
                             place,
                         )
@@ -485,7 +485,7 @@ fn judge(
     if !agree {
         errors.push(
             Diagnostic::new(
-                code::UNSUPPORTED,
+                Code::Unsupported,
                 "the result columns are not understood",
                 place,
             )

@@ -1,7 +1,7 @@
 //! Result columns under the names and types that the query gives them: `AS "n!"`, `"n?"`, `"n: Type"`.
 
 use crate::names::Name;
-use crate::report::{Diagnostic, Errors, code};
+use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Span;
 
 use super::ResultColumn;
@@ -79,7 +79,7 @@ pub(super) fn columns(
             // An object whose keys are numbers has them in another order, and so would the row.
             errors.push(
                 Diagnostic::new(
-                    code::RESULT_NAME,
+                    Code::ResultName,
                     format!("`{name}` cannot name a column of a row"),
                     at,
                 )
@@ -93,7 +93,7 @@ pub(super) fn columns(
         {
             errors.push(
                 Diagnostic::new(
-                    code::OVERRIDE,
+                    Code::Override,
                     format!("`{ty}` is not a Rust type: {error}"),
                     at,
                 )
@@ -111,7 +111,7 @@ pub(super) fn columns(
         {
             errors.push(
                 Diagnostic::new(
-                    code::RESULT_NAME,
+                    Code::ResultName,
                     format!("two columns are named `{}`", written.name),
                     at,
                 )

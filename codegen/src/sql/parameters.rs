@@ -93,6 +93,8 @@ struct Seen {
 pub struct Resolved {
     /// The name, as a method's argument has it.
     pub name: String,
+    /// Whether the name is from the SQL, or from the column that the parameter is compared with.
+    pub is_named: bool,
     /// The type of a value that is not NULL.
     pub scalar: ScalarType,
     /// Whether it may be NULL.
@@ -105,7 +107,7 @@ pub struct Resolved {
     pub as_type: Option<String>,
 }
 
-encode_fields! { Resolved { name, scalar, nullable, list, origin, as_type } }
+encode_fields! { Resolved { name, is_named, scalar, nullable, list, origin, as_type } }
 
 /// Why a parameter has no type.
 #[derive(Debug, Clone, PartialEq)]
@@ -247,11 +249,13 @@ impl<'a> Parameters<'a> {
             let refused = expectations
                 .iter()
                 .any(|(expected, _)| expected.nulls == Nulls::Refused);
+            let mut is_named = true;
             let name = self.declared[index].name.clone().unwrap_or_else(|| {
                 let wanted = own
                     .iter()
                     .find_map(|(expected, _)| expected.name.clone())
                     .filter(|name| !taken.contains(name));
+                is_named = wanted.is_some();
                 let name = wanted.unwrap_or_else(|| format!("parameter_{}", index + 1));
                 taken.push(name.clone());
                 name
@@ -272,6 +276,7 @@ impl<'a> Parameters<'a> {
             let nullable = (welcome || untyped) && !refused && !list;
             resolved.push(Resolved {
                 name,
+                is_named,
                 scalar,
                 nullable,
                 list,

@@ -1,6 +1,6 @@
 //! SELECT: sources into a scope, the scope into result columns.
 
-use crate::report::{code, suggestion};
+use crate::report::{Code, suggestion};
 
 use super::aggregates::is_aggregate;
 use super::analyzer::{Analyzer, Output, relation_columns};
@@ -346,7 +346,7 @@ impl Analyzer<'_> {
                         let help = suggestion(&name.text, "table functions", &names);
                         let message = format!("D1 has no table function `{}`", name.text);
                         self.error(
-                            code::UNKNOWN_TABLE,
+                            Code::UnknownTable,
                             message,
                             &name.span,
                             "not allowed or not known",
@@ -492,7 +492,7 @@ impl Analyzer<'_> {
             let (Some(left), Some(right)) = (left, right) else {
                 let message = format!("`{}` is not a column of both sides", name.text);
                 self.error(
-                    code::UNKNOWN_COLUMN,
+                    Code::UnknownColumn,
                     message,
                     &name.span,
                     "USING takes columns that both sides have",

@@ -109,12 +109,12 @@ encode_fields! { Ty { storage, domain, nullable, origin, reason } }
 encode_variants! { Domain { 0 => Any, 1 => Boolean, 2 => Enum(number), 3 => Json } }
 
 impl Encode for Storage {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.0.put(bytes);
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.0.encode(bytes);
     }
 
-    fn take(bytes: &mut &[u8]) -> Option<Self> {
-        u8::take(bytes).map(Self)
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        u8::decode(bytes).map(Self)
     }
 }
 

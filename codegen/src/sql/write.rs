@@ -1,6 +1,6 @@
 //! INSERT, UPDATE and DELETE: what may be written where, and what RETURNING gives.
 
-use crate::report::{Severity, code, suggestion};
+use crate::report::{Code, Severity, suggestion};
 use crate::schema::{Checked, Column, Table, TableKind};
 
 use super::analyzer::{Analyzer, Output};
@@ -109,7 +109,7 @@ impl<'a> Analyzer<'a> {
             {
                 let message = format!("`{}` is named twice", name.text);
                 self.error(
-                    code::INSERT,
+                    Code::StoredType,
                     message,
                     &name.span,
                     "the second time",
@@ -131,7 +131,7 @@ impl<'a> Analyzer<'a> {
             Some(column) if column.generated => {
                 let message = format!("`{}` is computed and cannot be written", column.name);
                 self.error(
-                    code::INSERT,
+                    Code::StoredType,
                     message,
                     &name.span,
                     "a generated column",
@@ -150,7 +150,7 @@ impl<'a> Analyzer<'a> {
                 let help = suggestion(&name.text, "columns", &names);
                 let message = format!("`{}` has no column `{}`", table.name, name.text);
                 self.error(
-                    code::UNKNOWN_COLUMN,
+                    Code::UnknownColumn,
                     message,
                     &name.span,
                     "no such column",
@@ -235,7 +235,7 @@ impl<'a> Analyzer<'a> {
         );
         let label = format!("`{}` takes {columns} here", table.name);
         self.error(
-            code::INSERT,
+            Code::StoredType,
             message,
             &at,
             label,
@@ -276,7 +276,7 @@ impl<'a> Analyzer<'a> {
             names.join(", ")
         );
         self.error(
-            code::INSERT,
+            Code::StoredType,
             message,
             &insert.table.span,
             "NOT NULL and without a default",
@@ -299,7 +299,7 @@ impl<'a> Analyzer<'a> {
                 "give it a value"
             };
             self.error(
-                code::INSERT,
+                Code::StoredType,
                 message,
                 &expr.span,
                 "the column is NOT NULL",
@@ -325,7 +325,7 @@ impl<'a> Analyzer<'a> {
                 let message = format!("the CHECK of `{}` refuses '{text}'", column.name);
                 let help = suggestion(text, "texts that it takes", &values);
                 self.error(
-                    code::INSERT,
+                    Code::StoredType,
                     message,
                     &expr.span,
                     "not one of its texts",
@@ -354,7 +354,7 @@ impl<'a> Analyzer<'a> {
         } else {
             "SQLite keeps it as it is; reading it fails"
         };
-        self.error(code::INSERT, message, &expr.span, label, None);
+        self.error(Code::StoredType, message, &expr.span, label, None);
         if let (false, Some(last)) = (column.strict, self.diagnostics.last_mut()) {
             last.severity = Severity::Warning;
         }

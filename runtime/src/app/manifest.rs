@@ -45,6 +45,7 @@ pub struct Resource {
 
 impl Resource {
     /// The value of a setting.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn setting(&self, key: &str) -> Option<&'static str> {
         self.settings
             .iter()

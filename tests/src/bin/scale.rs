@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use bindery_codegen::emit::{Site, environment};
+use bindery_codegen::emit::{Target, environment};
 use bindery_codegen::model::{self, Project};
 use bindery_codegen::{Errors, Sources, compile, manifest, source};
 use bindery_tests::synthetic::{self, Size};
@@ -85,7 +85,7 @@ fn whole(folder: &Path, name: &str, kept: PathBuf) -> Outcome<()> {
     let start = Clock::start();
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    sources.keep_in(kept);
+    sources.cache_in(kept);
     let project = compile(
         &mut errors,
         &mut sources,
@@ -93,7 +93,7 @@ fn whole(folder: &Path, name: &str, kept: PathBuf) -> Outcome<()> {
         None,
     )
     .ok_or("there is no manifest")?;
-    black_box(environment(&project, &site(&sources)));
+    black_box(environment(&project, &target(&sources)));
     print(name, start.taken());
     println!("peak {}", peak());
     accepted(&errors, &sources)
@@ -127,7 +127,7 @@ fn stages(folder: &Path) -> Outcome<()> {
 
     let start = Clock::start();
     let project = model::lower(&mut errors, manifest, databases);
-    black_box(environment(&project, &site(&sources)));
+    black_box(environment(&project, &target(&sources)));
     print("emit", start.taken());
     counts(&project)?;
     accepted(&errors, &sources)
@@ -188,14 +188,15 @@ fn accepted(errors: &Errors, sources: &Sources) -> Outcome<()> {
 }
 
 /// What the macro would know.
-fn site(sources: &Sources) -> Site {
-    Site {
+fn target(sources: &Sources) -> Target {
+    Target {
         krate: quote!(::bindery),
         // In a macro the compiler's lexer reads the text; that is not in these figures.
         parse: |_| Some(quote!()),
         visibility: quote!(pub),
         ident: Ident::new("Env", Span::call_site()),
         attributes: quote!(),
+        module: quote::format_ident!("bindings"),
         base: String::new(),
         tracked: sources.files().map(|file| file.name.clone()).collect(),
         manifest_name: "wrangler.toml".to_owned(),

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::json::JsonText;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_SAFE_INTEGER;
@@ -80,6 +82,18 @@ impl<'a> Row<'a> {
             column: self.columns.get(index).copied().unwrap_or_default(),
             message,
         })
+    }
+
+    /// The text of a column that is declared JSON. Generated code calls it.
+    #[doc(hidden)]
+    pub fn take_json(&mut self, index: usize) -> Result<String, DecodeError> {
+        self.take::<JsonText>(index).map(|json| json.0)
+    }
+
+    /// The text of a column that is declared JSON and can be NULL. Generated code calls it.
+    #[doc(hidden)]
+    pub fn take_optional_json(&mut self, index: usize) -> Result<Option<String>, DecodeError> {
+        Ok(self.take::<Option<JsonText>>(index)?.map(|json| json.0))
     }
 }
 

@@ -46,8 +46,8 @@ fn check_says_what_the_snapshots_say() {
         .flatten()
     {
         let name = entry.file_name().into_string().expect("a name");
-        let snapshot =
-            fs::read_to_string(cases.join(format!("errors__{name}.snap"))).expect("a snapshot");
+        let snapshot = fs::read_to_string(cases.join("errors").join(&name).join("expected.snap"))
+            .expect("a snapshot");
         // Behind the head of the file; what is not a diagnostic is not printed here.
         let body = snapshot.splitn(3, "---\n").nth(2).expect("a body");
         let output = bindery(&entry.path(), &["check"]);

@@ -1,0 +1,88 @@
+//! The docs of `Env` and its fields.
+
+use super::Target;
+use crate::manifest::kind::Native;
+use crate::model::{Bound, Database, Project};
+use crate::schema::Table;
+
+/// What a binding is bound to, and what follows from it.
+pub(super) fn binding(bound: &Bound) -> String {
+    let definition = bound.resource.kind.definition();
+    let mut docs = (definition.hooks.docs)(&bound.name.source, &bound.resource);
+    if let (Some(d1), Some(database)) = (bound.resource.d1(), &bound.database) {
+        docs.push_str(&migrations(database, &d1.migrations_dir.value));
+    }
+    if bound.optional {
+        docs.push_str("\n\n`None` in environments that do not have it.");
+    }
+    match definition.native {
+        Native::Full => {}
+        Native::Simulated(how) => docs.push_str(&format!("\n\nThe native backend {how}.")),
+        Native::Unsupported => {
+            docs.push_str("\n\nThe native backend does not support it: each call is an error.");
+        }
+    }
+    if let Some(database) = &bound.database {
+        docs.push_str(&tables(database));
+    }
+    docs
+}
+
+fn migrations(database: &Database, folder: &str) -> String {
+    match database.catalog.migrations.len() {
+        1 => format!(" Its schema is 1 migration in `{folder}`."),
+        count => format!(" Its schema is {count} migrations in `{folder}`."),
+    }
+}
+
+fn tables(database: &Database) -> String {
+    let tables = database.catalog.tables.iter();
+    let tables = tables.filter(|table| !table.name.starts_with("sqlite_"));
+    let lines: Vec<String> = tables.map(table).collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("\n\n# Tables\n\n{}", lines.join("\n"))
+    }
+}
+
+fn table(table: &Table) -> String {
+    let visible = table.columns.iter().filter(|column| !column.hidden);
+    let columns = visible.map(|column| {
+        let declared = match column.declared.as_str() {
+            "" => String::new(),
+            declared => format!(" {declared}"),
+        };
+        let not_null = if column.not_null { " NOT NULL" } else { "" };
+        format!("`{}`{declared}{not_null}", column.name)
+    });
+    let columns: Vec<String> = columns.collect();
+    format!("- `{}`: {}", table.name, columns.join(", "))
+}
+
+/// What the docs of `Env` say below the user's own.
+pub(super) fn environment(project: &Project, target: &Target) -> String {
+    let manifest = &project.manifest;
+    let worker = manifest
+        .name
+        .as_ref()
+        .map(|name| format!(" of the worker `{name}`"));
+    let worker = worker.unwrap_or_default();
+    let mut docs = format!("\nGenerated from `{}`{worker}.", target.manifest_name);
+
+    let merged = &manifest.merged;
+    if merged.consumers.is_empty() && merged.crons.is_empty() {
+        return docs;
+    }
+    docs.push_str("\n\n# Handlers\n");
+    for consumer in &merged.consumers {
+        docs.push_str(&format!(
+            "\n- consumes the queue `{}`: batches of at most {}, {} retries",
+            consumer.queue.value, consumer.max_batch_size, consumer.max_retries
+        ));
+    }
+    for cron in &merged.crons {
+        docs.push_str(&format!("\n- runs at `{}`", cron.value));
+    }
+    docs
+}

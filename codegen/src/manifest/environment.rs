@@ -1,0 +1,414 @@
+//! One environment: what it binds and what calls its code.
+
+use super::grammar::{self, Scope};
+use super::kind::{BindingKind, Form, Resource};
+use super::node::{Node, Value};
+use super::table::Table;
+use super::vars::{self, Var, VarType};
+use crate::report::{Code, Diagnostic, Errors};
+use crate::source::Spanned;
+
+/// An environment: the top level, or an entry of `env`.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name; the top level has none.
+    pub name: Option<Spanned<String>>,
+    /// The worker's name in it.
+    pub worker: Option<String>,
+    /// `vars`, in the order of the file.
+    pub vars: Vec<Var>,
+    /// `secrets.required`; `None` if the manifest does not mention secrets.
+    pub secrets: Option<Vec<Spanned<String>>>,
+    /// The bindings other than variables and secrets, in the order of the file.
+    pub bindings: Vec<Binding>,
+    /// `queues.consumers`.
+    pub consumers: Vec<Consumer>,
+    /// `triggers.crons`.
+    pub crons: Vec<Spanned<String>>,
+    /// The names of its Workflows.
+    pub workflows: Vec<Spanned<String>>,
+}
+
+/// A binding of one environment.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it is bound to.
+    pub resource: Resource,
+}
+
+/// A queue that the worker consumes.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// The queue's name.
+    pub queue: Spanned<String>,
+    /// The most messages in one batch.
+    pub max_batch_size: u32,
+    /// The most seconds that a batch waits to fill.
+    pub max_batch_timeout: u32,
+    /// How often a failed message is retried.
+    pub max_retries: u32,
+    /// The queue for messages that failed every time.
+    pub dead_letter_queue: Option<String>,
+    /// The seconds before a failed message is retried.
+    pub retry_delay: u32,
+}
+
+/// The tables of an environment: its own, and the top level that it inherits from.
+struct Levels<'t, 'n> {
+    top: &'t Table<'n>,
+    /// `None` for the top level itself.
+    own: Option<&'t Table<'n>>,
+}
+
+impl<'t, 'n> Levels<'t, 'n> {
+    /// The table that holds the bindings, variables and secrets of the environment.
+    fn own(&self) -> &'t Table<'n> {
+        self.own.unwrap_or(self.top)
+    }
+
+    /// The level that a top-level key is read from. Keys are inherited whole: wrangler merges
+    /// nothing inside of them.
+    fn level_of(&self, key: &str) -> Option<&'t Table<'n>> {
+        let scope = grammar::find(key)?.scope;
+        Some(match (self.own, scope) {
+            (None, _) | (_, Scope::Top) => self.top,
+            (Some(own), Scope::Own) => own,
+            (Some(own), Scope::Inherited) if own.get(key).is_some() => own,
+            (Some(_), Scope::Inherited) => self.top,
+        })
+    }
+
+    /// The table under a top-level key.
+    fn table(&self, key: &str) -> Option<Table<'n>> {
+        self.level_of(key)?.table(key)
+    }
+}
+
+/// Reads the top level, or an environment with the top level that it inherits from.
+pub(super) fn read(
+    errors: &mut Errors,
+    top: &Table<'_>,
+    environment: Option<(&Spanned<String>, &Table<'_>)>,
+) -> Environment {
+    let name = environment.map(|(name, _)| name.clone());
+    let levels = Levels {
+        top,
+        own: environment.map(|(_, table)| table),
+    };
+    let own = levels.own();
+
+    let mut environment = Environment {
+        worker: worker(&levels, name.as_ref()),
+        name,
+        vars: variables(errors, own),
+        secrets: secrets(errors, own),
+        bindings: BindingKind::ALL
+            .iter()
+            .flat_map(|kind| bindings(errors, &levels, *kind))
+            .collect(),
+        consumers: consumers(errors, own),
+        workflows: own
+            .tables("workflows")
+            .iter()
+            .filter_map(|table| table.string("name"))
+            .collect(),
+        crons: levels
+            .table("triggers")
+            .map(|table| table.strings("crons"))
+            .unwrap_or_default(),
+    };
+    environment
+        .bindings
+        .sort_by_key(|binding| binding.name.span.start);
+
+    check_worker_name(errors, own);
+    check_classes(errors, &levels, &environment);
+    environment
+}
+
+/// The environment's own name for the worker, or the name of the top level with the environment's
+/// name appended.
+fn worker(levels: &Levels<'_, '_>, environment: Option<&Spanned<String>>) -> Option<String> {
+    let base = || levels.top.text("name");
+    match environment {
+        None => base(),
+        Some(environment) => {
+            let own = levels.own().text("name");
+            own.or_else(|| Some(format!("{}-{}", base()?, environment.value)))
+        }
+    }
+}
+
+/// The name of a worker is part of its address.
+fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
+    let Some(name) = own.filled(errors, "name") else {
+        return;
+    };
+
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+    };
+    if name.value.starts_with('-') || !name.value.bytes().all(is_allowed) {
+        let page =
+            "https://developers.cloudflare.com/workers/wrangler/configuration/#inheritable-keys";
+        let message = format!("`{}` is not a valid worker name", name.value);
+        errors.push(
+            Diagnostic::new(Code::ManifestLimit, message, name.span)
+                .label("lowercase letters, digits, `-` and `_`, no `-` at the start")
+                .help(format!("see {page}")),
+        );
+    }
+}
+
+/// A Durable Object class of this worker must be created by a migration, or declared in `exports`.
+fn check_classes(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &Environment) {
+    let created = created_classes(levels);
+    let namespaces = environment
+        .bindings
+        .iter()
+        .filter(|binding| binding.resource.kind == BindingKind::DurableObjectNamespace);
+
+    for class in namespaces.filter_map(|binding| binding.resource.class()) {
+        if created.contains(&class.value) {
+            continue;
+        }
+        let message = format!(
+            "no migration creates the Durable Object class `{}`",
+            class.value
+        );
+        let help = format!(
+            "add `[[migrations]]` with `tag = \"v1\"` and `new_sqlite_classes = [\"{}\"]`",
+            class.value
+        );
+        errors.push(
+            Diagnostic::new(Code::ManifestField, message, class.span)
+                .label("the platform refuses to bind a class that no migration creates")
+                .help(help)
+                .warning(),
+        );
+    }
+}
+
+/// The Durable Object classes that exist after every migration.
+fn created_classes(levels: &Levels<'_, '_>) -> Vec<String> {
+    let mut created: Vec<String> = Vec::new();
+    let migrations = levels
+        .level_of("migrations")
+        .map(|level| level.tables("migrations"));
+    for migration in migrations.unwrap_or_default() {
+        for key in ["new_classes", "new_sqlite_classes"] {
+            created.extend(migration.strings(key).into_iter().map(|class| class.value));
+        }
+        for key in ["renamed_classes", "transferred_classes"] {
+            created.extend(
+                migration
+                    .tables(key)
+                    .iter()
+                    .filter_map(|class| class.text("to")),
+            );
+        }
+        let deleted = migration.strings("deleted_classes");
+        created.retain(|class| deleted.iter().all(|deleted| deleted.value != *class));
+    }
+
+    let exports = levels.table("exports");
+    let exported = exports.iter().flat_map(|exports| exports.entries);
+    created.extend(exported.map(|(class, _)| class.value.clone()));
+    created
+}
+
+fn variables(errors: &mut Errors, own: &Table<'_>) -> Vec<Var> {
+    let Some(table) = own.table("vars") else {
+        return Vec::new();
+    };
+    let entries = table
+        .entries
+        .iter()
+        .filter(|(name, _)| check_name(errors, name));
+    entries
+        .map(|(name, node)| Var {
+            name: name.clone(),
+            ty: VarType::of(&node.value),
+            json: vars::json(&node.value),
+        })
+        .collect()
+}
+
+fn secrets(errors: &mut Errors, own: &Table<'_>) -> Option<Vec<Spanned<String>>> {
+    let mut names = own.table("secrets")?.strings("required");
+    names.retain(|name| check_name(errors, name));
+    Some(names)
+}
+
+/// The bindings of a kind.
+fn bindings(errors: &mut Errors, levels: &Levels<'_, '_>, kind: BindingKind) -> Vec<Binding> {
+    let definition = kind.definition();
+    let (holder, key) = definition.holder_and_key();
+    let nested = holder.and_then(|holder| levels.table(holder));
+    let holder = match holder {
+        Some(_) => nested.as_ref(),
+        None => levels.level_of(key),
+    };
+    let Some(holder) = holder else {
+        return Vec::new();
+    };
+
+    let tables = match definition.form {
+        Form::List | Form::NamedList => holder.tables(key),
+        Form::Single => holder.table(key).into_iter().collect(),
+        Form::Map => return files(errors, holder, kind),
+    };
+    tables
+        .iter()
+        .filter_map(|table| binding(errors, table, kind))
+        .collect()
+}
+
+/// The binding of a table. Static assets can be served without one.
+fn binding(errors: &mut Errors, table: &Table<'_>, kind: BindingKind) -> Option<Binding> {
+    let definition = kind.definition();
+    let hooks = &definition.hooks;
+    let name_key = definition.form.name_key();
+    (hooks.check)(errors, table);
+    let details = (hooks.details)(errors, table);
+
+    let name = table.filled(errors, name_key)?;
+    // An invalid name stays, so that the code that uses it causes no further errors.
+    check_name(errors, &name);
+
+    let mut settings = Vec::new();
+    for (key, node) in table.entries {
+        if key.value != name_key && (hooks.is_public)(&key.value) {
+            flatten(&mut settings, &key.value, node);
+        }
+    }
+    Some(Binding {
+        name,
+        resource: Resource {
+            kind,
+            settings,
+            details,
+        },
+    })
+}
+
+/// The bindings of a table whose keys are names and whose values are files.
+fn files(errors: &mut Errors, holder: &Table<'_>, kind: BindingKind) -> Vec<Binding> {
+    let key = kind.definition().key;
+    let Some(node) = holder.get(key) else {
+        return Vec::new();
+    };
+    errors.push(
+        Diagnostic::new(
+            Code::ManifestField,
+            format!("wrangler refuses to deploy `{key}` with this worker"),
+            node.span,
+        )
+        .label("unsupported for ES-module workers, and every Rust worker is one")
+        .help("include the file: `include_str!(\"...\")` or `include_bytes!(\"...\")`")
+        .warning(),
+    );
+
+    let table = holder.table(key);
+    let entries = table.iter().flat_map(|table| table.entries);
+    let valid = entries.filter(|(name, _)| check_name(errors, name));
+    valid
+        .map(|(name, node)| {
+            let settings = match &node.value {
+                Value::String(path) => vec![(FILE.to_owned(), path.clone())],
+                _ => Vec::new(),
+            };
+            let details = super::Details::None;
+            Binding {
+                name: name.clone(),
+                resource: Resource {
+                    kind,
+                    settings,
+                    details,
+                },
+            }
+        })
+        .collect()
+}
+
+/// The setting with the path of a bound file.
+pub(crate) const FILE: &str = "file";
+
+/// A value and everything inside it, each under its path.
+fn flatten(settings: &mut Vec<(String, String)>, key: &str, node: &Node) {
+    match &node.value {
+        Value::String(text) => settings.push((key.to_owned(), text.clone())),
+        Value::Table(entries) => {
+            for (inner, node) in entries {
+                flatten(settings, &format!("{key}.{}", inner.value), node);
+            }
+        }
+        other => settings.push((key.to_owned(), vars::json(other))),
+    }
+}
+
+/// The page that lists the limits of queues.
+const QUEUE_LIMITS: &str = "https://developers.cloudflare.com/queues/platform/limits/";
+
+fn consumers(errors: &mut Errors, own: &Table<'_>) -> Vec<Consumer> {
+    let queues = own.table("queues");
+    let tables = queues
+        .map(|queues| queues.tables("consumers"))
+        .unwrap_or_default();
+    tables
+        .iter()
+        .filter_map(|table| consumer(errors, table))
+        .collect()
+}
+
+fn consumer(errors: &mut Errors, table: &Table<'_>) -> Option<Consumer> {
+    let mut number = |key, range, default| table.number(errors, key, range, default, QUEUE_LIMITS);
+    let max_batch_size = number("max_batch_size", 1..=100, 10);
+    let max_batch_timeout = number("max_batch_timeout", 0..=60, 5);
+    let max_retries = number("max_retries", 0..=100, 3);
+    let retry_delay = number("retry_delay", 0..=86_400, 0);
+    number("max_concurrency", 1..=250, 1);
+
+    Some(Consumer {
+        queue: table.filled(errors, "queue")?,
+        max_batch_size,
+        max_batch_timeout,
+        max_retries,
+        dead_letter_queue: table.text("dead_letter_queue"),
+        retry_delay,
+    })
+}
+
+/// Checks that a Worker can read a name as `env.NAME`, and that Rust can spell it.
+pub(crate) fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
+    let text = name.value.as_str();
+    if is_binding_name(text) {
+        return true;
+    }
+
+    let message = format!("`{text}` is not a valid binding name");
+    let diagnostic = Diagnostic::new(Code::BindingName, message, name.span)
+        .label("letters, digits and `_`, no digit at the start");
+    errors.push(match valid_name(text) {
+        Some(valid) => diagnostic.help(format!("rename it, for instance to `{valid}`")),
+        None => diagnostic,
+    });
+    false
+}
+
+fn is_binding_name(name: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let starts_with_digit = name.starts_with(|first: char| first.is_ascii_digit());
+    let has_letter_or_digit = name.bytes().any(|byte| byte != b'_');
+    has_letter_or_digit && !starts_with_digit && name.bytes().all(is_word)
+}
+
+/// A valid name that reads like an invalid one, if there is one.
+fn valid_name(name: &str) -> Option<String> {
+    let words = name.split(|character: char| !character.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let valid = words.join("_").to_uppercase();
+    is_binding_name(&valid).then_some(valid)
+}

@@ -1,0 +1,230 @@
+//! What a kind of binding consists of.
+
+use super::{BindingKind, D1};
+use crate::manifest::grammar::Key;
+use crate::manifest::table::Table;
+use crate::report::Errors;
+use crate::source::Spanned;
+
+/// Everything that the compiler knows of a kind of binding.
+#[derive(Debug)]
+pub struct Definition {
+    /// The key of the manifest, with `.` for a table in a table.
+    pub key: &'static str,
+    /// What Cloudflare calls it.
+    pub title: Title,
+    /// How its bindings are written.
+    pub form: Form,
+    /// The top-level key that it belongs to, and everything that may stand there.
+    pub grammar: Key,
+    /// The type that its bindings wrap.
+    pub runtime: RuntimeType,
+    /// The type of its bindings in TypeScript.
+    pub typescript: TypeScript,
+    /// What the native backend does.
+    pub native: Native,
+    /// The steps that only some kinds have.
+    pub(crate) hooks: Hooks,
+}
+
+impl Definition {
+    /// The key of the manifest, as the table that holds the bindings and the key in that table.
+    pub(crate) fn holder_and_key(&self) -> (Option<&'static str>, &'static str) {
+        match self.key.split_once('.') {
+            Some((holder, key)) => (Some(holder), key),
+            None => (None, self.key),
+        }
+    }
+}
+
+/// What Cloudflare calls a kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Title {
+    /// `a`, `an`, or empty for a name that takes none.
+    pub article: &'static str,
+    /// The words.
+    pub name: &'static str,
+}
+
+impl Title {
+    pub(super) const fn new(article: &'static str, name: &'static str) -> Self {
+        Self { article, name }
+    }
+
+    /// The words with their article.
+    #[must_use]
+    pub fn with_article(self) -> String {
+        if self.article.is_empty() {
+            self.name.to_owned()
+        } else {
+            format!("{} {}", self.article, self.name)
+        }
+    }
+}
+
+/// How the bindings of a kind are written.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Form {
+    /// An array of tables, each with its name in `binding`.
+    List,
+    /// An array of tables, each with its name in `name`.
+    NamedList,
+    /// One table, with its name in `binding`.
+    Single,
+    /// A table whose keys are the names of the bindings.
+    Map,
+}
+
+impl Form {
+    /// The key that holds the name of a binding.
+    #[must_use]
+    pub fn name_key(self) -> &'static str {
+        match self {
+            Self::NamedList => "name",
+            Self::List | Self::Single | Self::Map => "binding",
+        }
+    }
+}
+
+/// A type of the runtime.
+#[derive(Debug, Clone, Copy)]
+pub struct RuntimeType {
+    /// Its module.
+    pub module: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it takes the generated type of the binding as its parameter.
+    pub is_generic: bool,
+}
+
+impl RuntimeType {
+    pub(super) const fn new(module: &'static str, name: &'static str) -> Self {
+        Self {
+            module,
+            name,
+            is_generic: false,
+        }
+    }
+}
+
+/// The type of a binding in TypeScript, as `wrangler types` writes it.
+#[derive(Debug, Clone, Copy)]
+pub enum TypeScript {
+    /// A type that depends on nothing else.
+    Name(&'static str),
+    /// A type that depends on what the binding is bound to.
+    Of(fn(&Resource) -> String),
+}
+
+/// What the native backend does with a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Native {
+    /// Everything that the platform does.
+    Full,
+    /// Something simpler, in the words of the docs.
+    Simulated(&'static str),
+    /// Each call returns an `Unsupported` error.
+    Unsupported,
+}
+
+/// The steps that only some kinds have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hooks {
+    /// Whether a key of the binding's table may appear in generated code and docs. A value of any
+    /// shape, or of the user's own, may be a secret.
+    pub(crate) is_public: fn(&str) -> bool,
+    /// Reports what the grammar cannot express.
+    pub(crate) check: fn(&mut Errors, &Table<'_>),
+    /// Reads what the compiler needs beside the settings.
+    pub(crate) details: fn(&mut Errors, &Table<'_>) -> Details,
+    /// Whether the native backend needs the content of the file that a setting names.
+    pub(crate) embeds_file: bool,
+    /// The first paragraph of the docs, from the name of the binding.
+    pub(crate) docs: fn(&str, &Resource) -> String,
+}
+
+impl Hooks {
+    /// The steps of most kinds.
+    pub(super) const DEFAULT: Self = Self {
+        is_public: |_| true,
+        check: |_, _| {},
+        details: |_, _| Details::None,
+        embeds_file: false,
+        docs: |binding, resource| {
+            let settings = resource.settings.iter();
+            let settings: Vec<String> = settings
+                .map(|(key, value)| format!("`{key}` is `{value}`"))
+                .collect();
+            let settings = match settings.as_slice() {
+                [] => String::new(),
+                settings => format!(" ({})", settings.join(", ")),
+            };
+            format!(
+                "The {} `{binding}`{settings}.",
+                resource.kind.definition().title.name
+            )
+        },
+    };
+}
+
+/// What a binding is bound to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its kind.
+    pub kind: BindingKind,
+    /// The settings of the manifest as key and value, without those that may be secrets. A table in
+    /// a table is `outer.inner`.
+    pub settings: Vec<(String, String)>,
+    /// What the compiler needs beside the settings.
+    pub details: Details,
+}
+
+impl Resource {
+    /// The value of a setting.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The D1 database, if it is one.
+    #[must_use]
+    pub fn d1(&self) -> Option<&D1> {
+        match &self.details {
+            Details::D1(d1) => Some(d1),
+            Details::None | Details::Class(_) => None,
+        }
+    }
+
+    /// The class of this worker that implements it, if it has one.
+    #[must_use]
+    pub fn class(&self) -> Option<&Spanned<String>> {
+        match &self.details {
+            Details::Class(class) => Some(class),
+            Details::None | Details::D1(_) => None,
+        }
+    }
+}
+
+/// What the compiler needs of a resource beside its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Details {
+    /// Nothing.
+    None,
+    /// The migrations of a D1 database.
+    D1(D1),
+    /// The class of this worker that implements a Durable Object or a Workflow.
+    Class(Spanned<String>),
+}
+
+/// The class of a Durable Object or Workflow, unless another worker has it.
+pub(super) fn own_class(errors: &mut Errors, table: &Table<'_>) -> Details {
+    if table.get("script_name").is_some() {
+        return Details::None;
+    }
+    table
+        .filled(errors, "class_name")
+        .map_or(Details::None, Details::Class)
+}

@@ -1,0 +1,55 @@
+//! Durable Objects.
+
+use super::definition::{
+    Definition, Form, Hooks, Native, Resource, RuntimeType, Title, TypeScript, own_class,
+};
+use crate::manifest::grammar::{Key, Scope::Own, Shape::*, optional, required};
+
+pub(super) const NAMESPACE: Definition = Definition {
+    key: "durable_objects.bindings",
+    title: Title::new("a", "Durable Object namespace"),
+    form: Form::NamedList,
+    grammar: Key::new(
+        "durable_objects",
+        Own,
+        Table(&[
+            optional(
+                "bindings",
+                List(&Table(&[
+                    required("name", Text),
+                    required("class_name", Text),
+                    optional("script_name", Text),
+                    optional("environment", Text),
+                ])),
+            ),
+            optional(
+                "code_update_strategy",
+                Table(&[
+                    required("mode", Word(&["immediate", "deferred"])),
+                    optional("max_delay", Number),
+                ]),
+            ),
+        ]),
+    ),
+    runtime: RuntimeType::new("durable_object", "DurableObjects"),
+    typescript: TypeScript::Of(|namespace| {
+        format!(
+            "DurableObjectNamespace /* {} */",
+            class_and_script(namespace)
+        )
+    }),
+    native: Native::Unsupported,
+    hooks: Hooks {
+        details: own_class,
+        ..Hooks::DEFAULT
+    },
+};
+
+/// The class, and the worker that has it when it is not this one.
+pub(super) fn class_and_script(resource: &Resource) -> String {
+    let class = resource.setting("class_name").unwrap_or_default();
+    match resource.setting("script_name") {
+        Some(script) => format!("{class} from {script}"),
+        None => class.to_owned(),
+    }
+}

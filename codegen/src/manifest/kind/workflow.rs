@@ -1,0 +1,65 @@
+//! Workflows.
+
+use super::definition::{
+    Definition, Form, Hooks, Native, RuntimeType, Title, TypeScript, own_class,
+};
+use super::durable_object::class_and_script;
+use crate::manifest::grammar::{
+    BINDING, Field, Key, Scope::Own, Shape, Shape::*, optional, required,
+};
+use crate::manifest::table::Table;
+use crate::report::{Code, Diagnostic, Errors};
+
+const DURATION: Shape = Either(&[Number, Text]);
+const RETENTION: &[Field] = &[
+    optional("success_retention", DURATION),
+    optional("error_retention", DURATION),
+];
+
+pub(super) const WORKFLOW: Definition = Definition {
+    key: "workflows",
+    title: Title::new("a", "Workflow"),
+    form: Form::List,
+    grammar: Key::new(
+        "workflows",
+        Own,
+        List(&Table(&[
+            BINDING,
+            required("name", Text),
+            required("class_name", Text),
+            optional("script_name", Text),
+            optional("limits", Table(&[optional("steps", Number)])),
+            optional("concurrency", Table(&[optional("limit", Number)])),
+            optional("schedules", Either(&[Text, List(&Text)])),
+            optional("default_retention", Table(RETENTION)),
+            optional("jurisdiction", Word(&["eu", "fedramp", "us"])),
+        ])),
+    ),
+    runtime: RuntimeType::new("workflow", "Workflow"),
+    typescript: TypeScript::Of(|workflow| format!("Workflow /* {} */", class_and_script(workflow))),
+    native: Native::Unsupported,
+    hooks: Hooks {
+        check: name,
+        details: own_class,
+        ..Hooks::DEFAULT
+    },
+};
+
+fn name(errors: &mut Errors, table: &Table<'_>) {
+    let Some(name) = table.filled(errors, "name") else {
+        return;
+    };
+
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_valid = name.value.len() <= 64
+        && name.value.bytes().next().is_some_and(is_word)
+        && name.value.bytes().all(|byte| is_word(byte) || byte == b'-');
+    if !is_valid {
+        let message = format!("`{}` is not a valid Workflow name", name.value);
+        errors.push(
+            Diagnostic::new(Code::ManifestLimit, message, name.span)
+                .label("up to 64 letters, digits, `-` and `_`, no `-` at the start")
+                .help("see https://developers.cloudflare.com/workflows/reference/limits/"),
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! Annotated queries as methods, with the row types that they own or share.
+
+use super::query_cache::Analyzed;
+use super::{Database, Method, Refused, TypeSource};
+use crate::names::Name;
+use crate::report::{Code, Diagnostic, Errors};
+use crate::schema::TextEnum;
+use crate::source::Sources;
+use crate::sql::annotation::Annotated;
+use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
+
+/// Adds a query to a database: a method, or a placeholder if the query has an error.
+pub(super) fn add(
+    errors: &mut Errors,
+    sources: &Sources,
+    database: &mut Database,
+    annotated: Annotated,
+    analyzed: Option<Analyzed>,
+) {
+    let query = analyzed.and_then(|analyzed| {
+        let query = analyzed.query.filter(|_| analyzed.errors.is_empty());
+        errors.extend(analyzed.errors);
+        query
+    });
+    match query.filter(|query| check_cardinality(errors, query, &annotated)) {
+        Some(query) => add_method(errors, sources, database, annotated, query),
+        None => add_refused(sources, database, &annotated),
+    }
+}
+
+fn add_method(
+    errors: &mut Errors,
+    sources: &Sources,
+    database: &mut Database,
+    annotated: Annotated,
+    mut query: Query,
+) {
+    let name = Name::new(&annotated.name.value);
+    database.types.apply(&database.catalog, &mut query);
+    name_text_enums(&mut query.text_enums, &name.source);
+    let mut row = row_name(&annotated, &name);
+    let owns_row = owns_row(errors, database, &annotated, &mut row, &query);
+
+    database.methods.push(Method {
+        name,
+        row,
+        owns_row,
+        cardinality: annotated.cardinality.value,
+        docs: annotated.docs,
+        file: sources.file(annotated.sql.file).name.clone(),
+        written: sources.text(annotated.sql).to_owned(),
+        query,
+    });
+}
+
+fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated) {
+    let name = Name::new(&annotated.name.value);
+    let text = sources.text(annotated.sql);
+    let mut outline = sql::outline(&database.catalog, text, annotated.sql);
+    name_text_enums(&mut outline.text_enums, &name.source);
+
+    database.refused.push(Refused {
+        row: row_name(annotated, &name),
+        name,
+        cardinality: annotated.cardinality.value,
+        parameters: parameter_count(text),
+        outline,
+    });
+}
+
+/// The row type that the annotation names, or the one named after the query.
+fn row_name(annotated: &Annotated, name: &Name) -> Name {
+    match &annotated.row {
+        Some(row) => Name {
+            ty: row.value.clone(),
+            ..name.clone()
+        },
+        None => name.clone(),
+    }
+}
+
+/// Names the enums of a query's parameters after the query.
+fn name_text_enums(text_enums: &mut [TextEnum], query: &str) {
+    for text_enum in text_enums {
+        let values = std::mem::take(&mut text_enum.values);
+        let named = TextEnum::new(query, &text_enum.column, values);
+        *text_enum = TextEnum {
+            of_parameter: true,
+            ..named
+        };
+    }
+}
+
+/// The number of parameters in a text, whatever else is wrong with it.
+fn parameter_count(text: &str) -> usize {
+    use bindery_sqlite::token::{Kind, tokenize};
+
+    let tokens = tokenize(text);
+    let parameters = tokens.iter().filter(|token| token.kind == Kind::Parameter);
+    let mut distinct: Vec<&str> = Vec::new();
+    for parameter in parameters.map(|token| &text[token.span.clone()]) {
+        // Each `?` is a parameter of its own.
+        if parameter == "?" || !distinct.contains(&parameter) {
+            distinct.push(parameter);
+        }
+    }
+    distinct.len()
+}
+
+/// Whether a query owns its row type, or shares the one of an earlier query. Queries that share a
+/// row type must return the same columns.
+fn owns_row(
+    errors: &mut Errors,
+    database: &mut Database,
+    annotated: &Annotated,
+    row: &mut Name,
+    query: &Query,
+) -> bool {
+    let span = annotated
+        .row
+        .as_ref()
+        .map_or(annotated.name.span, |row| row.span);
+    let text_enums = query.text_enums.iter();
+    database
+        .type_sources
+        .extend(text_enums.map(|text_enum| (text_enum.ty.clone(), TypeSource::TextEnum)));
+    if query.columns.is_empty() {
+        return true;
+    }
+
+    let owner = match database.type_sources.get(&row.ty) {
+        None => {
+            database
+                .type_sources
+                .insert(row.ty.clone(), TypeSource::Rows(database.methods.len()));
+            return true;
+        }
+        Some(TypeSource::TextEnum) => {
+            errors.push(
+                Diagnostic::new(
+                    Code::SharedRow,
+                    format!("the row type `{}` has the name of an enum", row.ty),
+                    span,
+                )
+                .label("an enum of texts has this name")
+                .help("rename the query, or name its row type at the end of the annotation"),
+            );
+            // Both types are emitted, under different names, so that this is the only error.
+            row.ty.push_str("Row");
+            return true;
+        }
+        Some(TypeSource::Rows(owner)) => &database.methods[*owner],
+    };
+
+    let (theirs, ours) = (&owner.query.columns, &query.columns);
+    let count = theirs.len().max(ours.len());
+    let difference = (0..count).find(|index| match (theirs.get(*index), ours.get(*index)) {
+        (Some(theirs), Some(ours)) => !same_field(theirs, ours),
+        _ => true,
+    });
+    if let Some(index) = difference {
+        let label = format!(
+            "column {}: {} here, {} there",
+            index + 1,
+            describe(ours.get(index)),
+            describe(theirs.get(index))
+        );
+        errors.push(
+            Diagnostic::new(
+                Code::SharedRow,
+                format!(
+                    "`{}` and `{}` do not return the same columns",
+                    owner.name.source, annotated.name.value
+                ),
+                span,
+            )
+            .label(label)
+            .help("select the same columns in the same order, or name another row type"),
+        );
+    }
+    false
+}
+
+fn same_field(left: &ResultColumn, right: &ResultColumn) -> bool {
+    left.name == right.name
+        && left.scalar == right.scalar
+        && left.as_type == right.as_type
+        && left.nullable == right.nullable
+}
+
+/// A column in words.
+fn describe(column: Option<&ResultColumn>) -> String {
+    let Some(column) = column else {
+        return "missing".to_owned();
+    };
+    let optional = if column.nullable { "optional " } else { "" };
+    let ty = column
+        .as_type
+        .as_deref()
+        .unwrap_or(column.scalar.describe());
+    format!("`{}` is {optional}{ty}", column.name)
+}
+
+/// Checks that the statement can return the rows that the annotation promises.
+fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
+    let cardinality = &annotated.cardinality;
+    let returns_rows = !query.columns.is_empty();
+    let error = match cardinality.value {
+        Cardinality::Exec if returns_rows && query.reads_only => Some((
+            "`:exec` would discard the rows of this SELECT",
+            "use `:one`, `:optional` or `:many`",
+        )),
+        Cardinality::Exec if returns_rows => Some((
+            "`:exec` would discard the rows of RETURNING",
+            "use `:one`, `:optional` or `:many`",
+        )),
+        Cardinality::One | Cardinality::Optional | Cardinality::Many if !returns_rows => Some((
+            "the statement returns no rows",
+            "use `:exec`, or add RETURNING",
+        )),
+        Cardinality::One if query.rows == Rows::Never => {
+            Some(("the statement never returns a row", "remove the `LIMIT 0`"))
+        }
+        Cardinality::Exec | Cardinality::One | Cardinality::Optional | Cardinality::Many => None,
+    };
+    if let Some((message, help)) = error {
+        errors.push(
+            Diagnostic::new(Code::Cardinality, message, cardinality.span)
+                .label(format!("`:{}`", cardinality.value.word()))
+                .also(annotated.sql, "this statement")
+                .help(help),
+        );
+        return false;
+    }
+
+    let takes_first = matches!(cardinality.value, Cardinality::One | Cardinality::Optional);
+    if takes_first && query.rows == Rows::Many {
+        errors.push(
+            Diagnostic::new(
+                Code::Cardinality,
+                "the statement may return more than one row",
+                cardinality.span,
+            )
+            .label("returns the first row")
+            .also(annotated.sql, "no condition on a unique key")
+            .help("compare a unique key, or write `LIMIT 1` with an ORDER BY")
+            .warning(),
+        );
+    }
+    true
+}
