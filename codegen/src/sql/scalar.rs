@@ -43,9 +43,11 @@ impl ScalarType {
     /// The type that holds every value of some storage classes.
     #[must_use]
     pub fn of(storage: Storage, domain: Domain) -> Self {
+        if let (Storage::TEXT, Domain::Enum(number)) = (storage, domain) {
+            return Self::Enum(number);
+        }
         match storage {
             _ if domain == Domain::Boolean && storage.within(Storage::INTEGRAL) => Self::Boolean,
-            Storage::TEXT if let Domain::Enum(number) = domain => Self::Enum(number),
             Storage::NONE => Self::Any,
             _ if domain == Domain::Json => Self::Text,
             _ if storage.within(Storage::INTEGRAL) => Self::Integer,
