@@ -8,6 +8,7 @@ use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{Fields, ItemStruct, LitStr, Token};
 
+use crate::project::Names;
 use crate::{attributes, project};
 
 /// The arguments of the attribute.
@@ -77,7 +78,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     let visibility = item.vis.into_token_stream();
     let compilation = project::declare(
         Span::call_site(),
-        &arguments.module.to_string(),
+        Names { env: item.ident.to_string(), module: arguments.module.to_string() },
         arguments.manifest.as_ref(),
         arguments.environment.as_ref(),
     );

@@ -19,6 +19,15 @@ pub(crate) struct Request {
     environment: Option<String>,
 }
 
+/// The names that a `#[bindings]` declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// The struct.
+    pub(crate) env: String,
+    /// The module with the types of its bindings.
+    pub(crate) module: String,
+}
+
 /// The modification time and length of each file that a compilation depends on.
 type Fingerprint = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
@@ -28,9 +37,8 @@ thread_local! {
     static COMPILED: RefCell<HashMap<Request, (Fingerprint, Rc<Compilation>)>> =
         RefCell::new(HashMap::new());
 
-    /// What each `#[bindings]` of a package requested, by the name of its module. The other macros
-    /// of the package use the same manifests.
-    static DECLARED: RefCell<HashMap<PathBuf, Vec<(String, Request)>>> =
+    /// The `#[bindings]` of each package. Its other macros use the same manifests.
+    static DECLARED: RefCell<HashMap<PathBuf, Vec<(Names, Request)>>> =
         RefCell::new(HashMap::new());
 }
 
@@ -43,7 +51,7 @@ pub(crate) fn package() -> PathBuf {
 /// package. The manifest is relative to the source file; by default it is the nearest one.
 pub(crate) fn declare(
     span: Span,
-    module: &str,
+    names: Names,
     manifest: Option<&LitStr>,
     environment: Option<&LitStr>,
 ) -> Result<Rc<Compilation>, TokenStream> {
@@ -68,15 +76,15 @@ pub(crate) fn declare(
     };
     DECLARED.with_borrow_mut(|declared| {
         let requests = declared.entry(package()).or_default();
-        requests.retain(|(known, _)| known != module);
-        requests.push((module.to_owned(), request.clone()));
+        requests.retain(|(known, _)| *known != names);
+        requests.push((names, request.clone()));
     });
     Ok(compile(request))
 }
 
-/// The projects that the package declared, by the name of their module, the last one first; without
-/// any the project of the nearest manifest.
-pub(crate) fn declared(span: Span) -> Vec<(String, Rc<Compilation>)> {
+/// The projects that the package declared, the last one first; if there is none, the project of the
+/// nearest manifest.
+pub(crate) fn declared(span: Span) -> Vec<(Names, Rc<Compilation>)> {
     let declared = DECLARED.with_borrow(|declared| declared.get(&package()).cloned());
     let mut requests = declared.unwrap_or_default();
     requests.retain(|(_, request)| request.manifest.is_file());
@@ -86,7 +94,8 @@ pub(crate) fn declared(span: Span) -> Vec<(String, Rc<Compilation>)> {
             manifest,
             environment: None,
         });
-        requests.extend(request.map(|request| ("bindings".to_owned(), request)));
+        let names = Names { env: "Env".to_owned(), module: "bindings".to_owned() };
+        requests.extend(request.map(|request| (names, request)));
     }
 
     let compiled = requests.into_iter().rev();

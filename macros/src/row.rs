@@ -10,6 +10,7 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, Path};
 
+use crate::project::Names;
 use crate::{attributes, project};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -100,11 +101,9 @@ fn check(path: &Path, fields: &[&Field]) -> Result<Option<TokenStream>, TokenStr
 
     let mut compilations = project::declared(span);
     // `env::db::FileById` is a row of the `#[bindings(module = env)]`.
-    if compilations
-        .iter()
-        .any(|(declared, _)| before.last() == Some(declared))
-    {
-        compilations.retain(|(declared, _)| before.last() == Some(declared));
+    let is_named = |names: &Names| before.last() == Some(&names.module);
+    if compilations.iter().any(|(names, _)| is_named(names)) {
+        compilations.retain(|(names, _)| is_named(names));
     }
     if compilations
         .iter()

@@ -34,8 +34,8 @@ macro_rules! __bindery_row {
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                const COUNT: usize = [$($column),*].len();
-                $crate::__private::Fields::new(serializer, ::core::stringify!($row), COUNT)
+                const COLUMNS: &[&str] = &[$($column),*];
+                $crate::__private::Fields::new(serializer, ::core::stringify!($row), COLUMNS.len())
                     $(.field($column, &self.$field))*
                     .end()
             }

@@ -27,7 +27,7 @@ async fn fetch(_: renamed::Request, _: nested::Backend) -> &'static str {
 }
 
 renamed::handlers! {
-    crate: crate::renamed,
+    crate = crate::renamed,
     env: nested::Backend,
     fetch: fetch,
     queue "q": consume,

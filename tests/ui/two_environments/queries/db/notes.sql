@@ -1,0 +1,2 @@
+-- name: note :one
+SELECT id, text FROM notes WHERE id = :id;

@@ -1,0 +1,2 @@
+-- name: entry :one
+SELECT id, level FROM entries WHERE id = :id;
