@@ -1,34 +1,37 @@
-//! The walk over a statement: what it shares between expressions, selects and writes.
+//! The state of the walk over a statement, shared by expressions, selects and writes.
 
 use std::collections::BTreeSet;
 
 use crate::report::{Code, Diagnostic, Errors, Severity, suggestion};
-use crate::schema::{Catalog, Table, TableKind};
+use crate::schema::{Catalog, Column, Table, TableKind};
 use crate::source::Span;
+use crate::syntax;
+use crate::syntax::ast::{Bytes, Cte, Ident, Parameter, Select};
 
 use super::parameters::Parameters;
 use super::scope::{Relation, RelationColumn, Scope};
 use super::types::{Domain, Storage, Ty, converted};
-use super::virtual_tables::stored_columns;
-use crate::syntax;
-use crate::syntax::ast::{Bytes, Cte, Ident, Parameter};
+use super::virtual_tables::{stored_columns, virtual_columns};
 
-/// How deep views may read views.
+/// The number of views that may read each other, one inside another.
 const MAX_VIEW_DEPTH: usize = 16;
 
-/// A result column: its name if it has one, its type, and where it is written.
+/// A result column.
 #[derive(Debug, Clone)]
 pub(super) struct Output {
+    /// The name, or `None` for an expression without one.
     pub(super) name: Option<String>,
     pub(super) ty: Ty,
+    /// Its bytes in the statement.
     pub(super) span: Bytes,
     /// Whether `span` is a name after AS.
     pub(super) aliased: bool,
 }
 
-/// A table under the name that a FROM clause gives it.
+/// A table, and its name in the FROM clause of a statement.
 #[derive(Debug, Clone)]
 pub(super) struct Named {
+    /// The alias, or else the table's name.
     pub(super) shown: String,
     pub(super) table: String,
     /// Where the statement names it; `None` inside a view.
@@ -42,20 +45,21 @@ pub(super) struct KnownCte {
     pub(super) columns: Vec<RelationColumn>,
 }
 
+/// The walk over one statement.
 pub(super) struct Analyzer<'a> {
     pub(super) catalog: &'a Catalog,
-    /// The statement's text.
+    /// The text of the statement.
     pub(super) text: &'a str,
-    /// Where the statement's text stands; `None` inside a view, whose mistakes SQLite has judged.
+    /// The position of the text; `None` inside a view, which the migrations already checked.
     pub(super) place: Option<Span>,
     pub(super) parameters: Parameters<'a>,
     /// The levels of the query, innermost last.
     pub(super) scopes: Vec<Scope>,
     pub(super) ctes: Vec<KnownCte>,
     pub(super) tables: BTreeSet<String>,
-    /// Whether the select that was walked last gives exactly one row.
+    /// Whether the select that was walked last returns exactly one row.
     pub(super) single_row: bool,
-    /// What the FROM clauses name.
+    /// The tables of the FROM clauses.
     pub(super) relations: Vec<Named>,
     pub(super) diagnostics: Vec<Diagnostic>,
     view_depth: usize,
@@ -83,7 +87,7 @@ impl<'a> Analyzer<'a> {
         }
     }
 
-    /// Makes a diagnostic at some bytes of the statement.
+    /// Reports an error at some bytes of the statement.
     pub(super) fn error(
         &mut self,
         code: Code,
@@ -92,20 +96,35 @@ impl<'a> Analyzer<'a> {
         label: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
-        let mut diagnostic =
-            Diagnostic::new(code, message, self.place.map(|place| place.part(at))).label(label);
-        diagnostic.help = help.into();
+        let diagnostic = self.diagnostic(code, message, at, label, help);
         self.diagnostics.push(diagnostic);
     }
 
-    /// Hands the diagnostics of the last walk over.
+    /// Returns a diagnostic at some bytes of the statement, without reporting it.
+    pub(super) fn diagnostic(
+        &self,
+        code: Code,
+        message: impl Into<String>,
+        at: &Bytes,
+        label: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) -> Diagnostic {
+        let span = self.place.map(|place| place.part(at));
+        let diagnostic = Diagnostic::new(code, message, span).label(label);
+        match help.into() {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        }
+    }
+
+    /// Moves the diagnostics of the last walk to `errors`.
     pub(super) fn report(&mut self, errors: &mut Errors) {
         for diagnostic in self.diagnostics.drain(..) {
             errors.push(diagnostic);
         }
     }
 
-    /// The relation of a name: a CTE, a table or a view.
+    /// Returns the relation of a name: a CTE, a table or a view.
     pub(super) fn relation(&mut self, name: &Ident, alias: Option<&Ident>) -> Option<Relation> {
         let shown = alias.unwrap_or(name).text.clone();
         if let Some(cte) = self.ctes.iter().rev().find(|cte| name.is(&cte.name)) {
@@ -116,12 +135,15 @@ impl<'a> Analyzer<'a> {
                 has_rowid: false,
             });
         }
+
         let table = self.table(name)?;
         self.note(&shown, &table.name, name);
         let columns = match &table.kind {
             TableKind::View(sql) => self.view(table, sql, name)?,
             TableKind::Table => self.columns(table),
-            TableKind::Virtual(module, arguments) => self.virtual_columns(table, module, arguments),
+            TableKind::Virtual(module, arguments) => {
+                virtual_columns(self.catalog, table, module, arguments)
+            }
         };
         Some(Relation {
             name: shown,
@@ -131,10 +153,10 @@ impl<'a> Analyzer<'a> {
         })
     }
 
-    /// Notes that a table is used, and under which name.
+    /// Records that a table is used, and under which name.
     pub(super) fn note(&mut self, shown: &str, table: &str, name: &Ident) {
         self.tables.insert(table.to_owned());
-        // Inside a view the bytes are another text's.
+        // Inside a view the bytes belong to the text of the view.
         let at = self.place.is_some().then(|| name.span.clone());
         self.relations.push(Named {
             shown: shown.to_owned(),
@@ -143,126 +165,132 @@ impl<'a> Analyzer<'a> {
         });
     }
 
-    /// The table or view of a name, or a diagnostic.
+    /// Returns the table or view of a name, or reports that there is none.
     pub(super) fn table(&mut self, name: &Ident) -> Option<&'a Table> {
         // `sqlite_master` is the old name of the schema table.
-        let wanted = if name.is("sqlite_master") {
+        let searched = if name.is("sqlite_master") {
             "sqlite_schema"
         } else {
             &name.text
         };
-        let found = self.catalog.table(wanted);
+        let found = self.catalog.table(searched);
         if found.is_none() {
-            let mut names: Vec<String> = self.ctes.iter().map(|cte| cte.name.clone()).collect();
-            names.extend(
-                self.catalog
-                    .tables
-                    .iter()
-                    .map(|table| table.name.clone())
-                    .filter(|name| !name.starts_with("sqlite_")),
-            );
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let help = suggestion(&name.text, "tables", &names);
-            self.error(
-                Code::UnknownTable,
-                format!("there is no table `{}`", name.text),
-                &name.span,
-                "not in the migrations",
-                help,
-            );
+            self.unknown_table(name);
         }
         found
     }
 
-    /// A view is analyzed where it is read: its SELECT has the types.
-    fn view(&mut self, table: &Table, sql: &str, name: &Ident) -> Option<Vec<RelationColumn>> {
-        let mut cause = "its SELECT is not understood".to_owned();
-        let outputs = match syntax::parse_view(sql) {
-            Ok((_, select)) if self.view_depth < MAX_VIEW_DEPTH => {
-                let mut inner = Analyzer::new(self.catalog, sql, None, &[]);
-                inner.view_depth = self.view_depth + 1;
-                let outputs = inner.select(&select);
-                self.tables.extend(inner.tables);
-                self.relations.extend(inner.relations);
-                // The view's own mistake belongs to the migrations.
-                match inner
-                    .diagnostics
-                    .into_iter()
-                    .find(|diagnostic| diagnostic.severity == Severity::Error)
-                {
-                    Some(diagnostic) => {
-                        cause = diagnostic.message;
-                        Vec::new()
-                    }
-                    None => outputs,
-                }
-            }
-            _ => Vec::new(),
-        };
-        if outputs.len() != table.columns.len() || outputs.is_empty() {
-            let message = format!("the view `{}` cannot be read: {cause}", table.name);
-            let help = "mend the view in a new migration, or select from its tables".to_owned();
-            self.error(Code::Unsupported, message, &name.span, "this view", help);
-            return None;
-        }
-        let columns = table.columns.iter().zip(outputs);
-        Some(
-            columns
-                .map(|(column, output)| RelationColumn {
-                    name: column.name.clone(),
-                    ty: output.ty,
-                    hidden: false,
-                })
-                .collect(),
-        )
+    fn unknown_table(&mut self, name: &Ident) {
+        let ctes = self.ctes.iter().map(|cte| cte.name.as_str());
+        let tables = self.catalog.tables.iter().map(|table| table.name.as_str());
+        let tables = tables.filter(|name| !name.starts_with("sqlite_"));
+        let names: Vec<&str> = ctes.chain(tables).collect();
+
+        let help = suggestion(&name.text, "tables", &names);
+        self.error(
+            Code::UnknownTable,
+            format!("there is no table `{}`", name.text),
+            &name.span,
+            "not in the migrations",
+            help,
+        );
     }
 
-    /// The columns of a table; generated ones have the type of what they compute.
+    /// Returns the columns of a view, or reports that its SELECT is not supported.
+    fn view(&mut self, table: &Table, sql: &str, name: &Ident) -> Option<Vec<RelationColumn>> {
+        let outputs = match self.view_outputs(table, sql) {
+            Ok(outputs) => outputs,
+            Err(cause) => {
+                let message = format!("the view `{}` cannot be read: {cause}", table.name);
+                let help = "fix the view in a new migration, or select from its tables".to_owned();
+                self.error(Code::Unsupported, message, &name.span, "this view", help);
+                return None;
+            }
+        };
+
+        let mut columns = Vec::new();
+        for (column, output) in table.columns.iter().zip(outputs) {
+            columns.push(RelationColumn {
+                name: column.name.clone(),
+                ty: output.ty,
+                hidden: false,
+            });
+        }
+        Some(columns)
+    }
+
+    /// Analyzes the SELECT of a view, or returns why that is not possible.
+    fn view_outputs(&mut self, table: &Table, sql: &str) -> Result<Vec<Output>, String> {
+        let unsupported = || "its SELECT is not supported".to_owned();
+        let (_, select) = syntax::parse_view(sql).map_err(|_unparsed| unsupported())?;
+        if self.view_depth >= MAX_VIEW_DEPTH {
+            return Err(unsupported());
+        }
+
+        let mut inner = Analyzer::new(self.catalog, sql, None, &[]);
+        inner.view_depth = self.view_depth + 1;
+        let outputs = inner.select(&select);
+        self.tables.extend(inner.tables);
+        self.relations.extend(inner.relations);
+
+        let mut diagnostics = inner.diagnostics.into_iter();
+        if let Some(error) = diagnostics.find(|found| found.severity == Severity::Error) {
+            return Err(error.message);
+        }
+        if outputs.is_empty() || outputs.len() != table.columns.len() {
+            return Err(unsupported());
+        }
+        Ok(outputs)
+    }
+
+    /// Returns the columns of a table. A generated column has the type of its expression.
     pub(super) fn columns(&mut self, table: &Table) -> Vec<RelationColumn> {
         let mut columns = stored_columns(table);
         for (known, column) in columns.iter_mut().zip(&table.columns) {
-            let Some((computed, text)) = &column.computed else {
-                continue;
-            };
-            let mut inner = Analyzer::new(self.catalog, text, None, &[]);
-            // A generated column may read another, which stands before or after it: nothing is known of those.
-            let relation = Relation {
-                name: table.name.clone(),
-                columns: stored_columns(table),
-                outer: false,
-                has_rowid: false,
-            };
-            inner.scopes.push(Scope {
-                relations: vec![relation],
-                ..Scope::default()
-            });
-            let ty = inner.expr(computed);
-            if inner.diagnostics.is_empty() {
-                let domain = if ty.domain == Domain::Any {
-                    known.ty.domain
-                } else {
-                    ty.domain
-                };
-                let nullable = ty.nullable && !column.not_null;
-                let storage = converted(ty.storage, &column.declared);
-                let domain = if storage.within(Storage::INTEGRAL) {
-                    domain
-                } else {
-                    ty.domain
-                };
-                known.ty = Ty {
-                    storage,
-                    domain,
-                    nullable,
-                    reason: ty.reason,
-                    ..known.ty.clone()
-                };
+            if let Some(ty) = self.generated_type(table, column, &known.ty) {
+                known.ty = ty;
             }
         }
         columns
     }
 
-    /// Makes CTEs known, in order.
+    /// The type of a generated column, or `None` for an ordinary one and for an expression that is
+    /// not supported. `stored` is the column's declared type.
+    fn generated_type(&self, table: &Table, column: &Column, stored: &Ty) -> Option<Ty> {
+        let (computed, text) = column.computed.as_ref()?;
+        let mut inner = Analyzer::new(self.catalog, text, None, &[]);
+        // A generated column can read another, before or after it: those have their declared types.
+        let relation = Relation {
+            name: table.name.clone(),
+            columns: stored_columns(table),
+            outer: false,
+            has_rowid: false,
+        };
+        inner.scopes.push(Scope {
+            relations: vec![relation],
+            ..Scope::default()
+        });
+        let ty = inner.expr(computed);
+        if !inner.diagnostics.is_empty() {
+            return None;
+        }
+
+        let storage = converted(ty.storage, &column.declared);
+        let domain = if ty.domain == Domain::Any && storage.within(Storage::INTEGRAL) {
+            stored.domain
+        } else {
+            ty.domain
+        };
+        Some(Ty {
+            storage,
+            domain,
+            nullable: ty.nullable && !column.not_null,
+            origin: stored.origin.clone(),
+            reason: ty.reason,
+        })
+    }
+
+    /// Adds CTEs to the names that the statement can read, in order.
     pub(super) fn enter(&mut self, ctes: &[Cte], recursive: bool) {
         for cte in ctes {
             let outputs = if recursive {
@@ -270,46 +298,49 @@ impl<'a> Analyzer<'a> {
             } else {
                 self.select(&cte.select)
             };
-            let columns = named(cte, self.text, outputs);
-            self.ctes.push(KnownCte {
-                name: cte.name.text.clone(),
-                columns,
-            });
+            self.add_cte(cte, outputs);
         }
     }
 
-    /// A recursive CTE's types are the smallest that its arms agree on: start from the first arm
-    /// and widen until nothing changes. The sets only grow, so it ends.
+    fn add_cte(&mut self, cte: &Cte, outputs: Vec<Output>) {
+        let mut columns = relation_columns(self.text, outputs);
+        for (column, name) in columns.iter_mut().zip(&cte.columns) {
+            column.name.clone_from(&name.text);
+        }
+        self.ctes.push(KnownCte {
+            name: cte.name.text.clone(),
+            columns,
+        });
+    }
+
+    /// Returns the smallest types on which the arms of a recursive CTE agree.
+    ///
+    /// It starts from the first arm and widens the types until nothing changes. It terminates
+    /// because the sets of storage classes only grow.
     fn recursive(&mut self, cte: &Cte) -> Vec<Output> {
-        let first = crate::syntax::ast::Select {
+        let first = Select {
             cores: cte.select.cores.iter().take(1).cloned().collect(),
-            ..crate::syntax::ast::Select::default()
+            ..Select::default()
         };
         self.enter(&cte.select.ctes, cte.select.recursive);
         let mut outputs = self.select(&first);
+
         loop {
-            let columns = named(cte, self.text, outputs.clone());
-            self.ctes.push(KnownCte {
-                name: cte.name.text.clone(),
-                columns,
-            });
+            self.add_cte(cte, outputs.clone());
             let before = self.diagnostics.len();
             let again = self.select(&cte.select);
             self.ctes.pop();
-            let widened: Vec<Output> = outputs
-                .iter()
-                .zip(again)
-                .map(|(old, new)| Output {
-                    ty: old.ty.clone().join(new.ty),
-                    ..old.clone()
-                })
-                .collect();
-            let stable = outputs.iter().zip(&widened).all(|(old, new)| {
-                old.ty.storage == new.ty.storage
-                    && old.ty.nullable == new.ty.nullable
-                    && old.ty.domain == new.ty.domain
-            });
-            outputs = widened;
+
+            let mut stable = true;
+            for (output, new) in outputs.iter_mut().zip(&again) {
+                let widened = output.ty.clone().join(new.ty.clone());
+                stable &= output.ty.storage == widened.storage
+                    && output.ty.nullable == widened.nullable
+                    && output.ty.domain == widened.domain;
+                output.ty = widened;
+            }
+            // SQLite reports arms of different widths; the analysis uses the smallest width.
+            outputs.truncate(again.len());
             if stable {
                 return outputs;
             }
@@ -318,23 +349,15 @@ impl<'a> Analyzer<'a> {
     }
 }
 
-/// The columns of a CTE under the names that it gives them.
-fn named(cte: &Cte, text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
-    let mut columns = relation_columns(text, outputs);
-    for (column, name) in columns.iter_mut().zip(&cte.columns) {
-        column.name.clone_from(&name.text);
-    }
-    columns
-}
-
-/// The columns of a subquery. As in SQLite an expression's name is its text, and the second of a name gets a
-/// number.
+/// Returns the columns of a subquery. As in SQLite, the name of an expression is its text, and the
+/// second column of a name gets a number.
 pub(super) fn relation_columns(text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
     let mut columns: Vec<RelationColumn> = Vec::new();
     for output in outputs {
         let base = output
             .name
             .unwrap_or_else(|| text.get(output.span).unwrap_or_default().to_owned());
+
         let mut name = base.clone();
         let mut number = 0;
         while columns
@@ -344,6 +367,7 @@ pub(super) fn relation_columns(text: &str, outputs: Vec<Output>) -> Vec<Relation
             number += 1;
             name = format!("{base}:{number}");
         }
+
         columns.push(RelationColumn {
             name,
             ty: output.ty,

@@ -1,4 +1,5 @@
-//! `-- name: file_by_id :optional`, or `... :optional FileRow`: the comments that make methods of the statements of a file.
+//! The comments that turn the statements of a file into methods: `-- name: file_by_id :optional`,
+//! or `... :optional FileRow` with a row type.
 
 use std::ops::Range;
 
@@ -7,293 +8,310 @@ use bindery_sqlite::token::{self, Kind};
 use crate::report::{Code, Diagnostic, Errors, nearest};
 use crate::source::{FileId, Sources, Span, Spanned};
 
-/// How many rows a query gives.
+const EXAMPLE: &str = "write `-- name: file_by_id :optional`";
+
+/// The number of rows that a query returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cardinality {
-    /// Exactly one; none is an error.
+    /// Exactly one row; an empty result is an error.
     One,
-    /// One or none.
+    /// One row or none.
     Optional,
-    /// Any number.
+    /// Any number of rows.
     Many,
-    /// None: the statement is run for what it changes.
+    /// No rows: the statement is run for its effect.
     Exec,
 }
 
 impl Cardinality {
-    const ALL: [(&'static str, Self); 4] = [
-        ("one", Self::One),
-        ("optional", Self::Optional),
-        ("many", Self::Many),
-        ("exec", Self::Exec),
-    ];
+    const ALL: [Self; 4] = [Self::One, Self::Optional, Self::Many, Self::Exec];
 
     /// The word of the annotation.
     #[must_use]
     pub fn word(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, cardinality)| *cardinality == self)
-            .map_or("", |(word, _)| word)
+        match self {
+            Self::One => "one",
+            Self::Optional => "optional",
+            Self::Many => "many",
+            Self::Exec => "exec",
+        }
     }
 }
 
 /// A statement with its annotation.
 #[derive(Debug, Clone)]
 pub struct Annotated {
-    /// The method's name.
+    /// The name of the method.
     pub name: Spanned<String>,
-    /// How many rows.
+    /// The number of rows.
     pub cardinality: Spanned<Cardinality>,
-    /// The row type, when it is named: queries of one shape can share it.
+    /// The name of the row type, which queries with the same columns can share.
     pub row: Option<Spanned<String>>,
     /// The comment lines below the annotation.
     pub docs: Vec<String>,
-    /// The statement, without comments around it.
+    /// The statement, without the comments around it.
     pub sql: Span,
 }
 
-/// The annotated statements of a file.
+/// Reads the annotated statements of a file.
 pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotated> {
     let text = &sources.file(file).text;
-    let at = |range: Range<usize>| Span {
-        file,
-        start: range.start,
-        end: range.end,
-    };
-    let comments: Vec<Range<usize>> = token::tokenize(text)
-        .into_iter()
-        .filter(|token| token.kind == Kind::Comment && text[token.span.clone()].starts_with("--"))
-        .map(|token| token.span)
-        .collect();
-    let mut annotations: Vec<(Header, Vec<String>, usize)> = Vec::new();
-    for span in comments {
-        let line = text[span.clone()].trim_start_matches('-').trim();
-        match line
-            .strip_prefix("name:")
-            .or_else(|| line.strip_prefix("name :"))
-        {
-            Some(_) => annotations.push((header(errors, text, &span, file), Vec::new(), span.end)),
-            None => {
-                if let Some((_, docs, end)) = annotations.last_mut()
-                    && text[*end..span.start].trim().is_empty()
-                {
-                    docs.push(line.to_owned());
-                    *end = span.end;
-                }
-            }
-        }
-    }
+    let whole = sources.whole(file);
+    let annotations = annotations(errors, text, whole);
     let statements = token::statements(text);
+    let mut unannotated: Vec<&Range<usize>> = statements.iter().collect();
     let mut annotated = Vec::new();
-    let mut unclaimed: Vec<&Range<usize>> = statements.iter().collect();
-    for (index, (header, docs, start)) in annotations.iter().enumerate() {
+
+    for (index, annotation) in annotations.iter().enumerate() {
         let end = annotations
             .get(index + 1)
-            .map_or(text.len(), |(header, _, _)| header.span.start);
-        let own: Vec<&Range<usize>> = statements
+            .map_or(text.len(), |next| next.header.span.start);
+        let below: Vec<&Range<usize>> = statements
             .iter()
-            .filter(|statement| statement.start >= *start && statement.start < end)
+            .filter(|statement| statement.start >= annotation.end && statement.start < end)
             .collect();
-        unclaimed.retain(|statement| !own.contains(statement));
-        let holds = |statement: &Range<usize>, place: usize| {
-            statement.start < place && place < statement.end
-        };
-        match own.as_slice() {
-            [] if statements
-                .iter()
-                .any(|statement| holds(statement, header.span.start)) =>
-            {
-                errors.push(
-                    Diagnostic::new(
-                        Code::Annotation,
-                        "the statement above does not end",
-                        at(header.span.clone()),
-                    )
-                    .label("the next query begins here")
-                    .help("end the statement above with `;`"),
-                )
+        unannotated.retain(|statement| !below.contains(statement));
+
+        match below.as_slice() {
+            [] => {
+                let header = annotation.header.span;
+                errors.push(without_statement(&statements, header));
             }
-            // Told where the next query begins.
-            [only]
-                if annotations
-                    .iter()
-                    .any(|(next, ..)| holds(only, next.span.start)) => {}
-            [] => errors.push(
-                Diagnostic::new(
-                    Code::Annotation,
-                    "the annotation has no statement",
-                    at(header.span.clone()),
-                )
-                .label("no statement before the next annotation"),
-            ),
+            [statement] if contains_annotation(statement, &annotations) => {
+                // The annotation inside the statement reports that the statement does not end.
+            }
+            [statement] => annotated.extend(annotation.of_statement(whole.part(statement))),
             [_, second, ..] => errors.push(
                 Diagnostic::new(
                     Code::SeveralStatements,
-                    "a query is one statement",
-                    at((*second).clone()),
+                    "a query must be a single statement",
+                    whole.part(second),
                 )
-                .label("a second one")
-                .also(
-                    at(header.span.clone()),
-                    "the annotation that both stand under",
-                )
-                .help("give it an annotation of its own, and run the two in a `batch`"),
+                .label("a second statement")
+                .also(annotation.header.span, "the annotation above both")
+                .help("give it its own annotation, and run the two in a `batch`"),
             ),
-            [only] => {
-                if let (Some(name), Some(cardinality)) = (&header.name, &header.cardinality) {
-                    annotated.push(Annotated {
-                        name: name.clone(),
-                        cardinality: cardinality.clone(),
-                        row: header.row.clone(),
-                        docs: docs.clone(),
-                        sql: at((*only).clone()),
-                    });
-                }
-            }
         }
     }
-    for statement in unclaimed {
+
+    for statement in unannotated {
         errors.push(
-            Diagnostic::new(Code::Annotation, "the statement has no annotation", at(statement.clone()))
-                .label("no method would run it")
-                .help("write `-- name: a_name :many` on the line above; `:one`, `:optional` and `:exec` are the others"),
+            Diagnostic::new(
+                Code::Annotation,
+                "the statement has no annotation",
+                whole.part(statement),
+            )
+            .label("no method is generated for it")
+            .help(
+                "write `-- name: a_name :many` on the line above; \
+                 the alternatives are `:one`, `:optional` and `:exec`",
+            ),
         );
     }
     annotated
 }
 
+/// The diagnostic for an annotation without a statement below it.
+fn without_statement(statements: &[Range<usize>], header: Span) -> Diagnostic {
+    let inside = statements
+        .iter()
+        .any(|statement| contains(statement, header.start));
+    if inside {
+        Diagnostic::new(Code::Annotation, "the statement above does not end", header)
+            .label("the next query begins here")
+            .help("end the statement above with `;`")
+    } else {
+        Diagnostic::new(Code::Annotation, "the annotation has no statement", header)
+            .label("no statement before the next annotation")
+    }
+}
+
+fn contains_annotation(statement: &Range<usize>, annotations: &[Annotation]) -> bool {
+    annotations
+        .iter()
+        .any(|annotation| contains(statement, annotation.header.span.start))
+}
+
+fn contains(statement: &Range<usize>, position: usize) -> bool {
+    statement.start < position && position < statement.end
+}
+
+/// A header and the comment lines that follow it.
+struct Annotation {
+    header: Header,
+    docs: Vec<String>,
+    /// Where the last of its lines ends.
+    end: usize,
+}
+
+impl Annotation {
+    /// The annotated statement, unless the header has errors.
+    fn of_statement(&self, sql: Span) -> Option<Annotated> {
+        Some(Annotated {
+            name: self.header.name.clone()?,
+            cardinality: self.header.cardinality.clone()?,
+            row: self.header.row.clone(),
+            docs: self.docs.clone(),
+            sql,
+        })
+    }
+}
+
+/// Reads the annotations of a file, whose text is at `whole`.
+fn annotations(errors: &mut Errors, text: &str, whole: Span) -> Vec<Annotation> {
+    let mut annotations: Vec<Annotation> = Vec::new();
+    for token in token::tokenize(text) {
+        let written = &text[token.span.clone()];
+        if token.kind != Kind::Comment || !written.starts_with("--") {
+            continue;
+        }
+
+        let line = written.trim_start_matches('-').trim();
+        if line.starts_with("name:") || line.starts_with("name :") {
+            annotations.push(Annotation {
+                header: header(errors, written, whole.part(&token.span)),
+                docs: Vec::new(),
+                end: token.span.end,
+            });
+        } else if let Some(annotation) = annotations.last_mut()
+            && text[annotation.end..token.span.start].trim().is_empty()
+        {
+            annotation.docs.push(line.to_owned());
+            annotation.end = token.span.end;
+        }
+    }
+    annotations
+}
+
+/// The line of an annotation: `name: identifier :cardinality RowType`. A part with an error is
+/// `None`.
 struct Header {
-    span: Range<usize>,
+    span: Span,
     name: Option<Spanned<String>>,
     cardinality: Option<Spanned<Cardinality>>,
     row: Option<Spanned<String>>,
 }
 
-/// `name: identifier :cardinality`
-fn header(errors: &mut Errors, text: &str, span: &Range<usize>, file: FileId) -> Header {
-    let line = &text[span.clone()];
-    let after = line.find(':').map_or(line.len(), |colon| colon + 1);
+/// A word of an annotation, with its position.
+type Word<'a> = (&'a str, Span);
+
+fn header(errors: &mut Errors, line: &str, span: Span) -> Header {
+    let words = words(line, span);
+    let name = name(errors, words.first(), span);
+    let cardinality = match (words.get(1), &name) {
+        (Some(word), _) => cardinality(errors, *word),
+        (None, Some(name)) => {
+            errors.push(without_cardinality(&name.value, span));
+            None
+        }
+        // The name is the only error.
+        (None, None) => None,
+    };
+
+    let row = words.get(2).and_then(|word| row_type(errors, *word));
+    if let Some((word, place)) = words.get(3) {
+        errors.push(unexpected(word, *place));
+    }
+
+    Header {
+        span,
+        name,
+        cardinality,
+        row,
+    }
+}
+
+/// Splits the text after `name:` into words.
+fn words(line: &str, span: Span) -> Vec<Word<'_>> {
+    let mut position = line.find(':').map_or(line.len(), |colon| colon + 1);
     let mut words = Vec::new();
-    let mut position = after;
-    for word in line[after..].split_whitespace() {
+    for word in line[position..].split_whitespace() {
         let start = line[position..]
             .find(word)
             .map_or(position, |offset| position + offset);
         position = start + word.len();
-        words.push((
-            word,
-            Span {
-                file,
-                start: span.start + start,
-                end: span.start + position,
-            },
-        ));
+        words.push((word, span.part(&(start..position))));
     }
-    let whole = Span {
-        file,
-        start: span.start,
-        end: span.end,
+    words
+}
+
+fn name(errors: &mut Errors, word: Option<&Word<'_>>, header: Span) -> Option<Spanned<String>> {
+    let Some((word, place)) = word else {
+        errors.push(
+            Diagnostic::new(Code::Annotation, "the annotation has no name", header)
+                .label("expected a name")
+                .help(EXAMPLE),
+        );
+        return None;
     };
-    let mut header = Header {
-        span: span.clone(),
-        name: None,
-        cardinality: None,
-        row: None,
-    };
-    let example = "write `-- name: file_by_id :optional`";
-    match words.first() {
-        Some((word, place)) if is_snake_case(word) => {
-            header.name = Some(Spanned {
-                value: (*word).to_owned(),
-                span: *place,
-            })
-        }
-        Some((word, place)) => errors.push(
+    if !is_snake_case(word) {
+        errors.push(
             Diagnostic::new(
                 Code::Annotation,
-                format!("`{word}` cannot name a query"),
+                format!("`{word}` is not a valid query name"),
                 *place,
             )
-            .label("lower-case letters, digits and `_`, not a digit first")
-            .help(example),
-        ),
-        None => errors.push(
-            Diagnostic::new(Code::Annotation, "the annotation has no name", whole)
-                .label("a name belongs here")
-                .help(example),
-        ),
+            .label("expected lower-case letters, digits and `_`, not starting with a digit")
+            .help(EXAMPLE),
+        );
+        return None;
     }
-    match words.get(1) {
-        Some((word, place)) => {
-            let bare = word.trim_start_matches(':');
-            match Cardinality::ALL
-                .iter()
-                .find(|(known, _)| *known == bare && word.starts_with(':'))
-            {
-                Some((_, cardinality)) => {
-                    header.cardinality = Some(Spanned {
-                        value: *cardinality,
-                        span: *place,
-                    })
-                }
-                None => {
-                    let near = nearest(bare, Cardinality::ALL.iter().map(|(known, _)| *known))
-                        .unwrap_or("many");
-                    errors.push(
-                        Diagnostic::new(
-                            Code::Annotation,
-                            format!("`{word}` does not say how many rows"),
-                            *place,
-                        )
-                        .label("`:one`, `:optional`, `:many` or `:exec`")
-                        .help(format!("did you mean `:{near}`?")),
-                    );
-                }
-            }
-        }
-        None => {
-            if let Some(name) = &header.name {
-                errors.push(
-                    Diagnostic::new(
-                        Code::Annotation,
-                        "the annotation does not say how many rows",
-                        whole,
-                    )
-                    .label("`:one`, `:optional`, `:many` or `:exec` belongs at its end")
-                    .help(format!(
-                        "for every row, write `-- name: {} :many`",
-                        name.value
-                    )),
-                );
-            }
-        }
-    }
-    match words.get(2) {
-        Some((word, place)) if is_type_name(word) => {
-            header.row = Some(Spanned {
-                value: (*word).to_owned(),
-                span: *place,
-            })
-        }
-        Some((word, place)) => not_understood(errors, word, *place),
-        None => {}
-    }
-    if let Some((word, place)) = words.get(3) {
-        not_understood(errors, word, *place);
-    }
-    header
+    Some(Spanned {
+        value: (*word).to_owned(),
+        span: *place,
+    })
 }
 
-fn not_understood(errors: &mut Errors, word: &str, place: Span) {
+fn cardinality(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<Cardinality>> {
+    let bare = word.trim_start_matches(':');
+    let known = Cardinality::ALL
+        .into_iter()
+        .find(|cardinality| cardinality.word() == bare);
+    if let Some(value) = known.filter(|_| word.starts_with(':')) {
+        return Some(Spanned { value, span: place });
+    }
+
+    let names = Cardinality::ALL.map(Cardinality::word);
+    let near = nearest(bare, names).unwrap_or(Cardinality::Many.word());
     errors.push(
-        Diagnostic::new(Code::Annotation, format!("`{word}` is not understood"), place)
-            .label("the annotation ends before this, or with the name of a row type")
-            .help("a sentence about the query goes on the next line, as a comment; a row type is named like `FileRow`"),
+        Diagnostic::new(
+            Code::Annotation,
+            format!("`{word}` is not a valid row count"),
+            place,
+        )
+        .label("expected `:one`, `:optional`, `:many` or `:exec`")
+        .help(format!("did you mean `:{near}`?")),
     );
+    None
 }
 
-/// Whether a word names a type as Rust does: `FileRow`.
+fn without_cardinality(name: &str, header: Span) -> Diagnostic {
+    Diagnostic::new(Code::Annotation, "the annotation has no row count", header)
+        .label("expected `:one`, `:optional`, `:many` or `:exec` at its end")
+        .help(format!("for every row, write `-- name: {name} :many`"))
+}
+
+fn row_type(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<String>> {
+    if !is_type_name(word) {
+        errors.push(unexpected(word, place));
+        return None;
+    }
+    Some(Spanned {
+        value: word.to_owned(),
+        span: place,
+    })
+}
+
+fn unexpected(word: &str, place: Span) -> Diagnostic {
+    Diagnostic::new(Code::Annotation, format!("unexpected `{word}`"), place)
+        .label("only a row type can follow the row count")
+        .help(
+            "write a description as a comment on the next line; \
+             name a row type in the form `FileRow`",
+        )
+}
+
+/// Whether a word is written like a Rust type: `FileRow`.
 fn is_type_name(word: &str) -> bool {
     word.starts_with(|first: char| first.is_ascii_uppercase())
         && word

@@ -1,4 +1,5 @@
-//! What SQLite accepts and a user may not mean: writes without WHERE, searches that read a table whole.
+//! Statements that SQLite accepts but the user may not intend: writes without WHERE, and searches
+//! that read a whole table.
 
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::{Catalog, Table};
@@ -11,18 +12,23 @@ use super::analyzer::Named;
 use super::plan::Step;
 use super::rows::is_fixed;
 
-/// A write that changes every row says so with `WHERE true`.
+/// Reports an UPDATE or DELETE without WHERE. `WHERE true` declares that it changes every row.
 pub(super) fn unguarded(errors: &mut Errors, statement: &Statement, place: Span) {
     let (word, table, returns) = match statement {
         Statement::Delete(delete) if delete.filter.is_none() => {
             ("DELETE", &delete.table, !delete.returning.is_empty())
         }
-        // What is joined chooses the rows.
+        // The join of an UPDATE with FROM chooses the rows.
         Statement::Update(update) if update.filter.is_none() && update.from.is_none() => {
             ("UPDATE", &update.table, !update.returning.is_empty())
         }
-        _ => return,
+        Statement::Delete(_)
+        | Statement::Update(_)
+        | Statement::Select(_)
+        | Statement::Insert(_)
+        | Statement::Other => return,
     };
+
     let before = if returns { " before RETURNING" } else { "" };
     errors.push(
         Diagnostic::new(
@@ -30,14 +36,14 @@ pub(super) fn unguarded(errors: &mut Errors, statement: &Statement, place: Span)
             format!("the {word} has no WHERE"),
             place.part(&table.span),
         )
-        .label(format!("every row of `{}`", table.text))
-        .help(format!("if that is meant, say so: `WHERE true`{before}")),
+        .label(format!("changes every row of `{}`", table.text))
+        .help(format!("to change every row, write `WHERE true`{before}")),
     );
 }
 
-/// Tables that are searched by a column and read whole: D1 counts, and bills, every row that is read.
+/// Reports tables that are searched by a column and read whole: D1 bills every row that is read.
 ///
-/// One that is not searched is read because it is listed, and no index would help.
+/// A statement that reads a table without a search lists it; an index would not help there.
 pub(super) fn full_scans(
     errors: &mut Errors,
     catalog: &Catalog,
@@ -46,44 +52,34 @@ pub(super) fn full_scans(
     relations: &[Named],
     plan: &[Step],
 ) {
-    let mut searched = Vec::new();
-    match statement {
-        Statement::Select(select) => of_select(select, &mut searched),
-        Statement::Update(update) => of_filter(update.filter.as_ref(), &mut searched),
-        Statement::Delete(delete) => of_filter(delete.filter.as_ref(), &mut searched),
-        Statement::Insert(insert) => insert
-            .source
-            .iter()
-            .for_each(|select| of_select(select, &mut searched)),
-        Statement::Other => {}
-    }
+    let mut searched = Searched::default();
+    searched.statement(statement);
+
     for step in plan {
         let Some(table) = step.scans.as_ref().and_then(|table| catalog.table(table)) else {
             continue;
         };
-        let Some(named) = relations
-            .iter()
-            .find(|named| named.table == table.name && named.at.is_some())
-        else {
+        let mut written = relations.iter().filter(|named| named.at.is_some());
+        let Some(named) = written.find(|named| named.table == table.name) else {
             continue;
         };
-        let columns = columns(table, named, &searched);
+        let columns = searched.columns_of(table, named);
         if columns.is_empty() {
             continue;
         }
+
+        let name = &table.name;
         let at = named.at.as_ref().map_or(place, |at| place.part(at));
         errors.push(
             Diagnostic::new(
                 Code::FullScan,
-                format!("the search reads all of `{}`", table.name),
+                format!("the search reads every row of `{name}`"),
                 at,
             )
             .label("D1 bills each row that is read")
             .help(format!(
-                "`CREATE INDEX {}_by_{} ON {} ({});`",
-                table.name,
+                "`CREATE INDEX {name}_by_{} ON {name} ({});`",
                 columns.join("_"),
-                table.name,
                 columns.join(", ")
             ))
             .warning(),
@@ -91,93 +87,112 @@ pub(super) fn full_scans(
     }
 }
 
-/// The columns of a table that are compared with a value.
-fn columns<'t>(
-    table: &'t Table,
-    named: &Named,
-    searched: &[(Option<&Ident>, &Ident)],
-) -> Vec<&'t str> {
-    let mut columns: Vec<&str> = Vec::new();
-    for (qualifier, name) in searched {
-        if qualifier.is_some_and(|qualifier| !qualifier.is(&named.shown)) {
-            continue;
-        }
-        if let Some(column) = table.columns.iter().find(|column| name.is(&column.name))
-            && !columns.contains(&column.name.as_str())
-        {
-            columns.push(&column.name);
-        }
-    }
-    columns
+/// The columns that a statement compares with a value, each with its qualifier.
+#[derive(Default)]
+struct Searched<'e> {
+    columns: Vec<(Option<&'e Ident>, &'e Ident)>,
 }
 
-type Searched<'e> = Vec<(Option<&'e Ident>, &'e Ident)>;
-
-fn of_select<'e>(select: &'e Select, searched: &mut Searched<'e>) {
-    for cte in &select.ctes {
-        of_select(&cte.select, searched);
-    }
-    for core in &select.cores {
-        if let Core::Query(query) = core {
-            of_filter(query.filter.as_ref(), searched);
-            query.from.iter().for_each(|from| of_source(from, searched));
+impl<'e> Searched<'e> {
+    fn statement(&mut self, statement: &'e Statement) {
+        match statement {
+            Statement::Select(select) => self.select(select),
+            Statement::Update(update) => self.filter(update.filter.as_ref()),
+            Statement::Delete(delete) => self.filter(delete.filter.as_ref()),
+            Statement::Insert(insert) => {
+                if let Some(select) = &insert.source {
+                    self.select(select);
+                }
+            }
+            Statement::Other => {}
         }
     }
-}
 
-fn of_source<'e>(source: &'e Source, searched: &mut Searched<'e>) {
-    match source {
-        Source::Select { select, .. } => of_select(select, searched),
-        Source::Join(join) => {
-            of_source(&join.left, searched);
-            of_source(&join.right, searched);
-            of_filter(join.on.as_ref(), searched);
+    fn select(&mut self, select: &'e Select) {
+        for cte in &select.ctes {
+            self.select(&cte.select);
         }
-        Source::Named { source, .. } => of_source(source, searched),
-        Source::Table { .. } => {}
+        for core in &select.cores {
+            if let Core::Query(query) = core {
+                self.filter(query.filter.as_ref());
+                if let Some(from) = &query.from {
+                    self.source(from);
+                }
+            }
+        }
     }
-}
 
-/// The columns that a condition compares with a value for the whole statement.
-fn of_filter<'e>(filter: Option<&'e Expr>, searched: &mut Searched<'e>) {
-    let Some(filter) = filter else { return };
-    let mut column = |expr: &'e Expr| {
+    fn source(&mut self, source: &'e Source) {
+        match source {
+            Source::Select { select, .. } => self.select(select),
+            Source::Join(join) => {
+                self.source(&join.left);
+                self.source(&join.right);
+                self.filter(join.on.as_ref());
+            }
+            Source::Named { source, .. } => self.source(source),
+            Source::Table { .. } => {}
+        }
+    }
+
+    /// Adds the columns that a condition compares with a value that is fixed for the statement.
+    fn filter(&mut self, filter: Option<&'e Expr>) {
+        let Some(filter) = filter else { return };
+        match &filter.kind {
+            ExprKind::Binary(Operator::And, left, right) => {
+                self.filter(Some(left));
+                self.filter(Some(right));
+            }
+            ExprKind::Binary(
+                Operator::Equal
+                | Operator::Less
+                | Operator::LessEqual
+                | Operator::Greater
+                | Operator::GreaterEqual,
+                left,
+                right,
+            ) => {
+                if is_fixed(right) {
+                    self.column(left);
+                }
+                if is_fixed(left) {
+                    self.column(right);
+                }
+            }
+            ExprKind::In {
+                operand,
+                list: InList::Exprs(items),
+                negated: false,
+            } if items.iter().all(is_fixed) => self.column(operand),
+            ExprKind::Between {
+                operand,
+                low,
+                high,
+                negated: false,
+            } if is_fixed(low) && is_fixed(high) => self.column(operand),
+            _ => {}
+        }
+    }
+
+    fn column(&mut self, expr: &'e Expr) {
         if let ExprKind::Column { table, name, .. } = &expr.kind {
-            searched.push((table.as_ref(), name));
+            self.columns.push((table.as_ref(), name));
         }
-    };
-    match &filter.kind {
-        ExprKind::Binary(Operator::And, left, right) => {
-            of_filter(Some(left), searched);
-            of_filter(Some(right), searched);
-        }
-        ExprKind::Binary(
-            Operator::Equal
-            | Operator::Less
-            | Operator::LessEqual
-            | Operator::Greater
-            | Operator::GreaterEqual,
-            left,
-            right,
-        ) => {
-            if is_fixed(right) {
-                column(left);
+    }
+
+    /// The searched columns of a table.
+    fn columns_of<'t>(&self, table: &'t Table, named: &Named) -> Vec<&'t str> {
+        let mut columns: Vec<&str> = Vec::new();
+        for (qualifier, name) in &self.columns {
+            if qualifier.is_some_and(|qualifier| !qualifier.is(&named.shown)) {
+                continue;
             }
-            if is_fixed(left) {
-                column(right);
+            if let Some(column) = table.columns.iter().find(|column| name.is(&column.name))
+                && !columns.contains(&column.name.as_str())
+            {
+                columns.push(&column.name);
             }
         }
-        ExprKind::In {
-            operand,
-            list: InList::Exprs(items),
-            negated: false,
-        } if items.iter().all(is_fixed) => column(operand),
-        ExprKind::Between {
-            operand,
-            low,
-            high,
-            negated: false,
-        } if is_fixed(low) && is_fixed(high) => column(operand),
-        _ => {}
+        columns
     }
 }

@@ -1,4 +1,5 @@
-//! Result columns under the names and types that the query gives them: `AS "n!"`, `"n?"`, `"n: Type"`.
+//! The names and types that a query sets for its result columns: `AS "n!"`, `"n?"` and
+//! `"n: Type"`.
 
 use crate::names::Name;
 use crate::report::{Code, Diagnostic, Errors};
@@ -8,12 +9,12 @@ use super::ResultColumn;
 use super::analyzer::Output;
 use super::scalar::ScalarType;
 
-/// What the name of a column says besides the name.
+/// The nullability that the name of a column sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Override {
-    /// `!`: the author knows that it is never NULL; if it is, reading it is an error.
+    /// `!`: the column is never NULL; reading a NULL is an error.
     NotNull,
-    /// `?`: it may be NULL.
+    /// `?`: the column can be NULL.
     Nullable,
 }
 
@@ -39,76 +40,58 @@ fn split(name: &str) -> Written<'_> {
     Written { name, mark, ty }
 }
 
-/// The name without its override, if it has one.
+/// Returns the name without its override, or `None` for a name without one.
 pub(super) fn bare(name: &str) -> Option<&str> {
     let written = split(name);
     (written.mark.is_some() || written.ty.is_some()).then_some(written.name)
 }
 
-/// The columns that a row will have; names that no row can have are reported.
+/// Returns the columns of a row, and reports names that no row can have.
 pub(super) fn columns(
     errors: &mut Errors,
     text: &str,
     place: Span,
     outputs: &[Output],
 ) -> Vec<ResultColumn> {
-    let mut columns: Vec<(ResultColumn, Span)> = Vec::new();
-    let mut fields: Vec<String> = Vec::new();
+    let mut columns: Vec<ResultColumn> = Vec::new();
+    let mut fields: Vec<(String, Span)> = Vec::new();
+
     for (index, output) in outputs.iter().enumerate() {
         let at = place.part(&output.span);
-        let named = match &output.name {
+        let name = match &output.name {
             Some(name) => name.clone(),
-            None => derived(
-                text.get(output.span.clone()).unwrap_or_default(),
-                index,
-                outputs,
-                &columns,
-            ),
+            None => {
+                let expression = text.get(output.span.clone()).unwrap_or_default();
+                derived(expression, index, outputs, &columns)
+            }
         };
-        let name = &named;
         let written = if output.aliased {
-            split(name)
+            split(&name)
         } else {
             Written {
-                name,
+                name: &name,
                 mark: None,
                 ty: None,
             }
         };
-        if written.name.is_empty() || written.name.bytes().all(|byte| byte.is_ascii_digit()) {
-            // An object whose keys are numbers has them in another order, and so would the row.
+
+        // JavaScript moves keys that are numbers to the front of an object, and with them the
+        // columns of the row.
+        if written.name.bytes().all(|byte| byte.is_ascii_digit()) {
             errors.push(
                 Diagnostic::new(
                     Code::ResultName,
-                    format!("`{name}` cannot name a column of a row"),
+                    format!("`{name}` is not a valid name of a result column"),
                     at,
                 )
-                .label("a letter belongs in it")
+                .label("expected a name with a letter")
                 .help("name it with AS"),
             );
         }
-        let mut as_type = written.ty;
-        if let Some(ty) = written.ty
-            && let Err(error) = syn::parse_str::<syn::Type>(ty)
-        {
-            errors.push(
-                Diagnostic::new(
-                    Code::Override,
-                    format!("`{ty}` is not a Rust type: {error}"),
-                    at,
-                )
-                .label("in this name")
-                .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
-            );
-            // What stands for the query has it no more: rustc would tell of it again.
-            as_type = None;
-        }
+
+        let as_type = written.ty.and_then(|ty| rust_type(errors, ty, at));
         let field = Name::new(written.name).field;
-        if let Some((_, first)) = fields
-            .iter()
-            .position(|other| *other == field)
-            .and_then(|index| columns.get(index))
-        {
+        if let Some((_, first)) = fields.iter().find(|(other, _)| *other == field) {
             errors.push(
                 Diagnostic::new(
                     Code::ResultName,
@@ -120,59 +103,73 @@ pub(super) fn columns(
                 .help(format!("rename one: `AS other_{field}`")),
             );
         }
-        let nullable = match written.mark {
-            Some(Override::NotNull) => false,
-            Some(Override::Nullable) => true,
-            None => output.ty.nullable,
-        };
-        let column = ResultColumn {
+
+        columns.push(ResultColumn {
             name: written.name.to_owned(),
             scalar: ScalarType::of(output.ty.storage, output.ty.domain),
             ty: output.ty.clone(),
-            as_type: as_type.map(str::to_owned),
-            nullable,
-        };
-        columns.push((column, at));
-        fields.push(field);
+            as_type,
+            nullable: match written.mark {
+                Some(Override::NotNull) => false,
+                Some(Override::Nullable) => true,
+                None => output.ty.nullable,
+            },
+        });
+        fields.push((field, at));
     }
-    columns.into_iter().map(|(column, _)| column).collect()
+    columns
 }
 
-/// A name for an expression without one: the function that it calls, or its place.
-fn derived(
-    expression: &str,
-    index: usize,
-    outputs: &[Output],
-    before: &[(ResultColumn, Span)],
-) -> String {
-    let word = |text: &str| -> String {
-        text.trim_start()
-            .chars()
-            .take_while(|character| character.is_ascii_alphanumeric() || *character == '_')
-            .collect()
-    };
-    let first = word(expression);
+/// The type of an override. A type that Rust cannot parse is reported and dropped: in the
+/// placeholder for the query, rustc would report it again.
+fn rust_type(errors: &mut Errors, ty: &str, at: Span) -> Option<String> {
+    if let Err(error) = syn::parse_str::<syn::Type>(ty) {
+        errors.push(
+            Diagnostic::new(
+                Code::Override,
+                format!("`{ty}` is not a Rust type: {error}"),
+                at,
+            )
+            .label("in this name")
+            .help("write `AS \"name: Type\"`, for instance `AS \"id: u32\"`"),
+        );
+        return None;
+    }
+    Some(ty.to_owned())
+}
+
+/// A name for an expression without one: the function that it calls, or its position.
+fn derived(expression: &str, index: usize, outputs: &[Output], before: &[ResultColumn]) -> String {
+    let expression = expression.trim_start();
+    let first = leading_word(expression);
     let rest = expression
-        .trim_start()
         .get(first.len()..)
         .unwrap_or_default()
         .trim_start();
-    // `CAST(price AS REAL)` is the price.
+
+    // `CAST(price AS REAL)` is named `price`.
     let name = match rest.strip_prefix('(') {
-        Some(inner) if first.eq_ignore_ascii_case("cast") => word(inner),
+        Some(inner) if first.eq_ignore_ascii_case("cast") => leading_word(inner),
         Some(_) => first,
-        None => String::new(),
+        None => "",
     };
     let name = name.to_ascii_lowercase();
+
     let usable = name.starts_with(|first: char| first.is_ascii_alphabetic());
-    let taken = outputs
-        .iter()
-        .filter_map(|output| output.name.as_deref())
-        .any(|other| other.eq_ignore_ascii_case(&name))
-        || before.iter().any(|(column, _)| column.name == name);
+    let mut names = outputs.iter().filter_map(|output| output.name.as_deref());
+    let taken = names.any(|other| other.eq_ignore_ascii_case(&name))
+        || before.iter().any(|column| column.name == name);
     if usable && !taken {
         name
     } else {
         format!("column_{}", index + 1)
     }
+}
+
+fn leading_word(text: &str) -> &str {
+    let text = text.trim_start();
+    let end = text
+        .find(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .unwrap_or(text.len());
+    &text[..end]
 }

@@ -1,40 +1,42 @@
-//! What the places where a parameter stands say of its type, and the one type that fits them all.
+//! The types of parameters: what each place expects of a parameter, and the one type that fits all
+//! places.
 
-use super::scalar::ScalarType;
-use super::types::{Domain, Storage, Ty};
+use std::collections::BTreeSet;
+
 use crate::cache::encode_fields;
 use crate::names::Name;
 use crate::schema::TextEnum;
-use std::collections::BTreeSet;
-
 use crate::syntax::ast::{Bytes, Parameter};
 
-/// Whether a place takes NULL.
+use super::scalar::ScalarType;
+use super::types::{Domain, Storage, Ty};
+
+/// Whether a place accepts NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nulls {
-    /// NULL makes sense here: `:x IS NULL`, a new value of a nullable column.
+    /// NULL is meaningful here: `:x IS NULL`, a new value of a nullable column.
     Welcome,
-    /// The place says nothing: `= :x` is never true for NULL, and no error.
+    /// NULL is useless here, but not an error: `= :x` is never true for NULL.
     Silent,
-    /// NULL would be an error here: a new value of a NOT NULL column.
+    /// NULL is an error here: a new value of a NOT NULL column.
     Refused,
 }
 
-/// What one place says.
+/// What one place expects of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Expectation {
     pub(super) storage: Storage,
     pub(super) domain: Domain,
     pub(super) nulls: Nulls,
-    /// Whether a slice stands here.
+    /// Whether the place accepts a slice.
     pub(super) list: bool,
-    /// Whether another place is to be preferred: a function that takes any text.
+    /// Whether the other places take precedence: a function that accepts any text.
     pub(super) weak: bool,
-    /// What the parameter meets here, in a few words.
+    /// The other side, in a few words.
     pub(super) meets: String,
-    /// A name for a parameter that has none.
+    /// A name for a parameter without one.
     pub(super) name: Option<String>,
-    /// The column that the parameter meets, as `table.column`.
+    /// The column on the other side, as `table.column`.
     pub(super) origin: Option<String>,
     /// The text that it is compared with in `CASE :sort WHEN 'name' THEN ...`.
     pub(super) chosen: Option<String>,
@@ -43,21 +45,19 @@ pub(super) struct Expectation {
 impl Expectation {
     /// The type of an expression that the parameter is compared with.
     pub(super) fn compared(ty: &Ty) -> Self {
-        let name = ty
-            .origin
-            .as_ref()
+        let origin = ty.origin.as_deref();
+        let name = origin
             .and_then(|origin| origin.rsplit('.').next())
             .map(str::to_owned);
-        let expected = Self::storage(ty.storage, ty.origin.as_deref().unwrap_or("an expression"));
         Self {
             domain: ty.domain,
             name,
             origin: ty.origin.clone(),
-            ..expected
+            ..Self::storage(ty.storage, origin.unwrap_or("an expression"))
         }
     }
 
-    /// Some storage, preferred or not.
+    /// Some storage classes, without anything else.
     pub(super) fn storage(storage: Storage, meets: &str) -> Self {
         Self {
             storage,
@@ -79,37 +79,50 @@ impl Expectation {
     pub(super) fn nulls(self, nulls: Nulls) -> Self {
         Self { nulls, ..self }
     }
+
+    fn scalar(&self) -> ScalarType {
+        ScalarType::of(self.storage, self.domain)
+    }
+
+    /// Whether it restricts the type.
+    fn is_specific(&self) -> bool {
+        self.scalar() != ScalarType::Any
+    }
 }
 
-/// One parameter while its type is sought.
+/// An expectation, and where it is in the statement.
+type Placed = (Expectation, Bytes);
+
+/// What one walk over the statement recorded about a parameter.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    expectations: Vec<(Expectation, Bytes)>,
+    expectations: Vec<Placed>,
+    /// The parameters that it is compared with.
     links: Vec<usize>,
 }
 
 /// A parameter whose type is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
-    /// The name, as a method's argument has it.
+    /// The name of the method's argument.
     pub name: String,
-    /// Whether the name is from the SQL, or from the column that the parameter is compared with.
+    /// Whether the name comes from the SQL, or from the column that the parameter is compared with.
     pub is_named: bool,
     /// The type of a value that is not NULL.
     pub scalar: ScalarType,
-    /// Whether it may be NULL.
+    /// Whether it can be NULL.
     pub nullable: bool,
     /// Whether it is a slice.
     pub list: bool,
-    /// The one column that it meets, as `table.column`.
+    /// The only column that it is compared with or written to, as `table.column`.
     pub origin: Option<String>,
-    /// A type of the user's own.
+    /// A type that the user defines.
     pub as_type: Option<String>,
 }
 
 encode_fields! { Resolved { name, is_named, scalar, nullable, list, origin, as_type } }
 
-/// Why a parameter has no type.
+/// Why a parameter has no single type.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Unresolved {
     Untyped {
@@ -133,7 +146,7 @@ pub(super) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// `first_enum` is the number of the first enum that is not a CHECK's.
+    /// `first_enum` is the number of enums in the catalog: those of parameters come after them.
     pub(super) fn new(declared: &'a [Parameter], first_enum: usize) -> Self {
         Self {
             declared,
@@ -144,12 +157,12 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// Notes what a place says.
+    /// Records what a place expects.
     pub(super) fn expected(&mut self, index: usize, expected: Expectation, span: Bytes) {
         self.seen[index].expectations.push((expected, span));
     }
 
-    /// Notes that two parameters meet.
+    /// Records that two parameters are compared with each other.
     pub(super) fn link(&mut self, left: usize, right: usize) {
         self.seen[left].links.push(right);
         self.seen[right].links.push(left);
@@ -172,7 +185,8 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    /// Settles every type from what was noted, and forgets the notes. True when nothing changed.
+    /// Infers every type from the recorded expectations, and clears them. Returns whether nothing
+    /// changed since the last call, and the parameters without a single type.
     pub(super) fn resolve(&mut self) -> (bool, Vec<Unresolved>) {
         let mut problems = Vec::new();
         let mut resolved = Vec::new();
@@ -182,116 +196,71 @@ impl<'a> Parameters<'a> {
             .iter()
             .filter_map(|parameter| parameter.name.clone())
             .collect();
+
         for index in 0..self.declared.len() {
-            let expectations = self.wants_of_linked(index);
-            let strong: Vec<&(Expectation, Bytes)> = expectations
-                .iter()
-                .filter(|(expected, _)| !expected.weak && is_specific(expected))
-                .collect();
-            let weak: Vec<&(Expectation, Bytes)> = expectations
-                .iter()
-                .filter(|(expected, _)| expected.weak && is_specific(expected))
-                .collect();
-            let specific = if strong.is_empty() { weak } else { strong };
-            // Nothing says what it is: it takes any value.
-            let untyped = specific.is_empty()
-                && expectations
-                    .iter()
-                    .all(|(expected, _)| expected.storage == Storage::NONE);
-            if untyped {
-                problems.push(Unresolved::Untyped { index });
-            }
-            let of = |expected: &Expectation| ScalarType::of(expected.storage, expected.domain);
-            let mut scalar = specific
-                .first()
-                .map_or(ScalarType::Any, |(expected, _)| of(expected));
-            for (place, (expected, span)) in specific.iter().enumerate() {
-                if let Some(unified) = scalar.unified(of(expected)) {
-                    scalar = unified;
-                    continue;
-                }
-                let words = |(expected, span): (&Expectation, &Bytes)| {
-                    (
-                        format!("{} here: {}", of(expected).describe(), expected.meets),
-                        span.clone(),
-                    )
-                };
-                let first = specific[..place]
-                    .iter()
-                    .find(|(first, _)| of(first).unified(of(expected)).is_none());
-                let first = first.map_or((String::new(), span.clone()), |(first, span)| {
-                    words((first, span))
-                });
-                problems.push(Unresolved::Conflict {
-                    index,
-                    first,
-                    second: words((expected, span)),
-                });
-                break;
-            }
-            let own = &self.seen[index].expectations;
-            let list = own.iter().any(|(expected, _)| expected.list);
-            if let (true, Some(scalar)) = (list, own.iter().find(|(expected, _)| !expected.list)) {
-                let place = own
-                    .iter()
-                    .find(|(expected, _)| expected.list)
-                    .map_or(0..0, |(_, span)| span.clone());
-                let first = ("a slice here".to_owned(), place);
-                problems.push(Unresolved::Conflict {
-                    index,
-                    first,
-                    second: ("a single value here".to_owned(), scalar.1.clone()),
-                });
-            }
-            let welcome = expectations
-                .iter()
-                .any(|(expected, _)| expected.nulls == Nulls::Welcome);
-            let refused = expectations
-                .iter()
-                .any(|(expected, _)| expected.nulls == Nulls::Refused);
-            let mut is_named = true;
-            let name = self.declared[index].name.clone().unwrap_or_else(|| {
-                let wanted = own
-                    .iter()
-                    .find_map(|(expected, _)| expected.name.clone())
-                    .filter(|name| !taken.contains(name));
-                is_named = wanted.is_some();
-                let name = wanted.unwrap_or_else(|| format!("parameter_{}", index + 1));
-                taken.push(name.clone());
-                name
-            });
-            if let Some(values) = chosen(&expectations) {
-                scalar = ScalarType::Enum(
-                    u32::try_from(self.first_enum + self.text_enums.len()).unwrap_or(u32::MAX),
-                );
-                self.text_enums.push(TextEnum::new("", &name, values));
-            }
-            let origins = specific
-                .iter()
-                .map(|(expected, _)| expected.origin.as_ref());
-            let origin = origins
-                .reduce(|first, other| first.filter(|_| first == other))
-                .flatten()
-                .cloned();
-            let nullable = (welcome || untyped) && !refused && !list;
-            resolved.push(Resolved {
-                name,
-                is_named,
-                scalar,
-                nullable,
-                list,
-                origin,
-                as_type: None,
-            });
+            resolved.push(self.resolve_parameter(index, &mut taken, &mut problems));
         }
+
         self.seen = vec![Seen::default(); self.declared.len()];
         let stable = self.resolved.as_ref() == Some(&resolved);
         self.resolved = Some(resolved);
         (stable, problems)
     }
 
-    /// What is said of a parameter and of those it meets.
-    fn wants_of_linked(&self, index: usize) -> Vec<(Expectation, Bytes)> {
+    fn resolve_parameter(
+        &mut self,
+        index: usize,
+        taken: &mut Vec<String>,
+        problems: &mut Vec<Unresolved>,
+    ) -> Resolved {
+        let expectations = self.linked_expectations(index);
+        let specific = specific(&expectations);
+        // An untyped parameter accepts any value.
+        let untyped = specific.is_empty()
+            && expectations
+                .iter()
+                .all(|(expected, _)| expected.storage == Storage::NONE);
+        if untyped {
+            problems.push(Unresolved::Untyped { index });
+        }
+
+        let (mut scalar, conflict) = unify(&specific);
+        let own = &self.seen[index].expectations;
+        let list = own.iter().any(|(expected, _)| expected.list);
+        for (first, second) in [conflict, list_conflict(own)].into_iter().flatten() {
+            problems.push(Unresolved::Conflict {
+                index,
+                first,
+                second,
+            });
+        }
+
+        let (name, is_named) = self.argument_name(index, taken);
+        if let Some(values) = chosen(&expectations) {
+            let number = self.first_enum + self.text_enums.len();
+            scalar = ScalarType::Enum(u32::try_from(number).unwrap_or(u32::MAX));
+            self.text_enums.push(TextEnum::new("", &name, values));
+        }
+
+        let has = |nulls: Nulls| {
+            expectations
+                .iter()
+                .any(|(expected, _)| expected.nulls == nulls)
+        };
+        let nullable = (has(Nulls::Welcome) || untyped) && !has(Nulls::Refused) && !list;
+        Resolved {
+            name,
+            is_named,
+            scalar,
+            nullable,
+            list,
+            origin: common_origin(&specific),
+            as_type: None,
+        }
+    }
+
+    /// The expectations of a parameter and of all parameters that it is compared with.
+    fn linked_expectations(&self, index: usize) -> Vec<Placed> {
         let mut group = vec![index];
         let mut next = 0;
         while let Some(member) = group.get(next).copied() {
@@ -302,20 +271,97 @@ impl<'a> Parameters<'a> {
             }
             next += 1;
         }
+
         group
             .into_iter()
             .flat_map(|member| self.seen[member].expectations.clone())
             .collect()
     }
 
-    /// The parameters, and the enums that they themselves make.
+    /// The name of the argument, and whether it comes from the statement. A name that is made up
+    /// is added to `taken`.
+    fn argument_name(&self, index: usize, taken: &mut Vec<String>) -> (String, bool) {
+        if let Some(name) = &self.declared[index].name {
+            return (name.clone(), true);
+        }
+
+        let from_column = self.seen[index]
+            .expectations
+            .iter()
+            .find_map(|(expected, _)| expected.name.clone())
+            .filter(|name| !taken.contains(name));
+        let is_named = from_column.is_some();
+        let name = from_column.unwrap_or_else(|| format!("parameter_{}", index + 1));
+        taken.push(name.clone());
+        (name, is_named)
+    }
+
+    /// The parameters, and the enums of those that choose among texts.
     pub(super) fn into_resolved(self) -> (Vec<Resolved>, Vec<TextEnum>) {
         (self.resolved.unwrap_or_default(), self.text_enums)
     }
 }
 
-/// The texts among which a parameter chooses, when it does nothing else: `CASE :sort WHEN 'name' THEN ...`.
-fn chosen(expectations: &[(Expectation, Bytes)]) -> Option<Vec<String>> {
+/// The expectations that determine the type: the weak ones only where there are no others.
+fn specific(expectations: &[Placed]) -> Vec<&Placed> {
+    let (weak, strong): (Vec<&Placed>, Vec<&Placed>) = expectations
+        .iter()
+        .filter(|(expected, _)| expected.is_specific())
+        .partition(|(expected, _)| expected.weak);
+    if strong.is_empty() { weak } else { strong }
+}
+
+/// Two places with different types, each with a few words.
+type Conflict = ((String, Bytes), (String, Bytes));
+
+/// The one type that all places accept, up to the first conflict.
+fn unify(specific: &[&Placed]) -> (ScalarType, Option<Conflict>) {
+    let mut scalar = match specific.first() {
+        Some((expected, _)) => expected.scalar(),
+        None => ScalarType::Any,
+    };
+    for (place, (expected, span)) in specific.iter().enumerate() {
+        if let Some(unified) = scalar.unified(expected.scalar()) {
+            scalar = unified;
+            continue;
+        }
+
+        let mut before = specific[..place].iter();
+        let first = before
+            .find(|(first, _)| first.scalar().unified(expected.scalar()).is_none())
+            .map_or((String::new(), span.clone()), |first| describe(first));
+        return (scalar, Some((first, describe(specific[place]))));
+    }
+    (scalar, None)
+}
+
+fn describe((expected, span): &Placed) -> (String, Bytes) {
+    let ty = expected.scalar().describe();
+    (format!("{ty} here: {}", expected.meets), span.clone())
+}
+
+/// A parameter that is a slice in one place and a single value in another.
+fn list_conflict(own: &[Placed]) -> Option<Conflict> {
+    let (_, slice) = own.iter().find(|(expected, _)| expected.list)?;
+    let (_, single) = own.iter().find(|(expected, _)| !expected.list)?;
+    Some((
+        ("a slice here".to_owned(), slice.clone()),
+        ("a single value here".to_owned(), single.clone()),
+    ))
+}
+
+/// The column that all places have in common.
+fn common_origin(specific: &[&Placed]) -> Option<String> {
+    let mut origins = specific.iter().map(|(expected, _)| &expected.origin);
+    let first = origins.next()?;
+    origins
+        .all(|other| other == first)
+        .then(|| first.clone())
+        .flatten()
+}
+
+/// The texts of a parameter that only chooses among them: `CASE :sort WHEN 'name' THEN ...`.
+fn chosen(expectations: &[Placed]) -> Option<Vec<String>> {
     let mut values: Vec<String> = Vec::new();
     for (expected, _) in expectations {
         let value = expected.chosen.as_ref()?;
@@ -323,10 +369,8 @@ fn chosen(expectations: &[(Expectation, Bytes)]) -> Option<Vec<String>> {
             values.push(value.clone());
         }
     }
+
+    // Two texts with the same variant name cannot form an enum.
     let variants: BTreeSet<String> = values.iter().map(|value| Name::new(value).ty).collect();
     (values.len() > 1 && variants.len() == values.len()).then_some(values)
-}
-
-fn is_specific(expected: &Expectation) -> bool {
-    ScalarType::of(expected.storage, expected.domain) != ScalarType::Any
 }

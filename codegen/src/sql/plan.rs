@@ -1,18 +1,19 @@
-//! How SQLite would run a statement: which indexes it uses, and which tables it reads whole.
+//! SQLite's plan for a statement: the indexes that it uses, and the tables that it reads whole.
 //!
 //! <https://www.sqlite.org/eqp.html>
 
 use bindery_sqlite::rusqlite::{self, Connection};
 
-use super::analyzer::Named;
 use crate::cache::encode_fields;
+
+use super::analyzer::Named;
 
 /// One step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// SQLite's own words.
+    /// SQLite's description.
     pub detail: String,
-    /// How deep the step stands below others.
+    /// The number of steps that this one is nested in.
     pub depth: usize,
     /// The table that is read whole.
     pub scans: Option<String>,
@@ -22,54 +23,58 @@ pub struct Step {
 
 encode_fields! { Step { detail, depth, scans, index } }
 
-/// The plan of a statement; `relations` are the names in its FROM clauses and the tables behind them.
-pub(super) fn of(
+/// Returns the plan of a statement. `relations` are the tables of its FROM clauses.
+pub(super) fn explain(
     connection: &Connection,
     sql: &str,
     relations: &[Named],
 ) -> rusqlite::Result<Vec<Step>> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
     let mut rows = statement.raw_query();
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps = Vec::new();
     let mut depths: Vec<(i64, usize)> = Vec::new();
+
     while let Some(row) = rows.next()? {
         let (id, parent, detail): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(3)?);
-        let depth = depths
-            .iter()
-            .rev()
+        let mut known = depths.iter().rev();
+        let depth = known
             .find(|(known, _)| *known == parent)
             .map_or(0, |(_, depth)| depth + 1);
         depths.push((id, depth));
-        let index = ["USING INDEX ", "USING COVERING INDEX "]
-            .iter()
-            .find_map(|words| {
-                detail
-                    .split_once(words)
-                    .map(|(_, rest)| rest.split(' ').next().unwrap_or_default().to_owned())
-            });
-        let table = |shown: &str| {
-            relations
-                .iter()
-                .find(|named| named.shown == shown)
-                .map(|named| named.table.clone())
-        };
-        let scans = detail
-            .strip_prefix("SCAN ")
-            .filter(|rest| !rest.contains("VIRTUAL TABLE"))
-            .and_then(|rest| {
-                // A name can hold spaces; what follows it is in capitals.
-                let end = [" USING ", " LEFT-JOIN", " VIRTUAL"]
-                    .iter()
-                    .filter_map(|words| rest.find(words))
-                    .min();
-                table(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default())
-            });
+
         steps.push(Step {
-            detail,
             depth,
-            scans,
-            index,
+            scans: scanned_table(&detail, relations),
+            index: used_index(&detail),
+            detail,
         });
     }
     Ok(steps)
+}
+
+/// The index of a step such as `SEARCH files USING INDEX files_by_name (name=?)`.
+fn used_index(detail: &str) -> Option<String> {
+    let (_, rest) = ["USING INDEX ", "USING COVERING INDEX "]
+        .iter()
+        .find_map(|words| detail.split_once(words))?;
+    let name = rest.split(' ').next().unwrap_or_default();
+    Some(name.to_owned())
+}
+
+/// The table of a step such as `SCAN f USING COVERING INDEX files_by_name`.
+fn scanned_table(detail: &str, relations: &[Named]) -> Option<String> {
+    let rest = detail.strip_prefix("SCAN ")?;
+    if rest.contains("VIRTUAL TABLE") {
+        return None;
+    }
+
+    // A name can contain spaces; the words after it are in capitals.
+    let end = [" USING ", " LEFT-JOIN", " VIRTUAL"]
+        .iter()
+        .filter_map(|words| rest.find(words))
+        .min()
+        .unwrap_or(rest.len());
+    let shown = &rest[..end];
+    let relation = relations.iter().find(|named| named.shown == shown)?;
+    Some(relation.table.clone())
 }

@@ -1,56 +1,51 @@
-//! How many rows a statement can give: what its shape and the unique keys of its tables say.
+//! The number of rows that a statement can return, from its shape and the unique keys of its
+//! tables.
 
 use crate::cache::encode_variants;
 use crate::schema::{Catalog, Table, TableKind};
 use crate::syntax::ast::{
-    Core, Expr, ExprKind, Ident, Insert, JoinKind, Operator, Query, ResultColumn, Select, Source,
-    Statement,
+    Core, Expr, ExprKind, Ident, Insert, Join, JoinKind, Operator, Query, ResultColumn, Select,
+    Source, Statement,
 };
 
 use super::aggregates::is_aggregate;
 
-/// How many rows a statement can give.
+/// The number of rows that a statement can return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rows {
-    /// It has no result columns.
+    /// The statement has no result columns.
     None,
-    /// Never one, though it has result columns.
+    /// No rows, although the statement has result columns.
     Never,
-    /// Always one.
+    /// Exactly one row.
     One,
-    /// One or none.
+    /// One row or none.
     AtMostOne,
-    /// Any number.
+    /// Any number of rows.
     Many,
 }
 
 encode_variants! { Rows { 0 => None, 1 => Never, 2 => One, 3 => AtMostOne, 4 => Many } }
 
-/// How many rows a statement gives.
-pub(super) fn of(catalog: &Catalog, text: &str, statement: &Statement) -> Rows {
+/// Returns the number of rows that a statement can return.
+pub(super) fn row_count(catalog: &Catalog, text: &str, statement: &Statement) -> Rows {
     match statement {
         Statement::Select(select) => select_rows(catalog, text, select),
-        Statement::Insert(insert) => of_insert(catalog, insert),
-        Statement::Update(update) => {
-            let target = (&update.table, update.alias.as_ref());
-            of_change(
-                catalog,
-                target,
-                update.from.as_ref(),
-                update.filter.as_ref(),
-                &update.returning,
-            )
-        }
-        Statement::Delete(delete) => {
-            let target = (&delete.table, delete.alias.as_ref());
-            of_change(
-                catalog,
-                target,
-                None,
-                delete.filter.as_ref(),
-                &delete.returning,
-            )
-        }
+        Statement::Insert(insert) => insert_rows(catalog, insert),
+        Statement::Update(update) => change_rows(
+            catalog,
+            (&update.table, update.alias.as_ref()),
+            update.from.as_ref(),
+            update.filter.as_ref(),
+            &update.returning,
+        ),
+        Statement::Delete(delete) => change_rows(
+            catalog,
+            (&delete.table, delete.alias.as_ref()),
+            None,
+            delete.filter.as_ref(),
+            &delete.returning,
+        ),
         Statement::Other => Rows::Many,
     }
 }
@@ -59,22 +54,20 @@ fn select_rows(catalog: &Catalog, text: &str, select: &Select) -> Rows {
     let literal = |expr: &Expr, digit: &str| text.get(expr.span.clone()) == Some(digit);
     let rows = match select.cores.as_slice() {
         [Core::Values(rows)] if rows.len() == 1 => Rows::One,
-        [Core::Query(query)] => of_query(catalog, select, query),
+        [Core::Query(query)] => query_rows(catalog, select, query),
         _ => Rows::Many,
     };
+
     match &select.limit {
         Some(limit) if literal(limit, "0") => Rows::Never,
         Some(limit) if literal(limit, "1") && select.offset.is_none() => rows.min(Rows::AtMostOne),
-        // Any other bound may leave nothing.
+        // The value of another limit can be 0, and an offset can skip the only row.
         Some(_) => rows.max(Rows::AtMostOne),
         None => rows,
     }
 }
 
-fn of_query(catalog: &Catalog, select: &Select, query: &Query) -> Rows {
-    let aggregate = |column: &ResultColumn| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr));
-    let aggregates =
-        query.columns.iter().any(aggregate) || select.order_by.iter().any(is_aggregate);
+fn query_rows(catalog: &Catalog, select: &Select, query: &Query) -> Rows {
     let Some(from) = &query.from else {
         return if query.filter.is_some() || query.having.is_some() {
             Rows::AtMostOne
@@ -82,53 +75,64 @@ fn of_query(catalog: &Catalog, select: &Select, query: &Query) -> Rows {
             Rows::One
         };
     };
-    if query.group_by.is_empty() && (aggregates || query.having.is_some()) {
-        return if query.having.is_some() {
-            Rows::AtMostOne
-        } else {
-            Rows::One
-        };
+
+    let in_columns = query
+        .columns
+        .iter()
+        .any(|column| matches!(column, ResultColumn::Expr { expr, .. } if is_aggregate(expr)));
+    let aggregates = in_columns || select.order_by.iter().any(is_aggregate);
+    if query.group_by.is_empty() {
+        if query.having.is_some() {
+            return Rows::AtMostOne;
+        }
+        if aggregates {
+            return Rows::One;
+        }
     }
-    let mut pinned = Pinned {
+
+    let mut tables = KeyedTables {
         catalog,
         ctes: select.ctes.iter().map(|cte| &cte.name).collect(),
-        relations: Vec::new(),
+        tables: Vec::new(),
     };
-    let mut conditions: Vec<(&Expr, usize)> =
-        query.filter.iter().map(|filter| (filter, 0)).collect();
-    if pinned.source(from, &mut conditions) && pinned.all_by(&conditions) {
+    let filter = query.filter.iter();
+    let mut conditions: Vec<Condition<'_>> =
+        filter.map(|expr| Condition { expr, first: 0 }).collect();
+    if tables.add_source(from, &mut conditions) && tables.all_single(&conditions) {
         Rows::AtMostOne
     } else {
         Rows::Many
     }
 }
 
-fn of_insert(catalog: &Catalog, insert: &Insert) -> Rows {
+fn insert_rows(catalog: &Catalog, insert: &Insert) -> Rows {
     if insert.returning.is_empty() {
         return Rows::None;
     }
-    let one = match &insert.source {
+    let writes_one_row = match &insert.source {
         None => true,
         Some(select) => matches!(select.cores.as_slice(), [Core::Values(rows)] if rows.len() == 1),
     };
-    // A trigger may leave the row out.
-    let ignores = insert.ignores
+
+    // A trigger can skip the row.
+    let may_skip = insert.ignores
         || catalog
             .table(&insert.table.text)
             .is_none_or(|table| table.has_triggers);
-    let always = !ignores
+    let always_returns = !may_skip
         && insert
             .upserts
             .iter()
             .all(|upsert| !upsert.set.is_empty() && upsert.filter.is_none());
-    match (one, always) {
+
+    match (writes_one_row, always_returns) {
         (true, true) => Rows::One,
         (true, false) => Rows::AtMostOne,
         (false, _) => Rows::Many,
     }
 }
 
-fn of_change(
+fn change_rows(
     catalog: &Catalog,
     (table, alias): (&Ident, Option<&Ident>),
     from: Option<&Source>,
@@ -138,44 +142,88 @@ fn of_change(
     if returning.is_empty() {
         return Rows::None;
     }
-    let mut pinned = Pinned {
+    let mut tables = KeyedTables {
         catalog,
         ctes: Vec::new(),
-        relations: Vec::new(),
+        tables: Vec::new(),
     };
-    // What FROM adds chooses a row for the target; it never makes more of it.
-    if pinned.add(table, alias) && pinned.first_by(filter, from.is_some()) {
+    // The tables of FROM choose rows of the target, but never multiply them.
+    if tables.add(table, alias) && tables.first_single(filter, from.is_some()) {
         Rows::AtMostOne
     } else {
         Rows::Many
     }
 }
 
-/// Tables of which at most one row can be met.
-struct Pinned<'a> {
-    catalog: &'a Catalog,
-    ctes: Vec<&'a Ident>,
-    relations: Vec<(String, &'a Table, bool)>,
+/// A condition, and the first table whose rows it restricts.
+struct Condition<'e> {
+    expr: &'e Expr,
+    first: usize,
 }
 
-impl<'a> Pinned<'a> {
-    /// Adds a table; false when it is none with keys.
+/// An equality that holds for every row, and the first table whose rows it restricts.
+struct Equality<'e> {
+    left: &'e Expr,
+    right: &'e Expr,
+    first: usize,
+}
+
+/// A column of a table that a key can consist of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyColumn {
+    Rowid,
+    /// The column at a position.
+    Stored(usize),
+}
+
+/// A table of a FROM clause.
+struct KeyedTable<'a> {
+    shown: String,
+    table: &'a Table,
+    /// Whether a unique key restricts it to one row.
+    single: bool,
+}
+
+impl KeyedTable<'_> {
+    fn position(&self, name: &Ident) -> Option<usize> {
+        self.table
+            .columns
+            .iter()
+            .position(|column| name.is(&column.name))
+    }
+}
+
+/// The tables of a FROM clause, whose unique keys can restrict the result to one row.
+struct KeyedTables<'a> {
+    catalog: &'a Catalog,
+    ctes: Vec<&'a Ident>,
+    tables: Vec<KeyedTable<'a>>,
+}
+
+impl<'a> KeyedTables<'a> {
+    /// Adds a table. Returns `false` for a CTE, a view and a virtual table, which have no keys.
     fn add(&mut self, name: &Ident, alias: Option<&Ident>) -> bool {
-        let table = self
-            .catalog
-            .table(&name.text)
-            .filter(|table| table.kind == TableKind::Table);
-        let Some(table) = table.filter(|_| !self.ctes.iter().any(|cte| cte.is(&name.text))) else {
+        if self.ctes.iter().any(|cte| cte.is(&name.text)) {
+            return false;
+        }
+        let Some(table) = self.catalog.table(&name.text) else {
             return false;
         };
-        self.relations
-            .push((alias.unwrap_or(name).text.clone(), table, false));
+        if table.kind != TableKind::Table {
+            return false;
+        }
+
+        self.tables.push(KeyedTable {
+            shown: alias.unwrap_or(name).text.clone(),
+            table,
+            single: false,
+        });
         true
     }
 
-    /// Adds the tables of a FROM clause, and the conditions under which their rows meet, each with the first
-    /// table whose rows it chooses.
-    fn source<'e>(&mut self, source: &'e Source, conditions: &mut Vec<(&'e Expr, usize)>) -> bool {
+    /// Adds the tables of a FROM clause and the conditions of its joins. Returns `false` for a
+    /// clause whose rows the keys do not determine.
+    fn add_source<'e>(&mut self, source: &'e Source, conditions: &mut Vec<Condition<'e>>) -> bool {
         match source {
             Source::Table {
                 name,
@@ -183,137 +231,152 @@ impl<'a> Pinned<'a> {
                 arguments: None,
                 ..
             } => self.add(name, alias.as_ref()),
-            Source::Join(join) if !join.natural && join.using.is_empty() => {
-                let left = self.source(&join.left, conditions);
-                let middle = self.relations.len();
-                let both = left && self.source(&join.right, conditions);
-                let first = match join.kind {
-                    JoinKind::Inner => 0,
-                    // It chooses rows of the right side; the left ones stay.
-                    JoinKind::Left => middle,
-                    JoinKind::Right | JoinKind::Full => return false,
-                };
-                conditions.extend(join.on.iter().map(|on| (on, first)));
-                both
-            }
-            _ => false,
+            Source::Join(join) => self.add_join(join, conditions),
+            Source::Table { .. } | Source::Select { .. } | Source::Named { .. } => false,
         }
     }
 
-    /// Whether the conditions leave one row of every table.
-    fn all_by(&mut self, conditions: &[(&Expr, usize)]) -> bool {
-        let mut equal = Vec::new();
-        for (condition, first) in conditions {
-            equalities(condition, *first, &mut equal);
+    fn add_join<'e>(&mut self, join: &'e Join, conditions: &mut Vec<Condition<'e>>) -> bool {
+        if join.natural || !join.using.is_empty() {
+            return false;
         }
+
+        let left = self.add_source(&join.left, conditions);
+        let middle = self.tables.len();
+        let both = left && self.add_source(&join.right, conditions);
+        let first = match join.kind {
+            JoinKind::Inner => 0,
+            // The condition restricts the right side only: every row of the left side remains.
+            JoinKind::Left => middle,
+            JoinKind::Right | JoinKind::Full => return false,
+        };
+        let on = join.on.iter();
+        conditions.extend(on.map(|expr| Condition { expr, first }));
+        both
+    }
+
+    /// Whether the conditions restrict every table to one row.
+    fn all_single(&mut self, conditions: &[Condition<'_>]) -> bool {
+        let mut equalities = Vec::new();
+        for condition in conditions {
+            collect_equalities(condition.expr, condition.first, &mut equalities);
+        }
+
+        // A table with one row has fixed values, which can restrict the next table.
         loop {
-            let next = (0..self.relations.len())
-                .find(|index| !self.relations[*index].2 && self.is_pinned(*index, &equal));
+            let next = (0..self.tables.len())
+                .find(|index| !self.tables[*index].single && self.is_single(*index, &equalities));
             match next {
-                Some(index) => self.relations[index].2 = true,
-                None => return self.relations.iter().all(|relation| relation.2),
+                Some(index) => self.tables[index].single = true,
+                None => return self.tables.iter().all(|table| table.single),
             }
         }
     }
 
-    /// Whether the condition leaves one row of the first table; names of others are values that change.
-    fn first_by(&mut self, condition: Option<&Expr>, has_others: bool) -> bool {
-        let mut equal = Vec::new();
+    /// Whether the condition restricts the first table to one row. With other tables in the
+    /// statement, their columns do not have a fixed value.
+    fn first_single(&mut self, condition: Option<&Expr>, has_others: bool) -> bool {
+        let mut equalities = Vec::new();
         if let Some(condition) = condition {
-            equalities(condition, 0, &mut equal);
+            collect_equalities(condition, 0, &mut equalities);
         }
         if has_others {
-            equal.retain(|(left, right, _)| is_fixed(left) || is_fixed(right));
+            equalities.retain(|equality| is_fixed(equality.left) || is_fixed(equality.right));
         }
-        self.is_pinned(0, &equal)
+        self.is_single(0, &equalities)
     }
 
-    /// Whether each column of a unique key is equal to something that has one value.
-    fn is_pinned(&self, index: usize, equal: &[(&Expr, &Expr, usize)]) -> bool {
-        let table = self.relations[index].1;
-        let has_one_value = |expr: &Expr| {
-            is_fixed(expr)
-                || (0..self.relations.len()).any(|other| {
-                    self.relations[other].2
-                        && matches!(&expr.kind, ExprKind::Column { .. })
-                        && self.column(other, expr).is_some()
-                })
-        };
-        let given = |position: Option<usize>| {
-            equal
-                .iter()
-                .filter(|(_, _, first)| *first <= index)
-                .any(|(left, right, _)| {
-                    let is = |expr: &Expr| match position {
-                        Some(position) => self.column(index, expr) == Some(Some(position)),
-                        None => self.column(index, expr) == Some(None),
-                    };
-                    is(left) && has_one_value(right) || is(right) && has_one_value(left)
-                })
-        };
-        let rowid = table.columns.iter().position(|column| column.rowid_alias);
-        if table.has_rowid && (given(None) || rowid.is_some() && given(rowid)) {
+    /// Whether every column of a unique key of the table is equal to a fixed value.
+    fn is_single(&self, index: usize, equalities: &[Equality<'_>]) -> bool {
+        let table = self.tables[index].table;
+        let is_given = |column: KeyColumn| self.is_given(index, column, equalities);
+
+        let rowid_alias = table.columns.iter().position(|column| column.rowid_alias);
+        if table.has_rowid
+            && (is_given(KeyColumn::Rowid)
+                || rowid_alias.is_some_and(|position| is_given(KeyColumn::Stored(position))))
+        {
             return true;
         }
-        table.indexes.iter().any(|unique| {
-            unique.unique
-                && !unique.partial
-                && unique.columns.iter().all(|(position, collation)| {
-                    // Equal to the query must be equal to the index.
-                    position.is_some_and(|position| table.columns[position].collation == *collation)
-                        && given(*position)
+
+        let unique = table
+            .indexes
+            .iter()
+            .filter(|index| index.unique && !index.partial);
+        for index in unique {
+            // The index must compare texts as the column does, and so as the query does.
+            let all_given = index.columns.iter().all(|(position, collation)| {
+                position.is_some_and(|position| {
+                    table.columns[position].collation == *collation
+                        && is_given(KeyColumn::Stored(position))
                 })
-        })
+            });
+            if all_given {
+                return true;
+            }
+        }
+        false
     }
 
-    /// The column of a relation that an expression is; `Some(None)` for its rowid.
-    fn column(&self, index: usize, expr: &Expr) -> Option<Option<usize>> {
-        let ExprKind::Column { table, name, .. } = &expr.kind else {
-            return None;
-        };
-        let holds = |(shown, relation, _): &(String, &Table, bool)| {
-            table.as_ref().is_none_or(|table| table.is(shown))
-                && relation.columns.iter().any(|column| name.is(&column.name))
-        };
-        let relation = &self.relations[index];
-        if table.as_ref().is_some_and(|table| !table.is(&relation.0)) {
-            return None;
-        }
-        if table.is_none()
-            && self
-                .relations
-                .iter()
-                .filter(|relation| holds(relation))
-                .count()
-                > 1
-        {
-            return None;
-        }
-        match relation
-            .1
-            .columns
+    /// Whether a column of the table is equal to a fixed value.
+    fn is_given(&self, index: usize, column: KeyColumn, equalities: &[Equality<'_>]) -> bool {
+        let is_column = |expr: &Expr| self.column(index, expr) == Some(column);
+        equalities
             .iter()
-            .position(|column| name.is(&column.name))
-        {
-            Some(position) => Some(Some(position)),
-            None if ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word))
-                && relation.1.has_rowid =>
-            {
-                Some(None)
+            .filter(|equality| equality.first <= index)
+            .any(|Equality { left, right, .. }| {
+                is_column(left) && self.has_one_value(right)
+                    || is_column(right) && self.has_one_value(left)
+            })
+    }
+
+    /// Whether an expression is fixed, or a column of a table with one row.
+    fn has_one_value(&self, expr: &Expr) -> bool {
+        is_fixed(expr)
+            || (0..self.tables.len())
+                .any(|other| self.tables[other].single && self.column(other, expr).is_some())
+    }
+
+    /// The column of a table that an expression names.
+    fn column(&self, index: usize, expr: &Expr) -> Option<KeyColumn> {
+        let ExprKind::Column {
+            table: qualifier,
+            name,
+            ..
+        } = &expr.kind
+        else {
+            return None;
+        };
+        let table = &self.tables[index];
+        match qualifier {
+            Some(qualifier) if !qualifier.is(&table.shown) => return None,
+            Some(_) => {}
+            None => {
+                let holders = self.tables.iter().filter_map(|table| table.position(name));
+                if holders.count() > 1 {
+                    return None;
+                }
             }
-            None => None,
         }
+
+        if let Some(position) = table.position(name) {
+            return Some(KeyColumn::Stored(position));
+        }
+        let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word));
+        (is_rowid && table.table.has_rowid).then_some(KeyColumn::Rowid)
     }
 }
 
-/// The equalities that hold where a condition does.
-fn equalities<'e>(condition: &'e Expr, first: usize, found: &mut Vec<(&'e Expr, &'e Expr, usize)>) {
+/// Collects the equalities that hold where a condition does.
+fn collect_equalities<'e>(condition: &'e Expr, first: usize, found: &mut Vec<Equality<'e>>) {
     match &condition.kind {
         ExprKind::Binary(Operator::And, left, right) => {
-            equalities(left, first, found);
-            equalities(right, first, found);
+            collect_equalities(left, first, found);
+            collect_equalities(right, first, found);
         }
-        ExprKind::Binary(Operator::Equal, left, right) => found.push((left, right, first)),
+        ExprKind::Binary(Operator::Equal, left, right) => {
+            found.push(Equality { left, right, first });
+        }
         _ => {}
     }
 }
@@ -329,11 +392,8 @@ pub(super) fn is_fixed(expr: &Expr) -> bool {
         ExprKind::Unary(_, operand) | ExprKind::Cast(operand, _) => is_fixed(operand),
         ExprKind::Binary(_, left, right) => is_fixed(left) && is_fixed(right),
         ExprKind::Function(function) => {
-            !function
-                .name
-                .text
-                .to_ascii_lowercase()
-                .starts_with("random")
+            let name = function.name.text.to_ascii_lowercase();
+            !name.starts_with("random")
                 && function.over.is_none()
                 && !function.star
                 && function.arguments.iter().all(is_fixed)

@@ -1,0 +1,326 @@
+//! The values that INSERT and UPDATE write, checked against the columns that store them.
+
+use std::ops::Range;
+
+use crate::report::{Code, suggestion};
+use crate::schema::{Checked, Column, Table};
+use crate::syntax::ast::{
+    Assignment, Core, Expr, ExprKind, Ident, Insert, Query, ResultColumn, Select,
+};
+
+use super::analyzer::Analyzer;
+use super::expr::parameter;
+use super::parameters::{Expectation, Nulls};
+use super::types::{Storage, Ty, converted};
+
+impl Analyzer<'_> {
+    /// Returns the columns that an INSERT writes: those that it names, or else all of them.
+    pub(super) fn insert_columns<'t>(
+        &mut self,
+        table: &'t Table,
+        insert: &Insert,
+    ) -> Vec<Option<&'t Column>> {
+        if insert.columns.is_empty() {
+            return table
+                .columns
+                .iter()
+                .filter(|column| !column.generated && !column.hidden)
+                .map(Some)
+                .collect();
+        }
+
+        for (index, name) in insert.columns.iter().enumerate() {
+            let mut before = insert.columns[..index].iter();
+            if before.any(|first| name.is(&first.text)) {
+                self.error(
+                    Code::StoredType,
+                    format!("`{}` is named twice", name.text),
+                    &name.span,
+                    "the second time",
+                    "remove one of them, and its value".to_owned(),
+                );
+            }
+        }
+        let names = insert.columns.iter();
+        names.map(|name| self.written_column(table, name)).collect()
+    }
+
+    /// The column of a name that is written; `None` for the rowid and after an error.
+    fn written_column<'t>(&mut self, table: &'t Table, name: &Ident) -> Option<&'t Column> {
+        let Some(column) = table.columns.iter().find(|column| name.is(&column.name)) else {
+            let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word));
+            if !(table.has_rowid && is_rowid) {
+                self.no_such_column(table, name);
+            }
+            return None;
+        };
+        if column.generated {
+            self.error(
+                Code::StoredType,
+                format!("`{}` is computed and cannot be written", column.name),
+                &name.span,
+                "a generated column",
+                "omit it".to_owned(),
+            );
+            return None;
+        }
+        Some(column)
+    }
+
+    fn no_such_column(&mut self, table: &Table, name: &Ident) {
+        let names: Vec<&str> = table
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        let help = suggestion(&name.text, "columns", &names);
+        self.error(
+            Code::UnknownColumn,
+            format!("`{}` has no column `{}`", table.name, name.text),
+            &name.span,
+            "no such column",
+            help,
+        );
+    }
+
+    /// Analyzes the rows of an INSERT. `written` are the columns that it writes.
+    pub(super) fn insert_rows(
+        &mut self,
+        table: &Table,
+        written: &[Option<&Column>],
+        insert: &Insert,
+        select: &Select,
+    ) {
+        let [Core::Values(rows)] = select.cores.as_slice() else {
+            self.insert_select(table, written, insert, select);
+            return;
+        };
+        for row in rows {
+            if row.len() != written.len() {
+                let target = &insert.table.span;
+                let start = row.first().map_or(target.start, |first| first.span.start);
+                let end = row.last().map_or(target.end, |last| last.span.end);
+                self.count_mismatch(table, written.len(), row.len(), start..end);
+            }
+            for (expr, column) in row.iter().zip(written) {
+                self.assigned(table, *column, expr);
+            }
+        }
+    }
+
+    fn insert_select(
+        &mut self,
+        table: &Table,
+        written: &[Option<&Column>],
+        insert: &Insert,
+        select: &Select,
+    ) {
+        if let [Core::Query(query)] = select.cores.as_slice() {
+            self.expect_columns(table, written, query);
+        }
+        let outputs = self.select(select);
+        if !outputs.is_empty() && outputs.len() != written.len() {
+            let at = insert.table.span.clone();
+            self.count_mismatch(table, written.len(), outputs.len(), at);
+        }
+    }
+
+    /// `INSERT ... SELECT :a, :b`: the columns determine the types of the parameters.
+    fn expect_columns(&mut self, table: &Table, written: &[Option<&Column>], query: &Query) {
+        for (result, column) in query.columns.iter().zip(written) {
+            if let (ResultColumn::Expr { expr, .. }, Some(column)) = (result, column)
+                && let ExprKind::Parameter(index) = expr.kind
+            {
+                let expected = expected(table, column);
+                self.parameters.expected(index, expected, expr.span.clone());
+            }
+        }
+    }
+
+    fn count_mismatch(&mut self, table: &Table, columns: usize, values: usize, at: Range<usize>) {
+        let message = format!(
+            "{values} {} for {columns} {}",
+            plural(values, "value"),
+            plural(columns, "column")
+        );
+        self.error(
+            Code::StoredType,
+            message,
+            &at,
+            format!("`{}` expects {columns} here", table.name),
+            "write one value for each column, in their order".to_owned(),
+        );
+    }
+
+    /// Reports NOT NULL columns without a default that an INSERT omits.
+    pub(super) fn missing_columns(
+        &mut self,
+        table: &Table,
+        written: &[Option<&Column>],
+        insert: &Insert,
+    ) {
+        // Without a list of columns, VALUES and SELECT write every column.
+        if insert.source.is_some() && insert.columns.is_empty() {
+            return;
+        }
+        let is_written = |column: &Column| {
+            let mut written = written.iter().flatten();
+            written.any(|written| written.name == column.name)
+        };
+        let names: Vec<String> = table
+            .columns
+            .iter()
+            .filter(|column| is_required(column) && !is_written(column))
+            .map(|column| format!("`{}`", column.name))
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+
+        let names = names.join(", ");
+        self.error(
+            Code::StoredType,
+            format!("the INSERT omits {names}"),
+            &insert.table.span,
+            "NOT NULL and without a default",
+            format!("add {names} to the columns and its value to VALUES"),
+        );
+    }
+
+    pub(super) fn assignments(&mut self, table: &Table, set: &[Assignment]) {
+        for assignment in set {
+            let columns: Vec<Option<&Column>> = assignment
+                .columns
+                .iter()
+                .map(|name| self.written_column(table, name))
+                .collect();
+            match (columns.as_slice(), &assignment.value.kind) {
+                ([column], _) => self.assigned(table, *column, &assignment.value),
+                (columns, ExprKind::Row(values)) => {
+                    for (column, value) in columns.iter().zip(values) {
+                        self.assigned(table, *column, value);
+                    }
+                }
+                _ => {
+                    self.expr(&assignment.value);
+                }
+            }
+        }
+    }
+
+    /// Analyzes a value that is written to a column.
+    fn assigned(&mut self, table: &Table, column: Option<&Column>, expr: &Expr) {
+        let Some(column) = column else {
+            self.expr(expr);
+            return;
+        };
+        let given = self.expr_as(expr, &expected(table, column));
+        if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
+            let help = if column.has_default {
+                "omit the column: it has a default"
+            } else {
+                "write a value that is not NULL"
+            };
+            self.error(
+                Code::StoredType,
+                format!("`{}` does not accept NULL", column.name),
+                &expr.span,
+                "the column is NOT NULL",
+                help.to_owned(),
+            );
+        } else if parameter(expr).is_none() {
+            self.check_stored(table, column, &given, expr);
+        }
+    }
+
+    /// Reports a value that does not fit its column: an error in a STRICT table, where the write
+    /// fails, and a warning in other tables, which store the value.
+    fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
+        if let (Checked::Enum(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
+            self.check_enum(column, number, text, &expr.span);
+            return;
+        }
+        let promised = Ty::of_column(&table.name, column).storage;
+        if fits(column, promised, given.storage, expr) {
+            return;
+        }
+
+        let classes = given.storage.classes().collect::<Vec<_>>().join(" or ");
+        let message = format!(
+            "`{}` is declared {}, but the value is {classes}",
+            column.name, column.declared
+        );
+        let diagnostic = if column.strict {
+            let label = "the table is STRICT: this fails";
+            self.diagnostic(Code::StoredType, message, &expr.span, label, None)
+        } else {
+            let label = "SQLite stores it unchanged; reading it fails";
+            self.diagnostic(Code::StoredType, message, &expr.span, label, None)
+                .warning()
+        };
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports a text that the CHECK of its column rejects. `number` is that of the column's enum.
+    fn check_enum(&mut self, column: &Column, number: u32, text: &str, at: &Range<usize>) {
+        let text_enum = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.catalog.text_enums.get(number));
+        let values: Vec<&str> = match text_enum {
+            Some(text_enum) => text_enum.values.iter().map(String::as_str).collect(),
+            None => Vec::new(),
+        };
+        if values.contains(&text) {
+            return;
+        }
+
+        let help = suggestion(text, "texts that it accepts", &values);
+        self.error(
+            Code::StoredType,
+            format!("the CHECK of `{}` rejects '{text}'", column.name),
+            at,
+            "not one of its texts",
+            help,
+        );
+    }
+}
+
+/// Whether an INSERT has to write a column.
+fn is_required(column: &Column) -> bool {
+    column.not_null
+        && !column.has_default
+        && !column.rowid_alias
+        && !column.generated
+        && !column.hidden
+}
+
+/// Whether a column can store a value as its declared type promises.
+fn fits(column: &Column, promised: Storage, given: Storage, expr: &Expr) -> bool {
+    if let ExprKind::String(text) = &expr.kind
+        && promised.within(Storage::NUMERIC)
+        && text.trim().parse::<f64>().is_err()
+    {
+        return false;
+    }
+    given == Storage::NONE || converted(given, &column.declared).meets(promised)
+}
+
+/// The expectation of a value for a column.
+fn expected(table: &Table, column: &Column) -> Expectation {
+    let ty = Ty::of_column(&table.name, column);
+    let nulls = match (column.not_null, column.rowid_alias) {
+        // NULL writes the next id; a statement that needs the next id can omit the column.
+        (_, true) => Nulls::Silent,
+        (true, false) => Nulls::Refused,
+        (false, false) => Nulls::Welcome,
+    };
+    Expectation::compared(&ty).nulls(nulls)
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 {
+        word.to_owned()
+    } else {
+        format!("{word}s")
+    }
+}

@@ -1,0 +1,134 @@
+//! The check of a statement against SQLite itself, under D1's rules.
+
+use std::collections::BTreeSet;
+
+use bindery_sqlite::rusqlite;
+use bindery_sqlite::{Access, Database, migrations};
+
+use crate::report::{Code, Diagnostic, Errors};
+use crate::schema::Catalog;
+use crate::source::Span;
+use crate::syntax::Unparsed;
+
+use super::ResultColumn;
+
+/// What SQLite reports about a prepared statement.
+pub(super) struct Prepared {
+    pub(super) accesses: BTreeSet<Access>,
+    pub(super) reads_only: bool,
+}
+
+/// Prepares the SQL that is run, and checks that SQLite returns the columns that were inferred.
+///
+/// `text` is the statement as the user wrote it, `sql` the rewritten one.
+pub(super) fn prepare(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    sql: &str,
+    place: Span,
+    columns: &[ResultColumn],
+) -> Option<Prepared> {
+    let (statement, mut accesses) = match catalog.database.prepare_noting(sql) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            report_rewritten(errors, catalog, text, place, &error);
+            return None;
+        }
+    };
+
+    let names: Vec<&str> = statement.column_names().collect();
+    let inferred: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let mut pairs = names.iter().zip(&inferred);
+    let agree = names.len() == inferred.len()
+        && pairs.all(|(name, inferred)| name.eq_ignore_ascii_case(inferred));
+    if !agree {
+        let label = format!(
+            "SQLite returns {}, bindery infers {}",
+            names.join(", "),
+            inferred.join(", ")
+        );
+        errors.push(
+            Diagnostic::new(
+                Code::Unsupported,
+                "the result columns cannot be inferred",
+                place,
+            )
+            .label(label)
+            .help("name each column with AS"),
+        );
+        return None;
+    }
+
+    accesses.retain(|access| catalog.table(&access.table).is_some());
+    Some(Prepared {
+        accesses,
+        reads_only: statement.readonly(),
+    })
+}
+
+/// Reports a text that bindery's grammar rejects: with SQLite's error, unless SQLite accepts it.
+pub(super) fn report_unparsed(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    place: Span,
+    unparsed: &Unparsed,
+) {
+    match catalog.database.connection().prepare(text) {
+        Err(error) => report_rejected(errors, &catalog.database, text, place, &error),
+        Ok(_) => errors.push(
+            Diagnostic::new(
+                Code::Unsupported,
+                format!("the statement is not supported: {}", unparsed.message),
+                place.part(&unparsed.span),
+            )
+            .label("SQLite accepts this, bindery does not")
+            .help("rewrite the statement, and report this as a bug in bindery"),
+        ),
+    }
+}
+
+/// Reports that SQLite rejects a text as the user wrote it.
+pub(super) fn report_rejected(
+    errors: &mut Errors,
+    database: &Database,
+    text: &str,
+    place: Span,
+    error: &rusqlite::Error,
+) {
+    let message = migrations::message(error);
+    let at = match migrations::offset(error) {
+        Some(offset) if offset < text.len() => migrations::word_at(text, offset),
+        Some(_) => text.len()..text.len(),
+        None if message == "incomplete input" => text.len()..text.len(),
+        None => 0..text.len(),
+    };
+
+    // SQLite has several error codes for what its authorizer denies, but only these two messages.
+    let is_denial = message.contains("not authorized") || message.contains("prohibited");
+    let message = match database.denied().filter(|_| is_denial) {
+        Some(denied) => format!("D1 does not allow {denied}"),
+        None => format!("D1 would refuse this: {message}"),
+    };
+    errors.push(Diagnostic::new(Code::Sqlite, message, place.part(&at)).label("here"));
+}
+
+/// Reports that SQLite rejects the rewritten statement.
+///
+/// Its offsets differ from those of the user's text, which normally fails at the same place.
+fn report_rewritten(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    text: &str,
+    place: Span,
+    error: &rusqlite::Error,
+) {
+    match catalog.database.connection().prepare(text) {
+        Err(original) => report_rejected(errors, &catalog.database, text, place, &original),
+        Ok(_) => {
+            let message = format!("D1 would refuse this: {error}");
+            errors.push(Diagnostic::new(Code::Sqlite, message, place).label("here"));
+        }
+    }
+}
