@@ -1,7 +1,7 @@
-//! Which query an aggregate belongs to.
+//! The query that an aggregate belongs to.
 //!
-//! As in SQLite, not always the one that it is written in: `(SELECT sum(outer.n))` sums over the rows of the
-//! outer query, and makes that one an aggregate query.
+//! As in SQLite, it is not always the query that contains the call: `(SELECT sum(outer.n))` sums
+//! over the rows of the outer query, and makes that one an aggregate query.
 
 use crate::syntax::ast::{Expr, ExprKind, Function, InList};
 
@@ -9,27 +9,29 @@ use super::analyzer::Analyzer;
 use super::functions::{self, Kind};
 use super::scope::Found;
 
-/// The levels that an aggregate can belong to.
+/// The level that an aggregate belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The level of this number.
     Level(usize),
-    /// A subquery in its arguments hides which.
+    /// The level depends on a subquery in the arguments.
     Unknown,
 }
 
 impl Analyzer<'_> {
-    /// The level whose rows an aggregate reads: the innermost of which it names a column, else its own.
+    /// Returns the level whose rows an aggregate reads: the innermost level of the columns that it
+    /// names, or the current one if it names none.
     pub(super) fn owner(&self, function: &Function) -> Owner {
         let mut found = Some(Vec::new());
-        for argument in function
+        let read = function
             .arguments
             .iter()
             .chain(&function.order_by)
-            .chain(&function.filter)
-        {
-            self.levels(argument, &mut found);
+            .chain(&function.filter);
+        for expr in read {
+            self.levels(expr, &mut found);
         }
+
         let own = self.scopes.len().saturating_sub(1);
         match found {
             Some(levels) => Owner::Level(levels.into_iter().max().unwrap_or(own)),
@@ -37,11 +39,12 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Whether an expression calls an aggregate of the innermost level: `None` when that cannot be told.
+    /// Whether an expression calls an aggregate of the innermost level; `None` if that is unknown.
     pub(super) fn aggregates_here(&self, expr: &Expr) -> Option<bool> {
         let own = self.scopes.len().saturating_sub(1);
         let mut calls = Vec::new();
         aggregates(expr, &mut calls);
+
         let mut known = Some(false);
         for call in calls {
             match self.owner(call) {
@@ -53,37 +56,37 @@ impl Analyzer<'_> {
         known
     }
 
-    /// The levels of the columns in an expression; `None` when a subquery is among them.
+    /// Collects the levels of the columns in an expression; `None` if it contains a subquery.
     fn levels(&self, expr: &Expr, found: &mut Option<Vec<usize>>) {
-        if let ExprKind::Column { table, name, .. } = &expr.kind {
-            let level = (0..self.scopes.len()).rev().find(|level| {
-                !matches!(
-                    self.scopes[*level].find(table.as_ref(), name),
-                    Found::Nothing
-                )
-            });
-            if let (Some(levels), Some(level)) = (found.as_mut(), level) {
-                levels.push(level);
-            }
-            return;
-        }
-        if matches!(
-            &expr.kind,
-            ExprKind::Subquery(_)
-                | ExprKind::Exists(_)
-                | ExprKind::In {
-                    list: InList::Select(_) | InList::Table(_),
-                    ..
+        match &expr.kind {
+            ExprKind::Column { table, name, .. } => {
+                let level = (0..self.scopes.len()).rev().find(|level| {
+                    let scope = &self.scopes[*level];
+                    !matches!(scope.find(table.as_ref(), name), Found::Nothing)
+                });
+                if let (Some(levels), Some(level)) = (found.as_mut(), level) {
+                    levels.push(level);
                 }
-        ) {
-            *found = None;
-            return;
+            }
+            ExprKind::Subquery(_)
+            | ExprKind::Exists(_)
+            | ExprKind::In {
+                list: InList::Select(_) | InList::Table(_),
+                ..
+            } => *found = None,
+            _ => each(expr, &mut |part| self.levels(part, found)),
         }
-        each(expr, &mut |part| self.levels(part, found));
     }
 }
 
-/// The calls of aggregates in an expression, subqueries left out.
+/// Whether an expression calls an aggregate outside of subqueries.
+pub(super) fn is_aggregate(expr: &Expr) -> bool {
+    let mut calls = Vec::new();
+    aggregates(expr, &mut calls);
+    !calls.is_empty()
+}
+
+/// Collects the aggregate calls in an expression, except those in subqueries.
 fn aggregates<'e>(expr: &'e Expr, calls: &mut Vec<&'e Function>) {
     if let ExprKind::Function(function) = &expr.kind
         && is_call(function)
@@ -94,40 +97,29 @@ fn aggregates<'e>(expr: &'e Expr, calls: &mut Vec<&'e Function>) {
     each(expr, &mut |part| aggregates(part, calls));
 }
 
+/// Whether a call is that of an aggregate.
 fn is_call(function: &Function) -> bool {
-    let row = functions::find(&function.name.text, function.arguments.len());
-    function.over.is_none() && row.is_some_and(|row| row.kind == Kind::Aggregate)
+    let signature = functions::find(&function.name.text, function.arguments.len());
+    function.over.is_none() && signature.is_some_and(|found| found.kind == Kind::Aggregate)
 }
 
-/// Whether an expression calls an aggregate, subqueries left out.
-pub(super) fn is_aggregate(expr: &Expr) -> bool {
-    let mut calls = Vec::new();
-    aggregates(expr, &mut calls);
-    !calls.is_empty()
-}
-
-/// Visits the expressions that an expression is made of.
+/// Visits the direct operands of an expression. It does not enter subqueries.
 fn each<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
     match &expr.kind {
         ExprKind::Function(function) => {
+            let window = function.over.iter().flat_map(|window| &window.exprs);
             function
                 .arguments
                 .iter()
                 .chain(&function.order_by)
                 .chain(&function.filter)
-                .for_each(&mut *visit);
-            function
-                .over
-                .iter()
-                .flat_map(|window| &window.exprs)
+                .chain(window)
                 .for_each(visit);
         }
         ExprKind::Unary(_, operand)
         | ExprKind::Not(operand)
         | ExprKind::Cast(operand, _)
-        | ExprKind::Collate(operand) => {
-            visit(operand);
-        }
+        | ExprKind::Collate(operand) => visit(operand),
         ExprKind::Binary(_, left, right) | ExprKind::Is { left, right, .. } => {
             visit(left);
             visit(right);
@@ -140,13 +132,17 @@ fn each<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
         } => {
             visit(left);
             visit(pattern);
-            escape.iter().for_each(|escape| visit(escape));
+            if let Some(escape) = escape {
+                visit(escape);
+            }
         }
         ExprKind::Between {
             operand, low, high, ..
-        } => [operand, low, high]
-            .into_iter()
-            .for_each(|part| visit(part)),
+        } => {
+            visit(operand);
+            visit(low);
+            visit(high);
+        }
         ExprKind::In { operand, list, .. } => {
             visit(operand);
             if let InList::Exprs(items) = list {
@@ -158,7 +154,9 @@ fn each<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
             arms,
             otherwise,
         } => {
-            operand.iter().chain(otherwise).for_each(|part| visit(part));
+            for part in operand.iter().chain(otherwise) {
+                visit(part);
+            }
             for (when, then) in arms {
                 visit(when);
                 visit(then);

@@ -1,259 +1,306 @@
-//! Calls of functions: arguments and result by the row of the function, and when the result is NULL.
+//! Function calls: the types of the arguments and of the result, and when the result is NULL.
 
-use crate::report::Code;
-use crate::syntax::ast::{Expr, ExprKind, Function};
+use crate::report::{Code, nearest};
+use crate::syntax::ast::{Expr, ExprKind, Function, Ident};
 
 use super::aggregates::Owner;
 use super::analyzer::Analyzer;
-use super::expr::{number_of, parameter};
-use super::functions::{self, Kind, Null, Result};
+use super::expr::parameter;
+use super::functions::{self, Argument, Kind, Null, Returns, Signature};
+use super::operators::number_of;
 use super::parameters::{Expectation, Nulls};
 use super::types::{Storage, Ty};
+
+/// A call whose arguments are analyzed.
+struct Call<'c> {
+    signature: &'static Signature,
+    function: &'c Function,
+    arguments: Vec<Ty>,
+    /// Whether an aggregate or a window function may read no rows.
+    may_read_no_rows: bool,
+}
 
 impl Analyzer<'_> {
     /// The type of a call.
     pub(super) fn function(&mut self, function: &Function, expected: Option<&Expectation>) -> Ty {
         let name = &function.name;
-        let Some(row) = functions::find(&name.text, function.arguments.len()) else {
-            let help = match functions::alternative(&name.text) {
-                Some(allowed) => format!("D1 has `{allowed}` instead"),
-                None => {
-                    let names: Vec<&str> = functions::names().collect();
-                    let near = crate::report::nearest(&name.text, names);
-                    near.map_or_else(
-                        || {
-                            "see https://developers.cloudflare.com/d1/sql-api/sql-statements/"
-                                .to_owned()
-                        },
-                        |near| format!("did you mean `{near}`?"),
-                    )
-                }
-            };
-            self.error(
-                Code::UnknownFunction,
-                format!("D1 has no function `{}`", name.text),
-                &name.span,
-                "not allowed or not known",
-                help,
-            );
+        let Some(signature) = functions::find(&name.text, function.arguments.len()) else {
+            self.unknown_function(name);
             return Ty::null();
         };
-        // An aggregate reads rows that exist, of the query that it belongs to.
-        let is_aggregate = row.kind == Kind::Aggregate && function.over.is_none();
-        let own = self.scopes.len().saturating_sub(1);
-        let level = match self.owner(function) {
-            Owner::Level(level) if is_aggregate => Some(level),
-            _ => None,
+
+        let is_aggregate = signature.kind == Kind::Aggregate && function.over.is_none();
+        let level = if is_aggregate {
+            self.aggregated_level(function)
+        } else {
+            None
         };
-        if is_aggregate && level != Some(own) {
-            let first = level.unwrap_or(0);
-            self.scopes[first..own]
-                .iter_mut()
-                .for_each(|scope| scope.aggregated_below = true);
-        }
+
+        // The arguments are evaluated for rows that exist, even if the query may find none.
         let outside =
             level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
-        let arguments = self.arguments(row, function, expected);
-        if let Some(filter) = &function.filter {
-            self.condition(filter);
-        }
-        for expr in function
-            .order_by
-            .iter()
-            .chain(function.over.iter().flat_map(|window| &window.exprs))
-        {
-            self.expr(expr);
-        }
-        if let Some(window) = &function.over {
-            self.limits(window.bounds.iter());
-        }
+        let arguments = self.arguments(signature, function, expected);
+        self.clauses(function);
         if let (Some(level), Some(outside)) = (level, outside) {
             self.scopes[level].may_be_empty = outside;
         }
-        let first = arguments
-            .first()
-            .cloned()
-            .unwrap_or_else(|| Ty::new(Storage::ANY));
-        let ty = match row.result {
-            Result::Is(storage) => Ty::new(storage),
-            Result::Boolean => Ty::boolean(),
-            Result::First => Ty {
-                nullable: false,
-                reason: None,
-                ..first.clone()
-            },
-            // SQLite leaves out that a whole number in a REAL column is a REAL.
-            Result::Hint if first.storage.meets(Storage::REAL) => Ty {
-                nullable: false,
-                reason: None,
-                storage: first.storage.or(Storage::INTEGER),
-                ..first.clone()
-            },
-            Result::Hint => Ty {
-                nullable: false,
-                reason: None,
-                ..first.clone()
-            },
-            Result::Number => Ty::new(number_of(&first)),
-            Result::FirstOrDefault => {
-                let ty = arguments.get(2).map_or_else(
-                    || first.clone(),
-                    |default| first.clone().join(default.clone()),
-                );
-                Ty {
-                    nullable: false,
-                    reason: None,
-                    ..ty
-                }
-            }
-            Result::Part if first.storage == Storage::BLOB => Ty::new(Storage::BLOB),
-            Result::Part if first.storage.meets(Storage::BLOB) => {
-                Ty::new(Storage::TEXT.or(Storage::BLOB))
-            }
-            Result::Part => Ty::new(Storage::TEXT),
-            Result::Seconds if arguments.len() < 2 => Ty::new(Storage::INTEGER),
-            Result::Seconds => Ty::new(Storage::INTEGER.or(Storage::REAL)),
-            Result::Join => {
-                let joined = arguments
-                    .iter()
-                    .cloned()
-                    .reduce(Ty::join)
-                    .unwrap_or_else(Ty::null);
-                Ty {
-                    nullable: false,
-                    reason: None,
-                    origin: None,
-                    ..joined
-                }
-            }
-        };
-        let over_nothing = function.filter.is_some()
+
+        let may_read_no_rows = function.filter.is_some()
             || match &function.over {
                 Some(window) => self.frame_may_be_empty(window),
                 None => is_aggregate && outside.unwrap_or(true),
             };
-        match row.null {
-            Null::Never => ty,
-            Null::All if row.kind == Kind::Aggregate && over_nothing => {
-                ty.or_null("the aggregate may see no row")
+        self.call(&Call {
+            signature,
+            function,
+            arguments,
+            may_read_no_rows,
+        })
+    }
+
+    /// Reports a function that D1 does not have.
+    fn unknown_function(&mut self, name: &Ident) {
+        let help = if let Some(allowed) = functions::alternative(&name.text) {
+            format!("use `{allowed}` instead")
+        } else if let Some(near) = nearest(&name.text, functions::names()) {
+            format!("did you mean `{near}`?")
+        } else {
+            "see https://developers.cloudflare.com/d1/sql-api/sql-statements/".to_owned()
+        };
+        self.error(
+            Code::UnknownFunction,
+            format!("D1 has no function `{}`", name.text),
+            &name.span,
+            "unknown or not allowed on D1",
+            help,
+        );
+    }
+
+    /// Returns the level whose rows an aggregate reads, if it is known.
+    ///
+    /// The levels that the aggregate may belong to, other than the innermost, are marked.
+    fn aggregated_level(&mut self, function: &Function) -> Option<usize> {
+        let innermost = self.scopes.len().saturating_sub(1);
+        let level = match self.owner(function) {
+            Owner::Level(level) => Some(level),
+            Owner::Unknown => None,
+        };
+        for scope in &mut self.scopes[level.unwrap_or(0)..innermost] {
+            scope.aggregated_below = true;
+        }
+        level
+    }
+
+    /// Analyzes FILTER, ORDER BY and OVER.
+    fn clauses(&mut self, function: &Function) {
+        if let Some(filter) = &function.filter {
+            self.condition(filter);
+        }
+        for expr in &function.order_by {
+            self.expr(expr);
+        }
+        if let Some(window) = &function.over {
+            for expr in &window.exprs {
+                self.expr(expr);
             }
-            Null::All if row.kind == Kind::Aggregate => ty.null_with([&first]),
-            Null::All => {
-                let all = arguments.iter().all(|argument| argument.nullable);
-                if all {
-                    ty.or_null("every argument can be NULL")
-                } else {
-                    ty
-                }
-            }
-            Null::Any if row.result == Result::Part && first.storage.meets(Storage::BLOB) => ty
-                .null_with(&arguments)
-                .or_null("a part of an empty BLOB is NULL"),
-            Null::Any => ty.null_with(&arguments),
-            Null::First => ty.null_with([&first]),
-            Null::Frame if over_nothing => ty.or_null("the frame may hold no row"),
-            Null::Frame => ty.null_with([&first]),
-            Null::Default => match (arguments.as_slice(), function.arguments.get(1)) {
-                (
-                    [value, _, default],
-                    Some(Expr {
-                        kind: ExprKind::Integer,
-                        ..
-                    }),
-                ) => ty.null_with([value, default]),
-                _ => ty.or_null("there may be no such row, and no default is given"),
-            },
-            Null::Maybe if self.is_constant_and_present(function) || is_format(function) => ty,
-            Null::Maybe => ty.or_null("the function can give NULL"),
+            self.limits(window.bounds.iter());
         }
     }
 
-    /// Whether a call of literals gives a value: SQLite is asked. `datetime('now', '-7 days')` does.
-    fn is_constant_and_present(&self, function: &Function) -> bool {
-        let literal = |expr: &Expr| {
-            matches!(
-                expr.kind,
-                ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob
-            )
-        };
-        let (Some(first), Some(last)) = (function.arguments.first(), function.arguments.last())
-        else {
-            // `date()` and its kin are the time of now.
-            return true;
-        };
-        if function.over.is_some() || !function.arguments.iter().all(literal) {
-            return false;
-        }
-        let arguments = self
-            .text
-            .get(first.span.start..last.span.end)
-            .unwrap_or_default();
-        let sql = format!("SELECT {}({arguments}) IS NOT NULL", function.name.text);
-        self.catalog
-            .database
-            .connection()
-            .query_row(&sql, [], |row| row.get(0))
-            .unwrap_or(false)
-    }
-
+    /// The types of the arguments.
     fn arguments(
         &mut self,
-        row: &functions::Row,
+        signature: &Signature,
         function: &Function,
         expected: Option<&Expectation>,
     ) -> Vec<Ty> {
-        let letters = row.arguments.as_bytes();
+        let arguments = &function.arguments;
+        let alike = signature.arguments.contains(&Argument::Same);
+        // In `coalesce(:x, column)` the parameter has the type of the other argument.
+        let sibling = arguments
+            .iter()
+            .find(|argument| alike && parameter(argument).is_none())
+            .map(|argument| self.probe(argument))
+            .filter(|ty| ty.storage != Storage::NONE);
+
         let mut types: Vec<Ty> = Vec::new();
-        let alike = letters.contains(&b's');
-        // `coalesce(:x, column)`: the parameter is like the argument whose type is known.
-        let sibling = if alike {
-            function
-                .arguments
-                .iter()
-                .find(|argument| parameter(argument).is_none())
-                .map(|argument| self.probe(argument))
-        } else {
-            None
-        };
-        for (index, argument) in function.arguments.iter().enumerate() {
-            let letter = letters
-                .get(index)
-                .or(letters.last())
+        for (index, argument) in arguments.iter().enumerate() {
+            let declared = signature.arguments.get(index);
+            let kind = declared
+                .or(signature.arguments.last())
                 .copied()
-                .unwrap_or(b'a');
-            let meets = format!("an argument of `{}`", row.name);
-            let storage = match letter {
-                b't' => Storage::TEXT,
-                b'i' => Storage::INTEGER,
-                b'n' => Storage::NUMERIC,
-                b'b' => Storage::BLOB,
-                _ => Storage::ANY,
-            };
-            let mut own = Expectation::storage(storage, &meets).weak();
-            if alike && letter != b'i' {
-                let like = sibling
-                    .as_ref()
-                    .filter(|ty| ty.storage != Storage::NONE)
-                    .map(Expectation::compared);
+                .unwrap_or(Argument::Any);
+            let mut own = own_expectation(kind, signature.name);
+            if alike && kind != Argument::Integer {
+                let like = sibling.as_ref().map(Expectation::compared);
                 own = like.or_else(|| expected.cloned()).unwrap_or(own);
-                // A NULL in front of an alternative is the very use of it.
-                let last = index + 1 == function.arguments.len();
-                let nulls = if row.null == Null::All && !last {
+                // Non-final `coalesce` arguments may be NULL.
+                let last = index + 1 == arguments.len();
+                own = own.nulls(if signature.null == Null::All && !last {
                     Nulls::Welcome
                 } else {
                     Nulls::Silent
-                };
-                own = own.nulls(nulls);
+                });
             }
             types.push(self.expr_as(argument, &own));
         }
         types
     }
+
+    /// The type of the result.
+    fn call(&self, call: &Call<'_>) -> Ty {
+        let Call {
+            signature,
+            function,
+            arguments,
+            may_read_no_rows,
+        } = call;
+        let first = call.first();
+        let ty = call.returned();
+
+        match signature.null {
+            Null::Never => ty,
+            Null::All if signature.kind == Kind::Aggregate => {
+                if *may_read_no_rows {
+                    ty.or_null("the aggregate may read no rows")
+                } else {
+                    ty.null_with([&first])
+                }
+            }
+            Null::All => {
+                if arguments.iter().all(|argument| argument.nullable) {
+                    ty.or_null("every argument can be NULL")
+                } else {
+                    ty
+                }
+            }
+            Null::Any => {
+                let ty = ty.null_with(arguments);
+                if signature.returns == Returns::Part && first.storage.meets(Storage::BLOB) {
+                    ty.or_null("a part of an empty BLOB is NULL")
+                } else {
+                    ty
+                }
+            }
+            Null::First => ty.null_with([&first]),
+            Null::Frame => {
+                if *may_read_no_rows {
+                    ty.or_null("the frame may contain no rows")
+                } else {
+                    ty.null_with([&first])
+                }
+            }
+            Null::Default => match (arguments.as_slice(), function.arguments.get(1)) {
+                // Only a literal offset is certain not to be NULL.
+                ([value, _, default], Some(offset)) if offset.kind == ExprKind::Integer => {
+                    ty.null_with([value, default])
+                }
+                _ => ty.or_null("there may be no such row, and no default is given"),
+            },
+            Null::Maybe => {
+                if self.is_constant_and_present(function) || is_format(function) {
+                    ty
+                } else {
+                    ty.or_null("the function can return NULL")
+                }
+            }
+        }
+    }
+
+    /// Whether a call whose arguments are literals returns a value, as `datetime('now', '-7 days')`
+    /// does. SQLite evaluates the call.
+    fn is_constant_and_present(&self, function: &Function) -> bool {
+        let arguments = &function.arguments;
+        let (Some(first), Some(last)) = (arguments.first(), arguments.last()) else {
+            // `date()` and similar calls return the current time.
+            return true;
+        };
+        if function.over.is_some() || !arguments.iter().all(is_literal) {
+            return false;
+        }
+
+        let written = self
+            .text
+            .get(first.span.start..last.span.end)
+            .unwrap_or_default();
+        let sql = format!("SELECT {}({written}) IS NOT NULL", function.name.text);
+        let connection = self.catalog.database.connection();
+        connection
+            .query_row(&sql, [], |row| row.get(0))
+            .unwrap_or(false)
+    }
 }
 
-/// Whether it formats by a text that is not empty: only of the empty one SQLite makes NULL.
+impl Call<'_> {
+    /// The type of the first argument.
+    fn first(&self) -> Ty {
+        let first = self.arguments.first().cloned();
+        first.unwrap_or_else(|| Ty::new(Storage::ANY))
+    }
+
+    /// The type of a result that is not NULL.
+    fn returned(&self) -> Ty {
+        let first = self.first();
+        match self.signature.returns {
+            Returns::Is(storage) => Ty::new(storage),
+            Returns::Boolean => Ty::boolean(),
+            Returns::First => first.not_null(),
+            Returns::Hint => {
+                // Here SQLite does not convert a whole number in a REAL column to REAL.
+                let storage = if first.storage.meets(Storage::REAL) {
+                    first.storage.or(Storage::INTEGER)
+                } else {
+                    first.storage
+                };
+                Ty { storage, ..first }.not_null()
+            }
+            Returns::Number => Ty::new(number_of(&first)),
+            Returns::FirstOrDefault => match self.arguments.get(2) {
+                Some(default) => first.join(default.clone()).not_null(),
+                None => first.not_null(),
+            },
+            Returns::Part => Ty::new(if first.storage == Storage::BLOB {
+                Storage::BLOB
+            } else if first.storage.meets(Storage::BLOB) {
+                Storage::TEXT.or(Storage::BLOB)
+            } else {
+                Storage::TEXT
+            }),
+            Returns::Seconds => Ty::new(if self.arguments.len() < 2 {
+                Storage::INTEGER
+            } else {
+                Storage::INTEGER.or(Storage::REAL)
+            }),
+            Returns::Join => {
+                let joined = self.arguments.iter().cloned().reduce(Ty::join);
+                let ty = joined.unwrap_or_else(Ty::null).not_null();
+                Ty { origin: None, ..ty }
+            }
+        }
+    }
+}
+
+/// What the function itself expects of an argument.
+fn own_expectation(argument: Argument, function: &str) -> Expectation {
+    let storage = match argument {
+        Argument::Text => Storage::TEXT,
+        Argument::Integer => Storage::INTEGER,
+        Argument::Number => Storage::NUMERIC,
+        Argument::Any | Argument::Same => Storage::ANY,
+    };
+    Expectation::storage(storage, &format!("an argument of `{function}`")).weak()
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    matches!(
+        expr.kind,
+        ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob
+    )
+}
+
+/// Whether a call formats by a literal that is not empty: only an empty format returns NULL.
 fn is_format(function: &Function) -> bool {
     let formats = function.name.is("printf") || function.name.is("format");
-    formats
-        && matches!(function.arguments.first(), Some(Expr { kind: ExprKind::String(text), .. }) if !text.is_empty())
+    let format = function.arguments.first().map(|format| &format.kind);
+    formats && matches!(format, Some(ExprKind::String(text)) if !text.is_empty())
 }

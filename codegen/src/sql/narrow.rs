@@ -1,22 +1,23 @@
-//! What a condition tells of its columns: which cannot be NULL where it holds.
+//! The columns that cannot be NULL where a condition holds.
 //!
-//! SQL's logic has three values. `x = 1` holds only where `x` is not NULL; so does its negation.
-//! Only what is certain is said: an empty answer is always right.
+//! SQL's logic has three values. `x = 1` holds only where `x` is not NULL, and so does its
+//! negation. Only certain facts are reported: an empty list is always correct.
 
 use super::functions::{self, Kind, Null};
 use super::scope::Scope;
-use crate::syntax::ast::{Expr, ExprKind, InList, Operator};
+use crate::syntax::ast::{Expr, ExprKind, Function, InList, Operator};
 
+/// Columns that are not NULL: each the index of a relation and the index of its column.
 type Facts = Vec<(usize, usize)>;
 
-/// The columns of `scope` that are not NULL where `condition` is true.
+/// Returns the columns of `scope` that are not NULL where `condition` is true.
 pub(super) fn when_true(scope: &Scope, condition: &Expr) -> Facts {
     decided(scope, condition, true)
 }
 
-/// The columns of `scope` that are not NULL where `condition` is false or NULL.
+/// Returns the columns of `scope` that are not NULL where `condition` is false or NULL.
 ///
-/// Only a condition that is never NULL tells anything: then it is false.
+/// Only a condition that is never NULL has such facts, because then it is false.
 pub(super) fn when_not_true(scope: &Scope, condition: &Expr) -> Facts {
     let never_null = match &condition.kind {
         ExprKind::Is { .. } => true,
@@ -30,8 +31,8 @@ pub(super) fn when_not_true(scope: &Scope, condition: &Expr) -> Facts {
     }
 }
 
-/// The expressions in `condition` that are not NULL where it is true: aggregates, calls, anything but
-/// a plain column.
+/// Collects the expressions in `condition` that are not NULL where it is true: columns, aggregates,
+/// calls and any others.
 pub(super) fn expressions_when_true<'e>(condition: &'e Expr, found: &mut Vec<&'e Expr>) {
     match &condition.kind {
         ExprKind::Binary(Operator::And, left, right) => {
@@ -63,11 +64,12 @@ pub(super) fn expressions_when_true<'e>(condition: &'e Expr, found: &mut Vec<&'e
     }
 }
 
+/// Returns the columns that are not NULL where `condition` is `truth`.
 fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
     match &condition.kind {
         ExprKind::Binary(operator @ (Operator::And | Operator::Or), left, right) => {
             let (left, right) = (decided(scope, left, truth), decided(scope, right, truth));
-            // `a AND b` is true when both are, `a OR b` is false when both are.
+            // `a AND b` is true if both are, `a OR b` is false if both are.
             if (*operator == Operator::And) == truth {
                 union(left, right)
             } else {
@@ -88,55 +90,61 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
             high,
             negated,
         } => {
-            let mut facts = present(scope, operand);
-            // Both bounds are read only where the value lies between them.
-            if *negated != truth {
-                facts = union(facts, union(present(scope, low), present(scope, high)));
+            let facts = present(scope, operand);
+            // A value outside of the range may fail one bound while the other is NULL.
+            if *negated == truth {
+                return facts;
             }
-            facts
+            union(facts, union(present(scope, low), present(scope, high)))
         }
         ExprKind::In {
             operand,
             list,
             negated,
-        } => match list {
-            // `x IN ()` is false and `x NOT IN ()` true, even for NULL.
-            InList::Exprs(items) if !items.is_empty() && !is_list(items) => present(scope, operand),
-            _ if *negated != truth => present(scope, operand),
-            _ => Facts::new(),
-        },
-        // A full-text table that is asked ranks what it finds.
+        } => {
+            // `x IN ()` is false and `x NOT IN ()` is true, even if `x` is NULL.
+            let can_be_empty = match list {
+                InList::Exprs(items) => items.is_empty() || is_list(items),
+                InList::Select(_) | InList::Table(_) => true,
+            };
+            if can_be_empty && *negated == truth {
+                Facts::new()
+            } else {
+                present(scope, operand)
+            }
+        }
         ExprKind::Like {
             left,
             matches: true,
             ..
-        } if truth => {
-            let facts = present(scope, left);
-            let ranks = facts.iter().filter_map(|(relation, _)| {
-                let columns = &scope.relations.get(*relation)?.columns;
-                let rank = columns
-                    .iter()
-                    .position(|column| column.hidden && column.name.eq_ignore_ascii_case("rank"))?;
-                Some((*relation, rank))
-            });
-            ranks.collect()
-        }
+        } if truth => ranks(scope, left),
         _ => present(scope, condition),
     }
 }
 
-/// A list that is one parameter can be empty when it is run.
-fn is_list(items: &[Expr]) -> bool {
-    matches!(
-        items,
-        [Expr {
-            kind: ExprKind::Parameter(_),
-            ..
-        }]
-    )
+/// The `rank` columns of the full-text tables that a MATCH searches: they have a value for every
+/// row that it finds.
+fn ranks(scope: &Scope, searched: &Expr) -> Facts {
+    let mut facts = Facts::new();
+    for (relation, _) in present(scope, searched) {
+        let Some(source) = scope.relations.get(relation) else {
+            continue;
+        };
+        let rank = source
+            .columns
+            .iter()
+            .position(|column| column.hidden && column.name.eq_ignore_ascii_case("rank"));
+        facts.extend(rank.map(|rank| (relation, rank)));
+    }
+    facts
 }
 
-/// The columns that are not NULL where `expr` is not.
+/// Whether the items are one parameter, which is bound to a list that can be empty.
+fn is_list(items: &[Expr]) -> bool {
+    matches!(items, [item] if matches!(item.kind, ExprKind::Parameter(_)))
+}
+
+/// Returns the columns that are not NULL where `expr` is not NULL.
 fn present(scope: &Scope, expr: &Expr) -> Facts {
     match &expr.kind {
         ExprKind::Column { table, name, .. } => {
@@ -146,32 +154,51 @@ fn present(scope: &Scope, expr: &Expr) -> Facts {
         | ExprKind::Not(operand)
         | ExprKind::Cast(operand, _)
         | ExprKind::Collate(operand) => present(scope, operand),
-        ExprKind::Binary(operator, left, right)
-            if !matches!(operator, Operator::And | Operator::Or) =>
-        {
-            union(present(scope, left), present(scope, right))
-        }
+        ExprKind::Binary(Operator::And | Operator::Or, ..) => Facts::new(),
+        ExprKind::Binary(_, left, right) => union(present(scope, left), present(scope, right)),
         ExprKind::Like { left, pattern, .. } => {
             union(present(scope, left), present(scope, pattern))
         }
-        ExprKind::Function(function) if function.over.is_none() => {
-            match functions::find(&function.name.text, function.arguments.len()) {
-                Some(row) if row.kind == Kind::Scalar && row.null == Null::Any => {
-                    // `replace(x, '', NULL)` is `x`.
-                    let read = if row.name == "replace" { 2 } else { usize::MAX };
-                    function
-                        .arguments
-                        .iter()
-                        .take(read)
-                        .fold(Facts::new(), |facts, argument| {
-                            union(facts, present(scope, argument))
-                        })
-                }
-                _ => Facts::new(),
-            }
-        }
-        _ => Facts::new(),
+        ExprKind::Function(function) => present_in_call(scope, function),
+        ExprKind::Null
+        | ExprKind::Integer
+        | ExprKind::Float
+        | ExprKind::String(_)
+        | ExprKind::Blob
+        | ExprKind::CurrentTime
+        | ExprKind::Parameter(_)
+        | ExprKind::Is { .. }
+        | ExprKind::Between { .. }
+        | ExprKind::In { .. }
+        | ExprKind::Exists(_)
+        | ExprKind::Subquery(_)
+        | ExprKind::Case { .. }
+        | ExprKind::Row(_)
+        | ExprKind::Raise => Facts::new(),
     }
+}
+
+/// Returns the columns that are not NULL where the result of a call is not NULL.
+fn present_in_call(scope: &Scope, function: &Function) -> Facts {
+    let found = functions::find(&function.name.text, function.arguments.len());
+    let Some(signature) = found.filter(|_| function.over.is_none()) else {
+        return Facts::new();
+    };
+    if signature.kind != Kind::Scalar || signature.null != Null::Any {
+        return Facts::new();
+    }
+
+    // `replace(x, '', NULL)` is `x`.
+    let required = if signature.name == "replace" {
+        2
+    } else {
+        usize::MAX
+    };
+    let mut facts = Facts::new();
+    for argument in function.arguments.iter().take(required) {
+        facts = union(facts, present(scope, argument));
+    }
+    facts
 }
 
 fn union(mut left: Facts, right: Facts) -> Facts {

@@ -1,4 +1,4 @@
-//! Which names an expression can use, and what they stand for.
+//! The names that an expression can use, and the columns that they refer to.
 
 use super::types::{Storage, Ty};
 use crate::syntax::ast::Ident;
@@ -9,9 +9,22 @@ pub(super) struct Relation {
     /// The name that qualifies its columns.
     pub(super) name: String,
     pub(super) columns: Vec<RelationColumn>,
-    /// Whether an outer join can put a row of NULLs in its place.
+    /// Whether an outer join can replace its row with a row of NULLs.
     pub(super) outer: bool,
     pub(super) has_rowid: bool,
+}
+
+impl Relation {
+    /// The names of the columns that are not hidden.
+    pub(super) fn column_names(&self) -> impl Iterator<Item = String> {
+        let columns = self.columns.iter().filter(|column| !column.hidden);
+        columns.map(|column| column.name.clone())
+    }
+
+    /// The index of a column.
+    fn position(&self, name: &Ident) -> Option<usize> {
+        self.columns.iter().position(|column| name.is(&column.name))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -21,13 +34,13 @@ pub(super) struct RelationColumn {
     pub(super) hidden: bool,
 }
 
-/// A column that USING or NATURAL made one of two.
+/// Columns that USING or NATURAL merges into one.
 #[derive(Debug, Clone)]
 pub(super) struct Merged {
     pub(super) name: String,
-    /// Relation and column, left first.
+    /// The indexes of relation and column, left first.
     pub(super) parts: Vec<(usize, usize)>,
-    /// Whether the value is the first of the parts that is not NULL, rather than the left one.
+    /// Whether the value is the first part that is not NULL, rather than the left part.
     pub(super) coalesced: bool,
 }
 
@@ -38,47 +51,43 @@ pub(super) struct Scope {
     pub(super) merged: Vec<Merged>,
     /// Result columns that ORDER BY, GROUP BY and HAVING can name.
     pub(super) aliases: Vec<(String, Ty)>,
-    /// Relation and column of what is known not to be NULL.
+    /// The indexes of relation and column for columns that are known not to be NULL.
     pub(super) facts: Vec<(usize, usize)>,
-    /// Expressions that are known not to be NULL, as they are written.
+    /// The texts of expressions that are known not to be NULL.
     pub(super) present: Vec<String>,
-    /// The windows of the WINDOW clause: whether the frame can be empty.
+    /// The windows of the WINDOW clause, and whether their frames can be empty.
     pub(super) windows: Vec<(String, bool)>,
-    /// Whether a column outside an aggregate is read although there may be no row.
+    /// Whether columns outside of aggregates are read even if there are no rows.
     pub(super) may_be_empty: bool,
     /// Whether a subquery calls an aggregate over the rows of this level.
     pub(super) aggregated_below: bool,
 }
 
-/// What a name stands for.
+/// The result of looking up a name.
 pub(super) enum Found {
     Column(Ty),
+    /// Several relations have the column: their names.
     Ambiguous(Vec<String>),
-    /// The qualifier is right, the column is not.
+    /// The relation of the qualifier exists but has only these columns.
     NoColumn(Vec<String>),
     Nothing,
 }
 
 impl Scope {
-    /// Where an unmerged column stands.
+    /// Returns the indexes of relation and column of an unmerged column.
     pub(super) fn locate(&self, table: Option<&Ident>, name: &Ident) -> Option<(usize, usize)> {
-        if table.is_none() && self.merged.iter().any(|merged| name.is(&merged.name)) {
+        if table.is_none() && self.merged_column(name).is_some() {
             return None;
         }
-        let mut matches = self
-            .relations
-            .iter()
-            .enumerate()
-            .filter_map(|(index, relation)| {
-                if table.is_some_and(|table| !table.is(&relation.name)) {
-                    return None;
-                }
-                relation
-                    .columns
-                    .iter()
-                    .position(|column| name.is(&column.name))
-                    .map(|column| (index, column))
-            });
+
+        let relations = self.relations.iter().enumerate();
+        let mut matches = relations.filter_map(|(index, relation)| {
+            if table.is_some_and(|table| !table.is(&relation.name)) {
+                return None;
+            }
+            let column = relation.position(name)?;
+            Some((index, column))
+        });
         let first = matches.next();
         if table.is_none() && matches.next().is_some() {
             None
@@ -87,80 +96,87 @@ impl Scope {
         }
     }
 
+    /// Looks up a name.
     pub(super) fn find(&self, table: Option<&Ident>, name: &Ident) -> Found {
         if table.is_none() {
-            if let Some(merged) = self.merged.iter().find(|merged| name.is(&merged.name)) {
+            if let Some(merged) = self.merged_column(name) {
                 return Found::Column(self.merged_ty(merged));
             }
             let holders: Vec<String> = self
                 .relations
                 .iter()
-                .filter(|relation| relation.columns.iter().any(|column| name.is(&column.name)))
+                .filter(|relation| relation.position(name).is_some())
                 .map(|relation| relation.name.clone())
                 .collect();
             if holders.len() > 1 {
                 return Found::Ambiguous(holders);
             }
         }
+
         if let Some((relation, column)) = self.locate(table, name) {
             return Found::Column(self.ty(relation, column));
         }
-        let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word));
-        let qualified = |relation: &&Relation| table.is_none_or(|table| table.is(&relation.name));
-        if is_rowid
-            && let Some(relation) = self
-                .relations
-                .iter()
-                .filter(qualified)
-                .find(|relation| relation.has_rowid)
-        {
-            let ty = Ty {
-                origin: Some(format!("{}.rowid", relation.name)),
-                ..Ty::new(Storage::INTEGER)
-            };
-            return Found::Column(self.widened(ty, relation.outer));
+        if let Some(ty) = self.rowid(table, name) {
+            return Found::Column(ty);
         }
-        if let Some(table) = table {
-            return match self
-                .relations
-                .iter()
-                .find(|relation| table.is(&relation.name))
-            {
-                Some(relation) => Found::NoColumn(names(relation).collect()),
+        match table {
+            Some(table) => {
+                let mut relations = self.relations.iter();
+                match relations.find(|relation| table.is(&relation.name)) {
+                    Some(relation) => Found::NoColumn(relation.column_names().collect()),
+                    None => Found::Nothing,
+                }
+            }
+            None => match self.aliases.iter().find(|(alias, _)| name.is(alias)) {
+                Some((_, ty)) => Found::Column(ty.clone()),
                 None => Found::Nothing,
-            };
-        }
-        match self.aliases.iter().find(|(alias, _)| name.is(alias)) {
-            Some((_, ty)) => Found::Column(ty.clone()),
-            None => Found::Nothing,
+            },
         }
     }
 
-    /// The type of a column here and now.
+    /// The merged column of a name.
+    fn merged_column(&self, name: &Ident) -> Option<&Merged> {
+        self.merged.iter().find(|merged| name.is(&merged.name))
+    }
+
+    /// The type of a name that refers to the rowid.
+    fn rowid(&self, table: Option<&Ident>, name: &Ident) -> Option<Ty> {
+        if !["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word)) {
+            return None;
+        }
+        let relation = self.relations.iter().find(|relation| {
+            relation.has_rowid && table.is_none_or(|table| table.is(&relation.name))
+        })?;
+        let ty = Ty {
+            origin: Some(format!("{}.rowid", relation.name)),
+            ..Ty::new(Storage::INTEGER)
+        };
+        Some(self.widened(ty, relation.outer))
+    }
+
+    /// The type of a column in the rows that are read at this point.
     pub(super) fn ty(&self, relation: usize, column: usize) -> Ty {
         let source = &self.relations[relation];
-        let mut ty = source.columns[column].ty.clone();
+        let ty = source.columns[column].ty.clone();
         if self.facts.contains(&(relation, column)) {
-            ty.nullable = false;
-            ty.reason = None;
-            return self.widened(ty, false);
+            self.widened(ty.not_null(), false)
+        } else {
+            self.widened(ty, source.outer)
         }
-        self.widened(ty, source.outer)
     }
 
-    fn widened(&self, ty: Ty, outer: bool) -> Ty {
-        let ty = if outer {
-            ty.or_null("the outer join may find no row")
-        } else {
-            ty
-        };
+    /// Adds the NULL of a row that does not exist.
+    fn widened(&self, mut ty: Ty, outer: bool) -> Ty {
+        if outer {
+            ty = ty.or_null("the outer join may find no matching row");
+        }
         if self.may_be_empty {
-            ty.or_null("the aggregate may see no row, and has no GROUP BY")
-        } else {
-            ty
+            ty = ty.or_null("the aggregate may read no rows, and there is no GROUP BY");
         }
+        ty
     }
 
+    /// The type of a merged column.
     pub(super) fn merged_ty(&self, merged: &Merged) -> Ty {
         let mut parts = merged
             .parts
@@ -172,6 +188,7 @@ impl Scope {
         if !merged.coalesced {
             return first;
         }
+
         parts.fold(first, |all, part| {
             let nullable = all.nullable && part.nullable;
             Ty {
@@ -181,10 +198,10 @@ impl Scope {
         })
     }
 
-    /// Takes note that a row is kept only if these columns are not NULL.
+    /// Keeps only the rows in which these columns are not NULL.
     pub(super) fn keep_only(&mut self, facts: Vec<(usize, usize)>) {
         for (relation, column) in facts {
-            // A row of NULLs would have failed the test, so there is none.
+            // A row of NULLs is not kept.
             self.relations[relation].outer = false;
             if !self.facts.contains(&(relation, column)) {
                 self.facts.push((relation, column));
@@ -196,15 +213,7 @@ impl Scope {
     pub(super) fn column_names(&self) -> impl Iterator<Item = String> {
         self.relations
             .iter()
-            .flat_map(names)
+            .flat_map(Relation::column_names)
             .chain(self.aliases.iter().map(|(alias, _)| alias.clone()))
     }
-}
-
-fn names(relation: &Relation) -> impl Iterator<Item = String> {
-    relation
-        .columns
-        .iter()
-        .filter(|column| !column.hidden)
-        .map(|column| column.name.clone())
 }

@@ -1,16 +1,13 @@
-//! SELECT: sources into a scope, the scope into result columns.
-
-use crate::report::{Code, suggestion};
+//! SELECT: the result columns of a query, and the rows that its conditions keep.
 
 use super::aggregates::is_aggregate;
-use super::analyzer::{Analyzer, Output, relation_columns};
+use super::analyzer::{Analyzer, Output};
 use super::narrow;
 use super::parameters::{Expectation, Nulls};
-use super::scope::{Merged, Relation, Scope};
+use super::scope::Scope;
 use super::types::{Storage, Ty};
-use super::virtual_tables::{function_columns, function_names};
 use crate::syntax::ast::{
-    Core, Expr, ExprKind, Ident, Join, JoinKind, Query, ResultColumn, Select, Source, Window,
+    Bytes, Core, Expr, ExprKind, Function, Ident, Query, ResultColumn, Select, Window,
 };
 
 impl Analyzer<'_> {
@@ -18,8 +15,9 @@ impl Analyzer<'_> {
     pub(super) fn select(&mut self, select: &Select) -> Vec<Output> {
         let known = self.ctes.len();
         self.enter(&select.ctes, select.recursive);
-        let mut outputs: Option<Vec<Output>> = None;
+
         let simple = select.cores.len() == 1;
+        let mut outputs: Option<Vec<Output>> = None;
         for core in &select.cores {
             let order_by: &[Expr] = if simple { &select.order_by } else { &[] };
             let arm = match core {
@@ -28,32 +26,15 @@ impl Analyzer<'_> {
             };
             outputs = Some(match outputs {
                 None => arm,
-                Some(first) => first
-                    .into_iter()
-                    .zip(arm)
-                    .map(|(left, right)| Output {
-                        ty: left.ty.join(right.ty),
-                        ..left
-                    })
-                    .collect(),
+                Some(first) => joined(first, arm),
             });
         }
+
         let outputs = outputs.unwrap_or_default();
         if !simple {
-            // The ORDER BY of a compound names result columns or their positions.
-            let aliases = outputs
-                .iter()
-                .filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone())))
-                .collect();
-            self.scopes.push(Scope {
-                aliases,
-                ..Scope::default()
-            });
-            for term in &select.order_by {
-                self.expr(term);
-            }
-            self.scopes.pop();
+            self.order_compound(&select.order_by, &outputs);
         }
+
         let single = match select.cores.as_slice() {
             [Core::Query(_)] => self.single_row,
             [Core::Values(rows)] => rows.len() == 1,
@@ -65,10 +46,22 @@ impl Analyzer<'_> {
         outputs
     }
 
+    /// Analyzes the ORDER BY of a compound select, which names result columns or their positions.
+    fn order_compound(&mut self, order_by: &[Expr], outputs: &[Output]) {
+        self.scopes.push(Scope {
+            aliases: aliases(outputs),
+            ..Scope::default()
+        });
+        for term in order_by {
+            self.expr(term);
+        }
+        self.scopes.pop();
+    }
+
+    /// Analyzes LIMIT, OFFSET and the bounds of a frame.
     pub(super) fn limits<'e>(&mut self, limits: impl Iterator<Item = &'e Expr>) {
-        let expected =
-            Expectation::storage(Storage::INTEGER, "LIMIT and OFFSET take a whole number")
-                .nulls(Nulls::Refused);
+        let meets = "LIMIT and OFFSET require an integer";
+        let expected = Expectation::storage(Storage::INTEGER, meets).nulls(Nulls::Refused);
         for limit in limits {
             self.expr_as(limit, &expected);
         }
@@ -79,15 +72,16 @@ impl Analyzer<'_> {
         for row in rows {
             for (index, expr) in row.iter().enumerate() {
                 let ty = self.expr(expr);
-                match outputs.get_mut(index) {
-                    Some(output) => output.ty = output.ty.clone().join(ty),
-                    None => outputs.push(Output {
-                        name: Some(format!("column{}", index + 1)),
-                        ty,
-                        span: expr.span.clone(),
-                        aliased: false,
-                    }),
+                if let Some(output) = outputs.get_mut(index) {
+                    output.ty = output.ty.clone().join(ty);
+                    continue;
                 }
+                outputs.push(Output {
+                    name: Some(format!("column{}", index + 1)),
+                    ty,
+                    span: expr.span.clone(),
+                    aliased: false,
+                });
             }
         }
         outputs
@@ -104,6 +98,7 @@ impl Analyzer<'_> {
             self.keep_where_true(filter);
         }
         self.windows(&query.windows);
+
         let exprs = query.columns.iter().filter_map(|column| match column {
             ResultColumn::Expr { expr, .. } => Some(expr),
             ResultColumn::All(_) | ResultColumn::AllOf(_) => None,
@@ -116,53 +111,49 @@ impl Analyzer<'_> {
         let having = query.having.is_some();
         let ungrouped = query.group_by.is_empty();
         let aggregates = having || calls.iter().any(|here| *here != Some(false));
-        let single = ungrouped && !having && calls.contains(&Some(true));
+
         if aggregates && ungrouped {
             self.read_no_row();
         }
         let mut outputs = self.result(query, order_by);
         if ungrouped && !aggregates && self.scope().aggregated_below {
-            // A subquery has made an aggregate query of this one.
+            // An aggregate in a subquery makes this query an aggregate query.
             self.read_no_row();
             outputs = self.result(query, order_by);
         }
-        self.single_row = single || (query.from.is_none() && query.filter.is_none() && !having);
+
+        let single_aggregate = ungrouped && !having && calls.contains(&Some(true));
+        let without_rows = query.from.is_none() && query.filter.is_none() && !having;
+        self.single_row = single_aggregate || without_rows;
         self.scopes.pop();
         outputs
     }
 
-    /// From here on, a column outside an aggregate may be read although there is no row.
+    /// Marks the query as one that reads columns outside of aggregates even if there are no rows.
     fn read_no_row(&mut self) {
         let scope = self.scope();
         scope.may_be_empty = true;
-        // What WHERE tells holds for rows.
+        // The facts of WHERE hold only for rows.
         scope.present.clear();
     }
 
-    /// The result columns, and everything that comes after WHERE.
+    /// Analyzes the result columns and everything that follows WHERE. Returns the result columns.
     fn result(&mut self, query: &Query, order_by: &[Expr]) -> Vec<Output> {
         if let Some(having) = &query.having {
             self.keep_groups(having, &query.group_by);
         }
         let outputs = self.result_columns(&query.columns);
-        self.scope().aliases = outputs
-            .iter()
-            .filter_map(|output| output.name.clone().map(|name| (name, output.ty.clone())))
-            .collect();
+        self.scope().aliases = aliases(&outputs);
+
         let windows = query.windows.iter().flat_map(|(_, window)| &window.exprs);
-        for expr in query
-            .group_by
-            .iter()
-            .chain(&query.having)
-            .chain(order_by)
-            .chain(windows)
-        {
+        let rest = query.group_by.iter().chain(&query.having);
+        for expr in rest.chain(order_by).chain(windows) {
             self.expr(expr);
         }
         outputs
     }
 
-    /// Makes the windows of the WINDOW clause known.
+    /// Adds the windows of the WINDOW clause to the scope.
     fn windows(&mut self, windows: &[(Ident, Window)]) {
         for (name, window) in windows {
             let may_be_empty = self.frame_may_be_empty(window);
@@ -171,44 +162,52 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Whether the frame of a window can leave out the row that it is for.
+    /// Whether the frame of a window may exclude the current row.
     pub(super) fn frame_may_be_empty(&mut self, window: &Window) -> bool {
         let base = window.base.as_ref().is_some_and(|base| {
-            self.scope()
-                .windows
-                .iter()
-                .find(|(name, _)| base.is(name))
-                .is_none_or(|(_, may_be_empty)| *may_be_empty)
+            let mut windows = self.scope().windows.iter();
+            let found = windows.find(|(name, _)| base.is(name));
+            found.is_none_or(|(_, may_be_empty)| *may_be_empty)
         });
         base || window.may_be_empty
     }
 
-    /// From here on, only groups for which `having` is true: what it compares is not NULL in them.
+    /// Keeps only the groups for which `having` is true: what it compares is not NULL in them.
     fn keep_groups(&mut self, having: &Expr, group_by: &[Expr]) {
-        let mut found = Vec::new();
-        narrow::expressions_when_true(having, &mut found);
-        // Of the columns, only those that are the same in all rows of a group.
+        // A column is the same in all rows of a group only if the rows are grouped by it.
         let is_key = |expr: &Expr| {
-            group_by
-                .iter()
-                .any(|key| self.written(key) == self.written(expr))
+            let mut keys = group_by.iter();
+            keys.any(|key| self.written(key) == self.written(expr))
         };
-        let present: Vec<String> = found
-            .into_iter()
-            .filter(|expr| is_aggregate(expr) || is_key(expr))
-            .filter_map(|expr| self.identity(expr))
-            .collect();
+        let present = self.present_where(having, |expr| is_aggregate(expr) || is_key(expr));
         self.scope().present.extend(present);
     }
 
-    /// A text that stands for the same value wherever it stands; every `?` is a parameter of its own.
-    fn identity(&self, expr: &Expr) -> Option<String> {
-        Some(self.written(expr))
-            .filter(|written| !written.contains('?'))
-            .map(str::to_owned)
+    /// Keeps only the rows for which `condition` is true.
+    pub(super) fn keep_where_true(&mut self, condition: &Expr) {
+        let scope = self.scope();
+        let facts = narrow::when_true(scope, condition);
+        scope.keep_only(facts);
+
+        let present = self.present_where(condition, is_repeatable);
+        self.scope().present.extend(present);
     }
 
-    /// An expression as the statement has it.
+    /// The texts of the expressions that are not NULL where `condition` is true.
+    ///
+    /// `is_stable` selects those that have the same value wherever they occur.
+    fn present_where(&self, condition: &Expr, is_stable: impl Fn(&Expr) -> bool) -> Vec<String> {
+        let mut found = Vec::new();
+        narrow::expressions_when_true(condition, &mut found);
+
+        let stable = found.into_iter().filter(|expr| is_stable(expr));
+        let written = stable.map(|expr| self.written(expr));
+        // Each `?` is a different parameter.
+        let comparable = written.filter(|written| !written.contains('?'));
+        comparable.map(str::to_owned).collect()
+    }
+
+    /// The text of an expression in the statement.
     pub(super) fn written(&self, expr: &Expr) -> &str {
         self.text.get(expr.span.clone()).unwrap_or_default()
     }
@@ -222,333 +221,113 @@ impl Analyzer<'_> {
         &mut self.scopes[last]
     }
 
-    /// From here on, only rows for which `condition` is true.
-    pub(super) fn keep_where_true(&mut self, condition: &Expr) {
-        let scope = self.scope();
-        let facts = narrow::when_true(scope, condition);
-        scope.keep_only(facts);
-        let mut found = Vec::new();
-        narrow::expressions_when_true(condition, &mut found);
-        let present: Vec<String> = found
-            .into_iter()
-            .filter(|expr| is_repeatable(expr))
-            .filter_map(|expr| self.identity(expr))
-            .collect();
-        self.scope().present.extend(present);
-    }
-
+    /// The result columns of SELECT or RETURNING.
     pub(super) fn result_columns(&mut self, columns: &[ResultColumn]) -> Vec<Output> {
         let mut outputs = Vec::new();
         for column in columns {
             match column {
-                ResultColumn::All(span) => {
-                    let scope = self.scope();
-                    let merged_away = |relation: usize, column: usize| {
-                        scope.merged.iter().any(|merged| {
-                            merged
-                                .parts
-                                .iter()
-                                .skip(1)
-                                .any(|part| *part == (relation, column))
-                        })
-                    };
-                    for (index, relation) in scope.relations.iter().enumerate() {
-                        for (position, column) in relation.columns.iter().enumerate() {
-                            if column.hidden || merged_away(index, position) {
-                                continue;
-                            }
-                            let merged = scope
-                                .merged
-                                .iter()
-                                .find(|merged| merged.parts.first() == Some(&(index, position)));
-                            let ty = merged.map_or_else(
-                                || scope.ty(index, position),
-                                |merged| scope.merged_ty(merged),
-                            );
-                            outputs.push(Output {
-                                name: Some(column.name.clone()),
-                                ty,
-                                span: span.clone(),
-                                aliased: false,
-                            });
-                        }
-                    }
-                }
-                ResultColumn::AllOf(table) => {
-                    let scope = self.scope();
-                    match scope
-                        .relations
-                        .iter()
-                        .position(|relation| table.is(&relation.name))
-                    {
-                        Some(index) => {
-                            for (position, column) in
-                                scope.relations[index].columns.iter().enumerate()
-                            {
-                                if !column.hidden {
-                                    let ty = scope.ty(index, position);
-                                    outputs.push(Output {
-                                        name: Some(column.name.clone()),
-                                        ty,
-                                        span: table.span.clone(),
-                                        aliased: false,
-                                    });
-                                }
-                            }
-                        }
-                        None => self.unknown_qualifier(table),
-                    }
-                }
+                ResultColumn::All(span) => outputs.extend(all_columns(self.scope(), span)),
+                ResultColumn::AllOf(table) => match all_columns_of(self.scope(), table) {
+                    Some(columns) => outputs.extend(columns),
+                    None => self.unknown_qualifier(table),
+                },
                 ResultColumn::Expr { expr, alias } => {
-                    let ty = self.expr(expr);
-                    let name = match (alias, &expr.kind) {
-                        (Some(alias), _) => Some(alias.text.clone()),
-                        (None, ExprKind::Column { name, .. }) => Some(name.text.clone()),
-                        _ => None,
-                    };
-                    let span = alias
-                        .as_ref()
-                        .map_or_else(|| expr.span.clone(), |alias| alias.span.clone());
-                    outputs.push(Output {
-                        name,
-                        ty,
-                        span,
-                        aliased: alias.is_some(),
-                    });
+                    outputs.push(self.result_column(expr, alias.as_ref()));
                 }
             }
         }
         outputs
     }
 
-    /// Adds the relations of a FROM clause to `scope`.
-    pub(super) fn source(&mut self, source: &Source, scope: &mut Scope) {
-        match source {
-            Source::Table {
-                name,
-                alias,
-                arguments,
-                ..
-            } => {
-                let shown = alias.as_ref().unwrap_or(name).text.clone();
-                let function = function_columns(&name.text);
-                if let Some(arguments) = arguments {
-                    // What stands to the left can be an argument.
-                    self.scopes.push(scope.clone());
-                    let expected = Expectation::storage(Storage::TEXT, "JSON text").weak();
-                    for argument in arguments {
-                        self.expr_as(argument, &expected);
-                    }
-                    self.scopes.pop();
-                    let Some(columns) = function else {
-                        let names: Vec<String> = function_names().collect();
-                        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                        let help = suggestion(&name.text, "table functions", &names);
-                        let message = format!("D1 has no table function `{}`", name.text);
-                        self.error(
-                            Code::UnknownTable,
-                            message,
-                            &name.span,
-                            "not allowed or not known",
-                            help,
-                        );
-                        return;
-                    };
-                    scope.relations.push(Relation {
-                        name: shown,
-                        columns,
-                        outer: false,
-                        has_rowid: false,
-                    });
-                    return;
-                }
-                // `FROM pragma_table_list` needs no parentheses.
-                if let (Some(columns), None) = (function, self.catalog.table(&name.text)) {
-                    scope.relations.push(Relation {
-                        name: shown,
-                        columns,
-                        outer: false,
-                        has_rowid: false,
-                    });
-                    return;
-                }
-                if let Some(relation) = self.relation(name, alias.as_ref()) {
-                    scope.relations.push(relation);
-                }
-            }
-            Source::Select { select, alias, .. } => {
-                let outputs = self.select(select);
-                let columns = relation_columns(self.text, outputs);
-                let name = alias
-                    .as_ref()
-                    .map(|alias| alias.text.clone())
-                    .unwrap_or_default();
-                scope.relations.push(Relation {
-                    name,
-                    columns,
-                    outer: false,
-                    has_rowid: false,
-                });
-            }
-            Source::Join(join) => self.join(join, scope),
-            Source::Named { source, alias } => {
-                // SQLite makes a subquery of it: `(SELECT * FROM ...)`.
-                let mut inner = Scope::default();
-                self.source(source, &mut inner);
-                self.scopes.push(inner);
-                let outputs = self.result_columns(&[ResultColumn::All(alias.span.clone())]);
-                self.scopes.pop();
-                let columns = relation_columns(self.text, outputs);
-                scope.relations.push(Relation {
-                    name: alias.text.clone(),
-                    columns,
-                    outer: false,
-                    has_rowid: false,
-                });
-            }
+    fn result_column(&mut self, expr: &Expr, alias: Option<&Ident>) -> Output {
+        let ty = self.expr(expr);
+        let name = match (alias, &expr.kind) {
+            (Some(alias), _) => Some(alias.text.clone()),
+            (None, ExprKind::Column { name, .. }) => Some(name.text.clone()),
+            (None, _) => None,
+        };
+        Output {
+            name,
+            ty,
+            span: alias.map_or(&expr.span, |alias| &alias.span).clone(),
+            aliased: alias.is_some(),
         }
     }
+}
 
-    fn join(&mut self, join: &Join, scope: &mut Scope) {
-        let before = scope.relations.len();
-        self.source(&join.left, scope);
-        let middle = scope.relations.len();
-        self.source(&join.right, scope);
-        self.merge(join, scope, before, middle);
-        // Inside the condition both sides are rows that exist.
-        if let Some(on) = &join.on {
-            self.scopes.push(std::mem::take(scope));
-            self.expr(on);
-            let joined = self.scope();
-            let facts = narrow::when_true(joined, on);
-            match join.kind {
-                JoinKind::Inner => joined.keep_only(facts),
-                // The condition holds wherever a row of the right side is found at all.
-                JoinKind::Left => keep_base(joined, &facts, middle),
-                JoinKind::Right | JoinKind::Full => {}
-            }
-            if let Some(back) = self.scopes.pop() {
-                *scope = back;
-            }
-        }
-        let widened = match join.kind {
-            JoinKind::Inner => 0..0,
-            JoinKind::Left => middle..scope.relations.len(),
-            JoinKind::Right => before..middle,
-            JoinKind::Full => before..scope.relations.len(),
-        };
-        for index in widened {
-            // A fact from an inner condition says nothing of the row of NULLs: it becomes the column's own.
-            let facts: Vec<(usize, usize)> = scope
-                .facts
-                .iter()
-                .filter(|fact| fact.0 == index)
-                .copied()
-                .collect();
-            keep_base(scope, &facts, index);
-            scope.facts.retain(|fact| fact.0 != index);
-            scope.relations[index].outer = true;
-        }
-    }
+/// The result columns of a compound select whose arms have these.
+fn joined(first: Vec<Output>, arm: Vec<Output>) -> Vec<Output> {
+    let pairs = first.into_iter().zip(arm);
+    pairs
+        .map(|(left, right)| Output {
+            ty: left.ty.join(right.ty),
+            ..left
+        })
+        .collect()
+}
 
-    /// The columns that USING or NATURAL makes one.
-    fn merge(&mut self, join: &Join, scope: &mut Scope, before: usize, middle: usize) {
-        let names: Vec<Ident> = if join.natural {
-            let on_left = |name: &str| {
-                scope.relations[before..middle].iter().any(|relation| {
-                    relation
-                        .columns
-                        .iter()
-                        .any(|column| !column.hidden && column.name.eq_ignore_ascii_case(name))
-                })
-            };
-            let right = scope.relations[middle..]
-                .iter()
-                .flat_map(|relation| &relation.columns);
-            right
-                .filter(|column| !column.hidden && on_left(&column.name))
-                .map(|column| Ident {
-                    text: column.name.clone(),
-                    span: 0..0,
-                })
-                .collect()
-        } else {
-            join.using.clone()
-        };
-        for name in names {
-            let position = |range: std::ops::Range<usize>| {
-                range.into_iter().find_map(|index| {
-                    scope.relations[index]
-                        .columns
-                        .iter()
-                        .position(|column| name.is(&column.name))
-                        .map(|column| (index, column))
-                })
-            };
-            let (left, right) = (
-                position(before..middle),
-                position(middle..scope.relations.len()),
-            );
-            let (Some(left), Some(right)) = (left, right) else {
-                let message = format!("`{}` is not a column of both sides", name.text);
-                self.error(
-                    Code::UnknownColumn,
-                    message,
-                    &name.span,
-                    "USING takes columns that both sides have",
-                    None,
-                );
-                continue;
-            };
-            let coalesced = matches!(join.kind, JoinKind::Right | JoinKind::Full);
-            match scope
+/// The names of result columns, as ORDER BY, GROUP BY and HAVING can use them.
+fn aliases(outputs: &[Output]) -> Vec<(String, Ty)> {
+    outputs
+        .iter()
+        .filter_map(|output| Some((output.name.clone()?, output.ty.clone())))
+        .collect()
+}
+
+/// The result columns of `*`. A merged column occurs once, in the place of its left part.
+fn all_columns(scope: &Scope, span: &Bytes) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    for (index, relation) in scope.relations.iter().enumerate() {
+        for (position, column) in relation.columns.iter().enumerate() {
+            let place = (index, position);
+            let is_right_part = scope
                 .merged
-                .iter_mut()
-                .find(|merged| name.is(&merged.name) && merged.parts.contains(&left))
-            {
-                Some(merged) => {
-                    merged.parts.push(right);
-                    merged.coalesced |= coalesced;
-                }
-                None => scope.merged.push(Merged {
-                    name: name.text.clone(),
-                    parts: vec![left, right],
-                    coalesced,
-                }),
+                .iter()
+                .any(|merged| merged.parts.iter().skip(1).any(|part| *part == place));
+            if column.hidden || is_right_part {
+                continue;
             }
-            if join.kind == JoinKind::Inner {
-                // Equal values are not NULL.
-                scope.keep_only(vec![left, right]);
-            }
+
+            let mut merged = scope.merged.iter();
+            let ty = match merged.find(|merged| merged.parts.first() == Some(&place)) {
+                Some(merged) => scope.merged_ty(merged),
+                None => scope.ty(index, position),
+            };
+            outputs.push(column_output(&column.name, ty, span));
         }
     }
+    outputs
 }
 
-/// Makes columns from relation `from` on NOT NULL in rows that exist.
-fn keep_base(scope: &mut Scope, facts: &[(usize, usize)], from: usize) {
-    for (relation, column) in facts.iter().filter(|fact| fact.0 >= from) {
-        let ty: &mut Ty = &mut scope.relations[*relation].columns[*column].ty;
-        ty.nullable = false;
-        ty.reason = None;
+/// The result columns of `table.*`; `None` if there is no such table.
+fn all_columns_of(scope: &Scope, table: &Ident) -> Option<Vec<Output>> {
+    let mut relations = scope.relations.iter();
+    let index = relations.position(|relation| table.is(&relation.name))?;
+
+    let mut outputs = Vec::new();
+    for (position, column) in scope.relations[index].columns.iter().enumerate() {
+        if !column.hidden {
+            let ty = scope.ty(index, position);
+            outputs.push(column_output(&column.name, ty, &table.span));
+        }
+    }
+    Some(outputs)
+}
+
+fn column_output(name: &str, ty: Ty, span: &Bytes) -> Output {
+    Output {
+        name: Some(name.to_owned()),
+        ty,
+        span: span.clone(),
+        aliased: false,
     }
 }
 
-/// Whether an expression gives the same value wherever it stands in one row: a call or an operator
-/// over columns, no subquery and nothing random.
+/// Whether an expression has the same value wherever it occurs for one row: it consists of columns,
+/// literals, operators and deterministic calls.
 fn is_repeatable(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Function(function) => {
-            let random = [
-                "random",
-                "randomblob",
-                "changes",
-                "total_changes",
-                "last_insert_rowid",
-            ];
-            !random.iter().any(|name| function.name.is(name))
-                && function.over.is_none()
-                && function.arguments.iter().all(is_repeatable)
-        }
+        ExprKind::Function(function) => is_deterministic(function),
         ExprKind::Column { .. }
         | ExprKind::Integer
         | ExprKind::Float
@@ -559,6 +338,30 @@ fn is_repeatable(expr: &Expr) -> bool {
             is_repeatable(operand)
         }
         ExprKind::Binary(_, left, right) => is_repeatable(left) && is_repeatable(right),
-        _ => false,
+        ExprKind::Null
+        | ExprKind::CurrentTime
+        | ExprKind::Not(_)
+        | ExprKind::Is { .. }
+        | ExprKind::Like { .. }
+        | ExprKind::Between { .. }
+        | ExprKind::In { .. }
+        | ExprKind::Exists(_)
+        | ExprKind::Subquery(_)
+        | ExprKind::Case { .. }
+        | ExprKind::Row(_)
+        | ExprKind::Raise => false,
     }
+}
+
+fn is_deterministic(function: &Function) -> bool {
+    let varying = [
+        "random",
+        "randomblob",
+        "changes",
+        "total_changes",
+        "last_insert_rowid",
+    ];
+    !varying.iter().any(|name| function.name.is(name))
+        && function.over.is_none()
+        && function.arguments.iter().all(is_repeatable)
 }

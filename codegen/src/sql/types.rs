@@ -1,4 +1,4 @@
-//! What an expression can hold: storage classes, whether NULL, and what is known besides.
+//! The types of expressions: storage classes, whether NULL is possible, and the domain.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use crate::schema::{Checked, Column};
 
 /// A set of SQLite's storage classes, with two refinements of REAL.
 ///
-/// D1 binds every number as REAL, so a whole number that came in as a parameter is a REAL that is
-/// whole: it stays whole under `+`, `-` and `*`, and does not under `/`. Integers that outgrow 64
-/// bits become a REAL, too: one that is beyond what an `i64` of ours carries.
+/// D1 binds every number as REAL. A whole number that is passed as a parameter is therefore a REAL
+/// that is whole: it remains whole under `+`, `-` and `*`, but not under `/`. An integer result
+/// that does not fit in 64 bits also becomes a REAL, one that exceeds the range of `i64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Storage(u8);
 
 impl Storage {
-    /// No value but NULL.
+    /// Only NULL.
     pub const NONE: Self = Self(0);
     /// INTEGER
     pub const INTEGER: Self = Self(1);
@@ -24,18 +24,18 @@ impl Storage {
     pub const TEXT: Self = Self(4);
     /// BLOB
     pub const BLOB: Self = Self(8);
-    /// REAL that is whole.
+    /// A REAL that is whole.
     pub const WHOLE: Self = Self(16);
-    /// REAL that integers became when they outgrew 64 bits.
+    /// The REAL that an integer result becomes when it does not fit in 64 bits.
     pub const OUTGROWN: Self = Self(32);
     /// Any value.
     pub const ANY: Self = Self(15);
-    /// INTEGER, or REAL that stands for one.
+    /// An INTEGER, or a REAL in place of one.
     pub const INTEGRAL: Self = Self(1 | 16 | 32);
     /// Any number.
     pub const NUMERIC: Self = Self(1 | 2 | 16 | 32);
 
-    /// Either.
+    /// The union of both sets.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -53,40 +53,42 @@ impl Storage {
         self.0 & other.0 != 0
     }
 
-    /// The classes that are in `other`, too.
+    /// The classes that are also in `other`.
     #[must_use]
     pub const fn only(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What SQLite calls each class of the set.
+    /// SQLite's name of each class in the set.
     pub fn classes(self) -> impl Iterator<Item = &'static str> {
         let real = Self::REAL.or(Self::WHOLE).or(Self::OUTGROWN);
-        // A whole number that came in as a parameter is an INTEGER wherever numbers are not bound as REAL.
+        // A whole number that is passed as a parameter is an INTEGER wherever numbers are not bound
+        // as REAL.
         let integer = Self::INTEGER.or(Self::WHOLE);
-        [
+        let classes = [
             (integer, "INTEGER"),
             (real, "REAL"),
             (Self::TEXT, "TEXT"),
             (Self::BLOB, "BLOB"),
-        ]
-        .into_iter()
-        .filter(move |(class, _)| self.meets(*class))
-        .map(|(_, name)| name)
+        ];
+        classes
+            .into_iter()
+            .filter(move |(class, _)| self.meets(*class))
+            .map(|(_, name)| name)
     }
 }
 
-/// What is known of a value besides its storage.
+/// The set of values within the storage classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Domain {
-    /// Nothing.
+    /// Any value of the storage classes.
     #[default]
     Any,
     /// 0 or 1.
     Boolean,
-    /// One of the texts of a CHECK, by its number in the catalog.
+    /// One of the texts of a CHECK constraint, by its number in the catalog.
     Enum(u32),
-    /// JSON text, of which SQLite makes a number where it is one.
+    /// JSON text, which SQLite converts to a number if it is one.
     Json,
 }
 
@@ -95,13 +97,13 @@ pub enum Domain {
 pub struct Ty {
     /// The storage classes that a value other than NULL can have.
     pub storage: Storage,
-    /// 0 or 1, or more.
+    /// The domain of such a value.
     pub domain: Domain,
     /// Whether it can be NULL.
     pub nullable: bool,
     /// The column that the value is read from unchanged, as `table.column`.
     pub origin: Option<String>,
-    /// Why it can be NULL, in a few words.
+    /// The reason why it can be NULL, in a few words.
     pub reason: Option<Cow<'static, str>>,
 }
 
@@ -146,7 +148,7 @@ impl Ty {
         Self::new(Storage::NONE).or_null("it is NULL")
     }
 
-    /// This type, and NULL, for a reason.
+    /// Adds NULL to this type. The reason of a type that is already nullable stays.
     #[must_use]
     pub fn or_null(mut self, reason: &'static str) -> Self {
         if !self.nullable {
@@ -156,20 +158,28 @@ impl Ty {
         self
     }
 
-    /// NULL when one of `operands` is.
+    /// Removes NULL from this type.
+    #[must_use]
+    pub(super) fn not_null(self) -> Self {
+        Self {
+            nullable: false,
+            reason: None,
+            ..self
+        }
+    }
+
+    /// Adds NULL to this type if one of `operands` can be NULL.
     #[must_use]
     pub fn null_with<'a>(mut self, operands: impl IntoIterator<Item = &'a Ty>) -> Self {
         if let Some(operand) = operands.into_iter().find(|operand| operand.nullable) {
+            let reason = operand.reason.clone();
             self.nullable = true;
-            self.reason = operand
-                .reason
-                .clone()
-                .or(Some(Cow::Borrowed("an operand can be NULL")));
+            self.reason = reason.or(Some(Cow::Borrowed("an operand can be NULL")));
         }
         self
     }
 
-    /// A value of either.
+    /// The type of a value of either type.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let domain = match (self.storage, other.storage) {
@@ -178,20 +188,17 @@ impl Ty {
             _ if self.domain == other.domain => self.domain,
             _ => Domain::Any,
         };
+        let same_origin = self.origin == other.origin;
         Self {
             storage: self.storage.or(other.storage),
             domain,
             nullable: self.nullable || other.nullable,
-            origin: if self.origin == other.origin {
-                self.origin
-            } else {
-                None
-            },
+            origin: self.origin.filter(|_| same_origin),
             reason: self.reason.or(other.reason),
         }
     }
 
-    /// What a column of a table gives.
+    /// The type of a column of a table.
     #[must_use]
     pub fn of_column(table: &str, column: &Column) -> Self {
         let (storage, mut domain) = declared(&column.declared, column.strict);
@@ -200,6 +207,7 @@ impl Ty {
             Checked::Enum(number) => domain = Domain::Enum(number),
             Checked::Any => {}
         }
+
         let storage = if column.counts_seconds {
             Storage::INTEGER
         } else {
@@ -213,19 +221,50 @@ impl Ty {
         if column.not_null {
             ty
         } else {
-            ty.or_null("the column has no NOT NULL")
+            ty.or_null("the column has no NOT NULL constraint")
         }
     }
 }
 
-/// What a declared type promises.
+/// The affinity of a column, which determines how SQLite converts the values stored in it.
 ///
-/// Outside STRICT tables this is a promise of the schema's author, not of SQLite: a value that
-/// breaks it is an error when it is read, never a wrong value.
+/// <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Affinity {
+    Integer,
+    Text,
+    Blob,
+    Real,
+    Numeric,
+}
+
+impl Affinity {
+    /// The affinity of a declared type that is not empty. SQLite checks its rules in this order.
+    fn of(declared: &str) -> Self {
+        let upper = declared.to_ascii_uppercase();
+        let has = |part: &str| upper.contains(part);
+        if has("INT") {
+            Self::Integer
+        } else if has("CHAR") || has("CLOB") || has("TEXT") {
+            Self::Text
+        } else if has("BLOB") {
+            Self::Blob
+        } else if has("REAL") || has("FLOA") || has("DOUB") {
+            Self::Real
+        } else {
+            Self::Numeric
+        }
+    }
+}
+
+/// Returns the type that a declared type promises.
+///
+/// Outside STRICT tables the author of the schema makes this promise, not SQLite. Reading a value
+/// that breaks it is an error; it never returns a wrong value.
 #[must_use]
 pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
     let upper = declared.to_ascii_uppercase();
-    // Nearly every column's; looking for parts of words takes long without optimisation.
+    // These are the types of nearly all columns, and the search below is slow without optimization.
     match upper.as_str() {
         "INTEGER" => return (Storage::INTEGER, Domain::Any),
         "TEXT" => return (Storage::TEXT, Domain::Any),
@@ -233,87 +272,80 @@ pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
         "BLOB" => return (Storage::BLOB, Domain::Any),
         _ => {}
     }
-    let has = |part: &str| upper.contains(part);
+
+    let numeric = Storage::INTEGER.or(Storage::REAL);
     let base = upper.split('(').next().unwrap_or_default().trim();
     let storage = match base {
         "" | "ANY" => Storage::ANY,
         "BOOLEAN" | "BOOL" => return (Storage::INTEGER, Domain::Boolean),
         "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "UUID" if !strict => Storage::TEXT,
-        // Its affinity is NUMERIC: of the JSON text `5` SQLite makes the number.
-        "JSON" if !strict => {
-            return (
-                Storage::TEXT.or(Storage::INTEGER).or(Storage::REAL),
-                Domain::Json,
-            );
-        }
-        // SQLite's rules of affinity, in its order.
-        _ if has("INT") => Storage::INTEGER,
-        _ if has("CHAR") || has("CLOB") || has("TEXT") => Storage::TEXT,
-        _ if has("BLOB") => Storage::BLOB,
-        _ if has("REAL") || has("FLOA") || has("DOUB") => Storage::REAL,
-        _ => Storage::INTEGER.or(Storage::REAL),
+        // The affinity is NUMERIC: SQLite converts the JSON text `5` to a number.
+        "JSON" if !strict => return (Storage::TEXT.or(numeric), Domain::Json),
+        _ => match Affinity::of(&upper) {
+            Affinity::Integer => Storage::INTEGER,
+            Affinity::Text => Storage::TEXT,
+            Affinity::Blob => Storage::BLOB,
+            Affinity::Real => Storage::REAL,
+            Affinity::Numeric => numeric,
+        },
     };
     (storage, Domain::Any)
 }
 
-/// What a value becomes in a column of a declared type.
+/// Returns the storage classes of a value after it is stored in a column of a declared type.
 #[must_use]
 pub(super) fn converted(storage: Storage, declared: &str) -> Storage {
-    let has = |part: &str| declared.to_ascii_uppercase().contains(part);
-    let number = Storage::INTEGER.or(Storage::REAL);
-    if has("INT") {
-        // Below.
-    } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        let others = if storage.meets(Storage::BLOB) {
-            Storage::BLOB
-        } else {
-            Storage::NONE
-        };
-        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) {
-            others.or(Storage::TEXT)
-        } else {
-            others
-        };
-    } else if declared.is_empty() || has("BLOB") {
+    if declared.is_empty() {
         return storage;
-    } else if has("REAL") || has("FLOA") || has("DOUB") {
-        let others = storage.only(Storage::TEXT.or(Storage::BLOB));
-        return if storage.meets(Storage::NUMERIC.or(Storage::TEXT)) {
-            others.or(Storage::REAL)
-        } else {
-            others
-        };
     }
-    // INTEGER and NUMERIC: a text that looks like a number becomes one, a whole REAL an INTEGER.
-    let kept = storage.only(
-        Storage::INTEGER
-            .or(Storage::OUTGROWN)
-            .or(Storage::TEXT)
-            .or(Storage::BLOB),
-    );
-    if storage.meets(Storage::TEXT.or(Storage::REAL)) {
-        kept.or(number)
-    } else if storage.meets(Storage::WHOLE) {
-        kept.or(Storage::INTEGER).or(Storage::OUTGROWN)
-    } else {
-        kept
+    let becomes_text_or_real = storage.meets(Storage::NUMERIC.or(Storage::TEXT));
+    match Affinity::of(declared) {
+        Affinity::Blob => storage,
+        Affinity::Text => {
+            let blob = storage.only(Storage::BLOB);
+            if becomes_text_or_real {
+                blob.or(Storage::TEXT)
+            } else {
+                blob
+            }
+        }
+        Affinity::Real => {
+            let others = storage.only(Storage::TEXT.or(Storage::BLOB));
+            if becomes_text_or_real {
+                others.or(Storage::REAL)
+            } else {
+                others
+            }
+        }
+        Affinity::Integer | Affinity::Numeric => converted_to_number(storage),
     }
 }
 
-/// What CAST to a type gives.
+/// Returns the storage classes of a value after it is stored in an INTEGER or NUMERIC column: a
+/// text that looks like a number becomes one, and a whole REAL becomes an INTEGER.
+fn converted_to_number(storage: Storage) -> Storage {
+    let integers = Storage::INTEGER.or(Storage::OUTGROWN);
+    let unchanged = storage.only(integers.or(Storage::TEXT).or(Storage::BLOB));
+    if storage.meets(Storage::TEXT.or(Storage::REAL)) {
+        unchanged.or(Storage::INTEGER).or(Storage::REAL)
+    } else if storage.meets(Storage::WHOLE) {
+        unchanged.or(integers)
+    } else {
+        unchanged
+    }
+}
+
+/// Returns the storage classes of the result of a CAST.
 #[must_use]
 pub(super) fn cast(declared: &str) -> Storage {
-    let upper = declared.to_ascii_uppercase();
-    let has = |part: &str| upper.contains(part);
-    if has("INT") {
-        Storage::INTEGER
-    } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        Storage::TEXT
-    } else if has("BLOB") || upper.trim().is_empty() {
-        Storage::BLOB
-    } else if has("REAL") || has("FLOA") || has("DOUB") {
-        Storage::REAL
-    } else {
-        Storage::INTEGER.or(Storage::REAL)
+    if declared.trim().is_empty() {
+        return Storage::BLOB;
+    }
+    match Affinity::of(declared) {
+        Affinity::Integer => Storage::INTEGER,
+        Affinity::Text => Storage::TEXT,
+        Affinity::Blob => Storage::BLOB,
+        Affinity::Real => Storage::REAL,
+        Affinity::Numeric => Storage::INTEGER.or(Storage::REAL),
     }
 }

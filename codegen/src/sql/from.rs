@@ -1,0 +1,255 @@
+//! FROM: the relations of a query, and the columns that its joins merge.
+
+use std::ops::Range;
+
+use crate::report::{Code, suggestion};
+
+use super::analyzer::{Analyzer, Output, relation_columns};
+use super::narrow;
+use super::parameters::Expectation;
+use super::scope::{Merged, Relation, RelationColumn, Scope};
+use super::types::Storage;
+use super::virtual_tables::{function_columns, function_names};
+use crate::syntax::ast::{Expr, Ident, Join, JoinKind, ResultColumn, Source};
+
+impl Analyzer<'_> {
+    /// Adds the relations of a FROM clause to `scope`.
+    pub(super) fn source(&mut self, source: &Source, scope: &mut Scope) {
+        match source {
+            Source::Table {
+                name,
+                alias,
+                arguments: Some(arguments),
+                ..
+            } => self.table_function(name, alias.as_ref(), arguments, scope),
+            Source::Table {
+                name,
+                alias,
+                arguments: None,
+                ..
+            } => self.table_source(name, alias.as_ref(), scope),
+            Source::Select { select, alias, .. } => {
+                let outputs = self.select(select);
+                let name = alias.as_ref().map(|alias| alias.text.clone());
+                let relation = self.derived(name.unwrap_or_default(), outputs);
+                scope.relations.push(relation);
+            }
+            Source::Join(join) => self.join(join, scope),
+            Source::Named { source, alias } => {
+                // SQLite treats it as the subquery `(SELECT * FROM ...)`.
+                let mut inner = Scope::default();
+                self.source(source, &mut inner);
+                self.scopes.push(inner);
+                let outputs = self.result_columns(&[ResultColumn::All(alias.span.clone())]);
+                self.scopes.pop();
+
+                let relation = self.derived(alias.text.clone(), outputs);
+                scope.relations.push(relation);
+            }
+        }
+    }
+
+    /// Adds the relation of `name(arguments)`.
+    fn table_function(
+        &mut self,
+        name: &Ident,
+        alias: Option<&Ident>,
+        arguments: &[Expr],
+        scope: &mut Scope,
+    ) {
+        // The arguments can name the columns of the relations to the left.
+        self.scopes.push(scope.clone());
+        let expected = Expectation::storage(Storage::TEXT, "JSON text").weak();
+        for argument in arguments {
+            self.expr_as(argument, &expected);
+        }
+        self.scopes.pop();
+
+        match function_columns(&name.text) {
+            Some(columns) => {
+                let shown = alias.unwrap_or(name).text.clone();
+                scope.relations.push(without_rowid(shown, columns));
+            }
+            None => self.unknown_table_function(name),
+        }
+    }
+
+    fn unknown_table_function(&mut self, name: &Ident) {
+        let names: Vec<String> = function_names().collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.error(
+            Code::UnknownTable,
+            format!("D1 has no table function `{}`", name.text),
+            &name.span,
+            "unknown or not allowed on D1",
+            suggestion(&name.text, "table functions", &names),
+        );
+    }
+
+    /// Adds the relation of a name without parentheses.
+    fn table_source(&mut self, name: &Ident, alias: Option<&Ident>, scope: &mut Scope) {
+        // A table function can do without: `FROM pragma_table_list`.
+        if self.catalog.table(&name.text).is_none()
+            && let Some(columns) = function_columns(&name.text)
+        {
+            let shown = alias.unwrap_or(name).text.clone();
+            scope.relations.push(without_rowid(shown, columns));
+            return;
+        }
+        scope.relations.extend(self.relation(name, alias));
+    }
+
+    /// The relation of a subquery.
+    fn derived(&self, name: String, outputs: Vec<Output>) -> Relation {
+        without_rowid(name, relation_columns(self.text, outputs))
+    }
+
+    fn join(&mut self, join: &Join, scope: &mut Scope) {
+        let before = scope.relations.len();
+        self.source(&join.left, scope);
+        let middle = scope.relations.len();
+        self.source(&join.right, scope);
+        let after = scope.relations.len();
+
+        self.merge(join, scope, before..middle, middle..after);
+        if let Some(on) = &join.on {
+            self.join_on(on, join.kind, middle, scope);
+        }
+
+        let widened = match join.kind {
+            JoinKind::Inner => 0..0,
+            JoinKind::Left => middle..after,
+            JoinKind::Right => before..middle,
+            JoinKind::Full => before..after,
+        };
+        for index in widened {
+            // A fact of a condition below this join holds for the relation's own rows, but not for
+            // the row of NULLs.
+            let own = scope.facts.iter().filter(|fact| fact.0 == index);
+            let facts: Vec<(usize, usize)> = own.copied().collect();
+            keep_base(scope, &facts, index);
+            scope.facts.retain(|fact| fact.0 != index);
+            scope.relations[index].outer = true;
+        }
+    }
+
+    /// Analyzes the ON of a join whose right side starts at relation `middle`.
+    fn join_on(&mut self, on: &Expr, kind: JoinKind, middle: usize, scope: &mut Scope) {
+        // The condition reads rows that exist on both sides.
+        self.scopes.push(std::mem::take(scope));
+        self.expr(on);
+
+        let joined = self.scope();
+        let facts = narrow::when_true(joined, on);
+        match kind {
+            JoinKind::Inner => joined.keep_only(facts),
+            // The condition holds for every row of the right side that the join finds.
+            JoinKind::Left => keep_base(joined, &facts, middle),
+            JoinKind::Right | JoinKind::Full => {}
+        }
+        if let Some(joined) = self.scopes.pop() {
+            *scope = joined;
+        }
+    }
+
+    /// Merges the columns that USING or NATURAL names.
+    fn merge(&mut self, join: &Join, scope: &mut Scope, left: Range<usize>, right: Range<usize>) {
+        let names = if join.natural {
+            common_columns(
+                &scope.relations[left.clone()],
+                &scope.relations[right.clone()],
+            )
+        } else {
+            join.using.clone()
+        };
+
+        for name in names {
+            let left = position(scope, left.clone(), &name);
+            let right = position(scope, right.clone(), &name);
+            let (Some(left), Some(right)) = (left, right) else {
+                self.error(
+                    Code::UnknownColumn,
+                    format!("`{}` is not a column of both sides of the join", name.text),
+                    &name.span,
+                    "USING requires columns that both sides have",
+                    None,
+                );
+                continue;
+            };
+
+            merge_columns(scope, &name, left, right, join.kind);
+            if join.kind == JoinKind::Inner {
+                // Equal values are not NULL.
+                scope.keep_only(vec![left, right]);
+            }
+        }
+    }
+}
+
+fn without_rowid(name: String, columns: Vec<RelationColumn>) -> Relation {
+    Relation {
+        name,
+        columns,
+        outer: false,
+        has_rowid: false,
+    }
+}
+
+/// The names of the columns that both sides of a NATURAL join have.
+fn common_columns(left: &[Relation], right: &[Relation]) -> Vec<Ident> {
+    let on_left: Vec<String> = left.iter().flat_map(Relation::column_names).collect();
+
+    let mut common = Vec::new();
+    for text in right.iter().flat_map(Relation::column_names) {
+        if on_left.iter().any(|name| name.eq_ignore_ascii_case(&text)) {
+            common.push(Ident { text, span: 0..0 });
+        }
+    }
+    common
+}
+
+/// The indexes of relation and column of the first column with this name.
+fn position(scope: &Scope, relations: Range<usize>, name: &Ident) -> Option<(usize, usize)> {
+    for index in relations {
+        let mut columns = scope.relations[index].columns.iter();
+        if let Some(column) = columns.position(|column| name.is(&column.name)) {
+            return Some((index, column));
+        }
+    }
+    None
+}
+
+/// Merges the right column into the left one, which an earlier join may have merged already.
+fn merge_columns(
+    scope: &mut Scope,
+    name: &Ident,
+    left: (usize, usize),
+    right: (usize, usize),
+    kind: JoinKind,
+) {
+    let coalesced = match kind {
+        JoinKind::Inner | JoinKind::Left => false,
+        JoinKind::Right | JoinKind::Full => true,
+    };
+    let mut merged = scope.merged.iter_mut();
+    match merged.find(|merged| name.is(&merged.name) && merged.parts.contains(&left)) {
+        Some(merged) => {
+            merged.parts.push(right);
+            merged.coalesced |= coalesced;
+        }
+        None => scope.merged.push(Merged {
+            name: name.text.clone(),
+            parts: vec![left, right],
+            coalesced,
+        }),
+    }
+}
+
+/// Marks columns of the relations from `from` on as NOT NULL in rows that exist.
+fn keep_base(scope: &mut Scope, facts: &[(usize, usize)], from: usize) {
+    for (relation, column) in facts.iter().filter(|fact| fact.0 >= from) {
+        let ty = &mut scope.relations[*relation].columns[*column].ty;
+        ty.nullable = false;
+        ty.reason = None;
+    }
+}

@@ -1,0 +1,265 @@
+//! Operators: the type of the result, and the types that the operands give to parameters.
+
+use super::analyzer::Analyzer;
+use super::expr::parameter;
+use super::parameters::{Expectation, Nulls};
+use super::types::{Domain, Storage, Ty};
+use crate::syntax::ast::{Expr, ExprKind, Operator};
+
+impl Analyzer<'_> {
+    pub(super) fn unary(
+        &mut self,
+        sign: char,
+        operand: &Expr,
+        expected: Option<&Expectation>,
+    ) -> Ty {
+        let number = Expectation::storage(Storage::NUMERIC, "arithmetic").weak();
+        let is_literal = matches!(operand.kind, ExprKind::Integer | ExprKind::Float);
+        let operand = self.expr_as(operand, expected.unwrap_or(&number));
+        match sign {
+            '+' => operand,
+            '~' => Ty::new(Storage::INTEGER).null_with([&operand]),
+            _ if is_literal => Ty::new(number_of(&operand)),
+            // The negative of the smallest integer does not fit in 64 bits.
+            _ => Ty::new(outgrown(number_of(&operand))).null_with([&operand]),
+        }
+    }
+
+    pub(super) fn binary(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        expected: Option<&Expectation>,
+    ) -> Ty {
+        match operator {
+            Operator::And | Operator::Or => {
+                let (left, right) = (self.condition(left), self.condition(right));
+                Ty::boolean().null_with([&left, &right])
+            }
+            Operator::Equal
+            | Operator::NotEqual
+            | Operator::Less
+            | Operator::LessEqual
+            | Operator::Greater
+            | Operator::GreaterEqual => {
+                let (left, right) = self.compare(left, right, Nulls::Silent);
+                Ty::boolean().null_with([&left, &right])
+            }
+            Operator::Concat => {
+                let text = Expectation::storage(Storage::TEXT, "an operand of ||");
+                let (left, right) = (self.expr_as(left, &text), self.expr_as(right, &text));
+                Ty::new(Storage::TEXT).null_with([&left, &right])
+            }
+            Operator::Extract => self.extract(left, right, Storage::TEXT),
+            Operator::ExtractText => self.extract(left, right, Storage::ANY),
+            Operator::BitAnd | Operator::BitOr | Operator::ShiftLeft | Operator::ShiftRight => {
+                let whole = Expectation::storage(Storage::INTEGER, "a bitwise operation");
+                let (left, right) = (self.expr_as(left, &whole), self.expr_as(right, &whole));
+                Ty::new(Storage::INTEGER).null_with([&left, &right])
+            }
+            Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Divide
+            | Operator::Remainder => self.arithmetic(operator, left, right, expected),
+        }
+    }
+
+    /// `json -> path` and `json ->> path`.
+    fn extract(&mut self, left: &Expr, right: &Expr, storage: Storage) -> Ty {
+        let json = Expectation::storage(Storage::TEXT, "JSON text").weak();
+        self.expr_as(left, &json);
+        self.expr_as(right, &json);
+        Ty::new(storage).or_null("the JSON may not contain the value")
+    }
+
+    fn arithmetic(
+        &mut self,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
+        expected: Option<&Expectation>,
+    ) -> Ty {
+        // A parameter has the type of the other operand, or else of the whole expression's context.
+        let fallback = arithmetic_expectation(expected);
+        let (left_ty, right_ty) = match (parameter(left), parameter(right)) {
+            (Some(_), None) => {
+                let right_ty = self.expr_as(right, &fallback);
+                let left_ty = self.expr_as(left, &beside(&right_ty, fallback));
+                (left_ty, right_ty)
+            }
+            (None, Some(_)) => {
+                let left_ty = self.expr_as(left, &fallback);
+                let right_ty = self.expr_as(right, &beside(&left_ty, fallback));
+                (left_ty, right_ty)
+            }
+            (None, None) | (Some(_), Some(_)) => {
+                let left_ty = self.expr_as(left, &fallback);
+                let right_ty = self.expr_as(right, &fallback);
+                (left_ty, right_ty)
+            }
+        };
+
+        let by_nonzero = self.is_nonzero_literal(right);
+        let storage = if operator == Operator::Remainder {
+            remainder(&left_ty, &right_ty)
+        } else {
+            let in_range =
+                operator == Operator::Divide && (by_nonzero || left.kind == ExprKind::Integer);
+            arithmetic_storage(operator, &left_ty, &right_ty, in_range)
+        };
+        let ty = Ty::new(storage).null_with([&left_ty, &right_ty]);
+
+        let divides = matches!(operator, Operator::Divide | Operator::Remainder);
+        if divides && !by_nonzero {
+            ty.or_null("division by zero returns NULL")
+        } else {
+            ty
+        }
+    }
+
+    /// Whether an expression is a literal number other than zero.
+    fn is_nonzero_literal(&self, expr: &Expr) -> bool {
+        matches!(expr.kind, ExprKind::Integer | ExprKind::Float)
+            && self
+                .written(expr)
+                .parse::<f64>()
+                .is_ok_and(|value| value != 0.0)
+    }
+
+    /// The types of both sides of a comparison: a parameter has the type of the other side.
+    pub(super) fn compare(&mut self, left: &Expr, right: &Expr, nulls: Nulls) -> (Ty, Ty) {
+        if let (ExprKind::Row(lefts), ExprKind::Row(rights)) = (&left.kind, &right.kind) {
+            return self.compare_rows(lefts, rights, nulls);
+        }
+
+        let expected = |ty: &Ty| {
+            let useful = ty.nullable || nulls == Nulls::Silent;
+            Expectation::compared(ty).nulls(if useful { nulls } else { Nulls::Silent })
+        };
+        match (parameter(left), parameter(right)) {
+            (Some(a), Some(b)) => {
+                self.parameters.link(a, b);
+                (self.expr(left), self.expr(right))
+            }
+            (Some(_), None) => {
+                let right_ty = self.expr(right);
+                let left_ty = self.expr_as(left, &expected(&right_ty));
+                (left_ty, right_ty)
+            }
+            (None, Some(_)) => {
+                let left_ty = self.expr(left);
+                let right_ty = self.expr_as(right, &expected(&left_ty));
+                (left_ty, right_ty)
+            }
+            (None, None) => {
+                let mut left_ty = self.expr(left);
+                let right_ty = self.expr_as(right, &Expectation::compared(&left_ty));
+                if has_parameter_arms(left) {
+                    left_ty = self.expr_as(left, &Expectation::compared(&right_ty));
+                }
+                (left_ty, right_ty)
+            }
+        }
+    }
+
+    /// Compares row values item by item. The types that it returns only report whether the sides
+    /// can contain NULL.
+    fn compare_rows(&mut self, lefts: &[Expr], rights: &[Expr], nulls: Nulls) -> (Ty, Ty) {
+        let mut sides = Vec::new();
+        for (left, right) in lefts.iter().zip(rights) {
+            sides.push(self.compare(left, right, nulls));
+        }
+
+        let row = Ty::new(Storage::NONE);
+        let left = row.clone().null_with(sides.iter().map(|(left, _)| left));
+        let right = row.null_with(sides.iter().map(|(_, right)| right));
+        (left, right)
+    }
+}
+
+/// The storage classes of an operand after arithmetic converts it to a number.
+pub(super) fn number_of(ty: &Ty) -> Storage {
+    if ty.storage.within(Storage::NUMERIC) {
+        return ty.storage;
+    }
+    // Text and blobs convert to either kind of number.
+    Storage::INTEGER.or(Storage::REAL)
+}
+
+/// What arithmetic expects of an operand: the type of the context if it is a number.
+fn arithmetic_expectation(expected: Option<&Expectation>) -> Expectation {
+    match expected {
+        Some(expected)
+            if expected.storage.within(Storage::NUMERIC) && expected.storage != Storage::NONE =>
+        {
+            expected.clone().nulls(Nulls::Silent)
+        }
+        _ => Expectation::storage(Storage::NUMERIC, "arithmetic").weak(),
+    }
+}
+
+/// What arithmetic expects of a parameter whose other operand is `other`.
+fn beside(other: &Ty, fallback: Expectation) -> Expectation {
+    if other.storage == Storage::NONE {
+        return fallback;
+    }
+    Expectation {
+        domain: Domain::Any,
+        storage: number_of(other),
+        ..Expectation::compared(other)
+    }
+}
+
+/// The storage classes of a remainder.
+fn remainder(left: &Ty, right: &Ty) -> Storage {
+    let either = number_of(left).or(number_of(right));
+    if either.within(Storage::INTEGRAL) && !either.meets(Storage::WHOLE.or(Storage::OUTGROWN)) {
+        Storage::INTEGER
+    } else {
+        Storage::INTEGRAL
+    }
+}
+
+/// The storage classes of a sum, difference, product or quotient.
+///
+/// `in_range`: the quotient of integers fits in 64 bits. Only the smallest integer divided by -1
+/// does not.
+fn arithmetic_storage(operator: Operator, left: &Ty, right: &Ty, in_range: bool) -> Storage {
+    let (left, right) = (number_of(left), number_of(right));
+    let either = left.or(right);
+    let whole = either.within(Storage::INTEGRAL);
+
+    // A REAL that is whole divides as a REAL.
+    if operator == Operator::Divide && whole && either.meets(Storage::WHOLE) {
+        return Storage::INTEGER.or(Storage::REAL);
+    }
+    let integers = left.meets(Storage::INTEGER) && right.meets(Storage::INTEGER);
+    if integers && !in_range {
+        outgrown(either)
+    } else {
+        either
+    }
+}
+
+/// Whether an expression returns one of several values, which can be parameters.
+fn has_parameter_arms(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Case { .. } | ExprKind::Unary(..) => true,
+        ExprKind::Function(function) => function
+            .arguments
+            .iter()
+            .any(|argument| parameter(argument).is_some()),
+        _ => false,
+    }
+}
+
+/// Adds the REAL that an integer becomes when it does not fit in 64 bits.
+fn outgrown(storage: Storage) -> Storage {
+    if storage.meets(Storage::INTEGER) {
+        storage.or(Storage::OUTGROWN)
+    } else {
+        storage
+    }
+}
