@@ -1,9 +1,9 @@
-// The conformance suite on workerd: the same Rust source as `cargo test -p conformance`, built to Wasm.
+// Runs the conformance suite on workerd: the Rust code of `cargo test -p conformance`, built to Wasm.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually, finish, root, suite, workerd } from "./worlds.mjs";
 
-// What the worker under test calls: another worker, with a Durable Object and a Workflow.
+// The worker that the worker under test calls, with a Durable Object and a Workflow.
 const other = {
   name: "other",
   modules: true,
@@ -31,7 +31,7 @@ const other = {
       add(left, right) { return left + right; }
     }
     let taken = 0;
-    /** Stands for a K2 stream: takes records of bytes, refuses empty ones. */
+    /** A fake K2 stream that accepts records of bytes and rejects empty ones. */
     export class Stream extends WorkerEntrypoint {
       send(records) {
         const good = records.every(({ content, headers }) => content instanceof Uint8Array && content.length > 0 && headers);
@@ -44,8 +44,8 @@ const other = {
   workflows: { ORDERS: { name: "orders", className: "Orders" } },
 };
 const folder = join(root, "tests/conformance/assets");
-/** Stands for a kind that nothing simulates: the worker starts, as it would with the real one. */
-const standIn = () => new Response("a stand-in");
+/** A placeholder for kinds that Miniflare does not simulate, so that the worker starts. */
+const placeholder = () => new Response("a placeholder");
 const everything = {
   durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" } },
   workflows: { ORDERS: { name: "orders", className: "Orders", scriptName: "other" } },
@@ -75,7 +75,7 @@ const everything = {
   helloWorld: { HELLO: {} },
   textBlobBindings: { TERMS: join(folder, "terms.txt") },
   dataBlobBindings: { LOGO: join(folder, "logo.bin") },
-  serviceBindings: { SERVICE: "other", BROWSER: standIn, ANALYTICS: standIn, K2: { name: "other", entrypoint: "Stream" }, UNSAFE: standIn, FORWARD: standIn, MODULE: standIn },
+  serviceBindings: { SERVICE: "other", BROWSER: placeholder, ANALYTICS: placeholder, K2: { name: "other", entrypoint: "Stream" }, UNSAFE: placeholder, FORWARD: placeholder, MODULE: placeholder },
 };
 
 const world = await workerd("tests/conformance", {
@@ -90,7 +90,7 @@ const world = await workerd("tests/conformance", {
 const stored = await world.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");
 
-/** Empties every store, so that each case finds the world as new. */
+/** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
   const database = await world.miniflare.getD1Database("DB");
   for (const table of ["posts", "users", "loose", "received"]) await database.prepare(`DELETE FROM ${table}`).run();
@@ -118,9 +118,9 @@ const checks = Object.fromEntries(
 checks["queue::delivery"] = async () => {
   await reset();
   assert.deepEqual(await run("queue::send"), [200, "ok"]);
-  await eventually("every message that can arrive has", async () => (await run("queue::arrived"))[0] === 200);
+  await eventually("every message that can arrive has arrived", async () => (await run("queue::arrived"))[0] === 200);
 };
-checks["a missing binding and a mistyped one are told at once"] = async () => {
+checks["missing bindings and bindings of the wrong type are all reported at startup"] = async () => {
   const poor = await workerd("tests/conformance", {
     d1Databases: ["DB"],
     kvNamespaces: ["CACHE", "STORAGE"],
@@ -132,7 +132,7 @@ checks["a missing binding and a mistyped one are told at once"] = async () => {
     const response = await fetch(`${poor.base}/cases`);
     assert.equal(response.status, 500);
     assert.equal((await response.json()).error.kind, "misconfigured");
-    await eventually("the log names all that is wrong", () => output.includes("start"));
+    await eventually("the log contains the errors", () => output.includes("start"));
     for (const part of ["the binding STORAGE is not an R2 bucket", "the binding OTHER is missing", "the binding QUEUE is missing", "the variable COUNT is not a whole number", "the variable LEVEL is not a `crate::environment::Level`", "the variable TREE is not an object", "the secret TOKEN is missing"]) {
       assert.ok(output.includes(part), `${part}\n${output}`);
     }

@@ -1,4 +1,4 @@
-// examples/files, end to end, in both worlds: the same requests must have the same answers.
+// Tests examples/files end to end, on both backends: the same requests must have the same responses.
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -17,11 +17,11 @@ export const bindings = {
 };
 export const program = join(root, "target/debug/files");
 
-/** What a client does, and what it sees. Times are taken out: they differ from run to run. */
+/** Sends the requests of a client, and returns its view of the responses. Replaces times, which differ in every run. */
 async function transcript(base) {
   const lines = [];
   const call = async (what, path, init = {}, user = "ann") => {
-    // Miniflare would compress, and then not know the length.
+    // Otherwise Miniflare compresses the response and omits its length.
     const headers = { "accept-encoding": "identity", ...(user ? { "x-user-id": user } : {}), ...init.headers };
     const response = await fetch(base + path, { ...init, headers }).catch((error) => {
       throw new Error(`${what}: ${error.cause ?? error}`);
@@ -87,15 +87,15 @@ if (process.argv[1] === import.meta.filename) {
   let there = [];
   let here = [];
   results.push(await suite("files", {
-    "every request is answered on workerd": async () => { there = await transcript(onWorkerd.base); },
-    "every request is answered natively": async () => { here = await transcript(onNative.base); },
-    "the answers are the same": () => {
-      // An object that was put in parts has another entity tag on R2.
+    "every request has a response on workerd": async () => { there = await transcript(onWorkerd.base); },
+    "every request has a response natively": async () => { here = await transcript(onNative.base); },
+    "the responses are the same": () => {
+      // R2 computes other entity tags for multipart uploads.
       const comparable = (lines) => lines.map((line) => line.replace(/etag: "[^"]*"/, "etag"));
       assert.ok(there.length > 25);
       assert.deepEqual(comparable(here), comparable(there));
     },
-    "each answer is the one that was meant": () => {
+    "each response has the expected status": () => {
       const statuses = here.filter((line) => /: \d{3} /.test(line)).map((line) => line.match(/^(.*?): (\d{3}) /).slice(1).join(" "));
       assert.deepEqual(statuses, [
         "page 200", "nobody 401", "bad user 401", "empty list 200", "upload 201", "upload again 201", "upload of another 201",
@@ -107,7 +107,7 @@ if (process.argv[1] === import.meta.filename) {
       ]);
       assert.ok(here.includes("the large one comes back whole: true"));
     },
-    "a client that waits with its body is answered": async () => {
+    "a client that stalls in its body receives a response": async () => {
       for (const { name, base } of [onNative, onWorkerd]) {
         const socket = connect(new URL(base).port, "127.0.0.1");
         socket.write("POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nx");
@@ -119,7 +119,7 @@ if (process.argv[1] === import.meta.filename) {
         assert.match(answer, /^HTTP\/1.1 401 /, name);
       }
     },
-    "what was acknowledged survives kill -9": async () => {
+    "acknowledged data survives kill -9": async () => {
       const data = new FormData();
       data.append("file", new Blob(["kept"]), "kept.txt");
       const headers = { "x-user-id": "carol" };

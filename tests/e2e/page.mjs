@@ -1,5 +1,5 @@
-// The page of examples/files in a headless Chromium, against both worlds: what a person does there has to work.
-// BINDERY_SCREENSHOTS=folder saves pictures of each state, wide and narrow, light and dark.
+// Tests the page of examples/files in headless Chromium, on both backends, with the actions of a user.
+// BINDERY_SCREENSHOTS=folder saves a screenshot of each state, wide and narrow, light and dark.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -16,27 +16,27 @@ const args = [
   "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
   "--disable-domain-reliability", "--disable-client-side-phishing-detection", "--disable-breakpad",
   "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
-  // Whatever else the browser may want, no other host has an address.
+  // Makes every other host unreachable.
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
-// Half an hour apart from every whole hour, so that a time shown in UTC cannot pass for a local one.
+// The offset is not a whole hour, so that a time in UTC cannot be mistaken for a local time.
 const zone = { locale: "en-GB", timezoneId: "Asia/Kolkata" };
 const tooLarge = 10_485_761;
 const markup = "<img src=x onerror=window.ran=1>.png";
 const text = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.from(content) });
 
-/** Opens the page in a fresh profile, as `user` unless that is null, and notes whatever goes wrong there. */
+/** Opens the page in a new profile, as `user` unless that is null, and records all problems. */
 async function visit(browser, world, user, options = {}) {
   const context = await browser.newContext({ ...zone, viewport: { width: 1100, height: 800 }, ...options });
   const page = await context.newPage();
-  // The native queue waits five seconds for a batch; a slow machine takes a few more.
+  // The native queue waits five seconds for a batch, and a slow machine may need more time.
   page.setDefaultTimeout(30_000);
   const requests = [];
   const problems = [];
   context.on("request", (request) => requests.push(request.url()));
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));
-  page.on("dialog", (dialog) => { problems.push(`a window of the browser's own: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("dialog", (dialog) => { problems.push(`a browser dialog: ${dialog.message()}`); dialog.dismiss(); });
   await page.goto(world.base);
   const list = page.getByRole("list", { name: "Your files" });
   const visitor = {
@@ -47,9 +47,9 @@ async function visit(browser, world, user, options = {}) {
     uploads: page.getByRole("list", { name: "Uploads" }).getByRole("listitem"),
     button: (name) => page.getByRole("button", { name, exact: true }),
     names: () => list.locator(".name").allTextContents(),
-    /** What the server has of this user, asked without the page. */
+    /** The files of this user according to the server. */
     stored: async () => (await (await fetch(`${world.base}/api/files`, { headers: { "x-user-id": user } })).json()).files,
-    /** Gives the page's file field these files, by the button that a person would press. */
+    /** Selects files with the button of the page. */
     async choose(...files) {
       const chooser = page.waitForEvent("filechooser");
       await page.getByRole("button", { name: "Choose files" }).click();
@@ -59,13 +59,13 @@ async function visit(browser, world, user, options = {}) {
       await page.getByLabel("User").fill(name);
       await page.getByLabel("User").press("Enter");
     },
-    /** Chromium itself writes to the console that a request failed: takes what was meant to fail out of the problems. */
+    /** Removes the problems that the test caused: Chromium reports each failed request in the console. */
     expected(pattern, least = 1) {
       const others = problems.filter((problem) => !pattern.test(problem));
       assert.ok(problems.length - others.length >= least, `nothing on the console is like ${pattern}: ${problems}`);
       problems.splice(0, problems.length, ...others);
     },
-    /** Ends the visit, which must have had no problems and no request to another host. */
+    /** Closes the page and asserts that there were no problems and no requests to other hosts. */
     async leave() {
       const foreign = requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== world.base);
       await context.close();
@@ -78,7 +78,7 @@ async function visit(browser, world, user, options = {}) {
   return visitor;
 }
 
-/** As long as the gate is shut, the page sees every file as waiting. */
+/** While the gate is shut, the page sees every file as waiting. */
 async function gate(page) {
   const held = { shut: true, asked: 0 };
   await page.route("**/api/files", async (route) => {
@@ -91,7 +91,7 @@ async function gate(page) {
   return held;
 }
 
-/** Drops files on the element, as a browser does when they are dragged out of a folder. */
+/** Drops files on an element, as if they were dragged from a folder. */
 async function drop(page, selector, files) {
   const data = await page.evaluateHandle((files) => {
     const data = new DataTransfer();
@@ -104,7 +104,7 @@ async function drop(page, selector, files) {
   return { lit, after: await page.locator("#zone.over").count() };
 }
 
-/** Makes uploads slow enough to be looked at. */
+/** Slows uploads down, so that their progress is visible. */
 async function slow({ page, context }, bytesPerSecond) {
   const session = await context.newCDPSession(page);
   await session.send("Network.enable");
@@ -113,7 +113,7 @@ async function slow({ page, context }, bytesPerSecond) {
 }
 
 const checks = (browser, world) => ({
-  "a newcomer is asked for a name, which is remembered": async () => {
+  "a new user is asked for a name, and the page remembers it": async () => {
     const visitor = await visit(browser, world, null);
     const { page } = visitor;
     await page.getByText("Who are you?").waitFor();
@@ -128,7 +128,7 @@ const checks = (browser, world) => ({
     await visitor.enter("a b/../c");
     await page.getByText("letters, digits and - _ . @ only").waitFor();
     assert.equal(await page.getByLabel("User").getAttribute("aria-invalid"), "true");
-    // Who leaves the field with a name that cannot be is not held there.
+    // An invalid name must not keep the focus in the field.
     await page.keyboard.press("Tab");
     assert.equal(await inField(), false);
     await visitor.enter("new.comer@example-1_2");
@@ -180,7 +180,7 @@ const checks = (browser, world) => ({
     assert.deepEqual(await visitor.stored(), []);
     await visitor.leave();
   },
-  "a waiting file is looked at again until it is processed": async () => {
+  "the page checks a waiting file again until it is processed": async () => {
     const visitor = await visit(browser, world, "ben");
     await visitor.page.getByText("Nothing here yet").waitFor();
     const held = await gate(visitor.page);
@@ -194,7 +194,7 @@ const checks = (browser, world) => ({
     await visitor.page.getByRole("status").getByText("slow.txt is processed.").waitFor({ state: "attached" });
     await visitor.leave();
   },
-  "several files are dropped, also beside the zone": async () => {
+  "several files can be dropped, also outside of the zone": async () => {
     const visitor = await visit(browser, world, "cleo");
     await visitor.page.getByText("Nothing here yet").waitFor();
     const onZone = await drop(visitor.page, "#zone", [["one.txt", "1"], ["two.txt", "22"], ["three.txt", "333"]]);
@@ -206,7 +206,7 @@ const checks = (browser, world) => ({
     await eventually("all are processed", async () => (await visitor.page.locator(".state.processed").count()) === 4);
     await visitor.leave();
   },
-  "a name with markup is text and runs nothing": async () => {
+  "markup in a name is shown as text and does not run": async () => {
     const visitor = await visit(browser, world, "dora");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
@@ -222,7 +222,7 @@ const checks = (browser, world) => ({
     visitor.expected(/status of 413/);
     await visitor.leave();
   },
-  "a file that is too large shows the API's words": async () => {
+  "a file that is too large shows the error of the API": async () => {
     const visitor = await visit(browser, world, "emil");
     const { page } = visitor;
     const answer = page.waitForResponse((response) => response.request().method() === "POST");
@@ -234,7 +234,7 @@ const checks = (browser, world) => ({
     const failed = visitor.uploads.filter({ hasText: "whale.bin" });
     await failed.getByText(error.message).waitFor();
     await page.getByRole("status").getByText(error.message).waitFor({ state: "attached" });
-    // The message stays while the list goes on, and the next upload is not held up.
+    // The message stays, but neither the list nor the next upload waits for it.
     await visitor.choose(text("minnow.txt", "small"));
     await visitor.row("minnow.txt").getByText("processed").waitFor();
     assert.equal(await failed.count(), 1);
@@ -244,7 +244,7 @@ const checks = (browser, world) => ({
     visitor.expected(/status of 413/);
     await visitor.leave();
   },
-  "an upload shows how far it is, and is cancelled": async () => {
+  "an upload shows its progress and can be canceled": async () => {
     const visitor = await visit(browser, world, "fay");
     await visitor.page.getByText("Nothing here yet").waitFor();
     await slow(visitor, 1_000_000);
@@ -259,7 +259,7 @@ const checks = (browser, world) => ({
     assert.deepEqual((await visitor.stored()).map((file) => file.filename), ["next.txt"]);
     await visitor.leave();
   },
-  "a server that cannot be reached is said, and come back from": async () => {
+  "an unreachable server is reported, and the page recovers": async () => {
     const visitor = await visit(browser, world, "gus");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
@@ -270,7 +270,7 @@ const checks = (browser, world) => ({
     await visitor.button("Refresh the list").click();
     const alert = page.getByRole("alert").getByText("the server cannot be reached");
     await alert.waitFor();
-    // What was known stays, and what is tried says why it failed.
+    // The known files stay, and each failed action shows its reason.
     assert.deepEqual(await visitor.names(), ["kept.txt"]);
     await visitor.choose(text("lost.txt", "lost"));
     await visitor.uploads.getByText("Not uploaded: the connection to the server broke off.").waitFor();
@@ -281,7 +281,7 @@ const checks = (browser, world) => ({
     await page.unroute("**/api/**", failing);
     await visitor.button("Try again").click();
     await alert.waitFor({ state: "hidden" });
-    // And once more, without a hand.
+    // The page also recovers without an action of the user.
     await page.route("**/api/**", failing, { times: 2 });
     await visitor.button("Refresh the list").click();
     await alert.waitFor();
@@ -290,7 +290,7 @@ const checks = (browser, world) => ({
     visitor.expected(/ERR_CONNECTION_REFUSED/, 5);
     await visitor.leave();
   },
-  "a user sees only what is the user's own": async () => {
+  "a user only sees their own files": async () => {
     const visitor = await visit(browser, world, "hal");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
@@ -301,7 +301,7 @@ const checks = (browser, world) => ({
     assert.equal(await visitor.rows.count(), 0);
     await visitor.enter("hal");
     await visitor.row("private.txt").waitFor();
-    // A name that was typed counts at once, and one that cannot be is nobody's.
+    // A typed name takes effect immediately, and an invalid name does not show any files.
     await page.getByLabel("User").fill("ida");
     await drop(page, "#zone", [["of ida.txt", "i"]]);
     await visitor.row("of ida.txt").waitFor();
@@ -311,7 +311,7 @@ const checks = (browser, world) => ({
     assert.equal(await visitor.rows.count(), 0);
     await visitor.leave();
   },
-  "the keyboard reaches everything, and is not lost": async () => {
+  "the keyboard reaches every control, and the focus is not lost": async () => {
     const visitor = await visit(browser, world, "joy");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
@@ -332,7 +332,7 @@ const checks = (browser, world) => ({
     assert.deepEqual(reached, [
       "User", "Open", "Choose files", "Refresh the list", "Download b.txt", "Delete b.txt", "Download a.txt", "Delete a.txt",
     ]);
-    // From "Delete a.txt" back to the one before, whose row then goes: the focus moves to the next row's button.
+    // When the row of the focused button is deleted, the focus moves to the button of the next row.
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Enter");
@@ -348,7 +348,7 @@ const checks = (browser, world) => ({
     assert.equal(await focused(), "Delete a.txt");
     await visitor.leave();
   },
-  "a phone has no need to scroll sideways": async () => {
+  "the page does not scroll sideways on a phone": async () => {
     for (const width of [390, 320]) {
       const visitor = await visit(browser, world, `kim${width}`, { viewport: { width, height: 700 }, hasTouch: true });
       const { page } = visitor;
@@ -372,7 +372,7 @@ const checks = (browser, world) => ({
   },
 });
 
-/** Pictures of each state of the page. */
+/** Saves a screenshot of each state of the page. */
 async function screenshots(browser, world, folder) {
   mkdirSync(folder, { recursive: true });
   for (const colorScheme of ["light", "dark"]) {
@@ -394,7 +394,7 @@ async function screenshots(browser, world, folder) {
       await eventually("all are processed", async () => (await page.locator(".state.processed").count()) === 4);
       const held = await gate(page);
       await page.route("**/api/files", async (route) => {
-        // Only the newest file is still waiting.
+        // Marks only the newest file as waiting.
         if (route.request().method() !== "GET") return route.fallback();
         const response = await route.fetch();
         const { files } = await response.json();

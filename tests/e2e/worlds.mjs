@@ -1,5 +1,5 @@
-// The two worlds that every end-to-end suite runs against: workerd through Miniflare, and the native server.
-// Both are started on a free port of 127.0.0.1 and give { base, stop }.
+// Starts the two backends of the end-to-end suites: workerd through Miniflare, and the native server.
+// Each one listens on a free port of 127.0.0.1 and is returned as { base, stop }.
 import { spawn } from "node:child_process";
 import { mkdtempSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,8 +11,8 @@ export const { Miniflare } = require("miniflare");
 export const root = resolve(import.meta.dirname, "../..");
 
 /**
- * Starts the Wasm build in `folder` on workerd, with the bindings of `options`, and applies its migrations. `others`
- * are workers that it calls.
+ * Starts the Wasm build in `folder` on workerd with the bindings of `options`, and applies its
+ * migrations. `others` are additional workers that it can call.
  */
 export async function workerd(folder, options, others = []) {
   const build = join(root, folder, "build");
@@ -35,7 +35,7 @@ export async function workerd(folder, options, others = []) {
   const baseline = join(root, folder, "schema.sql");
   if (existsSync(baseline)) {
     const database = await miniflare.getD1Database("DB");
-    // What a dump writes around a schema is of its session.
+    // Skips the statements of a dump that only affect its session.
     const statements = readFileSync(baseline, "utf8").replace(/^--.*$/gm, "").split(";").map((statement) => statement.trim());
     for (const statement of statements.filter((statement) => statement && !/^(BEGIN|COMMIT|PRAGMA)/.test(statement))) {
       await database.prepare(statement).run();
@@ -48,14 +48,14 @@ export async function workerd(folder, options, others = []) {
   return { name: "workerd", base, miniflare, stop: () => miniflare.dispose() };
 }
 
-/** Starts a native program over a fresh state folder and waits until it listens. */
+/** Starts a native program with a new state folder, and waits until it listens. */
 export async function native(program, environment = {}) {
   const state = mkdtempSync(join(tmpdir(), "bindery-"));
   const started = await start(program, state, environment);
   return { name: "native", state, ...started, stop: async () => { await started.stop(); rmSync(state, { recursive: true }); } };
 }
 
-/** Starts a native program over the state in `state`. */
+/** Starts a native program with the state folder `state`, and waits until it listens. */
 export async function start(program, state, environment = {}) {
   const child = spawn(program, [], {
     env: { ...process.env, BINDERY_ADDRESS: "127.0.0.1:0", BINDERY_STATE: state, ...environment },
@@ -79,17 +79,17 @@ export async function start(program, state, environment = {}) {
   return { base, child, log: () => log, stop };
 }
 
-/** Waits until `check` gives something, for at most 15 seconds. */
+/** Waits until `check` returns a truthy value, for at most 15 seconds. */
 export async function eventually(what, check) {
   for (let attempt = 0; attempt < 150; attempt++) {
     const result = await check();
     if (result) return result;
     await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error(`in 15 seconds, never: ${what}`);
+  throw new Error(`timed out after 15 seconds: ${what}`);
 }
 
-/** Runs named checks one after another and prints a line for each. Gives [passed, failed]. */
+/** Runs named checks one after another, and prints a line for each. Returns [passed, failed]. */
 export async function suite(title, checks) {
   let passed = 0;
   let failed = 0;
@@ -106,7 +106,7 @@ export async function suite(title, checks) {
   return [passed, failed];
 }
 
-/** Prints the count and ends the process with it. */
+/** Prints the totals and exits with status 0 if every check passed. */
 export function finish(title, results) {
   const passed = results.reduce((sum, [count]) => sum + count, 0);
   const failed = results.reduce((sum, [, count]) => sum + count, 0);
