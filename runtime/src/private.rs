@@ -85,28 +85,28 @@ impl<S: serde::Serializer> Fields<S> {
     }
 }
 
-/// The one of `all` that a text is.
+/// Returns the variant of an enum with a text.
 ///
 /// # Errors
-/// When it is none of them.
-pub fn choose<T: Copy>(
+/// Fails if no variant has the text.
+pub fn parse_text<T: Copy>(
     text: &str,
-    all: &[T],
+    variants: &[T],
     as_str: fn(T) -> &'static str,
 ) -> Result<T, UnknownText> {
-    crate::d1::choose(text, all, as_str)
+    crate::d1::parse_text(text, variants, as_str)
 }
 
-/// The one of `all` that a stored text is.
+/// Returns the variant of an enum with the text of a cell.
 ///
 /// # Errors
-/// When it is none of them, as a sentence's end.
-pub fn choose_cell<T: Copy>(
+/// The expected and the actual text or type.
+pub fn decode_text<T: Copy>(
     cell: Cell<'_>,
-    all: &[T],
+    variants: &[T],
     as_str: fn(T) -> &'static str,
 ) -> Result<T, String> {
-    crate::d1::choose_cell(cell, all, as_str)
+    crate::d1::decode_text(cell, variants, as_str)
 }
 
 /// The answer of a worker that has no fetch handler.

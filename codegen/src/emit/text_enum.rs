@@ -59,13 +59,13 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
             type Err = #krate::d1::UnknownText;
 
             fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
-                #krate::__private::choose(text, &Self::ALL, Self::as_str)
+                #krate::__private::parse_text(text, &Self::ALL, Self::as_str)
             }
         }
 
         impl #krate::d1::FromColumn for #ident {
             fn from_column(cell: #krate::d1::Cell<'_>) -> ::core::result::Result<Self, #krate::__private::String> {
-                #krate::__private::choose_cell(cell, &Self::ALL, Self::as_str)
+                #krate::__private::decode_text(cell, &Self::ALL, Self::as_str)
             }
         }
 

@@ -69,7 +69,7 @@ pub async fn upload(
         .max_bytes(most);
     let stored = env
         .storage
-        .put(&key, content, options)
+        .put_with(&key, content, options)
         .await
         .map_err(|error| match error.kind() {
             bindery::ErrorKind::TooLarge => AppError::TooLarge(most),

@@ -1,10 +1,11 @@
-//! Workers AI: models by name.
+//! Workers AI: models that are run by name.
 //!
 //! <https://developers.cloudflare.com/workers-ai/>
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::connect_object;
 use crate::backend;
@@ -14,8 +15,8 @@ use crate::raw::{decode, encode};
 
 /// Workers AI.
 ///
-/// Covered: models that take JSON and give JSON. A model that streams, or gives an image, is called through the
-/// JavaScript object.
+/// Covered: models with JSON input and JSON output. A model that streams or returns an image is
+/// called through the JavaScript object.
 #[derive(Debug, Clone)]
 pub struct Ai {
     gate: Gate,
@@ -29,16 +30,20 @@ impl Ai {
         Self { gate, backend }
     }
 
-    /// Runs a model, for instance `@cf/meta/llama-3.1-8b-instruct`, over its input.
+    /// Runs a model, such as `@cf/meta/llama-3.1-8b-instruct`, and returns its output.
+    ///
+    /// <https://developers.cloudflare.com/workers-ai/models/>
     ///
     /// # Errors
-    /// `Unsupported` natively; `Decode` when the output is not of the type; on Workers, whatever the model throws.
+    /// `InvalidArgument` if the input cannot be serialized as JSON. `Decode` if the output does not
+    /// match the type `O`. `Unsupported` natively. On Workers, any error that the model throws.
     ///
     /// # Examples
     /// ```
     /// # async fn f(ai: &bindery::ai::Ai) -> bindery::Result<()> {
     /// #[derive(serde::Deserialize)]
     /// struct Answer { response: String }
+    ///
     /// let input = serde_json::json!({ "prompt": "What is a bindery?" });
     /// let answer: Answer = ai.run("@cf/meta/llama-3.1-8b-instruct", &input).await?;
     /// # Ok(()) }
@@ -51,21 +56,20 @@ impl Ai {
         let input = encode(input);
         let run = async move {
             let work = async {
-                Ok((
-                    self.backend.call("run", &[model.into(), input?]).await?,
-                    Measures::default(),
-                ))
+                let output = self.backend.call("run", &[model.into(), input?]).await?;
+                Ok((output, Measures::default()))
             };
             self.gate.pass("run", None, work).await
         };
+
         Box::pin(async move {
-            // The output's own type may not cross threads while the call runs.
-            let output: serde_json::Value = run.await?;
+            // `O` need not be `Send`, so no value of it may exist while the call runs.
+            let output: Value = run.await?;
             decode(output).map_err(|failure| self.gate.failed("run", failure))
         })
     }
 
-    /// The JavaScript object itself.
+    /// Returns the JavaScript object of the binding.
     #[cfg(target_arch = "wasm32")]
     #[must_use]
     pub fn js_value(&self) -> wasm_bindgen::JsValue {

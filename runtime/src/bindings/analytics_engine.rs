@@ -1,4 +1,4 @@
-//! Analytics Engine: data points that are written now and asked for later, with SQL over HTTP.
+//! Analytics Engine: data points that are written here and queried later with SQL over HTTP.
 //!
 //! <https://developers.cloudflare.com/analytics/analytics-engine/get-started/>
 
@@ -11,7 +11,7 @@ use crate::limits;
 use crate::observe::{Gate, Measures};
 use crate::raw::encode;
 
-/// A dataset. Natively its points are lines of JSON in the state's folder.
+/// A dataset. Natively, data points are appended to a file of JSON lines in the state folder.
 #[derive(Debug, Clone)]
 pub struct AnalyticsEngine {
     gate: Gate,
@@ -19,13 +19,15 @@ pub struct AnalyticsEngine {
 }
 
 /// A data point: at most 20 texts, 20 numbers and one index.
+///
+/// <https://developers.cloudflare.com/analytics/analytics-engine/limits/>
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct DataPoint {
-    /// Texts, of at most 16 KB together: what is grouped and filtered by.
+    /// The texts to group and filter by, of at most 16 KiB in total.
     pub blobs: Vec<String>,
-    /// Numbers: what is measured.
+    /// The numbers to measure.
     pub doubles: Vec<f64>,
-    /// The key by which points are sampled, of at most 96 bytes.
+    /// The sampling key, of at most 96 bytes.
     pub indexes: Vec<String>,
 }
 
@@ -36,58 +38,62 @@ impl AnalyticsEngine {
         Self { gate, backend }
     }
 
-    /// Writes a point. The platform takes it without an answer.
+    /// Writes a data point.
+    ///
+    /// The platform does not report whether it stored the point.
     ///
     /// # Errors
-    /// `TooLarge` over the limits.
+    /// `TooLarge` if the point exceeds a limit of [`DataPoint`].
     ///
     /// # Examples
     /// ```
     /// # async fn f(events: &bindery::analytics_engine::AnalyticsEngine) -> bindery::Result<()> {
     /// use bindery::analytics_engine::DataPoint;
-    /// let point = DataPoint { blobs: vec!["/cart".to_owned()], doubles: vec![12.5], indexes: vec!["ann".to_owned()] };
+    ///
+    /// let point = DataPoint {
+    ///     blobs: vec!["/cart".to_owned()],
+    ///     doubles: vec![12.5],
+    ///     indexes: vec!["ann".to_owned()],
+    /// };
     /// events.write(&point).await?;
     /// # Ok(()) }
     /// ```
     pub async fn write(&self, point: &DataPoint) -> Result<()> {
         let work = async {
-            let page = limits::analytics::PAGE;
-            let many = |what: &str, count: usize, most: usize| {
-                if count > most {
-                    Err(Failure::limit(
-                        "the point",
-                        format!("{count} {what}"),
-                        most,
-                        page,
-                    ))
-                } else {
-                    Ok(())
-                }
+            check_point(point)?;
+            let argument = encode(point)?;
+            self.backend.call("writeDataPoint", &[argument]).await?;
+
+            let measures = Measures {
+                count: Some(1),
+                ..Measures::default()
             };
-            many("texts", point.blobs.len(), limits::analytics::BLOBS)?;
-            many("numbers", point.doubles.len(), limits::analytics::DOUBLES)?;
-            many("indexes", point.indexes.len(), limits::analytics::INDEXES)?;
-            let bytes = point.blobs.iter().map(String::len).sum();
-            limits::bytes("the texts", bytes, limits::analytics::BLOB_BYTES, page)?;
-            for index in &point.indexes {
-                limits::bytes(
-                    "the index",
-                    index.len(),
-                    limits::analytics::INDEX_BYTES,
-                    page,
-                )?;
-            }
-            self.backend
-                .call("writeDataPoint", &[encode(point)?])
-                .await?;
-            Ok((
-                (),
-                Measures {
-                    count: Some(1),
-                    ..Measures::default()
-                },
-            ))
+            Ok(((), measures))
         };
         self.gate.pass("write", None, work).await
     }
+}
+
+fn check_point(point: &DataPoint) -> Result<(), Failure> {
+    let page = limits::analytics::PAGE;
+
+    let counts = [
+        ("texts", point.blobs.len(), limits::analytics::BLOBS),
+        ("numbers", point.doubles.len(), limits::analytics::DOUBLES),
+        ("indexes", point.indexes.len(), limits::analytics::INDEXES),
+    ];
+    for (noun, count, limit) in counts {
+        if count > limit {
+            let found = format!("{count} {noun}");
+            return Err(Failure::limit("the point", found, limit, page));
+        }
+    }
+
+    let bytes = point.blobs.iter().map(String::len).sum();
+    limits::bytes("the texts", bytes, limits::analytics::BLOB_BYTES, page)?;
+    for index in &point.indexes {
+        let bytes = index.len();
+        limits::bytes("the index", bytes, limits::analytics::INDEX_BYTES, page)?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Files that are bound by name.
+//! Files that the manifest binds by name.
 //!
 //! <https://developers.cloudflare.com/workers/wrangler/configuration/>
 
@@ -6,7 +6,7 @@ use super::connect_object;
 use crate::backend;
 use crate::observe::Gate;
 
-/// A text file that is a part of the worker.
+/// A text file that is part of the worker.
 #[derive(Debug, Clone)]
 pub struct TextBlob {
     backend: backend::Object,
@@ -19,14 +19,23 @@ impl TextBlob {
         Self { backend }
     }
 
-    /// What is in it.
+    /// Returns the text of the file.
+    ///
+    /// Bytes that are not valid UTF-8 become replacement characters.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(terms: &bindery::blob::TextBlob) {
+    /// let text: String = terms.text();
+    /// # }
+    /// ```
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.backend.bytes()).into_owned()
     }
 }
 
-/// A file of bytes that is a part of the worker.
+/// A binary file that is part of the worker.
 #[derive(Debug, Clone)]
 pub struct DataBlob {
     backend: backend::Object,
@@ -39,7 +48,14 @@ impl DataBlob {
         Self { backend }
     }
 
-    /// What is in it.
+    /// Returns the bytes of the file.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(logo: &bindery::blob::DataBlob) {
+    /// let bytes: Vec<u8> = logo.bytes();
+    /// # }
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         self.backend.bytes()

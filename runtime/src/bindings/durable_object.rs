@@ -1,4 +1,4 @@
-//! Durable Objects of a namespace: found by name or id, called by HTTP requests.
+//! Durable Objects: objects of a namespace, found by name or id and called with HTTP requests.
 //!
 //! <https://developers.cloudflare.com/durable-objects/api/namespace/>
 
@@ -12,7 +12,7 @@ use crate::observe::{Gate, Measures};
 
 /// A namespace of Durable Objects.
 ///
-/// Covered: objects by name, by id and new ones, `fetch`, and methods with JSON.
+/// Covered: objects by name and by id, new ids, `fetch`, and methods with JSON.
 #[derive(Debug, Clone)]
 pub struct DurableObjects {
     gate: Gate,
@@ -26,7 +26,7 @@ impl DurableObjects {
         Self { gate, backend }
     }
 
-    /// The object of a name: the same one for the same name, anywhere.
+    /// Returns the object with a name. One name is one object, wherever the worker runs.
     ///
     /// # Errors
     /// `Unsupported` natively.
@@ -34,22 +34,32 @@ impl DurableObjects {
     /// # Examples
     /// ```
     /// # async fn f(rooms: &bindery::durable_object::DurableObjects) -> bindery::Result<()> {
-    /// let answer = rooms.by_name("lobby").await?.get("/members").await?;
+    /// let lobby = rooms.by_name("lobby").await?;
+    /// let response = lobby.get("/members").await?;
     /// # Ok(()) }
     /// ```
     pub async fn by_name(&self, name: &str) -> Result<Fetcher> {
         self.object("idFromName", &[Value::from(name)]).await
     }
 
-    /// The object of an id, as [`new_id`](Self::new_id) gives one.
+    /// Returns the object with an id that [`new_id`](Self::new_id) returned.
     ///
     /// # Errors
-    /// `Unsupported` natively; on Workers, when the id is not of this namespace.
+    /// `Unsupported` natively. On Workers, any error that the platform throws, for example if the
+    /// id belongs to another namespace.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(rooms: &bindery::durable_object::DurableObjects) -> bindery::Result<()> {
+    /// let id = rooms.new_id().await?;
+    /// let response = rooms.by_id(&id).await?.get("/members").await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn by_id(&self, id: &str) -> Result<Fetcher> {
         self.object("idFromString", &[Value::from(id)]).await
     }
 
-    /// An id that no object has yet.
+    /// Returns a new id, which no object has yet.
     ///
     /// # Errors
     /// `Unsupported` natively.
@@ -57,14 +67,13 @@ impl DurableObjects {
         let work = async {
             let id = self.backend.object("newUniqueId", &[]).await?;
             let text = id.call("toString", &[]).await?;
-            Ok((
-                text.as_str().unwrap_or_default().to_owned(),
-                Measures::default(),
-            ))
+            let text = text.as_str().unwrap_or_default().to_owned();
+            Ok((text, Measures::default()))
         };
         self.gate.pass("new_id", None, work).await
     }
 
+    /// Returns the object whose id `method` returns.
     async fn object(&self, method: &'static str, arguments: &[Value]) -> Result<Fetcher> {
         let work = async {
             let id = self.backend.object(method, arguments).await?;

@@ -1,9 +1,8 @@
-//! Emails that a worker sends.
+//! Outgoing email.
 //!
 //! <https://developers.cloudflare.com/email-routing/email-workers/send-email-workers/>
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::connect_object;
 use crate::backend;
@@ -11,9 +10,11 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 use crate::raw::encode;
 
-/// Sends emails. Natively they are lines of JSON in the state's folder.
+/// A binding that sends email. Natively, emails are appended to a file of JSON lines in the state
+/// folder.
 ///
-/// Covered: text and HTML to some addresses. Copies, attachments and raw messages are not.
+/// Covered: text and HTML to one or more addresses. Copies, attachments and raw messages are not
+/// covered.
 #[derive(Debug, Clone)]
 pub struct SendEmail {
     gate: Gate,
@@ -23,16 +24,16 @@ pub struct SendEmail {
 /// An email.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Email {
-    /// Who sends it: an address of a domain that routes emails with Cloudflare.
+    /// The sender: an address of a domain with Email Routing.
     pub from: String,
-    /// Who gets it.
+    /// The recipients.
     pub to: Vec<String>,
-    /// Its subject.
+    /// The subject.
     pub subject: String,
-    /// Its text.
+    /// The body as plain text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Its text as HTML.
+    /// The body as HTML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
 }
@@ -44,49 +45,50 @@ impl SendEmail {
         Self { gate, backend }
     }
 
-    /// Sends an email; it has a text, or HTML, or both.
+    /// Sends an email, which requires a `text` or an `html` body, or both.
     ///
     /// # Errors
-    /// `InvalidArgument` without either, or without an address; `Denied` natively for an address that the manifest
-    /// does not allow; on Workers, whatever the platform throws.
+    /// `InvalidArgument` if the email has no body, no sender or no recipient. `Denied` natively if
+    /// the manifest does not allow a recipient. On Workers, any error that the platform throws.
     ///
     /// # Examples
     /// ```
     /// # async fn f(mail: &bindery::email::SendEmail) -> bindery::Result<()> {
     /// use bindery::email::Email;
-    /// mail.send(&Email {
+    ///
+    /// let email = Email {
     ///     from: "shop@example.com".to_owned(),
     ///     to: vec!["ann@example.com".to_owned()],
     ///     subject: "Your order".to_owned(),
     ///     text: Some("It is on its way.".to_owned()),
     ///     html: None,
-    /// }).await?;
+    /// };
+    /// mail.send(&email).await?;
     /// # Ok(()) }
     /// ```
     pub async fn send(&self, email: &Email) -> Result<()> {
         let work = async {
-            if email.text.is_none() && email.html.is_none() {
-                return Err(Failure::new(
-                    ErrorKind::InvalidArgument,
-                    "an email has a `text` or `html`",
-                ));
-            }
-            if email.to.is_empty() || email.from.is_empty() {
-                return Err(Failure::new(
-                    ErrorKind::InvalidArgument,
-                    "an email has a `from` and at least one `to`",
-                ));
-            }
-            let answer: Value = self.backend.call("send", &[encode(email)?]).await?;
-            drop(answer);
-            Ok((
-                (),
-                Measures {
-                    count: Some(email.to.len() as u64),
-                    ..Measures::default()
-                },
-            ))
+            check_email(email)?;
+            self.backend.call("send", &[encode(email)?]).await?;
+
+            let measures = Measures {
+                count: Some(email.to.len() as u64),
+                ..Measures::default()
+            };
+            Ok(((), measures))
         };
         self.gate.pass("send", None, work).await
     }
+}
+
+fn check_email(email: &Email) -> Result<(), Failure> {
+    if email.text.is_none() && email.html.is_none() {
+        let message = "an email requires `text` or `html`";
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
+    }
+    if email.to.is_empty() || email.from.is_empty() {
+        let message = "an email requires `from` and at least one `to`";
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
+    }
+    Ok(())
 }

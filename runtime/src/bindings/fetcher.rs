@@ -1,6 +1,9 @@
-//! What is called by HTTP requests: other workers, static assets, mTLS, VPC services, a browser.
+//! Bindings that answer HTTP requests: other workers, static assets, mTLS certificates, VPC
+//! services and browsers.
 //!
 //! <https://developers.cloudflare.com/workers/runtime-apis/fetch/>
+
+use serde_json::Value;
 
 use super::connect_object;
 use crate::backend;
@@ -10,7 +13,8 @@ use crate::observe::{Gate, Measures};
 
 /// A binding that answers requests.
 ///
-/// Covered: `fetch`. Methods that a worker exports for RPC are called through [`call`](Self::call), with JSON.
+/// Covered: `fetch`. [`call`](Self::call) calls the methods that a worker exports for RPC, with
+/// JSON.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     gate: Gate,
@@ -24,22 +28,35 @@ impl Fetcher {
         Self { gate, backend }
     }
 
-    /// Sends a request and gives the response. A URI without a host gets one: most bindings do not look at it.
+    /// Sends a request and returns the response.
+    ///
+    /// A URI without a host receives a fixed one, because most bindings ignore the host.
     ///
     /// # Errors
-    /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the binding throws.
+    /// `Unsupported` natively, where nothing simulates this kind. On Workers, any error that the
+    /// binding throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(
+    /// #     backend: &bindery::fetcher::Fetcher,
+    /// #     request: bindery::Request,
+    /// # ) -> bindery::Result<()> {
+    /// let response: bindery::Response = backend.fetch(request).await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn fetch(&self, request: Request) -> Result<Response> {
-        self.gate
-            .pass("fetch", None, async {
-                Ok((self.backend.fetch(request).await?, Measures::default()))
-            })
-            .await
+        let work = async {
+            let response = self.backend.fetch(request).await?;
+            Ok((response, Measures::default()))
+        };
+        self.gate.pass("fetch", None, work).await
     }
 
-    /// Asks for a path: a GET request without a body.
+    /// Sends a GET request without a body to a path.
     ///
     /// # Errors
-    /// As [`fetch`](Self::fetch); `InvalidArgument` for what is no path.
+    /// See [`fetch`](Self::fetch). `InvalidArgument` if `path` is not valid.
     ///
     /// # Examples
     /// ```
@@ -51,33 +68,34 @@ impl Fetcher {
         let request = http::Request::builder().uri(path).body(Body::empty());
         let work = async {
             let request = request.map_err(|error| {
-                Failure::because(
-                    ErrorKind::InvalidArgument,
-                    format!("`{path}` is no path"),
-                    error,
-                )
+                let message = format!("`{path}` is not a valid path");
+                Failure::because(ErrorKind::InvalidArgument, message, error)
             })?;
-            Ok((self.backend.fetch(request).await?, Measures::default()))
+            let response = self.backend.fetch(request).await?;
+            Ok((response, Measures::default()))
         };
         self.gate.pass("fetch", None, work).await
     }
 
-    /// Calls a method that a worker exports, with JSON values.
+    /// Calls a method that a worker exports for RPC, with JSON arguments, and returns its result as
+    /// JSON.
+    ///
+    /// <https://developers.cloudflare.com/workers/runtime-apis/rpc/>
     ///
     /// # Errors
-    /// As [`fetch`](Self::fetch).
-    pub async fn call(
-        &self,
-        method: &str,
-        arguments: &[serde_json::Value],
-    ) -> Result<serde_json::Value> {
-        self.gate
-            .pass("call", None, async {
-                Ok((
-                    self.backend.call(method, arguments).await?,
-                    Measures::default(),
-                ))
-            })
-            .await
+    /// See [`fetch`](Self::fetch).
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(calculator: &bindery::fetcher::Fetcher) -> bindery::Result<()> {
+    /// let sum: serde_json::Value = calculator.call("add", &[2.into(), 3.into()]).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
+        let work = async {
+            let result = self.backend.call(method, arguments).await?;
+            Ok((result, Measures::default()))
+        };
+        self.gate.pass("call", None, work).await
     }
 }

@@ -1,4 +1,4 @@
-//! Hyperdrive: how to reach a database of one's own.
+//! Hyperdrive: connection settings of an external database.
 //!
 //! <https://developers.cloudflare.com/hyperdrive/>
 
@@ -8,10 +8,13 @@ use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::observe::Gate;
 
-/// A Hyperdrive configuration. A driver connects with what this gives.
+/// A Hyperdrive configuration: the settings with which a database driver connects.
 ///
-/// Natively it is what the variable `CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_<BINDING>` says, as wrangler has
-/// it: from the environment, or from `.dev.vars`.
+/// Natively, the settings come from the variable
+/// `CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_<BINDING>`, as in wrangler. The variable is read
+/// from the process environment or from `.dev.vars`.
+///
+/// <https://developers.cloudflare.com/hyperdrive/configuration/local-development/>
 #[derive(Debug, Clone)]
 pub struct Hyperdrive {
     gate: Gate,
@@ -25,80 +28,83 @@ impl Hyperdrive {
         Self { gate, backend }
     }
 
-    /// The connection string: scheme, user, password, host, port and database.
+    /// Returns the connection string: scheme, user, password, host, port and database.
     ///
     /// # Errors
-    /// `Misconfigured` natively, where the variable is not set.
+    /// `Misconfigured` natively if the variable is not set.
     ///
     /// # Examples
     /// ```
     /// # async fn f(postgres: &bindery::hyperdrive::Hyperdrive) -> bindery::Result<()> {
     /// let connection = postgres.connection_string()?;
-    /// // A driver is given `connection.expose()`.
+    /// // Pass `connection.expose()` to the driver.
     /// # Ok(()) }
     /// ```
     pub fn connection_string(&self) -> Result<Secret> {
         self.text("connectionString").map(Secret::new)
     }
 
-    /// The host.
+    /// Returns the host.
     ///
     /// # Errors
-    /// As [`connection_string`](Self::connection_string).
+    /// See [`connection_string`](Self::connection_string).
     pub fn host(&self) -> Result<String> {
         self.text("host")
     }
 
-    /// The port.
+    /// Returns the port.
     ///
     /// # Errors
-    /// As [`connection_string`](Self::connection_string).
+    /// See [`connection_string`](Self::connection_string). `Misconfigured` if the port is not a
+    /// number from 0 to 65,535.
     pub fn port(&self) -> Result<u16> {
-        self.text("port")?
-            .parse()
-            .map_err(|_| self.failed("the port is no port"))
+        let port = self.text("port")?;
+        port.parse()
+            .map_err(|_| self.misconfigured("the port is not a valid port number"))
     }
 
-    /// The user.
+    /// Returns the name of the user.
     ///
     /// # Errors
-    /// As [`connection_string`](Self::connection_string).
+    /// See [`connection_string`](Self::connection_string).
     pub fn user(&self) -> Result<String> {
         self.text("user")
     }
 
-    /// The password.
+    /// Returns the password.
     ///
     /// # Errors
-    /// As [`connection_string`](Self::connection_string).
+    /// See [`connection_string`](Self::connection_string).
     pub fn password(&self) -> Result<Secret> {
         self.text("password").map(Secret::new)
     }
 
-    /// The database's name.
+    /// Returns the name of the database.
     ///
     /// # Errors
-    /// As [`connection_string`](Self::connection_string).
+    /// See [`connection_string`](Self::connection_string).
     pub fn database(&self) -> Result<String> {
         self.text("database")
     }
 
     fn text(&self, name: &str) -> Result<String> {
         self.backend.text(name).ok_or_else(|| {
-            let variable = format!("CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_{}", self.gate.binding());
-            self.failed(&format!(
-                "there is no connection string; natively it is the variable `{variable}`, and never the manifest's own"
+            let binding = self.gate.binding();
+            self.misconfigured(&format!(
+                "there is no connection string; natively it is read from the variable \
+                 `CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_{binding}`, not from the manifest"
             ))
         })
     }
 
-    fn failed(&self, message: &str) -> Error {
+    fn misconfigured(&self, message: &str) -> Error {
+        let failure = Failure::new(ErrorKind::Misconfigured, message);
         Error::new(
             Service::Hyperdrive,
             self.gate.binding(),
             "connect",
             None,
-            Failure::new(ErrorKind::Misconfigured, message),
+            failure,
         )
     }
 }

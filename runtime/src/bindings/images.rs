@@ -1,4 +1,4 @@
-//! Images: looked at and transformed.
+//! Images: inspection and transformation of images.
 //!
 //! <https://developers.cloudflare.com/images/transform-images/bindings/>
 
@@ -13,25 +13,26 @@ use crate::raw::decode;
 
 /// The Images binding.
 ///
-/// Covered: `info`, and `input` with transformations to one output. Drawing images over others is not.
+/// Covered: `info`, and `input` with transformations to one output. Drawing one image over another
+/// is not covered.
 #[derive(Debug, Clone)]
 pub struct Images {
     gate: Gate,
     backend: backend::Object,
 }
 
-/// What an image is.
+/// The format and size of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ImageInfo {
-    /// Its type: `image/png`, and so on.
+    /// The media type, such as `image/png`.
     pub format: String,
-    /// Its bytes; none for SVG.
+    /// The size in bytes; `None` for SVG.
     #[serde(default, rename = "fileSize")]
     pub file_size: Option<u64>,
-    /// Its width in pixels; none for SVG.
+    /// The width in pixels; `None` for SVG.
     #[serde(default)]
     pub width: Option<u32>,
-    /// Its height in pixels; none for SVG.
+    /// The height in pixels; `None` for SVG.
     #[serde(default)]
     pub height: Option<u32>,
 }
@@ -43,29 +44,40 @@ impl Images {
         Self { gate, backend }
     }
 
-    /// What an image is.
+    /// Returns the format and size of an image.
     ///
     /// # Errors
-    /// `Unsupported` natively; on Workers, when the bytes are no image.
+    /// `Unsupported` natively. On Workers, any error that the binding throws, for example if the
+    /// bytes are not an image.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(images: &bindery::images::Images, photo: &[u8]) -> bindery::Result<()> {
+    /// let info = images.info(photo).await?;
+    /// println!("{} of width {:?}", info.format, info.width);
+    /// # Ok(()) }
+    /// ```
     pub async fn info(&self, image: &[u8]) -> Result<ImageInfo> {
         let work = async {
             let info = decode(self.backend.image_info(image).await?)?;
-            Ok((
-                info,
-                Measures {
-                    bytes: Some(image.len() as u64),
-                    ..Measures::default()
-                },
-            ))
+            let measures = Measures {
+                bytes: Some(image.len() as u64),
+                ..Measures::default()
+            };
+            Ok((info, measures))
         };
         self.gate.pass("info", None, work).await
     }
 
-    /// Transforms an image, one transformation after the other (`{ "width": 64, "fit": "cover" }`), and gives it
-    /// in a format: `image/png`, `image/jpeg`, `image/webp`, `image/avif`.
+    /// Applies transformations to an image in order, and returns the result in `format`.
+    ///
+    /// A transformation is a JSON object such as `{ "width": 64, "fit": "cover" }`. A format is a
+    /// media type: `image/png`, `image/jpeg`, `image/webp` or `image/avif`.
+    ///
+    /// <https://developers.cloudflare.com/images/transform-images/transform-via-workers/>
     ///
     /// # Errors
-    /// As [`info`](Self::info).
+    /// See [`info`](Self::info).
     ///
     /// # Examples
     /// ```
@@ -81,18 +93,14 @@ impl Images {
         format: &str,
     ) -> Result<Vec<u8>> {
         let work = async {
-            let output = self
-                .backend
-                .image(image, transformations, &json!({ "format": format }))
-                .await?;
-            let bytes = Some(output.len() as u64);
-            Ok((
-                output,
-                Measures {
-                    bytes,
-                    ..Measures::default()
-                },
-            ))
+            let options = json!({ "format": format });
+            let output = self.backend.image(image, transformations, &options).await?;
+
+            let measures = Measures {
+                bytes: Some(output.len() as u64),
+                ..Measures::default()
+            };
+            Ok((output, measures))
         };
         self.gate.pass("transform", None, work).await
     }

@@ -1,4 +1,4 @@
-//! K2 streams: records of bytes, with headers.
+//! K2 streams: records of bytes with headers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
-/// A stream of records. Natively they are lines of JSON in the state's folder.
+/// A K2 stream. Natively, records are appended to a file of JSON lines in the state folder.
 ///
 /// Covered: `send`.
 #[derive(Debug, Clone)]
@@ -18,12 +18,12 @@ pub struct K2 {
     backend: backend::Object,
 }
 
-/// A record.
+/// A record of a stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    /// What is in it.
+    /// The content.
     pub content: Vec<u8>,
-    /// What is said of it.
+    /// The headers, by name.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -34,69 +34,71 @@ impl K2 {
         Self { gate, backend }
     }
 
-    /// Sends records.
+    /// Sends records to the stream.
     ///
     /// # Errors
-    /// `Unavailable` where the stream says that it may be tried again, `Internal` where it refuses them.
+    /// `Unavailable` if the stream rejects the records and reports that a retry may succeed.
+    /// `Internal` if it rejects them otherwise.
     ///
     /// # Examples
     /// ```
     /// # async fn f(events: &bindery::k2::K2) -> bindery::Result<()> {
     /// use bindery::k2::Record;
+    ///
     /// events.send(&[Record { content: b"clicked".to_vec(), ..Record::default() }]).await?;
     /// # Ok(()) }
     /// ```
     pub async fn send(&self, records: &[Record]) -> Result<()> {
         let work = async {
             let answer = self.backend.send_records(records).await?;
-            refused(&answer)?;
-            let bytes = records
-                .iter()
-                .map(|record| record.content.len() as u64)
-                .sum();
-            Ok((
-                (),
-                Measures {
-                    count: Some(records.len() as u64),
-                    bytes: Some(bytes),
-                    ..Measures::default()
-                },
-            ))
+            check_answer(&answer)?;
+
+            let sizes = records.iter().map(|record| record.content.len() as u64);
+            let measures = Measures {
+                count: Some(records.len() as u64),
+                bytes: Some(sizes.sum()),
+                ..Measures::default()
+            };
+            Ok(((), measures))
         };
         self.gate.pass("send", None, work).await
     }
 }
 
-/// An answer can be one of failure.
-fn refused(answer: &Value) -> Result<(), Failure> {
+/// Fails if the answer reports a failure: the stream reports it as a value and does not throw.
+fn check_answer(answer: &Value) -> Result<(), Failure> {
     if answer["success"] != Value::Bool(false) {
         return Ok(());
     }
-    let message = answer["error"]["message"]
-        .as_str()
-        .unwrap_or("the records were refused");
-    let kind = if answer["error"]["retryable"] == Value::Bool(true) {
+
+    let error = &answer["error"];
+    let message = error["message"].as_str();
+    let kind = if error["retryable"] == Value::Bool(true) {
         ErrorKind::Unavailable
     } else {
         ErrorKind::Internal
     };
-    Err(Failure::new(kind, message))
+    Err(Failure::new(
+        kind,
+        message.unwrap_or("the stream rejected the records"),
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::refused;
+    use super::check_answer;
     use crate::ErrorKind;
     use serde_json::json;
 
     #[test]
-    fn an_answer_of_failure_is_an_error() {
-        assert!(refused(&json!({ "success": true })).is_ok() && refused(&json!(null)).is_ok());
-        let kind = |answer| refused(&answer).err().map(|failure| failure.kind);
-        assert_eq!(
-            kind(json!({ "success": false, "error": { "message": "no", "retryable": true } })),
-            Some(ErrorKind::Unavailable)
-        );
+    fn an_answer_that_reports_a_failure_is_an_error() {
+        assert!(check_answer(&json!({ "success": true })).is_ok());
+        assert!(check_answer(&json!(null)).is_ok());
+
+        let kind = |answer| check_answer(&answer).err().map(|failure| failure.kind);
+        let retryable =
+            json!({ "success": false, "error": { "message": "no", "retryable": true } });
+        assert_eq!(kind(retryable), Some(ErrorKind::Unavailable));
         assert_eq!(kind(json!({ "success": false })), Some(ErrorKind::Internal));
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of binding, as the runtime tells them apart.
+//! The kinds of binding that the runtime distinguishes.
 
 use crate::backend::Backend;
 use crate::observe::Gate;
@@ -6,19 +6,23 @@ use crate::observe::Gate;
 /// A type that a field of `Env` can wrap.
 #[doc(hidden)]
 pub trait Connect: Sized {
-    /// The kind of binding that it serves.
+    /// The kind of binding that the type represents.
     const KIND: BindingKind;
 
-    /// Opens a binding. The error names what is wrong with it.
+    /// Opens a binding.
+    ///
+    /// The error describes what is wrong with the binding.
     fn connect(backend: &Backend, binding: &'static str, gate: Gate) -> Result<Self, String>;
 }
 
-/// Declares [`BindingKind`] and [`Service`](crate::Service): a variant, its name in measurements,
-/// its name in errors with an article, and a property that its object has on Workers. The property
-/// tells one kind of object from another; it is empty where any object can be of the kind.
+/// Declares [`BindingKind`] and [`Service`](crate::Service) from one list.
+///
+/// Each line is a variant, its name in measurements, its name in errors with an article, and a
+/// property that its object has on Workers. The property distinguishes the objects of one kind
+/// from those of others; it is empty for a kind that accepts any object.
 macro_rules! binding_kinds {
     ($($(#[$docs:meta])* $kind:ident: $name:literal, $title:literal, $property:literal;)+) => {
-        /// What serves a binding at run time.
+        /// The kind of a binding at run time.
         #[doc(hidden)]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum BindingKind {
@@ -26,25 +30,31 @@ macro_rules! binding_kinds {
         }
 
         impl BindingKind {
-            /// The service that errors and events name.
+            /// Returns the service that errors and events name.
             pub(crate) fn service(self) -> Service {
                 match self { $(Self::$kind => Service::$kind,)+ }
             }
 
-            /// Its name in errors, with an article.
-            #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "natively the manifest decides the kind"))]
+            /// Returns the name in errors, with an article.
+            #[cfg_attr(
+                not(target_arch = "wasm32"),
+                expect(dead_code, reason = "natively the manifest decides the kind")
+            )]
             pub(crate) fn title(self) -> &'static str {
                 match self { $(Self::$kind => $title,)+ }
             }
 
-            /// A property that every object of the kind has; empty when there is none.
-            #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "natively the manifest decides the kind"))]
+            /// Returns a property that every object of the kind has, or an empty string.
+            #[cfg_attr(
+                not(target_arch = "wasm32"),
+                expect(dead_code, reason = "natively the manifest decides the kind")
+            )]
             pub(crate) fn property(self) -> &'static str {
                 match self { $(Self::$kind => $property,)+ }
             }
         }
 
-        /// The service that a call goes to.
+        /// The service that receives a call.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Service {
@@ -54,7 +64,12 @@ macro_rules! binding_kinds {
         }
 
         impl Service {
-            /// The name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, and so on.
+            /// Returns the name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, and so on.
+            ///
+            /// # Examples
+            /// ```
+            /// assert_eq!(bindery::Service::Kv.name(), "kv");
+            /// ```
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -77,7 +92,7 @@ binding_kinds! {
     Queue: "queue", "a queue", "sendBatch";
     /// Durable Objects
     DurableObject: "durable_object", "a Durable Object namespace", "idFromName";
-    /// Anything that answers requests: service bindings, static assets, mTLS certificates,
+    /// Bindings that answer requests: service bindings, static assets, mTLS certificates,
     /// VPC services and Browser Rendering.
     Fetcher: "fetcher", "a binding that answers requests", "fetch";
     /// Workflows

@@ -1,6 +1,6 @@
 //! The bindings: one file or folder for each type that a field of `Env` can wrap.
 //!
-//! `kind.rs` lists the kinds. A new one needs a file here, a line in that list, and an arm in
+//! `kind.rs` lists the kinds. A new kind needs a file here, a line in that list, and an arm in
 //! `backend::native::bindings`, which the compiler demands.
 
 pub mod d1;
@@ -30,7 +30,7 @@ mod list;
 
 pub(crate) use kind::{BindingKind, Connect};
 
-/// Implements [`Connect`] for a type that is one object with methods.
+/// Implements [`Connect`] for a type that wraps one object with methods.
 macro_rules! connect_object {
     ($kind:ident, $ty:ty) => {
         impl $crate::bindings::Connect for $ty {

@@ -1,4 +1,4 @@
-//! Pipelines: records that are taken in and kept elsewhere.
+//! Pipelines: streams that ingest records.
 //!
 //! <https://developers.cloudflare.com/pipelines/>
 
@@ -12,7 +12,7 @@ use crate::limits;
 use crate::observe::{Gate, Measures};
 use crate::raw::encode;
 
-/// A stream that takes records. Natively they are lines of JSON in the state's folder.
+/// A Pipeline. Natively, records are appended to a file of JSON lines in the state folder.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     gate: Gate,
@@ -26,10 +26,13 @@ impl Pipeline {
         Self { gate, backend }
     }
 
-    /// Sends records: JSON objects of at most 1 MB together.
+    /// Sends records: JSON objects of at most 1,000,000 bytes in total.
     ///
     /// # Errors
-    /// `TooLarge` for more; `InvalidArgument` for a record that is no JSON.
+    /// `TooLarge` if the records have more than 1,000,000 bytes. `InvalidArgument` if a record
+    /// cannot be serialized as JSON.
+    ///
+    /// <https://developers.cloudflare.com/pipelines/platform/limits/>
     ///
     /// # Examples
     /// ```
@@ -49,15 +52,15 @@ impl Pipeline {
                     limits::pipeline::BYTES,
                     limits::pipeline::PAGE,
                 )?;
+
                 self.backend.call("send", &[records]).await?;
-                Ok((
-                    (),
-                    Measures {
-                        count: Some(count),
-                        bytes: Some(bytes as u64),
-                        ..Measures::default()
-                    },
-                ))
+
+                let measures = Measures {
+                    count: Some(count),
+                    bytes: Some(bytes as u64),
+                    ..Measures::default()
+                };
+                Ok(((), measures))
             };
             self.gate.pass("send", None, work).await
         })

@@ -1,17 +1,17 @@
-//! Rate limits: how often a key may come in 10 or 60 seconds.
+//! Rate limits: how often a key may occur in 10 or 60 seconds.
 //!
 //! <https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/>
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::connect_object;
 use crate::backend;
 use crate::error::Result;
 use crate::observe::{Gate, Measures};
 
-/// A rate limiter: its limit and period stand in the manifest.
+/// A rate limiter. The manifest declares its limit and its period.
 ///
-/// Natively the counts are those of this process; on Workers they are those of the data centre.
+/// Natively, calls are counted per process; on Workers, per Cloudflare location.
 #[derive(Debug, Clone)]
 pub struct RateLimiter {
     gate: Gate,
@@ -25,33 +25,30 @@ impl RateLimiter {
         Self { gate, backend }
     }
 
-    /// Counts one for `key`, and says whether it is still within the limit.
+    /// Counts one call for `key`, and reports whether the key is still within the limit.
     ///
     /// # Errors
-    /// On Workers, whatever the binding throws.
+    /// On Workers, any error that the binding throws.
     ///
     /// # Examples
     /// ```
     /// # async fn f(limiter: &bindery::rate_limit::RateLimiter) -> bindery::Result<()> {
     /// if !limiter.limit("ann").await? {
-    ///     // 429 Too Many Requests
+    ///     // Respond with 429 Too Many Requests.
     /// }
     /// # Ok(()) }
     /// ```
     pub async fn limit(&self, key: &str) -> Result<bool> {
         let work = async {
             let outcome = self.backend.call("limit", &[json!({ "key": key })]).await?;
-            let within = outcome
-                .get("success")
-                .and_then(serde_json::Value::as_bool)
-                .unwrap_or(false);
-            Ok((
-                within,
-                Measures {
-                    hit: Some(within),
-                    ..Measures::default()
-                },
-            ))
+            let success = outcome.get("success").and_then(Value::as_bool);
+            let within = success.unwrap_or(false);
+
+            let measures = Measures {
+                hit: Some(within),
+                ..Measures::default()
+            };
+            Ok((within, measures))
         };
         self.gate.pass("limit", None, work).await
     }

@@ -1,5 +1,6 @@
-//! Bindings of kinds that bindery has no typed operations for: any method of theirs, with JSON.
+//! Bindings of kinds for which bindery has no typed operations: their methods are called with JSON.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
-/// A binding as the platform gives it, with nothing typed about it.
+/// A binding without typed operations.
 #[derive(Debug, Clone)]
 pub struct Raw {
     gate: Gate,
@@ -22,31 +23,30 @@ impl Raw {
         Self { gate, backend }
     }
 
-    /// Calls a method of the binding with JSON values, and gives its result as JSON. A method of a part of it is
-    /// called by its path: `videos.list`.
+    /// Calls a method of the binding with JSON arguments, and returns its result as JSON.
+    ///
+    /// A path calls a method of a nested object: `videos.list`.
     ///
     /// # Errors
-    /// `Unsupported` natively: nothing there stands in for this kind. On Workers, whatever the
+    /// `Unsupported` natively, where nothing simulates these kinds. On Workers, any error that the
     /// method throws.
     ///
     /// # Examples
     /// ```
     /// # async fn f(flags: &bindery::raw::Raw) -> bindery::Result<()> {
-    /// let on = flags.call("getBooleanValue", &["new-checkout".into(), false.into()]).await?;
+    /// let arguments = ["new-checkout".into(), false.into()];
+    /// let enabled = flags.call("getBooleanValue", &arguments).await?;
     /// # Ok(()) }
     /// ```
     pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
-        self.gate
-            .pass("call", None, async {
-                Ok((
-                    self.backend.call(method, arguments).await?,
-                    Measures::default(),
-                ))
-            })
-            .await
+        let work = async {
+            let result = self.backend.call(method, arguments).await?;
+            Ok((result, Measures::default()))
+        };
+        self.gate.pass("call", None, work).await
     }
 
-    /// The JavaScript object itself.
+    /// Returns the JavaScript object of the binding.
     #[cfg(target_arch = "wasm32")]
     #[must_use]
     pub fn js_value(&self) -> wasm_bindgen::JsValue {
@@ -54,20 +54,18 @@ impl Raw {
     }
 }
 
-/// What a method gave, as the type it is promised to have.
+/// Decodes the result of a method.
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| {
-        Failure::because(
-            ErrorKind::Decode,
-            format!("the answer is not understood: {error}"),
-            error,
-        )
+        let message = format!("the result has an unexpected form: {error}");
+        Failure::because(ErrorKind::Decode, message, error)
     })
 }
 
-/// An argument as JSON.
-pub(crate) fn encode<T: serde::Serialize + ?Sized>(value: &T) -> Result<Value, Failure> {
+/// Encodes an argument as JSON.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| {
-        Failure::because(ErrorKind::InvalidArgument, "the argument is no JSON", error)
+        let message = "the argument is not valid JSON";
+        Failure::because(ErrorKind::InvalidArgument, message, error)
     })
 }

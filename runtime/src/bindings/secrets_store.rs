@@ -8,7 +8,10 @@ use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
-/// A secret that the account keeps. Natively it is the environment's variable of the binding's name, or `.dev.vars`'s.
+/// A secret of the account's Secrets Store.
+///
+/// Natively, the secret is the variable with the name of the binding, read from the process
+/// environment or from `.dev.vars`.
 #[derive(Debug, Clone)]
 pub struct StoredSecret {
     gate: Gate,
@@ -22,16 +25,16 @@ impl StoredSecret {
         Self { gate, backend }
     }
 
-    /// The secret.
+    /// Returns the secret.
     ///
     /// # Errors
-    /// `NotFound` natively when neither has it. On Workers, whatever the store throws.
+    /// `NotFound` natively if the variable is not set. On Workers, any error that the store throws.
     ///
     /// # Examples
     /// ```
     /// # async fn f(stored: &bindery::secrets_store::StoredSecret) -> bindery::Result<()> {
     /// let key: bindery::Secret = stored.get().await?;
-    /// // `key.expose()` is the text; nothing else prints it.
+    /// // `key.expose()` returns the text; nothing else prints it.
     /// # Ok(()) }
     /// ```
     pub async fn get(&self) -> Result<Secret> {
@@ -39,7 +42,7 @@ impl StoredSecret {
             let value = self.backend.call("get", &[]).await?;
             let text = value
                 .as_str()
-                .ok_or_else(|| Failure::new(ErrorKind::Decode, "the secret is no text"))?;
+                .ok_or_else(|| Failure::new(ErrorKind::Decode, "the secret is not a string"))?;
             Ok((Secret::new(text.to_owned()), Measures::default()))
         };
         self.gate.pass("get", None, work).await

@@ -1,4 +1,4 @@
-//! Which version of the worker runs.
+//! Version metadata: which version of the worker runs.
 //!
 //! <https://developers.cloudflare.com/workers/runtime-apis/bindings/version-metadata/>
 
@@ -6,7 +6,10 @@ use super::connect_object;
 use crate::backend;
 use crate::observe::Gate;
 
-/// The version of the worker. Natively the id is all zeros, the tag empty, and the timestamp when the process started.
+/// The version of the worker.
+///
+/// Natively, the id is all zeros, the tag is empty, and the timestamp is the start time of the
+/// process.
 #[derive(Debug, Clone)]
 pub struct VersionMetadata {
     backend: backend::Object,
@@ -19,19 +22,26 @@ impl VersionMetadata {
         Self { backend }
     }
 
-    /// The id of the version, a UUID.
+    /// Returns the id of the version, a UUID.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(version: &bindery::version::VersionMetadata) {
+    /// println!("version {} of {}", version.id(), version.timestamp());
+    /// # }
+    /// ```
     #[must_use]
     pub fn id(&self) -> String {
         self.text("id")
     }
 
-    /// The tag that it was given; empty without one.
+    /// Returns the tag of the version, or an empty string if it has none.
     #[must_use]
     pub fn tag(&self) -> String {
         self.text("tag")
     }
 
-    /// When it was made, in ISO 8601.
+    /// Returns the time at which the version was created, in ISO 8601.
     #[must_use]
     pub fn timestamp(&self) -> String {
         self.text("timestamp")

@@ -1,4 +1,4 @@
-//! Workers that are made of code at run time.
+//! Worker Loaders: workers that are created from code at run time.
 //!
 //! <https://developers.cloudflare.com/workers/runtime-apis/bindings/worker-loader/>
 
@@ -14,9 +14,9 @@ use crate::fetcher::Fetcher;
 use crate::observe::{Gate, Measures};
 use crate::raw::encode;
 
-/// Makes workers of code.
+/// A Worker Loader, which creates workers from code.
 ///
-/// Covered: `get` of a worker's default entrypoint, from modules of JavaScript.
+/// Covered: `get` of a worker's default entrypoint, from JavaScript modules.
 #[derive(Debug, Clone)]
 pub struct WorkerLoader {
     gate: Gate,
@@ -27,13 +27,13 @@ pub struct WorkerLoader {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerCode {
-    /// The date of the runtime that it is written for.
+    /// The compatibility date, such as `2026-04-01`.
     pub compatibility_date: String,
-    /// The module that exports its handlers.
+    /// The name of the module that exports the handlers.
     pub main_module: String,
-    /// Its modules, by name: JavaScript.
+    /// The JavaScript modules, by name.
     pub modules: BTreeMap<String, String>,
-    /// What it sees as its environment.
+    /// The environment of the worker.
     pub env: Value,
 }
 
@@ -44,22 +44,27 @@ impl WorkerLoader {
         Self { gate, backend }
     }
 
-    /// The worker of a name: one that is still loaded, or one of this code.
+    /// Returns the worker with a name, and creates it from `code` if it is not loaded.
     ///
     /// # Errors
-    /// `Unsupported` natively. Code that is wrong is told when the worker is called.
+    /// `Unsupported` natively. An error in the code is reported when the worker is called.
     ///
     /// # Examples
     /// ```
-    /// # async fn f(loader: &bindery::worker_loader::WorkerLoader, script: String) -> bindery::Result<()> {
+    /// # async fn f(
+    /// #     loader: &bindery::worker_loader::WorkerLoader,
+    /// #     script: String,
+    /// # ) -> bindery::Result<()> {
     /// use bindery::worker_loader::WorkerCode;
+    ///
     /// let code = WorkerCode {
     ///     compatibility_date: "2026-04-01".to_owned(),
     ///     main_module: "main.js".to_owned(),
     ///     modules: [("main.js".to_owned(), script)].into(),
     ///     ..WorkerCode::default()
     /// };
-    /// let answer = loader.get("plugin-7", &code).await?.get("/").await?;
+    /// let plugin = loader.get("plugin-7", &code).await?;
+    /// let response = plugin.get("/").await?;
     /// # Ok(()) }
     /// ```
     pub async fn get(&self, name: &str, code: &WorkerCode) -> Result<Fetcher> {

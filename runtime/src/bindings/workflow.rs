@@ -1,4 +1,4 @@
-//! Workflows: instances that are started, watched and steered.
+//! Workflows: instances that a worker creates, inspects and controls.
 //!
 //! <https://developers.cloudflare.com/workflows/build/workers-api/>
 
@@ -15,29 +15,30 @@ use crate::raw::{decode, encode};
 
 /// A Workflow.
 ///
-/// Covered: `create`, `get`, and an instance's methods. `createBatch` is not.
+/// Covered: `create`, `get`, and the methods of an instance. `createBatch` is not covered.
 #[derive(Debug, Clone)]
 pub struct Workflow {
     gate: Gate,
     backend: backend::Object,
 }
 
-/// A run of a Workflow.
+/// An instance of a Workflow: one run.
 #[derive(Debug, Clone)]
 pub struct Instance {
     gate: Gate,
     backend: backend::Object,
 }
 
-/// How far a run is.
+/// The status of an instance.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct InstanceStatus {
-    /// `queued`, `running`, `paused`, `errored`, `terminated`, `complete`, `waiting`, `waitingForPause` or `unknown`.
+    /// `queued`, `running`, `paused`, `errored`, `terminated`, `complete`, `waiting`,
+    /// `waitingForPause` or `unknown`.
     pub status: String,
-    /// What it gave, once it is complete.
+    /// The output of a complete instance.
     #[serde(default)]
     pub output: Option<Value>,
-    /// Why it failed, if it did.
+    /// The error of a failed instance.
     #[serde(default)]
     pub error: Option<Value>,
 }
@@ -49,10 +50,17 @@ impl Workflow {
         Self { gate, backend }
     }
 
-    /// Starts a run with parameters of at most 1 MiB as JSON; without an id the platform gives one.
+    /// Creates an instance with parameters of at most 1 MiB as JSON.
+    ///
+    /// Without an id, the platform assigns one. An id has at most 64 letters, digits, `-` and `_`,
+    /// and does not start with `-`.
+    ///
+    /// <https://developers.cloudflare.com/workflows/reference/limits/>
     ///
     /// # Errors
-    /// `TooLarge` and `InvalidArgument` over the limits; `Unsupported` natively.
+    /// `TooLarge` if the id or the parameters exceed their limit. `InvalidArgument` if the id
+    /// contains other characters, or the parameters cannot be serialized as JSON. `Unsupported`
+    /// natively.
     ///
     /// # Examples
     /// ```
@@ -69,114 +77,119 @@ impl Workflow {
         let (id, params) = (id.map(str::to_owned), encode(params));
         Box::pin(async move {
             let work = async {
-                let mut options = Map::new();
-                if let Some(id) = id {
-                    check_id(&id)?;
-                    options.insert("id".to_owned(), id.into());
-                }
-                let params = params?;
-                limits::bytes(
-                    "the parameters",
-                    params.to_string().len(),
-                    limits::workflow::BYTES,
-                    limits::workflow::PAGE,
-                )?;
-                options.insert("params".to_owned(), params);
-                Ok((
-                    self.backend
-                        .object("create", &[Value::Object(options)])
-                        .await?,
-                    Measures::default(),
-                ))
+                let options = create_options(id, params)?;
+                let instance = self.backend.object("create", &[options]).await?;
+                Ok((instance, Measures::default()))
             };
-            self.gate
-                .pass("create", None, work)
-                .await
-                .map(|backend| Instance {
-                    gate: self.gate.clone(),
-                    backend,
-                })
+            let backend = self.gate.pass("create", None, work).await?;
+            Ok(self.instance(backend))
         })
     }
 
-    /// The run of an id.
+    /// Returns the instance with an id.
     ///
     /// # Errors
-    /// `Unsupported` natively; on Workers, when there is none.
+    /// `Unsupported` natively. On Workers, any error that the platform throws, for example if no
+    /// instance has the id.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(orders: &bindery::workflow::Workflow) -> bindery::Result<()> {
+    /// orders.get("order-7").await?.pause().await?;
+    /// # Ok(()) }
+    /// ```
     pub async fn get(&self, id: &str) -> Result<Instance> {
         let work = async {
-            Ok((
-                self.backend.object("get", &[id.into()]).await?,
-                Measures::default(),
-            ))
+            let instance = self.backend.object("get", &[id.into()]).await?;
+            Ok((instance, Measures::default()))
         };
-        self.gate
-            .pass("get", None, work)
-            .await
-            .map(|backend| Instance {
-                gate: self.gate.clone(),
-                backend,
-            })
+        let backend = self.gate.pass("get", None, work).await?;
+        Ok(self.instance(backend))
+    }
+
+    fn instance(&self, backend: backend::Object) -> Instance {
+        Instance {
+            gate: self.gate.clone(),
+            backend,
+        }
     }
 }
 
 impl Instance {
-    /// Its id.
+    /// Returns the id of the instance.
     #[must_use]
     pub fn id(&self) -> String {
         self.backend.text("id").unwrap_or_default()
     }
 
-    /// How far it is.
+    /// Returns the status of the instance.
     ///
     /// # Errors
-    /// Whatever the platform throws.
+    /// Any error that the platform throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(order: &bindery::workflow::Instance) -> bindery::Result<()> {
+    /// let status = order.status().await?;
+    /// if status.status == "complete" {
+    ///     println!("{:?}", status.output);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn status(&self) -> Result<InstanceStatus> {
         let work = async {
-            Ok((
-                decode(self.backend.call("status", &[]).await?)?,
-                Measures::default(),
-            ))
+            let status = decode(self.backend.call("status", &[]).await?)?;
+            Ok((status, Measures::default()))
         };
         self.gate.pass("status", None, work).await
     }
 
-    /// Pauses it after the step that it is in.
+    /// Pauses the instance after its current step.
     ///
     /// # Errors
-    /// Whatever the platform throws.
+    /// Any error that the platform throws.
     pub async fn pause(&self) -> Result<()> {
-        self.steer("pause", &[]).await
+        self.control("pause").await
     }
 
-    /// Goes on with a paused run.
+    /// Resumes a paused instance.
     ///
     /// # Errors
-    /// Whatever the platform throws.
+    /// Any error that the platform throws.
     pub async fn resume(&self) -> Result<()> {
-        self.steer("resume", &[]).await
+        self.control("resume").await
     }
 
-    /// Ends it.
+    /// Terminates the instance.
     ///
     /// # Errors
-    /// Whatever the platform throws.
+    /// Any error that the platform throws.
     pub async fn terminate(&self) -> Result<()> {
-        self.steer("terminate", &[]).await
+        self.control("terminate").await
     }
 
-    /// Starts it from the beginning.
+    /// Restarts the instance from the beginning.
     ///
     /// # Errors
-    /// Whatever the platform throws.
+    /// Any error that the platform throws.
     pub async fn restart(&self) -> Result<()> {
-        self.steer("restart", &[]).await
+        self.control("restart").await
     }
 
-    /// Sends an event that a step waits for.
+    /// Sends an event for which a step waits.
+    ///
+    /// <https://developers.cloudflare.com/workflows/build/events-and-parameters/>
     ///
     /// # Errors
-    /// `InvalidArgument` for a payload that is no JSON; whatever the platform throws.
+    /// `InvalidArgument` if the payload cannot be serialized as JSON. On Workers, any error that
+    /// the platform throws.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(order: &bindery::workflow::Instance) -> bindery::Result<()> {
+    /// order.send_event("paid", &serde_json::json!({ "amount": 12 })).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn send_event(
         &self,
         ty: &str,
@@ -193,28 +206,44 @@ impl Instance {
         })
     }
 
-    async fn steer(&self, method: &'static str, arguments: &[Value]) -> Result<()> {
+    /// Calls a method without arguments or a result.
+    async fn control(&self, method: &'static str) -> Result<()> {
         let work = async {
-            self.backend.call(method, arguments).await?;
+            self.backend.call(method, &[]).await?;
             Ok(((), Measures::default()))
         };
         self.gate.pass(method, None, work).await
     }
 }
 
+/// Checks and encodes the argument of `create`.
+fn create_options(id: Option<String>, params: Result<Value, Failure>) -> Result<Value, Failure> {
+    let mut options = Map::new();
+    if let Some(id) = id {
+        check_id(&id)?;
+        options.insert("id".to_owned(), id.into());
+    }
+
+    let params = params?;
+    limits::bytes(
+        "the parameters",
+        params.to_string().len(),
+        limits::workflow::BYTES,
+        limits::workflow::PAGE,
+    )?;
+    options.insert("params".to_owned(), params);
+    Ok(Value::Object(options))
+}
+
 fn check_id(id: &str) -> Result<(), Failure> {
     let page = limits::workflow::PAGE;
     limits::bytes("the id", id.len(), limits::workflow::ID_BYTES, page)?;
-    let good = id.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-    if good {
-        Ok(())
-    } else {
-        Err(Failure::new(
-            ErrorKind::InvalidArgument,
-            format!("`{id}` cannot be an id: letters, digits, `-` and `_`; see {page}"),
-        ))
+
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let starts_well = id.bytes().next().is_some_and(is_word);
+    if starts_well && id.bytes().all(|byte| is_word(byte) || byte == b'-') {
+        return Ok(());
     }
+    let message = format!("`{id}` is not a valid id: use letters, digits, `-` and `_`; see {page}");
+    Err(Failure::new(ErrorKind::InvalidArgument, message))
 }

@@ -127,13 +127,10 @@ pub async fn hyperdrives(env: Env) -> Outcome {
 
 /// Limits of vectors are kept before a call; nothing here searches.
 pub async fn vectors(env: Env) -> Outcome {
-    let options = QueryOptions {
-        top_k: Some(101),
-        ..QueryOptions::default()
-    };
+    let options = QueryOptions::default().top_k(101);
     same!(
         env.vectors
-            .query(&[1.0], &options)
+            .query_with(&[1.0], options)
             .await
             .err()
             .map(|error| error.kind()),
@@ -141,7 +138,7 @@ pub async fn vectors(env: Env) -> Outcome {
     );
     same!(
         env.vectors
-            .query(&[0.5; 1537], &QueryOptions::default())
+            .query(&[0.5; 1537])
             .await
             .err()
             .map(|error| error.kind()),

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use bindery::kv::PutOptions;
 use bindery::observe::Event;
 
 use crate::{Env, Outcome, same};
@@ -31,7 +30,7 @@ pub async fn every_call_is_told(env: Env) -> Outcome {
     });
     env.db.users().await?;
     let _ = env.db.the_user("nobody").await;
-    env.cache.put_bytes("k", "v", PutOptions::default()).await?;
+    env.cache.put_bytes("k", "v").await?;
     env.cache.get_text("k").await?;
     env.cache.get_text("nothing").await?;
     let _ = env.cache.get_text("").await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bindery::ErrorKind;
-use bindery::kv::{ListOptions, PutOptions};
+use bindery::kv::{GetOptions, ListOptions, PutOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
@@ -42,20 +42,13 @@ fn profile() -> Profile {
 /// What was put is got, deleted is gone.
 pub async fn entries(env: Env) -> Outcome {
     same!(env.cache.get_text("nothing").await?, None);
-    env.cache
-        .put_bytes("text", "h\u{e9}llo", PutOptions::default())
-        .await?;
+    env.cache.put_bytes("text", "h\u{e9}llo").await?;
     same!(
         env.cache.get_text("text").await?.as_deref(),
         Some("h\u{e9}llo")
     );
-    env.cache
-        .put_bytes("bytes", [0, 255, 128], PutOptions::default())
-        .await?;
-    same!(
-        env.cache.get_bytes("bytes", None).await?,
-        Some(vec![0, 255, 128])
-    );
+    env.cache.put_bytes("bytes", [0, 255, 128]).await?;
+    same!(env.cache.get_bytes("bytes").await?, Some(vec![0, 255, 128]));
     same!(
         env.cache
             .get_text("bytes")
@@ -63,9 +56,7 @@ pub async fn entries(env: Env) -> Outcome {
             .map_err(|error| error.kind()),
         Err(ErrorKind::Decode)
     );
-    env.cache
-        .put_bytes("text", "", PutOptions::default())
-        .await?;
+    env.cache.put_bytes("text", "").await?;
     same!(env.cache.get_text("text").await?.as_deref(), Some(""));
     env.cache.delete_named("text").await?;
     env.cache.delete_named("text").await?;
@@ -84,7 +75,7 @@ pub async fn typed_keys(env: Env) -> Outcome {
     env.other.put(&Settings, &vec![1, 2]).await?;
     same!(env.other.get(&Settings).await?, Some(vec![1, 2]));
     env.cache
-        .put_bytes("profile:red:8", "{\"name\": 1}", PutOptions::default())
+        .put_bytes("profile:red:8", "{\"name\": 1}")
         .await?;
     let error = env
         .cache
@@ -124,9 +115,7 @@ pub async fn read_through(env: Env) -> Outcome {
         )
         .await?;
     same!(none, None);
-    env.cache
-        .put_bytes("profile:blue:3", "no json", PutOptions::default())
-        .await?;
+    env.cache.put_bytes("profile:blue:3", "no json").await?;
     let healed = env
         .cache
         .read_through(
@@ -162,15 +151,13 @@ pub async fn metadata_and_lists(env: Env) -> Outcome {
             PutOptions::default()
         };
         env.cache
-            .put_bytes(&format!("list/{number}"), "v", options)
+            .put_bytes_with(&format!("list/{number}"), "v", options)
             .await?;
     }
-    env.cache
-        .put_bytes("other", "v", PutOptions::default())
-        .await?;
+    env.cache.put_bytes("other", "v").await?;
     let first = env
         .cache
-        .list(ListOptions::default().prefix("list/").limit(3))
+        .list_with(ListOptions::default().prefix("list/").limit(3))
         .await?;
     same!(
         first
@@ -191,7 +178,7 @@ pub async fn metadata_and_lists(env: Env) -> Outcome {
     let cursor = first.cursor.ok_or("there is more")?;
     let rest = env
         .cache
-        .list(
+        .list_with(
             ListOptions::default()
                 .prefix("list/")
                 .limit(3)
@@ -199,7 +186,7 @@ pub async fn metadata_and_lists(env: Env) -> Outcome {
         )
         .await?;
     same!((rest.keys.len(), rest.cursor), (2, None));
-    same!(env.cache.list(ListOptions::default()).await?.keys.len(), 6);
+    same!(env.cache.list().await?.keys.len(), 6);
     Ok(())
 }
 
@@ -208,7 +195,7 @@ pub async fn sizes(env: Env) -> Outcome {
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
     let put = |name: String, options: PutOptions| {
         env.cache
-            .put_bytes(Box::leak(name.into_boxed_str()), "v", options)
+            .put_bytes_with(Box::leak(name.into_boxed_str()), "v", options)
     };
     same!(
         kind(put("k".repeat(512), PutOptions::default()).await),
@@ -240,24 +227,33 @@ pub async fn sizes(env: Env) -> Outcome {
     );
     let large = vec![0; 25 * 1024 * 1024 + 1];
     same!(
-        kind(
-            env.cache
-                .put_bytes("large", &large, PutOptions::default())
-                .await
-        ),
+        kind(env.cache.put_bytes("large", &large).await),
         Err(ErrorKind::TooLarge)
     );
-    let list = env.cache.list(ListOptions::default().limit(1001)).await;
+    let list = env
+        .cache
+        .list_with(ListOptions::default().limit(1001))
+        .await;
     same!(
         list.map_err(|error| error.kind()),
         Err(ErrorKind::InvalidArgument)
     );
+    let stale = GetOptions::default().cache_ttl(Duration::from_secs(29));
     same!(
         env.cache
-            .get_bytes("k", Some(Duration::from_secs(29)))
+            .get_bytes_with("k", stale)
             .await
             .map_err(|error| error.kind()),
         Err(ErrorKind::InvalidArgument)
     );
+    same!(
+        env.cache
+            .get_text_with("k", stale)
+            .await
+            .map_err(|error| error.kind()),
+        Err(ErrorKind::InvalidArgument)
+    );
+    let fresh = GetOptions::default().cache_ttl(Duration::from_secs(30));
+    same!(env.cache.get_text_with("nothing", fresh).await?, None);
     Ok(())
 }

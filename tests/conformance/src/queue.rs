@@ -1,7 +1,9 @@
 //! Queues: sending within the limits here; delivery is asked of the worlds, which deliver each in their way.
 
+use std::time::Duration;
+
 use bindery::ErrorKind;
-use bindery::queue::Batch;
+use bindery::queue::{Batch, SendOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
@@ -90,8 +92,9 @@ pub async fn limits(env: Env) -> Outcome {
         kind(env.queue.send_batch(&[0; 101]).await),
         Err(ErrorKind::TooLarge)
     );
+    let late = SendOptions::default().delay(Duration::from_millis(86_400_001));
     same!(
-        kind(env.queue.send_delayed("x", 86_401).await),
+        kind(env.queue.send_with("x", late).await),
         Err(ErrorKind::InvalidArgument)
     );
     Ok(())

@@ -20,7 +20,7 @@ pub async fn objects(env: Env) -> Outcome {
         .custom_metadata("n", "1");
     let put = env
         .storage
-        .put("a/b c/\u{e9}.txt", "hello", options)
+        .put_with("a/b c/\u{e9}.txt", "hello", options)
         .await?;
     same!(
         (put.size, put.etag.as_str(), put.key.as_str()),
@@ -50,7 +50,7 @@ pub async fn objects(env: Env) -> Outcome {
         .await?
         .ok_or("it is there")?;
     same!(object.text().await?, "hello");
-    env.storage.put("empty", "", PutOptions::default()).await?;
+    env.storage.put("empty", "").await?;
     same!(
         env.storage
             .get("empty")
@@ -73,11 +73,7 @@ pub async fn streams_in_parts(env: Env) -> Outcome {
         .map(move |start| -> Chunk { Ok((start..size.min(start + 100_003)).map(byte).collect()) });
     let put = env
         .storage
-        .put(
-            "large",
-            Content::stream(stream::iter(chunks)),
-            PutOptions::default(),
-        )
+        .put("large", Content::stream(stream::iter(chunks)))
         .await?;
     same!(put.size, size as u64);
     let back = env
@@ -97,10 +93,7 @@ pub async fn streams_in_parts(env: Env) -> Outcome {
     // Exactly one part.
     let part = vec![7; 5 * 1024 * 1024];
     same!(
-        env.storage
-            .put("part", part.clone(), PutOptions::default())
-            .await?
-            .size,
+        env.storage.put("part", part.clone()).await?.size,
         part.len() as u64
     );
     same!(
@@ -119,9 +112,9 @@ pub async fn streams_in_parts(env: Env) -> Outcome {
 /// A second put replaces; an open reader keeps what it has; deleting twice is no error.
 pub async fn replaces_and_deletes(env: Env) -> Outcome {
     env.storage
-        .put("key", "old", PutOptions::default().content_type("text/old"))
+        .put_with("key", "old", PutOptions::default().content_type("text/old"))
         .await?;
-    env.storage.put("key", "new", PutOptions::default()).await?;
+    env.storage.put("key", "new").await?;
     let object = env.storage.get("key").await?.ok_or("it is there")?;
     same!(
         (object.info.size, object.info.content_type.as_deref()),
@@ -142,13 +135,13 @@ pub async fn lists(env: Env) -> Outcome {
             .content_type("text/x")
             .custom_metadata("n", number.to_string());
         env.storage
-            .put(&format!("list/{number}"), "v", options)
+            .put_with(&format!("list/{number}"), "v", options)
             .await?;
     }
-    env.storage.put("other", "v", PutOptions::default()).await?;
+    env.storage.put("other", "v").await?;
     let first = env
         .storage
-        .list(ListOptions::default().prefix("list/").limit(3))
+        .list_with(ListOptions::default().prefix("list/").limit(3))
         .await?;
     same!(
         first
@@ -169,7 +162,7 @@ pub async fn lists(env: Env) -> Outcome {
     let cursor = first.cursor.ok_or("there is more")?;
     let rest = env
         .storage
-        .list(
+        .list_with(
             ListOptions::default()
                 .prefix("list/")
                 .limit(3)
@@ -182,18 +175,16 @@ pub async fn lists(env: Env) -> Outcome {
 
 /// Over the bound nothing is stored, and what was there stays.
 pub async fn too_many_bytes(env: Env) -> Outcome {
-    env.storage
-        .put("key", "before", PutOptions::default())
-        .await?;
+    env.storage.put("key", "before").await?;
     let exact = env
         .storage
-        .put("exact", "12345", PutOptions::default().max_bytes(5))
+        .put_with("exact", "12345", PutOptions::default().max_bytes(5))
         .await?;
     same!(exact.size, 5);
     let chunks = (0..70).map(|_| -> Chunk { Ok(Bytes::from(vec![1; 100_000])) });
     let over = env
         .storage
-        .put(
+        .put_with(
             "key",
             Content::stream(stream::iter(chunks)),
             PutOptions::default().max_bytes(6_000_000),
@@ -214,19 +205,13 @@ pub async fn too_many_bytes(env: Env) -> Outcome {
 
 /// So too when the stream breaks off, in the first part or a later one.
 pub async fn a_stream_that_breaks_off(env: Env) -> Outcome {
-    env.storage
-        .put("key", "before", PutOptions::default())
-        .await?;
+    env.storage.put("key", "before").await?;
     for good in [1, 70] {
         let chunks = (0..good).map(|_| -> Chunk { Ok(Bytes::from(vec![1; 100_000])) });
         let broken = chunks.chain([Err(std::io::Error::other("the client is gone"))]);
         let put = env
             .storage
-            .put(
-                "key",
-                Content::stream(stream::iter(broken)),
-                PutOptions::default(),
-            )
+            .put("key", Content::stream(stream::iter(broken)))
             .await;
         let error = put.err().ok_or("the stream broke off")?;
         same!(error.kind(), ErrorKind::InvalidArgument);
@@ -249,7 +234,7 @@ pub async fn bounds(env: Env) -> Outcome {
     let storage = &env.storage;
     let put = async |key: &str, options: PutOptions| {
         storage
-            .put(key, "v", options)
+            .put_with(key, "v", options)
             .await
             .map(drop)
             .map_err(|error| error.kind())
@@ -276,7 +261,7 @@ pub async fn bounds(env: Env) -> Outcome {
         storage.delete(&keys).await.map_err(|error| error.kind()),
         Err(ErrorKind::TooLarge)
     );
-    let list = storage.list(ListOptions::default().limit(0)).await;
+    let list = storage.list_with(ListOptions::default().limit(0)).await;
     same!(
         list.map(drop).map_err(|error| error.kind()),
         Err(ErrorKind::InvalidArgument)

@@ -8,7 +8,9 @@ use crate::error::Failure;
 use super::query::Rows;
 use super::{Call, Meta, Query, Shape, check};
 
-/// Queries that can run as one transaction: a tuple of up to eight, or a `Vec`.
+/// Queries that can run as one transaction: a tuple of up to eight queries, or a `Vec`.
+///
+/// See [`D1::batch`](super::D1::batch).
 pub trait Batch: Send + private::Run {}
 
 impl<B: Send + private::Run> Batch for B {}
@@ -16,12 +18,13 @@ impl<B: Send + private::Run> Batch for B {}
 pub(crate) mod private {
     use super::{Failure, Future, Meta, backend};
 
-    /// What [`super::Batch`] does, out of reach of other implementations.
+    /// The methods of [`super::Batch`], which other crates cannot implement.
     pub trait Run {
         /// The results.
         type Output: Send;
-        /// How many queries.
+        /// Returns the number of queries.
         fn len(&self) -> usize;
+        /// Runs the queries.
         fn run(
             self,
             backend: &backend::D1,
@@ -38,8 +41,12 @@ macro_rules! tuple {
                 $count
             }
 
-            async fn run(self, backend: &backend::D1) -> Result<(Self::Output, Vec<Meta>), Failure> {
+            async fn run(
+                self,
+                backend: &backend::D1,
+            ) -> Result<(Self::Output, Vec<Meta>), Failure> {
                 $(check(&self.$index.parameters)?;)*
+
                 let mut rows = ($(Rows::<$shape>(Vec::new()),)*);
                 let mut calls = [$(Call {
                     statement: self.$index.statement,
@@ -48,6 +55,7 @@ macro_rules! tuple {
                     wants_meta: true,
                 }),*];
                 let metas = backend.batch(&mut calls).await?;
+
                 let mut each = metas.iter().copied();
                 let output = ($(rows.$index.finish(&each.next().unwrap_or_default())?,)*);
                 Ok((output, metas))
@@ -75,23 +83,23 @@ impl<S: Shape> private::Run for Vec<Query<'_, S>> {
         for query in &self {
             check(&query.parameters)?;
         }
+
         let mut rows: Vec<Rows<S>> = self.iter().map(|_| Rows(Vec::new())).collect();
-        let mut calls: Vec<Call<'_>> = self
-            .iter()
-            .zip(&mut rows)
-            .map(|(query, rows)| Call {
+        let mut calls = Vec::with_capacity(self.len());
+        for (query, rows) in self.iter().zip(&mut rows) {
+            calls.push(Call {
                 statement: query.statement,
                 parameters: &query.parameters,
                 rows,
                 wants_meta: true,
-            })
-            .collect();
+            });
+        }
         let metas = backend.batch(&mut calls).await?;
-        let output = rows
-            .into_iter()
-            .zip(&metas)
-            .map(|(rows, meta)| rows.finish(meta))
-            .collect::<Result<Vec<_>, _>>()?;
+
+        let mut output = Vec::with_capacity(rows.len());
+        for (rows, meta) in rows.into_iter().zip(&metas) {
+            output.push(rows.finish(meta)?);
+        }
         Ok((output, metas))
     }
 }

@@ -1,10 +1,10 @@
-//! Dates and times of the `jiff` crate as columns and parameters, in SQLite's own text forms.
+//! Dates and times of the `jiff` crate as columns and parameters, in the text formats of SQLite.
 //!
-//! Name the type in a query, `AS "created_at: jiff::Timestamp"`, or for every query in `Cargo.toml`:
-//! `types = { DATETIME = "jiff::Timestamp" }` in `[package.metadata.bindery.DB]`.
+//! Name the type in a query, `AS "created_at: jiff::Timestamp"`, or for every query in
+//! `Cargo.toml`: `types = { DATETIME = "jiff::Timestamp" }` in `[package.metadata.bindery.DB]`.
 //!
-//! What is written compares as text with what SQLite's own functions give: `2026-01-31 23:59:59`, in UTC, with
-//! a fraction only where there is one.
+//! Parameters have the format of SQLite's own functions, so that both compare correctly as text:
+//! `2026-01-31 23:59:59`, in UTC, with a fraction only if it is not zero.
 //!
 //! <https://www.sqlite.org/lang_datefunc.html>
 
@@ -18,25 +18,20 @@ use jiff::tz::TimeZone;
 
 use super::{Cell, FromColumn, Parameter};
 
-/// From text in UTC, with or without an offset, or from whole seconds since 1970.
+/// Decodes text, which is in UTC unless it has an offset, or whole seconds since the Unix epoch.
 impl FromColumn for Timestamp {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         match &cell {
-            Cell::Integer(seconds) => {
-                Self::from_second(*seconds).map_err(|error| error.to_string())
-            }
-            Cell::Real(seconds) if seconds.fract() == 0.0 => {
-                Self::from_second(i64::from_column(cell)?).map_err(|error| error.to_string())
-            }
-            Cell::Text(text) => {
-                if let Ok(timestamp) = text.parse() {
-                    return Ok(timestamp);
-                }
-                let utc = parsed::<DateTime>(text, "a date and time")?.to_zoned(TimeZone::UTC);
-                utc.map(|zoned| zoned.timestamp())
-                    .map_err(|error| error.to_string())
-            }
-            other => Err(format!("expected a date and time, found {}", other.what())),
+            Cell::Integer(seconds) => from_seconds(*seconds),
+            Cell::Real(seconds) if seconds.fract() == 0.0 => from_seconds(i64::from_column(cell)?),
+            Cell::Text(text) => match text.parse() {
+                Ok(timestamp) => Ok(timestamp),
+                Err(_) => in_utc(parse(text, "a date and time")?),
+            },
+            other => Err(format!(
+                "expected a date and time, found {}",
+                other.storage_class()
+            )),
         }
     }
 }
@@ -65,25 +60,16 @@ impl From<Time> for Parameter<'_> {
     }
 }
 
-fn text(value: impl Display) -> Parameter<'static> {
-    Parameter::Text(Cow::Owned(value.to_string()))
-}
-
-fn parsed<T: FromStr>(text: &str, what: &str) -> Result<T, String>
-where
-    T::Err: Display,
-{
-    text.parse()
-        .map_err(|error| format!("expected {what}, found `{text}`: {error}"))
-}
-
 macro_rules! from_text {
-    ($($ty:ty: $what:literal),*) => {$(
+    ($($ty:ty: $expected:literal),*) => {$(
         impl FromColumn for $ty {
             fn from_column(cell: Cell<'_>) -> Result<Self, String> {
                 match &cell {
-                    Cell::Text(text) => parsed(text, $what),
-                    other => Err(format!("expected {}, found {}", $what, other.what())),
+                    Cell::Text(text) => parse(text, $expected),
+                    other => Err(format!(
+                        concat!("expected ", $expected, ", found {}"),
+                        other.storage_class()
+                    )),
                 }
             }
         }
@@ -91,31 +77,62 @@ macro_rules! from_text {
 }
 from_text!(DateTime: "a date and time", Date: "a date", Time: "a time");
 
+fn from_seconds(seconds: i64) -> Result<Timestamp, String> {
+    Timestamp::from_second(seconds).map_err(|error| error.to_string())
+}
+
+fn in_utc(datetime: DateTime) -> Result<Timestamp, String> {
+    match datetime.to_zoned(TimeZone::UTC) {
+        Ok(zoned) => Ok(zoned.timestamp()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn text(value: impl Display) -> Parameter<'static> {
+    Parameter::Text(Cow::Owned(value.to_string()))
+}
+
+fn parse<T: FromStr>(text: &str, expected: &str) -> Result<T, String>
+where
+    T::Err: Display,
+{
+    text.parse()
+        .map_err(|error| format!("expected {expected}, found `{text}`: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_and_is_sqlites_own_form() {
+    fn a_timestamp_is_written_in_sqlites_format_and_read_back() {
         let timestamp: Timestamp = "2026-01-31T23:59:59Z".parse().expect("parses");
         let Parameter::Text(text) = Parameter::from(timestamp) else {
-            panic!("text")
+            panic!("a timestamp is bound as text")
         };
         assert_eq!(text, "2026-01-31 23:59:59");
-        for seen in [
+
+        let cells = [
             Cell::Text(text),
             Cell::Text("2026-02-01 00:59:59+01:00".into()),
             Cell::Integer(timestamp.as_second()),
-        ] {
-            assert_eq!(Timestamp::from_column(seen), Ok(timestamp));
+        ];
+        for cell in cells {
+            assert_eq!(Timestamp::from_column(cell), Ok(timestamp));
         }
-        let Parameter::Text(text) = Parameter::from(jiff::civil::date(2026, 1, 31)) else {
-            panic!("text")
+    }
+
+    #[test]
+    fn a_date_is_written_in_sqlites_format_and_read_back() {
+        let date = jiff::civil::date(2026, 1, 31);
+        let Parameter::Text(text) = Parameter::from(date) else {
+            panic!("a date is bound as text")
         };
-        assert_eq!(
-            Date::from_column(Cell::Text(text)),
-            Ok(jiff::civil::date(2026, 1, 31))
-        );
+        assert_eq!(Date::from_column(Cell::Text(text)), Ok(date));
+    }
+
+    #[test]
+    fn other_formats_and_null_are_errors() {
         assert!(Date::from_column(Cell::Text("31.1.2026".into())).is_err());
         assert!(Time::from_column(Cell::Null).is_err());
     }

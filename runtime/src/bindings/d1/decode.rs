@@ -1,15 +1,15 @@
-//! From a row of the database to Rust values; what does not fit is an error, never a wrong value.
+//! Decodes rows of the database into Rust values. A value that does not match its type is an error,
+//! never a wrong value.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::json::JsonText;
-
 use serde::{Deserialize, Serialize};
 
+use super::json::JsonText;
 use crate::limits::MAX_SAFE_INTEGER;
 
-/// A value as it comes from the database.
+/// A value as the database returns it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell<'a> {
     /// NULL
@@ -25,7 +25,10 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    pub(crate) fn what(&self) -> &'static str {
+    /// Returns the name of the storage class of the value.
+    ///
+    /// <https://www.sqlite.org/datatype3.html>
+    pub(crate) fn storage_class(&self) -> &'static str {
         match self {
             Self::Null => "NULL",
             Self::Integer(_) => "INTEGER",
@@ -36,12 +39,13 @@ impl Cell<'_> {
     }
 }
 
-/// Where a backend keeps the values of one row.
+/// The values of one row, as a backend stores them.
 pub(crate) trait Cells {
+    /// Returns the value of the column at `index`, from 0.
     fn cell(&self, index: usize) -> Result<Cell<'_>, String>;
 }
 
-/// A row while it is read.
+/// A row that is being decoded.
 pub struct Row<'a> {
     cells: &'a dyn Cells,
     columns: &'static [&'static str],
@@ -71,10 +75,10 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The value of the column at `index`, from 0.
+    /// Decodes the value of the column at `index`, from 0.
     ///
     /// # Errors
-    /// When the stored value is not of the type that was promised.
+    /// Fails if the stored value does not match the type `T`.
     pub fn take<T: FromColumn>(&mut self, index: usize) -> Result<T, DecodeError> {
         let value = self.cells.cell(index).and_then(T::from_column);
         value.map_err(|message| DecodeError {
@@ -84,30 +88,32 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// The text of a column that is declared JSON. Generated code calls it.
+    /// Decodes a column that is declared JSON, as text. Generated code calls it.
     #[doc(hidden)]
     pub fn take_json(&mut self, index: usize) -> Result<String, DecodeError> {
         self.take::<JsonText>(index).map(|json| json.0)
     }
 
-    /// The text of a column that is declared JSON and can be NULL. Generated code calls it.
+    /// Decodes a column that is declared JSON and can be NULL, as text. Generated code calls it.
     #[doc(hidden)]
     pub fn take_optional_json(&mut self, index: usize) -> Result<Option<String>, DecodeError> {
         Ok(self.take::<Option<JsonText>>(index)?.map(|json| json.0))
     }
 }
 
-/// A stored value that is not of the type that was promised for it.
+/// A stored value that does not match the expected type.
 ///
-/// A column's declared type is a promise of the schema alone, unless its table is STRICT: SQLite
-/// keeps whatever was written.
+/// SQLite enforces the declared type of a column only in a STRICT table. In other tables, a column
+/// can contain values of any type.
+///
+/// <https://www.sqlite.org/stricttables.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
-    /// The row of the result, from 1.
+    /// The number of the row in the result, from 1.
     pub row: usize,
-    /// The column.
+    /// The name of the column.
     pub column: &'static str,
-    /// What was expected, and what was there.
+    /// The expected and the actual type or value.
     pub message: String,
 }
 
@@ -123,38 +129,55 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// A type that a row can be read into. Generated for every query.
+/// A type into which a row can be decoded. Generated for every query.
 pub trait FromRow: Sized + Send {
-    /// Reads the row.
+    /// Decodes a row.
     ///
     /// # Errors
-    /// When a stored value is not of the type that was promised.
+    /// Fails if a stored value does not match its type.
     fn from_row(row: &mut Row<'_>) -> Result<Self, DecodeError>;
 }
 
-/// A type that a column can be read into.
+/// A type into which a column can be decoded.
 ///
-/// Implement it for a type of your own and name that type in a query: `AS "status: Status"`.
+/// Implement it for your own type and name the type in a query: `AS "status: Status"`.
+///
+/// # Examples
+/// ```
+/// use bindery::d1::{Cell, FromColumn};
+///
+/// struct Celsius(f64);
+///
+/// impl FromColumn for Celsius {
+///     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
+///         f64::from_column(cell).map(Self)
+///     }
+/// }
+/// ```
 pub trait FromColumn: Sized {
-    /// Reads the value.
+    /// Decodes a value.
     ///
     /// # Errors
-    /// What was expected and what was there, as a sentence's end.
+    /// The expected and the actual type, such as `expected TEXT, found INTEGER`.
     fn from_column(cell: Cell<'_>) -> Result<Self, String>;
 }
 
 fn mismatch<T>(expected: &str, found: &Cell<'_>) -> Result<T, String> {
-    Err(format!("expected {expected}, found {}", found.what()))
+    Err(format!(
+        "expected {expected}, found {}",
+        found.storage_class()
+    ))
 }
 
-/// A whole number, from INTEGER or from a REAL that is whole.
+/// Decodes an INTEGER, or a REAL without a fraction.
 impl FromColumn for i64 {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         let out_of_range = |value: &dyn fmt::Display| {
             Err(format!(
-                "{value} is beyond what D1 gives back exactly (2^53 - 1); store it as TEXT"
+                "{value} exceeds the integers that D1 returns exactly (2^53 - 1); store it as TEXT"
             ))
         };
+
         match cell {
             Cell::Integer(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() => {
                 Ok(value)
@@ -175,7 +198,8 @@ macro_rules! narrower {
         impl FromColumn for $ty {
             fn from_column(cell: Cell<'_>) -> Result<Self, String> {
                 let wide = i64::from_column(cell)?;
-                Self::try_from(wide).map_err(|_| format!("{wide} does not fit into {}", stringify!($ty)))
+                Self::try_from(wide)
+                    .map_err(|_| format!("{wide} is out of range for {}", stringify!($ty)))
             }
         }
     )*};
@@ -192,7 +216,7 @@ impl FromColumn for f64 {
     }
 }
 
-/// `0` or `1`.
+/// Decodes `0` or `1`.
 impl FromColumn for bool {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         match i64::from_column(cell).map_err(|error| error.replace("INTEGER", "0 or 1"))? {
@@ -230,7 +254,14 @@ impl<T: FromColumn> FromColumn for Option<T> {
     }
 }
 
-/// Any value but NULL; what a column without a type is read into.
+/// Any value except NULL: the type of a column without a declared type.
+///
+/// # Examples
+/// ```
+/// use bindery::d1::Value;
+///
+/// assert_eq!(Value::from("a"), Value::Text("a".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
@@ -251,7 +282,7 @@ impl FromColumn for Value {
             Cell::Real(value) if value.fract() != 0.0 || value.abs() > MAX_SAFE_INTEGER as f64 => {
                 Self::Real(value)
             }
-            // D1 does not tell 1 from 1.0.
+            // D1 does not distinguish 1 from 1.0.
             number @ (Cell::Integer(_) | Cell::Real(_)) => Self::Integer(i64::from_column(number)?),
             Cell::Text(text) => Self::Text(text.into_owned()),
             Cell::Blob(bytes) => Self::Blob(bytes.into_owned()),
@@ -268,14 +299,18 @@ macro_rules! value_from {
         }
     )*};
 }
-value_from!(i64 => Integer, i32 => Integer, f64 => Real, &str => Text, String => Text, Vec<u8> => Blob, &[u8] => Blob);
+value_from!(
+    i64 => Integer, i32 => Integer, f64 => Real,
+    &str => Text, String => Text,
+    Vec<u8> => Blob, &[u8] => Blob
+);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_breaks_its_promise_is_an_error() {
+    fn a_value_that_does_not_match_its_type_is_an_error() {
         assert_eq!(i64::from_column(Cell::Real(3.0)), Ok(3));
         assert!(i64::from_column(Cell::Real(3.5)).is_err());
         assert!(i64::from_column(Cell::Integer(MAX_SAFE_INTEGER + 1)).is_err());

@@ -1,4 +1,4 @@
-//! From Rust values to bound parameters, as D1 binds them.
+//! Encodes Rust values as parameters.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::limits::{self, MAX_SAFE_INTEGER};
 
 use super::{Json, Value};
 
-/// A bound value.
+/// A value that is bound to a parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parameter<'a> {
     /// NULL
@@ -20,7 +20,7 @@ pub enum Parameter<'a> {
     Text(Cow<'a, str>),
     /// BLOB
     Blob(Cow<'a, [u8]>),
-    /// A value that cannot be bound, and why: the call fails before anything is sent.
+    /// The reason why a value cannot be bound. The call fails before anything is sent.
     Refused(String),
 }
 
@@ -65,12 +65,12 @@ macro_rules! owned {
 }
 owned!(i32 => Integer, u32 => Integer, String => Text, Vec<u8> => Blob);
 
-/// As JSON text.
+/// Binds JSON text.
 impl<T: serde::Serialize> From<Json<T>> for Parameter<'_> {
     fn from(value: Json<T>) -> Self {
         match serde_json::to_string(&value.0) {
             Ok(text) => Self::Text(Cow::Owned(text)),
-            Err(error) => Self::Refused(format!("it cannot be written as JSON: {error}")),
+            Err(error) => Self::Refused(format!("the value is not valid JSON: {error}")),
         }
     }
 }
@@ -92,56 +92,62 @@ impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
     }
 }
 
-/// A slice as the JSON text that `json_each` reads.
+/// Encodes a slice as JSON text for `json_each`.
 pub(crate) fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
-    // Numbers, booleans and strings always serialise; a number that JSON lacks becomes null, as on D1.
-    Parameter::Text(Cow::Owned(
-        serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned()),
-    ))
+    // Numbers, booleans and strings never fail to serialize. A number that JSON cannot represent
+    // becomes null, as on D1.
+    let json = serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned());
+    Parameter::Text(Cow::Owned(json))
 }
 
-/// A slice of texts as the JSON text that `json_each` reads.
+/// Encodes a slice of texts as JSON text for `json_each`.
 pub(crate) fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     list(&items)
 }
 
-/// Refuses what D1 would round, turn into NULL or not take, before anything is sent.
+/// Fails if D1 would round a parameter, store it as NULL or reject it.
 pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
     for (index, parameter) in parameters.iter().enumerate() {
         let number = index + 1;
         match parameter {
-            Parameter::Integer(value) if value.unsigned_abs() > MAX_SAFE_INTEGER.unsigned_abs() => {
-                let message = format!(
-                    "parameter {number}: {value} is beyond what D1 takes exactly (2^53 - 1); store it as TEXT"
-                );
-                return Err(Failure::new(ErrorKind::InvalidArgument, message));
-            }
-            Parameter::Real(value) if !value.is_finite() => {
-                let message =
-                    format!("parameter {number}: {value} would become NULL on its way to D1");
-                return Err(Failure::new(ErrorKind::InvalidArgument, message));
-            }
-            Parameter::Text(text) => limits::bytes(
-                "a parameter",
-                text.len(),
-                limits::d1::VALUE_BYTES,
-                limits::d1::PAGE,
-            )?,
-            Parameter::Blob(bytes) => limits::bytes(
-                "a parameter",
-                bytes.len(),
-                limits::d1::VALUE_BYTES,
-                limits::d1::PAGE,
-            )?,
-            Parameter::Refused(why) => {
-                return Err(Failure::new(
-                    ErrorKind::InvalidArgument,
-                    format!("parameter {number}: {why}"),
-                ));
-            }
-            Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) => {}
+            Parameter::Null => {}
+            Parameter::Integer(value) => check_integer(number, *value)?,
+            Parameter::Real(value) => check_real(number, *value)?,
+            Parameter::Text(text) => check_size(text.len())?,
+            Parameter::Blob(bytes) => check_size(bytes.len())?,
+            Parameter::Refused(reason) => return Err(invalid(number, reason)),
         }
     }
     Ok(())
+}
+
+fn check_integer(number: usize, value: i64) -> Result<(), Failure> {
+    if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() {
+        return Ok(());
+    }
+    let reason =
+        format!("{value} exceeds the integers that D1 stores exactly (2^53 - 1); store it as TEXT");
+    Err(invalid(number, &reason))
+}
+
+fn check_real(number: usize, value: f64) -> Result<(), Failure> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(invalid(number, &format!("D1 would store {value} as NULL")))
+}
+
+fn check_size(bytes: usize) -> Result<(), Failure> {
+    limits::bytes(
+        "a parameter",
+        bytes,
+        limits::d1::VALUE_BYTES,
+        limits::d1::PAGE,
+    )
+}
+
+fn invalid(number: usize, reason: &str) -> Failure {
+    let message = format!("parameter {number}: {reason}");
+    Failure::new(ErrorKind::InvalidArgument, message)
 }

@@ -1,11 +1,23 @@
-//! JSON in a TEXT column, as a type of the user's.
+//! JSON in a TEXT column, as a type of the application.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, FromColumn};
 
-/// A value that a TEXT column holds as JSON: `AS "tags: bindery::d1::Json<Vec<String>>"`.
+/// A value that a TEXT column stores as JSON.
+///
+/// Name the type in a query: `AS "tags: bindery::d1::Json<Vec<String>>"`.
+///
+/// # Examples
+/// ```
+/// use bindery::d1::{Cell, FromColumn, Json};
+///
+/// let cell = Cell::Text(r#"["a", "b"]"#.into());
+/// let Json(tags) = Json::<Vec<String>>::from_column(cell)?;
+/// assert_eq!(tags, ["a", "b"]);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json<T>(pub T);
@@ -15,11 +27,13 @@ impl<T: DeserializeOwned> FromColumn for Json<T> {
         let JsonText(text) = JsonText::from_column(cell)?;
         serde_json::from_str(&text)
             .map(Self)
-            .map_err(|error| format!("the JSON does not fit: {error}"))
+            .map_err(|error| format!("the JSON does not match its type: {error}"))
     }
 }
 
-/// The text of a column that is declared JSON: of `5`, which is JSON, SQLite makes a number there.
+/// The text of a column that is declared JSON.
+///
+/// Such a column has numeric affinity: SQLite converts the JSON text `5` to a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonText(pub String);
 
@@ -29,7 +43,10 @@ impl FromColumn for JsonText {
             Cell::Text(text) => Ok(Self(text.into_owned())),
             Cell::Integer(number) => Ok(Self(number.to_string())),
             Cell::Real(number) if number.is_finite() => Ok(Self(number.to_string())),
-            other => Err(format!("expected JSON text, found {}", other.what())),
+            other => Err(format!(
+                "expected JSON text, found {}",
+                other.storage_class()
+            )),
         }
     }
 }

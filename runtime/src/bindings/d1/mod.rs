@@ -1,20 +1,20 @@
-//! D1: checked queries, run one by one or as one transaction.
+//! D1: checked queries that run one by one or as one transaction.
 //!
-//! A generated method gives a [`Query`]: await it to run it, or hand several to
-//! [`D1::batch`]. How values cross is the same on both backends, because it is D1's way: a number
-//! goes in as REAL and comes out as a double, so an `i64` is refused, both ways, where a double
-//! would lose a bit of it.
+//! A generated method returns a [`Query`]: await it to run it, or pass several to [`D1::batch`].
+//! Both backends convert values as D1 does: D1 binds a number as REAL and returns it as a double.
+//! Therefore an `i64` that a double cannot represent exactly is an error, as a parameter and in a
+//! result.
 //!
 //! <https://developers.cloudflare.com/d1/>
 
 mod batch;
-mod choice;
 #[cfg(feature = "jiff")]
 mod dates;
 mod decode;
 mod encode;
 mod json;
 pub(crate) mod query;
+mod text_enum;
 
 use futures_util::future::BoxFuture;
 
@@ -24,8 +24,6 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
-pub use choice::UnknownText;
-pub(crate) use choice::{choose, choose_cell};
 pub(crate) use decode::Cells;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub use encode::Parameter;
@@ -35,15 +33,31 @@ pub use json::Json;
 pub use json::JsonText;
 pub(crate) use query::Call;
 pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
+pub use text_enum::UnknownText;
+pub(crate) use text_enum::{decode_text, parse_text};
 
 /// A D1 database.
+///
+/// The generated type of a database, such as `Db`, adds the queries of the project and dereferences
+/// to this type. [`batch`](Self::batch) and everything else belong to `D1`, so that a library can
+/// accept `&D1` without knowing the project: `&env.db` coerces to it.
+///
+/// # Examples
+/// ```
+/// use bindery::d1::{Batch, D1};
+///
+/// /// Runs queries of any project.
+/// async fn run_all<B: Batch>(database: &D1, queries: B) -> bindery::Result<B::Output> {
+///     database.batch(queries).await
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct D1 {
     gate: Gate,
     backend: backend::D1,
 }
 
-/// What D1 says of a run.
+/// The counts that D1 reports for a statement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Meta {
     pub(crate) rows_read: Option<u64>,
@@ -65,38 +79,55 @@ impl D1 {
         Self { gate, backend }
     }
 
-    /// Runs several queries in one round trip and one transaction: all of them are kept, or none.
+    /// Runs several queries in one round trip and one transaction.
     ///
-    /// Takes a tuple of queries, or a `Vec` of one kind, and gives their results in that order.
-    ///
-    /// # Errors
-    /// The first query that fails; nothing of the batch was kept.
+    /// Accepts a tuple of up to eight queries, or a `Vec` of queries with one result type, and
+    /// returns their results in that order.
     ///
     /// <https://developers.cloudflare.com/d1/worker-api/d1-database/#batch>
+    ///
+    /// # Errors
+    /// The error of the first query that fails. The transaction is then rolled back.
+    /// `InvalidArgument` if there are no queries, or a parameter cannot be bound.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::d1::{D1, Exec, FromRow, Many, Query};
+    /// # async fn f<Note: FromRow + 'static>(
+    /// #     database: &D1,
+    /// #     add_note: Query<'_, Exec>,
+    /// #     all_notes: Query<'_, Many<Note>>,
+    /// # ) -> bindery::Result<()> {
+    /// let (added, notes) = database.batch((add_note, all_notes)).await?;
+    /// println!("{} of {} notes are new", added.rows, notes.len());
+    /// # Ok(()) }
+    /// ```
     pub fn batch<'b, B: Batch + 'b>(&'b self, batch: B) -> BoxFuture<'b, Result<B::Output>> {
         let size = batch.len();
-        // Boxed, as is every future whose type would hold a type of the caller's: inside a handler that
-        // must be `Send`, the compiler cannot prove a trait of such a type for every lifetime.
+        // Boxed, as is every future that would contain a type of the caller: in a handler that must
+        // be `Send`, the compiler cannot prove a trait of such a type for every lifetime.
         Box::pin(async move {
             let work = async {
                 if size == 0 {
-                    return Err(Failure::new(
-                        ErrorKind::InvalidArgument,
-                        "the batch has no query",
-                    ));
+                    let message = "the batch contains no queries";
+                    return Err(Failure::new(ErrorKind::InvalidArgument, message));
                 }
                 let (output, metas) = batch.run(&self.backend).await?;
-                let sum =
-                    |pick: fn(&Meta) -> Option<u64>| metas.iter().map(pick).sum::<Option<u64>>();
-                let measures = Measures {
-                    rows_read: sum(|meta| meta.rows_read),
-                    rows_written: sum(|meta| meta.rows_written),
-                    count: Some(size as u64),
-                    ..Measures::default()
-                };
-                Ok((output, measures))
+                Ok((output, batch_measures(&metas, size)))
             };
             self.gate.pass("batch", None, work).await
         })
+    }
+}
+
+/// Sums the counts of the queries. A sum is unknown if one of its counts is.
+fn batch_measures(metas: &[Meta], size: usize) -> Measures {
+    let rows_read = metas.iter().map(|meta| meta.rows_read);
+    let rows_written = metas.iter().map(|meta| meta.rows_written);
+    Measures {
+        rows_read: rows_read.sum(),
+        rows_written: rows_written.sum(),
+        count: Some(size as u64),
+        ..Measures::default()
     }
 }

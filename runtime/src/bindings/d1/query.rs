@@ -1,4 +1,4 @@
-//! A query that is ready to run, and the shapes of its result.
+//! A query that is ready to run, and the shapes of query results.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -10,20 +10,28 @@ use crate::observe::Measures;
 
 use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, check};
 
-/// The SQL of a query, and what is known of it. Generated.
+/// The SQL of a query, with its analysis. Generated.
 #[derive(Debug)]
 pub struct Statement {
-    /// The query's name in measurements and errors.
+    /// The name of the query in measurements and errors.
     pub name: &'static str,
     /// The SQL, with numbered parameters.
     pub sql: &'static str,
-    /// The result columns.
+    /// The names of the result columns.
     pub columns: &'static [&'static str],
-    /// Whether nothing is written.
+    /// Whether the statement only reads.
     pub reads_only: bool,
 }
 
-/// A query with its parameters. Await it to run it, or hand it to [`D1::batch`].
+/// A query with its parameters. Await it to run it, or pass it to [`D1::batch`].
+///
+/// # Examples
+/// ```
+/// # use bindery::d1::{FromRow, Many, Query};
+/// # async fn f<Note: FromRow + 'static>(notes_of: Query<'_, Many<Note>>) -> bindery::Result<()> {
+/// let notes: Vec<Note> = notes_of.await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a query does nothing until it is awaited or part of a batch"]
 pub struct Query<'a, S> {
     database: &'a D1,
@@ -34,7 +42,7 @@ pub struct Query<'a, S> {
 
 impl<S> fmt::Debug for Query<'_, S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The values may be a user's secrets.
+        // The parameters may be secret.
         formatter
             .debug_struct("Query")
             .field("name", &self.statement.name)
@@ -56,7 +64,13 @@ impl<'a, S> Query<'a, S> {
         }
     }
 
-    fn shaped<T>(self) -> Query<'a, T> {
+    /// Returns the SQL of the query.
+    #[must_use]
+    pub fn sql(&self) -> &'static str {
+        self.statement.sql
+    }
+
+    fn with_shape<T>(self) -> Query<'a, T> {
         Query {
             database: self.database,
             statement: self.statement,
@@ -64,33 +78,47 @@ impl<'a, S> Query<'a, S> {
             shape: PhantomData,
         }
     }
-
-    /// The SQL that is run.
-    #[must_use]
-    pub fn sql(&self) -> &'static str {
-        self.statement.sql
-    }
 }
 
 impl<'a, T: FromRow> Query<'a, Many<T>> {
-    /// The first row; none is an error of the kind `NotFound`.
+    /// Returns a query for the first row, which fails with `NotFound` if there is no row.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::d1::{FromRow, Many, Query};
+    /// # async fn f<Note: FromRow + 'static>(
+    /// #     note_by_id: Query<'_, Many<Note>>,
+    /// # ) -> bindery::Result<()> {
+    /// let note: Note = note_by_id.one().await?;
+    /// # Ok(()) }
+    /// ```
     pub fn one(self) -> Query<'a, One<T>> {
-        self.shaped()
+        self.with_shape()
     }
 
-    /// The first row, or `None`.
+    /// Returns a query for the first row, or `None` if there is no row.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::d1::{FromRow, Many, Query};
+    /// # async fn f<Note: FromRow + 'static>(
+    /// #     note_by_id: Query<'_, Many<Note>>,
+    /// # ) -> bindery::Result<()> {
+    /// let note: Option<Note> = note_by_id.optional().await?;
+    /// # Ok(()) }
+    /// ```
     pub fn optional(self) -> Query<'a, Optional<T>> {
-        self.shaped()
+        self.with_shape()
     }
 }
 
-/// What a query gives, as a type.
+/// The result of a query, as a type.
 pub trait Shape: Send + 'static {
-    /// A row.
+    /// The type of a row.
     type Row: FromRow;
-    /// The result.
+    /// The type of the result.
     type Output: Send;
-    /// How many rows are read at most.
+    /// The maximum number of rows to read.
     const LIMIT: usize;
     #[doc(hidden)]
     const WANTS_CHANGES: bool = false;
@@ -99,26 +127,30 @@ pub trait Shape: Send + 'static {
     fn finish(rows: Vec<Self::Row>, changes: Changes) -> Option<Self::Output>;
 }
 
-/// One row; none is an error.
+/// One row; a result without rows is an error.
 #[derive(Debug)]
 pub struct One<T>(PhantomData<fn() -> T>);
-/// One row or none.
+
+/// One row, or `None`.
 #[derive(Debug)]
 pub struct Optional<T>(PhantomData<fn() -> T>);
+
 /// Every row.
 #[derive(Debug)]
 pub struct Many<T>(PhantomData<fn() -> T>);
-/// No row: what was changed.
+
+/// No rows: the result is [`Changes`].
 #[derive(Debug)]
 pub struct Exec(());
 
-/// What a statement changed.
+/// The changes of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Changes {
-    /// Rows that were inserted, updated or deleted; those of triggers and of foreign keys' actions too.
+    /// The number of inserted, updated and deleted rows, including those of triggers and of foreign
+    /// key actions.
     pub rows: u64,
-    /// The rowid of the last row that was inserted on this database.
+    /// The rowid of the last row that was inserted into the database.
     pub last_row_id: i64,
 }
 
@@ -152,7 +184,7 @@ impl<T: FromRow + 'static> Shape for Many<T> {
     }
 }
 
-/// The row of a statement that gives none.
+/// The row type of a statement that returns no rows.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct NoRow;
@@ -174,19 +206,20 @@ impl Shape for Exec {
     }
 }
 
-/// One statement on its way to a backend: where its rows go is part of it.
+/// One statement for a backend to run, with the sink for its rows.
 pub(crate) struct Call<'c> {
     pub(crate) statement: &'static Statement,
     pub(crate) parameters: &'c [Parameter<'c>],
     pub(crate) rows: &'c mut dyn RowSink,
-    /// Whether the counts of rows are asked for.
+    /// Whether the counts of rows are needed.
     pub(crate) wants_meta: bool,
 }
 
-/// Where a backend puts rows.
+/// Receives the rows of a statement from a backend.
 pub(crate) trait RowSink: Send {
+    /// Decodes a row and stores it.
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError>;
-    /// Whether another row would be read.
+    /// Reports whether no more rows are needed.
     fn is_full(&self) -> bool;
 }
 
@@ -227,8 +260,10 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
                 parameters,
                 ..
             } = self;
+
             let work = async {
                 check(&parameters)?;
+
                 let mut rows = Rows::<S>(Vec::new());
                 let wants_meta = S::WANTS_CHANGES || database.gate.is_watched();
                 let call = Call {
@@ -238,6 +273,7 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
                     wants_meta,
                 };
                 let meta = database.backend.run(call).await?;
+
                 let count = rows.0.len() as u64;
                 let output = rows.finish(&meta)?;
                 let measures = Measures {
@@ -248,6 +284,7 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
                 };
                 Ok((output, measures))
             };
+
             database
                 .gate
                 .pass("query", Some(statement.name), work)

@@ -1,0 +1,152 @@
+//! The options and results of KV operations, and the traits of typed keys.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A key of one namespace, with the type of its value. Derive it.
+///
+/// # Examples
+/// ```ignore
+/// #[derive(bindery::KvKey)]
+/// #[kv(binding = CACHE, key = "session:{id}", value = Session, ttl = "1h")]
+/// struct SessionKey<'a> { id: &'a str }
+///
+/// let session: Option<Session> = env.cache.get(&SessionKey { id: "x" }).await?;
+/// ```
+pub trait KvKey {
+    /// The type of the value, which is stored as JSON.
+    type Value: Serialize + DeserializeOwned + Send;
+
+    /// Returns the name of the key in the namespace.
+    fn name(&self) -> Cow<'_, str>;
+
+    /// Returns the time after which a value expires: at least 60 seconds.
+    ///
+    /// `None` stores values without an expiration.
+    fn ttl(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// The type of a binding, with the binding's name as a type.
+#[doc(hidden)]
+pub trait Binding: 'static {
+    /// The name.
+    type Name;
+}
+
+/// The name of a binding as a type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Named<const ID: u64>(());
+
+/// A key of the namespace with a name. Derived with [`KvKey`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is a key of another KV namespace",
+    label = "not a key of this namespace",
+    note = "`#[kv(binding = ...)]` on the key names the namespace that it belongs to"
+)]
+pub trait KeyOf<Name> {}
+
+/// The options of [`get_bytes_with`](super::Kv::get_bytes_with) and
+/// [`get_text_with`](super::Kv::get_text_with).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use bindery::kv::GetOptions;
+///
+/// let options = GetOptions::default().cache_ttl(Duration::from_secs(300));
+/// assert_eq!(options.cache_ttl, Some(Duration::from_secs(300)));
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct GetOptions {
+    /// The time for which a Cloudflare location may return its cached value: at least 30 seconds.
+    pub cache_ttl: Option<Duration>,
+}
+
+impl GetOptions {
+    /// Allows a Cloudflare location to return its cached value for `ttl`: at least 30 seconds.
+    ///
+    /// A fraction of a second is ignored.
+    ///
+    /// <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
+    #[must_use]
+    pub fn cache_ttl(mut self, ttl: Duration) -> Self {
+        self.cache_ttl = Some(ttl);
+        self
+    }
+}
+
+/// The options of [`put_bytes_with`](super::Kv::put_bytes_with).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use bindery::kv::PutOptions;
+///
+/// let options = PutOptions::default()
+///     .ttl(Duration::from_secs(3600))
+///     .metadata(serde_json::json!({ "owner": "ann" }));
+/// assert_eq!(options.ttl, Some(Duration::from_secs(3600)));
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PutOptions {
+    /// The time after which the value expires: at least 60 seconds. `None` stores the value
+    /// without an expiration.
+    pub ttl: Option<Duration>,
+    /// JSON of at most 1024 bytes, which lists return with the key.
+    pub metadata: Option<serde_json::Value>,
+}
+
+impl PutOptions {
+    /// Stores the value for `ttl`: at least 60 seconds.
+    ///
+    /// A fraction of a second is ignored.
+    ///
+    /// <https://developers.cloudflare.com/kv/api/write-key-value-pairs/#expiring-keys>
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Stores JSON of at most 1024 bytes with the key, which lists return.
+    ///
+    /// <https://developers.cloudflare.com/kv/api/write-key-value-pairs/#metadata>
+    #[must_use]
+    pub fn metadata(mut self, metadata: serde_json::Value) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+}
+
+/// A page of keys, in the order of their bytes.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct List {
+    /// The keys.
+    pub keys: Vec<ListedKey>,
+    /// The cursor of the next page; `None` on the last page.
+    pub cursor: Option<String>,
+}
+
+/// A key in a list.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListedKey {
+    /// The name of the key.
+    pub name: String,
+    /// The time at which the key expires, in seconds since the Unix epoch.
+    pub expiration: Option<u64>,
+    /// The metadata that was stored with the value.
+    pub metadata: Option<serde_json::Value>,
+}

@@ -1,0 +1,288 @@
+//! The batches that a consumer receives.
+
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+
+use super::whole_seconds;
+use crate::backend;
+use crate::error::{Error, ErrorKind, Failure, Result, Service};
+
+/// The outcome of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Verdict {
+    /// The message has the outcome of the batch.
+    #[default]
+    Undecided,
+    /// The message is done.
+    Ack,
+    /// The message is delivered again, after a delay in seconds if there is one.
+    Retry(Option<u32>),
+}
+
+/// A message as a backend delivers it.
+#[derive(Debug, Clone)]
+pub(crate) struct RawMessage {
+    pub(crate) id: String,
+    pub(crate) timestamp: SystemTime,
+    pub(crate) attempts: u32,
+    /// The JSON, or the reason why the body is not JSON.
+    pub(crate) body: Result<String, String>,
+}
+
+/// A batch as a backend delivers it, and the verdicts on its messages.
+#[derive(Debug)]
+pub struct RawBatch {
+    pub(crate) queue: String,
+    pub(crate) messages: Vec<RawMessage>,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+impl RawBatch {
+    pub(crate) fn new(queue: String, messages: Vec<RawMessage>) -> Self {
+        let verdicts = vec![Verdict::Undecided; messages.len()];
+        Self {
+            queue,
+            messages,
+            verdicts,
+        }
+    }
+
+    /// Returns the name of the queue that delivers the batch.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    /// Decides the messages that the handler left undecided.
+    pub(crate) fn settle(&mut self, succeeded: bool) {
+        let default = if succeeded {
+            Verdict::Ack
+        } else {
+            Verdict::Retry(None)
+        };
+        for verdict in &mut self.verdicts {
+            if *verdict == Verdict::Undecided {
+                *verdict = default;
+            }
+        }
+    }
+}
+
+/// Runs a queue handler over a batch. Generated code calls it.
+#[doc(hidden)]
+pub async fn deliver<'b, T, F>(
+    batch: &'b mut RawBatch,
+    handler: impl FnOnce(Batch<'b, T>) -> F,
+) -> Result<()>
+where
+    T: DeserializeOwned,
+    F: Future<Output = Result<()>>,
+{
+    handler(Batch::new(batch)).await
+}
+
+/// Messages that are delivered together.
+///
+/// If the handler returns `Ok`, every message is acknowledged that it did not retry. If the handler
+/// returns an error, every message is retried that it did not acknowledge. A message that exceeds
+/// the number of retries moves to the dead-letter queue, if the manifest names one.
+///
+/// <https://developers.cloudflare.com/queues/configuration/batching-retries/>
+///
+/// # Examples
+/// ```
+/// use bindery::queue::Batch;
+///
+/// async fn consume(batch: Batch<'_, String>) -> bindery::Result<()> {
+///     for message in batch {
+///         println!("{}", message.body());
+///         message.ack();
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Batch<'a, T> {
+    queue: &'a str,
+    messages: Vec<Message<'a, T>>,
+}
+
+impl<'a, T: DeserializeOwned> Batch<'a, T> {
+    /// Decodes each message. A message that is not a `T` is retried alone and does not block the
+    /// others.
+    pub(crate) fn new(raw: &'a mut RawBatch) -> Self {
+        let RawBatch {
+            queue,
+            messages,
+            verdicts,
+        } = raw;
+
+        let mut decoded = Vec::new();
+        for (message, verdict) in messages.iter().zip(verdicts) {
+            match decode(message) {
+                Ok(body) => decoded.push(Message {
+                    id: &message.id,
+                    timestamp: message.timestamp,
+                    attempts: message.attempts,
+                    body,
+                    verdict,
+                }),
+                Err(failure) => {
+                    *verdict = Verdict::Retry(None);
+                    let error = Error::new(Service::Queue, queue, "receive", None, failure);
+                    backend::log_line(&error.to_string());
+                }
+            }
+        }
+        Self {
+            queue,
+            messages: decoded,
+        }
+    }
+}
+
+fn decode<T: DeserializeOwned>(message: &RawMessage) -> Result<T, Failure> {
+    let body = message.body.as_ref().map_err(Clone::clone);
+    let decoded =
+        body.and_then(|body| serde_json::from_str(body).map_err(|error| error.to_string()));
+    decoded.map_err(|error| {
+        let text = format!("message {} does not match its type: {error}", message.id);
+        Failure::new(ErrorKind::Decode, text)
+    })
+}
+
+impl<T> Batch<'_, T> {
+    /// Returns the name of the queue that delivers the batch.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        self.queue
+    }
+
+    /// Returns the number of messages that could be decoded.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Reports whether no message could be decoded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+impl<'a, T> IntoIterator for Batch<'a, T> {
+    type Item = Message<'a, T>;
+    type IntoIter = std::vec::IntoIter<Message<'a, T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.messages.into_iter()
+    }
+}
+
+/// A message of a batch.
+pub struct Message<'a, T> {
+    id: &'a str,
+    timestamp: SystemTime,
+    attempts: u32,
+    body: T,
+    verdict: &'a mut Verdict,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Message<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Message")
+            .field("id", &self.id)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Message<'_, T> {
+    /// Returns the id that the queue assigned.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.id
+    }
+
+    /// Returns the time at which the message was sent.
+    #[must_use]
+    pub fn timestamp(&self) -> SystemTime {
+        self.timestamp
+    }
+
+    /// Returns the number of deliveries, including this one.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns the body.
+    #[must_use]
+    pub fn body(&self) -> &T {
+        &self.body
+    }
+
+    /// Acknowledges the message, regardless of the outcome of the batch.
+    pub fn ack(self) {
+        *self.verdict = Verdict::Ack;
+    }
+
+    /// Retries the message, regardless of the outcome of the batch.
+    pub fn retry(self) {
+        *self.verdict = Verdict::Retry(None);
+    }
+
+    /// Retries the message after `delay`: at most 24 hours (86,400 seconds).
+    ///
+    /// A delay that is not a whole number of seconds is rounded up to whole seconds. The limit is
+    /// checked by the platform.
+    ///
+    /// <https://developers.cloudflare.com/queues/configuration/batching-retries/#delay-messages>
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(message: bindery::queue::Message<'_, String>) {
+    /// use std::time::Duration;
+    ///
+    /// // Wait longer after each failed attempt.
+    /// let delay = Duration::from_secs(30) * message.attempts();
+    /// message.retry_after(delay);
+    /// # }
+    /// ```
+    pub fn retry_after(self, delay: Duration) {
+        let seconds = u32::try_from(whole_seconds(delay)).unwrap_or(u32::MAX);
+        *self.verdict = Verdict::Retry(Some(seconds));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_delay_is_rounded_up_to_whole_seconds() {
+        let retried = |delay| {
+            let mut verdict = Verdict::Undecided;
+            let message = Message {
+                id: "1",
+                timestamp: SystemTime::UNIX_EPOCH,
+                attempts: 1,
+                body: (),
+                verdict: &mut verdict,
+            };
+            message.retry_after(delay);
+            verdict
+        };
+        assert_eq!(
+            retried(Duration::from_millis(1_500)),
+            Verdict::Retry(Some(2))
+        );
+        assert_eq!(retried(Duration::from_secs(5)), Verdict::Retry(Some(5)));
+        assert_eq!(retried(Duration::MAX), Verdict::Retry(Some(u32::MAX)));
+    }
+}

@@ -1,0 +1,234 @@
+//! Queues: messages as JSON, sent one by one or in batches, and consumed in batches.
+//!
+//! <https://developers.cloudflare.com/queues/>
+
+mod consume;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use crate::backend::{self, Backend};
+use crate::bindings::{BindingKind, Connect};
+use crate::error::{ErrorKind, Failure, Result};
+use crate::limits;
+use crate::observe::{Gate, Measures};
+
+#[doc(hidden)]
+pub use consume::deliver;
+pub use consume::{Batch, Message, RawBatch};
+pub(crate) use consume::{RawMessage, Verdict};
+
+/// A queue to which the worker sends messages.
+///
+/// <https://developers.cloudflare.com/queues/platform/limits/>
+#[derive(Debug, Clone)]
+pub struct Queue {
+    gate: Gate,
+    backend: backend::Queue,
+}
+
+/// The options of [`send_with`](Queue::send_with).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use bindery::queue::SendOptions;
+///
+/// let options = SendOptions::default().delay(Duration::from_secs(60));
+/// assert_eq!(options.delay, Duration::from_secs(60));
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct SendOptions {
+    /// The time before the message is delivered: at most 24 hours. The default is zero.
+    pub delay: Duration,
+}
+
+impl SendOptions {
+    /// Delivers the message after `delay`: at most 24 hours (86,400 seconds).
+    ///
+    /// A delay that is not a whole number of seconds is rounded up to whole seconds.
+    ///
+    /// <https://developers.cloudflare.com/queues/configuration/batching-retries/#delay-messages>
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+impl Connect for Queue {
+    const KIND: BindingKind = BindingKind::Queue;
+
+    fn connect(backend: &Backend, binding: &'static str, gate: Gate) -> Result<Self, String> {
+        Ok(Self::new(gate, backend.queue(binding)?))
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(gate: Gate, backend: backend::Queue) -> Self {
+        Self { gate, backend }
+    }
+
+    /// Sends a message as JSON.
+    ///
+    /// # Errors
+    /// `TooLarge` if the JSON has more than 128,000 bytes. `InvalidArgument` if the message cannot
+    /// be serialized as JSON.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// queue.send(&serde_json::json!({ "file": 7 })).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn send<T: Serialize + ?Sized>(&self, message: &T) -> BoxFuture<'_, Result<()>> {
+        self.send_with(message, SendOptions::default())
+    }
+
+    /// Sends a message as JSON, with options.
+    ///
+    /// # Errors
+    /// `TooLarge` if the JSON has more than 128,000 bytes. `InvalidArgument` if the message cannot
+    /// be serialized as JSON, or if the delay is more than 24 hours.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use bindery::queue::SendOptions;
+    ///
+    /// let options = SendOptions::default().delay(Duration::from_secs(60));
+    /// queue.send_with("remind ann", options).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn send_with<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        options: SendOptions,
+    ) -> BoxFuture<'_, Result<()>> {
+        let body = encode(message);
+        Box::pin(async move {
+            let work = async {
+                let delay_seconds = delay_seconds(options.delay)?;
+                let body = body?;
+                let bodies = std::slice::from_ref(&body);
+                self.backend.send(bodies, delay_seconds, false).await?;
+
+                let measures = Measures {
+                    count: Some(1),
+                    bytes: Some(body.len() as u64),
+                    ..Measures::default()
+                };
+                Ok(((), measures))
+            };
+            self.gate.pass("send", None, work).await
+        })
+    }
+
+    /// Sends up to 100 messages, of at most 256,000 bytes in total: all of them or none.
+    ///
+    /// # Errors
+    /// `TooLarge` if there are more than 100 messages, a message has more than 128,000 bytes, or
+    /// all messages have more than 256,000 bytes. `InvalidArgument` if a message cannot be
+    /// serialized as JSON.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// queue.send_batch(&["one", "two"]).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn send_batch<T: Serialize>(&self, messages: &[T]) -> BoxFuture<'_, Result<()>> {
+        let bodies: Vec<Result<String, Failure>> = messages.iter().map(encode).collect();
+        Box::pin(async move {
+            let work = async {
+                let (bodies, bytes) = check_batch(bodies)?;
+                if !bodies.is_empty() {
+                    self.backend.send(&bodies, 0, true).await?;
+                }
+
+                let measures = Measures {
+                    count: Some(bodies.len() as u64),
+                    bytes: Some(bytes as u64),
+                    ..Measures::default()
+                };
+                Ok(((), measures))
+            };
+            self.gate.pass("send_batch", None, work).await
+        })
+    }
+}
+
+/// Checks the limits of a batch, and returns its bodies and their total number of bytes.
+fn check_batch(bodies: Vec<Result<String, Failure>>) -> Result<(Vec<String>, usize), Failure> {
+    let page = limits::queue::PAGE;
+
+    if bodies.len() > limits::queue::BATCH_MESSAGES {
+        let found = format!("{} messages", bodies.len());
+        let limit = limits::queue::BATCH_MESSAGES;
+        return Err(Failure::limit("the batch", found, limit, page));
+    }
+
+    let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let bytes = bodies.iter().map(String::len).sum();
+    limits::bytes("the batch", bytes, limits::queue::BATCH_BYTES, page)?;
+    Ok((bodies, bytes))
+}
+
+/// Returns a delay in whole seconds, rounded up.
+fn whole_seconds(delay: Duration) -> u64 {
+    let fraction = u64::from(delay.subsec_nanos() > 0);
+    delay.as_secs().saturating_add(fraction)
+}
+
+/// Returns a delay in whole seconds, rounded up, if it is within the limit.
+fn delay_seconds(delay: Duration) -> Result<u32, Failure> {
+    let limit = limits::queue::DELAY_SECONDS;
+    let seconds = whole_seconds(delay);
+    match u32::try_from(seconds) {
+        Ok(seconds) if seconds <= limit => Ok(seconds),
+        Ok(_) | Err(_) => {
+            let page = limits::queue::PAGE;
+            let message =
+                format!("the delay must be at most {limit} seconds, not {seconds}; see {page}");
+            Err(Failure::new(ErrorKind::InvalidArgument, message))
+        }
+    }
+}
+
+/// Encodes a message as JSON and checks its size.
+fn encode<T: Serialize + ?Sized>(message: &T) -> Result<String, Failure> {
+    let body = serde_json::to_string(message).map_err(|error| {
+        let message = "the message is not valid JSON";
+        Failure::because(ErrorKind::InvalidArgument, message, error)
+    })?;
+    limits::bytes(
+        "the message",
+        body.len(),
+        limits::queue::MESSAGE_BYTES,
+        limits::queue::PAGE,
+    )?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_rounded_up_to_whole_seconds_and_limited() {
+        let seconds = |delay| delay_seconds(delay).ok();
+        assert_eq!(seconds(Duration::ZERO), Some(0));
+        assert_eq!(seconds(Duration::from_millis(1)), Some(1));
+        assert_eq!(seconds(Duration::from_secs(2)), Some(2));
+        assert_eq!(seconds(Duration::from_millis(86_399_001)), Some(86_400));
+        assert_eq!(seconds(Duration::from_secs(86_400)), Some(86_400));
+        assert_eq!(seconds(Duration::from_millis(86_400_001)), None);
+        assert_eq!(seconds(Duration::MAX), None);
+    }
+}
