@@ -1,36 +1,39 @@
-//! Gives this compiler a name of its own: what one compiler kept in a target folder is nothing to another.
+//! Computes an identifier of this compiler, so that different builds never share cache entries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
     let mut files = Vec::new();
-    // Beside each other in this repository; on their own in a registry, where versions tell them apart.
+    // In this repository both crates are side by side. In a registry the second folder is missing,
+    // and the version identifies the compiler.
     for folder in ["src", "../sqlite/src"] {
         println!("cargo::rerun-if-changed={folder}");
-        walk(Path::new(folder), &mut files);
+        collect_files(Path::new(folder), &mut files);
     }
     files.sort();
-    let texts = files
+
+    let bytes = files
         .iter()
         .filter_map(|file| fs::read(file).ok())
         .flatten();
-    let sum = texts.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+    let sum = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
+
     println!(
         "cargo::rustc-env=BINDERY_COMPILER={}-{sum:016x}",
         std::env::var("CARGO_PKG_VERSION").unwrap_or_default()
     );
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+fn collect_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            walk(&path, files)
+            collect_files(&path, files);
         } else {
-            files.push(path)
+            files.push(path);
         }
     }
 }

@@ -1,50 +1,28 @@
-//! Names on their way from the manifest and SQL to Rust.
+//! Converts names of the manifest and of SQL into Rust names.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 
-/// A name with each of its spellings, made once.
+/// A name in each of its spellings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
-    /// As the manifest or the SQL has it.
+    /// The name in the manifest or in SQL.
     pub source: String,
-    /// As a Rust field, method, module or argument.
+    /// The name of a Rust field, method, module or argument.
     pub field: String,
-    /// As a Rust type.
+    /// The name of a Rust type.
     pub ty: String,
 }
 
 impl Name {
-    /// The spellings of `source`.
+    /// Computes the spellings of `source`.
     #[must_use]
     pub fn new(source: &str) -> Self {
-        if let Some(name) = Self::plain(source) {
+        if let Some(name) = Self::from_snake_case(source) {
             return name;
         }
-        let lower = if source.chars().any(char::is_lowercase) {
-            source.to_snake_case()
-        } else {
-            source.to_lowercase()
-        };
-        let spelled: String = lower
-            .chars()
-            .map(|character| {
-                if unicode_ident::is_xid_continue(character) {
-                    character
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        let field = if spelled.is_empty()
-            || spelled
-                .starts_with(|first: char| first != '_' && !unicode_ident::is_xid_start(first))
-            || spelled.chars().all(|c| c == '_')
-        {
-            format!("_{spelled}")
-        } else {
-            spelled
-        };
+
+        let field = field_name(source);
         let mut ty = field.to_upper_camel_case();
         if ty.is_empty() || ty.starts_with(|first: char| !unicode_ident::is_xid_start(first)) {
             ty.insert(0, 'N');
@@ -52,64 +30,89 @@ impl Name {
         Self {
             source: source.to_owned(),
             field,
-            ty: unshadowing(ty),
+            ty: avoid_prelude(ty),
         }
     }
 
-    /// The spellings of a name that is in snake case already: most are, and this runs for every column.
-    fn plain(source: &str) -> Option<Self> {
+    /// A fast path for names in snake case: most names are, and this runs for every column.
+    fn from_snake_case(source: &str) -> Option<Self> {
         let bytes = source.as_bytes();
-        let is_plain = bytes.first()?.is_ascii_lowercase()
+        let is_snake_case = bytes.first()?.is_ascii_lowercase()
             && bytes.last() != Some(&b'_')
             && bytes
                 .iter()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
             && !source.contains("__");
-        if !is_plain {
+        if !is_snake_case {
             return None;
         }
+
         let mut ty = String::with_capacity(source.len());
-        let mut starts = true;
+        let mut starts_word = true;
         for character in source.chars() {
-            if character == '_' {
-                starts = true;
-            } else {
-                ty.push(if starts {
-                    character.to_ascii_uppercase()
-                } else {
-                    character
-                });
-                starts = false;
+            match character {
+                '_' => starts_word = true,
+                _ if starts_word => {
+                    ty.push(character.to_ascii_uppercase());
+                    starts_word = false;
+                }
+                _ => ty.push(character),
             }
         }
         Some(Self {
             source: source.to_owned(),
             field: source.to_owned(),
-            ty: unshadowing(ty),
+            ty: avoid_prelude(ty),
         })
     }
 
-    /// A number for the name, by which a key's type and its namespace's find each other.
+    /// Returns a number that links the type of a key to its namespace.
     #[must_use]
     pub fn id(&self) -> u64 {
         id(&self.source)
     }
 
-    /// The identifier of the field, method, module or argument.
+    /// Returns the identifier of the field, method, module or argument.
     #[must_use]
     pub fn field_ident(&self) -> Ident {
         ident(&self.field)
     }
 
-    /// The identifier of the type.
+    /// Returns the identifier of the type.
     #[must_use]
     pub fn ty_ident(&self) -> Ident {
         ident(&self.ty)
     }
 }
 
-/// The prelude's names would be shadowed for whoever imports the module with `*`.
-fn unshadowing(mut ty: String) -> String {
+/// Converts a name to snake case and replaces the characters that Rust does not allow.
+fn field_name(source: &str) -> String {
+    let lower = if source.chars().any(char::is_lowercase) {
+        source.to_snake_case()
+    } else {
+        source.to_lowercase()
+    };
+    let replaced: String = lower
+        .chars()
+        .map(
+            |character| match unicode_ident::is_xid_continue(character) {
+                true => character,
+                false => '_',
+            },
+        )
+        .collect();
+
+    let cannot_start = |first: char| first != '_' && !unicode_ident::is_xid_start(first);
+    let is_blank = replaced.chars().all(|character| character == '_');
+    if is_blank || replaced.starts_with(cannot_start) {
+        format!("_{replaced}")
+    } else {
+        replaced
+    }
+}
+
+/// Renames types that would shadow the prelude for users who import the module with `*`.
+fn avoid_prelude(mut ty: String) -> String {
     const PRELUDE: [&str; 16] = [
         "Self", "Option", "Result", "String", "Vec", "Box", "Some", "None", "Ok", "Err", "Default",
         "Clone", "Copy", "Send", "Sync", "Drop",
@@ -120,7 +123,7 @@ fn unshadowing(mut ty: String) -> String {
     ty
 }
 
-/// The words that Rust keeps, those for later included.
+/// Rust's keywords, including the reserved ones.
 const KEYWORDS: [&str; 48] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
@@ -129,7 +132,7 @@ const KEYWORDS: [&str; 48] = [
     "virtual", "where", "while", "yield",
 ];
 
-/// FNV-1a of a binding's name: the same in every macro, whatever the compiler.
+/// Returns the FNV-1a hash of a binding's name, which is the same in every macro and compiler.
 #[must_use]
 pub fn id(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -137,7 +140,9 @@ pub fn id(name: &str) -> u64 {
     })
 }
 
-/// How Rust spells a word: a keyword is written as a raw identifier, and the few that cannot be get a `_`.
+/// Spells a word as a Rust identifier.
+///
+/// A keyword becomes a raw identifier; those that cannot be raw get a trailing `_`.
 #[must_use]
 pub fn spelled(word: &str) -> String {
     if matches!(word, "self" | "Self" | "super" | "crate" | "_") {
@@ -150,7 +155,7 @@ pub fn spelled(word: &str) -> String {
     }
 }
 
-/// The identifier of a word.
+/// Returns the identifier of a word.
 #[must_use]
 pub fn ident(word: &str) -> Ident {
     let spelled = spelled(word);
@@ -165,7 +170,7 @@ mod tests {
     use super::Name;
 
     #[test]
-    fn each_spelling() {
+    fn names_are_spelled_for_rust() {
         for (source, field, ty) in [
             ("DB", "db", "Db"),
             ("USER_STATS", "user_stats", "UserStats"),

@@ -1,20 +1,23 @@
-//! What D1 lets a statement do. SQLite asks while it prepares; a cached statement costs nothing.
+//! The statements that D1 allows.
+//!
+//! SQLite consults the authorizer while it prepares a statement, so a cached statement costs
+//! nothing.
 //!
 //! <https://developers.cloudflare.com/d1/sql-api/sql-statements/>
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 use crate::functions;
 
-/// Virtual tables that D1 lets a migration create.
+/// The virtual table modules that D1 allows in a migration.
 const VIRTUAL_TABLES: [&str; 4] = ["fts5", "fts5vocab", "rtree", "rtree_i32"];
 
-/// Pragmas that take no value, or an object's name.
+/// Pragmas that accept no value, or the name of an object.
 const READING_PRAGMAS: [&str; 12] = [
     "table_list",
     "table_info",
@@ -44,53 +47,43 @@ const SWITCHES: [&str; 7] = [
 /// A table or a column that a statement reads or writes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access {
-    /// The table, or the view.
+    /// The table or view.
     pub table: String,
-    /// The column; `None` where rows are inserted, deleted or counted.
+    /// The column; `None` when rows are inserted, deleted or counted.
     pub column: Option<String>,
-    /// Whether it is written.
+    /// Whether the statement writes to it.
     pub writes: bool,
 }
 
-/// What the authorizer goes by.
+/// The state of the authorizer.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     /// Whether the rules are lifted.
     pub(crate) trusted: AtomicBool,
-    /// What was asked for since [`Rules::note`].
-    noted: Mutex<Option<BTreeSet<Access>>>,
-    /// What was denied last, in words.
+    /// The accesses since [`Rules::start_recording`]; `None` when it does not record.
+    recorded: Mutex<Option<BTreeSet<Access>>>,
+    /// A description of the last action that was denied.
     denied: Mutex<Option<String>>,
 }
 
 impl Rules {
-    /// From here on, notes what is asked for.
-    pub(crate) fn note(&self) {
-        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(BTreeSet::new());
+    /// Starts to record accesses.
+    pub(crate) fn start_recording(&self) {
+        *lock(&self.recorded) = Some(BTreeSet::new());
     }
 
-    /// What was asked for, and no more notes.
-    pub(crate) fn noted(&self) -> BTreeSet<Access> {
-        self.noted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .unwrap_or_default()
+    /// Stops recording and returns the recorded accesses.
+    pub(crate) fn take_recorded(&self) -> BTreeSet<Access> {
+        lock(&self.recorded).take().unwrap_or_default()
     }
 
-    /// What was denied since this was asked last: ``the function `x` ``.
-    pub(crate) fn denied(&self) -> Option<String> {
-        self.denied
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+    /// Takes the description of the last denied action, for example ``the function `x` ``.
+    pub(crate) fn take_denied(&self) -> Option<String> {
+        lock(&self.denied).take()
     }
 
-    fn deny(&self, action: &AuthAction<'_>) {
-        *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(words(action));
-    }
-
-    fn hear(&self, action: &AuthAction<'_>) {
+    /// Records the access of an action if recording is on.
+    fn record(&self, action: &AuthAction<'_>) {
         let (table, column, writes) = match action {
             AuthAction::Read {
                 table_name,
@@ -105,27 +98,27 @@ impl Rules {
             }
             _ => return,
         };
-        if let Some(noted) = self
-            .noted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
-        {
-            let column = column
-                .filter(|column| !column.is_empty())
-                .map(str::to_owned);
-            noted.insert(Access {
+
+        if let Some(recorded) = lock(&self.recorded).as_mut() {
+            let column = column.filter(|column| !column.is_empty());
+            recorded.insert(Access {
                 table: table.to_owned(),
-                column,
+                column: column.map(str::to_owned),
                 writes,
             });
         }
     }
+
+    /// Stores the description of a denied action.
+    fn deny(&self, action: &AuthAction<'_>) {
+        *lock(&self.denied) = Some(describe(action));
+    }
 }
 
+/// Installs the authorizer on a connection.
 pub(crate) fn install(connection: &mut Connection, rules: Arc<Rules>) -> rusqlite::Result<()> {
     connection.authorizer(Some(move |context: AuthContext<'_>| {
-        rules.hear(&context.action);
+        rules.record(&context.action);
         if rules.trusted.load(Ordering::Relaxed) || is_allowed(&context) {
             return Authorization::Allow;
         }
@@ -134,8 +127,12 @@ pub(crate) fn install(connection: &mut Connection, rules: Arc<Rules>) -> rusqlit
     }))
 }
 
-/// What a statement wanted to do.
-fn words(action: &AuthAction<'_>) -> String {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Describes a denied action; the text completes "D1 does not allow ...".
+fn describe(action: &AuthAction<'_>) -> String {
     use AuthAction as Action;
     match action {
         Action::Function { function_name } => format!("the function `{function_name}`"),
@@ -143,7 +140,7 @@ fn words(action: &AuthAction<'_>) -> String {
         Action::CreateVtable { module_name, .. } => format!("virtual tables of `{module_name}`"),
         Action::Attach { .. } | Action::Detach { .. } => "ATTACH and DETACH".to_owned(),
         Action::Transaction { .. } | Action::Savepoint { .. } => {
-            "transactions in SQL: a `batch` is one".to_owned()
+            "transactions in SQL: use a batch, which runs as one transaction".to_owned()
         }
         Action::CreateTempIndex { .. }
         | Action::CreateTempTable { .. }
@@ -159,37 +156,34 @@ fn words(action: &AuthAction<'_>) -> String {
         | Action::Delete { table_name }
         | Action::Update { table_name, .. }
         | Action::Read { table_name, .. } => {
-            format!("the table `{table_name}`: names with `_cf_` are Cloudflare's")
+            format!("the table `{table_name}`: names that start with `_cf_` are reserved")
         }
         _ => "this".to_owned(),
     }
 }
 
+/// Reports whether D1 allows an action.
 fn is_allowed(context: &AuthContext<'_>) -> bool {
     use AuthAction as Action;
     match context.action {
         Action::Attach { .. }
         | Action::Detach { .. }
         | Action::Transaction { .. }
-        | Action::Savepoint { .. } => false,
-        Action::CreateTempIndex { .. }
+        | Action::Savepoint { .. }
+        | Action::CreateTempIndex { .. }
         | Action::CreateTempTable { .. }
         | Action::CreateTempTrigger { .. }
         | Action::CreateTempView { .. }
         | Action::DropTempIndex { .. }
         | Action::DropTempTable { .. }
         | Action::DropTempTrigger { .. }
-        | Action::DropTempView { .. } => false,
+        | Action::DropTempView { .. }
+        | Action::Unknown { .. } => false,
         Action::Function { function_name } => functions::is_allowed(function_name),
         Action::Pragma {
             pragma_name,
             pragma_value,
-        } => {
-            let name = pragma_name.to_ascii_lowercase();
-            SWITCHES.contains(&name.as_str())
-                || READING_PRAGMAS.contains(&name.as_str())
-                    && (name != "page_size" || pragma_value.is_none())
-        }
+        } => is_allowed_pragma(pragma_name, pragma_value),
         Action::CreateVtable { module_name, .. } => VIRTUAL_TABLES
             .iter()
             .any(|module| module_name.eq_ignore_ascii_case(module)),
@@ -199,12 +193,20 @@ fn is_allowed(context: &AuthContext<'_>) -> bool {
         | Action::Delete { table_name }
         | Action::Update { table_name, .. }
         | Action::Read { table_name, .. } => !is_reserved(table_name),
-        Action::Unknown { .. } => false,
         _ => true,
     }
 }
 
-/// Names that Cloudflare keeps for itself.
+fn is_allowed_pragma(name: &str, value: Option<&str>) -> bool {
+    let name = name.to_ascii_lowercase();
+    if SWITCHES.contains(&name.as_str()) {
+        return true;
+    }
+    // `page_size` is the only one whose value would be a setting and not the name of an object.
+    READING_PRAGMAS.contains(&name.as_str()) && (name != "page_size" || value.is_none())
+}
+
+/// Reports whether Cloudflare reserves the name of a table.
 fn is_reserved(table: &str) -> bool {
     table
         .get(..4)

@@ -1,13 +1,13 @@
-//! The functions that D1's SQLite has and the bundled one lacks, and the list of those D1 allows.
+//! The math functions that the bundled SQLite lacks, and the list of functions that D1 allows.
 //!
-//! The bundled SQLite is built without `SQLITE_ENABLE_MATH_FUNCTIONS`; a compile flag would have
-//! to be set by every user, so the functions are registered instead.
+//! The bundled SQLite is built without `SQLITE_ENABLE_MATH_FUNCTIONS`. Every user would have to
+//! set the compile flag, so the functions are registered at run time instead.
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
-/// Every function that D1 lets a statement call, in lower case, sorted.
+/// The functions that D1 allows, in lower case and sorted.
 pub(crate) const ALLOWED: &[&str] = &[
     "->",
     "->>",
@@ -140,10 +140,10 @@ pub(crate) const ALLOWED: &[&str] = &[
     "zeroblob",
 ];
 
-/// Whether D1 lets a statement call `name`.
+/// Reports whether D1 allows a statement to call `name`.
 pub(crate) fn is_allowed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // SQLite calls the two families itself while it alters a table; a user cannot name them.
+    // SQLite calls the other ones itself while it alters a table; a user cannot name them.
     ALLOWED.binary_search(&name.as_str()).is_ok()
         || name.starts_with("sqlite_rename_")
         || name == "sqlite_drop_column"
@@ -193,8 +193,45 @@ const BINARY: [Binary; 4] = [
     ("log", |base, x| x.ln() / base.ln()),
 ];
 
-/// The number that an argument stands for, as SQLite's own math functions read it: text that is
-/// not a number, blobs and NULL give NULL.
+/// Registers the math functions on a connection.
+pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pi", 0, FLAGS, |_| Ok(std::f64::consts::PI))?;
+
+    for (name, function) in UNARY {
+        connection.create_scalar_function(name, 1, FLAGS, move |context| {
+            // SQLite returns NULL, not -inf, outside the domain of a logarithm.
+            let in_domain = |x: &f64| !name.starts_with('l') || *x > 0.0;
+            let argument = number(context, 0).filter(in_domain);
+            Ok(argument.and_then(|x| number_or_null(function(x))))
+        })?;
+    }
+
+    for (name, function) in ROUNDING {
+        connection.create_scalar_function(name, 1, FLAGS, move |context| {
+            Ok(match context.get_raw(0) {
+                ValueRef::Integer(value) => Value::Integer(value),
+                _ => number(context, 0).map_or(Value::Null, |x| Value::Real(function(x))),
+            })
+        })?;
+    }
+
+    for (name, function) in BINARY {
+        connection.create_scalar_function(name, 2, FLAGS, move |context| {
+            let (Some(x), Some(y)) = (number(context, 0), number(context, 1)) else {
+                return Ok(None);
+            };
+            if name == "log" && (x <= 0.0 || y <= 0.0) {
+                return Ok(None);
+            }
+            Ok(number_or_null(function(x, y)))
+        })?;
+    }
+
+    Ok(())
+}
+
+/// Converts an argument as SQLite's own math functions do: blobs, NULL and text that is not a
+/// number become NULL.
 fn number(context: &Context<'_>, index: usize) -> Option<f64> {
     match context.get_raw(index) {
         ValueRef::Integer(value) => Some(value as f64),
@@ -204,52 +241,15 @@ fn number(context: &Context<'_>, index: usize) -> Option<f64> {
     }
 }
 
-/// A result that is not a number is NULL, as in SQLite.
-fn finite_or_null(value: f64) -> Option<f64> {
+/// Converts NaN to NULL, as SQLite does.
+fn number_or_null(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
-}
-
-pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
-    connection.create_scalar_function("pi", 0, FLAGS, |_| Ok(std::f64::consts::PI))?;
-    for (name, function) in UNARY {
-        connection.create_scalar_function(name, 1, FLAGS, move |context| {
-            Ok(number(context, 0).and_then(|x| {
-                // SQLite answers NULL, not -inf, outside a logarithm's domain.
-                let outside = name.starts_with('l') && x <= 0.0;
-                if outside {
-                    None
-                } else {
-                    finite_or_null(function(x))
-                }
-            }))
-        })?;
-    }
-    for (name, function) in ROUNDING {
-        connection.create_scalar_function(name, 1, FLAGS, move |context| {
-            Ok(match context.get_raw(0) {
-                ValueRef::Integer(value) => Value::Integer(value),
-                _ => number(context, 0).map_or(Value::Null, |x| Value::Real(function(x))),
-            })
-        })?;
-    }
-    for (name, function) in BINARY {
-        connection.create_scalar_function(name, 2, FLAGS, move |context| {
-            let (Some(x), Some(y)) = (number(context, 0), number(context, 1)) else {
-                return Ok(None);
-            };
-            if name == "log" && (x <= 0.0 || y <= 0.0) {
-                return Ok(None);
-            }
-            Ok(finite_or_null(function(x, y)))
-        })?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn allowed_functions_are_sorted_for_the_search() {
+    fn allowed_functions_are_sorted_for_binary_search() {
         assert!(super::ALLOWED.is_sorted());
     }
 }

@@ -1,10 +1,11 @@
 //! SQLite as D1 runs it.
 //!
-//! Two callers need the same database and must not disagree: the compiler, which judges a query
-//! before it is built, and the native backend, which runs it. Both open it here.
+//! The compiler checks a query before it is built, and the native backend runs it. Both open the
+//! database with this crate, so that they cannot disagree.
 //!
-//! Takes SQL, gives a [`Database`] that refuses what D1 refuses (functions, pragmas, virtual
-//! tables, transactions, limits). Knows nothing of manifests, types or files to generate.
+//! A [`Database`] rejects what D1 rejects: functions, pragmas, virtual tables, transactions in SQL
+//! and statements beyond D1's limits. This crate does not depend on manifests, types or generated
+//! code.
 
 mod authorizer;
 mod functions;
@@ -22,7 +23,7 @@ pub use authorizer::Access;
 pub use limits::{MAX_BOUND_PARAMETERS, MAX_PATTERN_BYTES, MAX_ROW_BYTES, MAX_SQL_BYTES};
 pub use rusqlite;
 
-/// A SQLite connection that behaves as a D1 database does.
+/// A SQLite connection that behaves like a D1 database.
 #[derive(Debug)]
 pub struct Database {
     connection: rusqlite::Connection,
@@ -33,95 +34,100 @@ impl Database {
     /// Opens an empty database in memory.
     ///
     /// # Errors
-    /// When SQLite cannot open it or refuses a setting.
+    /// When SQLite cannot open it or rejects a setting.
     pub fn in_memory() -> rusqlite::Result<Self> {
-        Self::prepared(rusqlite::Connection::open_in_memory()?)
+        Self::with_rules(rusqlite::Connection::open_in_memory()?)
     }
 
-    /// Opens the database file at `path`, creating it when absent.
+    /// Opens the database file at `path` and creates it if it does not exist.
     ///
-    /// The file is in WAL mode: an acknowledged write survives the death of the process.
+    /// The file is in WAL mode, so an acknowledged write survives a crash of the process.
     ///
     /// # Errors
-    /// When SQLite cannot open it or refuses a setting.
+    /// When SQLite cannot open it or rejects a setting.
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
         let connection = rusqlite::Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        Self::prepared(connection)
+        Self::with_rules(connection)
     }
 
-    fn prepared(mut connection: rusqlite::Connection) -> rusqlite::Result<Self> {
+    /// Applies D1's functions, limits and authorizer to a connection.
+    fn with_rules(mut connection: rusqlite::Connection) -> rusqlite::Result<Self> {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_prepared_statement_cache_capacity(256);
+
         functions::register(&connection)?;
         limits::set(&connection)?;
+
         let rules = Arc::new(authorizer::Rules::default());
         authorizer::install(&mut connection, Arc::clone(&rules))?;
         Ok(Self { connection, rules })
     }
 
-    /// The database as bytes: what [`Database::from_bytes`] takes.
+    /// Serializes the database into bytes that [`Database::from_bytes`] accepts.
     ///
     /// # Errors
-    /// When SQLite has no memory for them.
+    /// When SQLite runs out of memory.
     pub fn to_bytes(&mut self) -> rusqlite::Result<Vec<u8>> {
-        // SQLite counts the pages with a pragma that the rules deny.
+        // SQLite counts the pages with a pragma that the rules reject.
         self.rules.trusted.store(true, Ordering::Relaxed);
         let bytes = self.connection.serialize("main").map(|data| data.to_vec());
         self.rules.trusted.store(false, Ordering::Relaxed);
         bytes
     }
 
-    /// A database in memory from bytes of [`Database::to_bytes`].
+    /// Opens a database in memory from the bytes that [`Database::to_bytes`] returned.
     ///
     /// # Errors
-    /// When the bytes are no database.
+    /// When the bytes are not a database.
     pub fn from_bytes(bytes: &[u8]) -> rusqlite::Result<Self> {
         let mut database = Self::in_memory()?;
-        // To SQLite this is an ATTACH.
+
+        // SQLite implements this as an ATTACH, which the rules reject.
         database.rules.trusted.store(true, Ordering::Relaxed);
         let read = database
             .connection
             .deserialize_read_exact("main", bytes, bytes.len(), false);
         database.rules.trusted.store(false, Ordering::Relaxed);
         read?;
-        // A database that cannot be read is found out here, and not by a query.
+
+        // SQLite reads the bytes lazily; without this, the first query would fail instead.
         database.trusted(|connection| {
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
         })?;
         Ok(database)
     }
 
-    /// The connection, under D1's rules.
+    /// Returns the connection, which enforces D1's rules.
     #[must_use]
     pub fn connection(&self) -> &rusqlite::Connection {
         &self.connection
     }
 
-    /// Prepares a statement, and gives what it reads and writes: what SQLite asked leave for.
+    /// Prepares a statement and returns it with the tables and columns that it reads and writes.
     ///
     /// # Errors
-    /// When SQLite or D1's rules refuse the statement.
+    /// When SQLite or D1's rules reject the statement.
     pub fn prepare_noting(
         &self,
         sql: &str,
     ) -> rusqlite::Result<(rusqlite::Statement<'_>, BTreeSet<Access>)> {
-        self.rules.note();
+        self.rules.start_recording();
         let prepared = self.connection.prepare(sql);
-        let accesses = self.rules.noted();
+        let accesses = self.rules.take_recorded();
         prepared.map(|statement| (statement, accesses))
     }
 
-    /// What the rules denied last, in words, if they did since this was asked last.
+    /// Takes the description of the last denial since the previous call, if there was one.
     #[must_use]
     pub fn denied(&self) -> Option<String> {
-        self.rules.denied()
+        self.rules.take_denied()
     }
 
-    /// Runs `work` with the rules lifted: for our own bookkeeping, never for a user's SQL.
+    /// Runs `work` with the rules lifted. Only for internal bookkeeping, never for a user's SQL.
     ///
     /// # Errors
     /// Whatever `work` returns.
@@ -135,32 +141,29 @@ impl Database {
         result
     }
 
-    /// Runs `work` as one transaction: all of it is kept, or none.
+    /// Runs `work` in a transaction, which commits on success and rolls back on failure.
     ///
     /// # Errors
-    /// Whatever `work` returns, after everything it did was undone.
+    /// Any error of `work` or of SQLite. All changes are then rolled back.
     pub fn transaction<T, E: From<rusqlite::Error>>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.trusted(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
-        match work(&self.connection) {
-            Ok(value) => match self.trusted(|connection| connection.execute_batch("COMMIT")) {
-                Ok(()) => Ok(value),
-                Err(error) => {
-                    self.roll_back();
-                    Err(error.into())
-                }
-            },
-            Err(error) => {
-                self.roll_back();
-                Err(error)
-            }
+
+        let committed = work(&self.connection).and_then(|value| {
+            self.trusted(|connection| connection.execute_batch("COMMIT"))?;
+            Ok(value)
+        });
+        if committed.is_err() {
+            self.roll_back();
         }
+        committed
     }
 
-    /// A failed ROLLBACK means that SQLite has already rolled back by itself.
+    /// Rolls the open transaction back.
     fn roll_back(&self) {
+        // A failed ROLLBACK means that SQLite has already rolled back by itself.
         let _already_rolled_back = self.trusted(|connection| connection.execute_batch("ROLLBACK"));
     }
 }
@@ -170,26 +173,28 @@ mod tests {
     use super::Database;
 
     #[test]
-    fn a_database_comes_back_from_its_bytes() {
+    fn a_database_is_restored_from_its_bytes() {
         let mut database = Database::in_memory().expect("opens");
         database
             .connection()
             .execute_batch("CREATE TABLE a (x); INSERT INTO a VALUES (7)")
             .expect("creates");
-        let bytes = database.to_bytes().expect("gives bytes");
-        let again = Database::from_bytes(&bytes).expect("opens");
-        let seven: i64 = again
+
+        let bytes = database.to_bytes().expect("serializes");
+        let restored = Database::from_bytes(&bytes).expect("opens");
+        let value: i64 = restored
             .connection()
             .query_row("SELECT x FROM a", [], |row| row.get(0))
             .expect("reads");
-        assert_eq!(seven, 7);
+        assert_eq!(value, 7);
+
         assert!(
-            again
+            restored
                 .connection()
                 .prepare("SELECT sqlite_version()")
                 .is_err(),
-            "the rules hold"
+            "a restored database enforces the rules"
         );
-        assert!(Database::from_bytes(b"no database").is_err());
+        assert!(Database::from_bytes(b"not a database").is_err());
     }
 }

@@ -1,16 +1,16 @@
-//! D1's limits, set on the connection so that SQLite itself keeps them.
+//! D1's limits, set on the connection so that SQLite itself enforces them.
 //!
 //! <https://developers.cloudflare.com/d1/platform/limits/>
 
 use rusqlite::limits::Limit;
 
-/// Bound parameters that one statement may have.
+/// The maximum number of bound parameters of one statement.
 pub const MAX_BOUND_PARAMETERS: usize = 100;
-/// Bytes of SQL text that one statement may have.
+/// The maximum length of one statement, in bytes.
 pub const MAX_SQL_BYTES: usize = 100_000;
-/// Bytes that a pattern of LIKE or GLOB may have.
+/// The maximum length of a LIKE or GLOB pattern, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 50;
-/// Bytes that one row, string or blob may have.
+/// The maximum size of one row, string or blob, in bytes.
 pub const MAX_ROW_BYTES: usize = 2_000_000;
 
 const LIMITS: [(Limit, i32); 11] = [
@@ -33,6 +33,7 @@ const LIMITS: [(Limit, i32); 11] = [
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
 ];
 
+/// Sets every limit on a connection.
 pub(crate) fn set(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     for (limit, value) in LIMITS {
         connection.set_limit(limit, value)?;

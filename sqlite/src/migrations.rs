@@ -1,5 +1,5 @@
-//! Migrations as `wrangler d1 migrations apply` applies them: its order, its ledger, and each file
-//! one transaction together with its line in the ledger.
+//! Applies migrations as `wrangler d1 migrations apply` does: in its order, with its migrations
+//! table, and each file in one transaction together with its row in the migrations table.
 //!
 //! <https://developers.cloudflare.com/d1/reference/migrations/>
 
@@ -8,162 +8,190 @@ use std::ops::Range;
 
 use crate::{Database, token};
 
-/// The ledger's name where the manifest does not set `migrations_table`.
+/// The name of the migrations table if the manifest does not set `migrations_table`.
 pub const DEFAULT_TABLE: &str = "d1_migrations";
 
-/// One migration file: its name relative to the migrations folder, and its text.
+/// One migration file.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration<'a> {
-    /// The path below the migrations folder, with `/`.
+    /// The path relative to the migrations folder, separated by `/`.
     pub name: &'a str,
     /// The SQL.
     pub sql: &'a str,
 }
 
-/// Why a migration was refused. Nothing of its file was kept.
+/// An error in a migration, after which its whole file is rolled back.
 #[derive(Debug)]
 pub struct Failure {
-    /// SQLite's words.
+    /// SQLite's message.
     pub message: String,
-    /// The bytes of the file that it is about.
+    /// The byte range of the error in the file.
     pub span: Range<usize>,
 }
 
-/// Wrangler's order: folder by folder, by the number before the first `_`, names without one last.
+/// Compares two names in wrangler's order.
+///
+/// Wrangler compares folder by folder, by the number before the first `_`. Names without a number
+/// come last.
 #[must_use]
 pub fn order(left: &str, right: &str) -> Ordering {
-    let mut left_parts = left.split('/');
-    let mut right_parts = right.split('/');
+    let mut left_segments = left.split('/');
+    let mut right_segments = right.split('/');
+
     loop {
-        let (left_part, right_part) = match (left_parts.next(), right_parts.next()) {
-            (Some(left_part), Some(right_part)) => (left_part, right_part),
+        let ordering = match (left_segments.next(), right_segments.next()) {
+            (Some(left), Some(right)) => order_segments(left, right),
             (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
         };
-        let by_number = match (leading_number(left_part), leading_number(right_part)) {
-            (Some(left_number), Some(right_number)) => left_number.cmp(&right_number),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        let ordering = by_number.then_with(|| left_part.cmp(right_part));
         if ordering != Ordering::Equal {
             return ordering;
         }
     }
 }
 
-/// What JavaScript's `parseInt` reads from the text before the first underscore.
+fn order_segments(left: &str, right: &str) -> Ordering {
+    let by_number = match (leading_number(left), leading_number(right)) {
+        (Some(left_number), Some(right_number)) => left_number.cmp(&right_number),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    };
+    by_number.then_with(|| left.cmp(right))
+}
+
+/// Returns the number that JavaScript's `parseInt` reads before the first underscore.
 fn leading_number(segment: &str) -> Option<u128> {
     let head = segment.split('_').next()?.trim_start();
     let digits = &head[..head.bytes().take_while(u8::is_ascii_digit).count()];
-    // More digits than fit are larger than all that do.
     if digits.is_empty() {
-        None
-    } else {
-        Some(digits.parse().unwrap_or(u128::MAX))
+        return None;
     }
+    // A number that does not fit is larger than any that does.
+    Some(digits.parse().unwrap_or(u128::MAX))
 }
 
-/// Creates the ledger when absent and gives the names in it.
+/// Creates the migrations table if it does not exist and returns the names in it.
 ///
 /// # Errors
 /// When SQLite cannot read or write the database.
-pub fn applied(database: &Database, table: &str) -> rusqlite::Result<Vec<String>> {
-    let table = table.replace('"', "\"\"");
+pub fn applied(database: &Database, migrations_table: &str) -> rusqlite::Result<Vec<String>> {
+    let table = quote_name(migrations_table);
+    // The exact text that wrangler writes.
+    let create = format!(
+        "CREATE TABLE IF NOT EXISTS {table}(\n\
+         \t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,\n\
+         \t\tname       TEXT UNIQUE,\n\
+         \t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL\n);"
+    );
+
     database.trusted(|connection| {
-        connection.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS \"{table}\"(\n\t\tid         INTEGER PRIMARY KEY AUTOINCREMENT,\n\t\tname       TEXT UNIQUE,\n\t\tapplied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL\n);"
-        ))?;
-        let mut statement = connection.prepare(&format!("SELECT name FROM \"{table}\" ORDER BY id"))?;
+        connection.execute_batch(&create)?;
+        let mut statement = connection.prepare(&format!("SELECT name FROM {table} ORDER BY id"))?;
         statement.query_map([], |row| row.get(0))?.collect()
     })
 }
 
-/// Applies one migration and notes it in the ledger, as one transaction.
+/// Applies one migration and adds it to the migrations table in one transaction.
 ///
 /// # Errors
-/// The first statement that fails, and why. The file was undone as a whole.
-pub fn apply(database: &Database, table: &str, migration: Migration<'_>) -> Result<(), Failure> {
-    apply_with(database, table, migration, |connection, range| {
-        execute(connection, migration.sql, range)
-    })
+/// Returns the first statement that fails. The whole file is then rolled back.
+pub fn apply(
+    database: &Database,
+    migrations_table: &str,
+    migration: Migration<'_>,
+) -> Result<(), Failure> {
+    apply_with(
+        database,
+        migrations_table,
+        migration,
+        |connection, range| execute(connection, migration.sql, range),
+    )
 }
 
-/// Applies one migration, each of its statements by `run`.
+/// Applies one migration and passes each of its statements to `run`.
 pub(crate) fn apply_with(
     database: &Database,
-    table: &str,
+    migrations_table: &str,
     migration: Migration<'_>,
     mut run: impl FnMut(&rusqlite::Connection, &Range<usize>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    struct Problem(Failure);
-    impl From<rusqlite::Error> for Problem {
-        fn from(error: rusqlite::Error) -> Self {
-            Self(Failure {
-                message: message(&error),
-                span: 0..0,
-            })
-        }
-    }
-    let ranges = body(migration.sql)?;
+    let ranges = statements_to_run(migration.sql)?;
+    let insert = format!(
+        "INSERT INTO {} (name) VALUES (?1)",
+        quote_name(migrations_table)
+    );
+
     database
         .transaction(|connection| {
             for range in &ranges {
-                run(connection, range).map_err(Problem)?;
+                run(connection, range).map_err(Rollback)?;
             }
-            let ledger = format!(
-                "INSERT INTO \"{}\" (name) VALUES (?1)",
-                table.replace('"', "\"\"")
-            );
-            connection.execute(&ledger, [migration.name])?;
+            connection.execute(&insert, [migration.name])?;
             Ok(())
         })
-        .map_err(|Problem(failure)| failure)
+        .map_err(|Rollback(failure)| failure)
 }
 
-/// Applies a schema that was there before the first migration, statement by statement, and gives every
-/// failure.
+/// The error type of the transaction in [`apply_with`].
+struct Rollback(Failure);
+
+impl From<rusqlite::Error> for Rollback {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(Failure {
+            message: message(&error),
+            span: 0..0,
+        })
+    }
+}
+
+/// Applies a schema that existed before the first migration and returns every failure.
 ///
-/// What `sqlite3 .dump` and `wrangler d1 export` write around it (BEGIN, COMMIT, pragmas) is of a session, not of
-/// the schema, and is passed over.
+/// The statements that `sqlite3 .dump` and `wrangler d1 export` write around a schema (BEGIN,
+/// COMMIT and pragmas) belong to a session, not to the schema, and are skipped.
 #[must_use]
 pub fn baseline(database: &Database, sql: &str) -> Vec<Failure> {
-    let of_session = |range: &Range<usize>| {
-        let word = sql[range.clone()]
-            .split(|end: char| !end.is_ascii_alphabetic())
-            .next()
-            .unwrap_or_default();
-        ["begin", "commit", "end", "pragma"]
-            .iter()
-            .any(|known| word.eq_ignore_ascii_case(known))
-    };
-    let statements = token::statements(sql)
-        .into_iter()
-        .filter(|range| !of_session(range));
     let connection = database.connection();
-    statements
-        .filter_map(|range| execute(connection, sql, &range).err())
-        .collect()
+    let mut failures = Vec::new();
+    for range in token::statements(sql) {
+        if is_session_statement(&sql[range.clone()]) {
+            continue;
+        }
+        failures.extend(execute(connection, sql, &range).err());
+    }
+    failures
 }
 
-/// The statements of a file. Wrangler strips one pair of `BEGIN TRANSACTION;` and `COMMIT;`.
-fn body(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
+fn is_session_statement(statement: &str) -> bool {
+    let first_word = statement
+        .split(|end: char| !end.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    ["begin", "commit", "end", "pragma"]
+        .iter()
+        .any(|known| first_word.eq_ignore_ascii_case(known))
+}
+
+/// Returns the statements of a file without the one pair of `BEGIN TRANSACTION;` and `COMMIT;` that
+/// wrangler strips.
+fn statements_to_run(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
     let mut ranges = token::statements(sql);
-    let begins = ranges
+    let begin = ranges
         .iter()
         .position(|range| &sql[range.clone()] == "BEGIN TRANSACTION");
-    let commits = ranges
+    let commit = ranges
         .iter()
         .rposition(|range| &sql[range.clone()] == "COMMIT");
-    match (begins, commits) {
+
+    match (begin, commit) {
         (Some(begin), Some(commit)) if begin < commit => {
             ranges.remove(commit);
             ranges.remove(begin);
         }
         (Some(index), _) | (_, Some(index)) => {
-            let message = "a migration runs in one transaction of D1's own; BEGIN TRANSACTION and COMMIT come as a pair or not at all";
+            let message = "D1 runs each migration in one transaction; \
+                           BEGIN TRANSACTION and COMMIT must come as a pair";
             return Err(Failure {
                 message: message.to_owned(),
                 span: ranges[index].clone(),
@@ -174,6 +202,7 @@ fn body(sql: &str) -> Result<Vec<Range<usize>>, Failure> {
     Ok(ranges)
 }
 
+/// Runs the statement at `range` to its end.
 pub(crate) fn execute(
     connection: &rusqlite::Connection,
     sql: &str,
@@ -185,6 +214,7 @@ pub(crate) fn execute(
         while rows.next()?.is_some() {}
         Ok(())
     };
+
     run().map_err(|error| {
         let span = match offset(&error) {
             Some(offset) if range.start + offset < range.end => word_at(sql, range.start + offset),
@@ -197,7 +227,12 @@ pub(crate) fn execute(
     })
 }
 
-/// The byte offset that SQLite gives for an error in a statement, when it gives one.
+/// Quotes the name of a table or column for use in a statement.
+pub(crate) fn quote_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Returns the byte offset of an error in its statement, if SQLite reports one.
 #[must_use]
 pub fn offset(error: &rusqlite::Error) -> Option<usize> {
     match error {
@@ -206,7 +241,7 @@ pub fn offset(error: &rusqlite::Error) -> Option<usize> {
     }
 }
 
-/// SQLite's message, without what rusqlite adds to it.
+/// Returns SQLite's message without the text that rusqlite adds to it.
 #[must_use]
 pub fn message(error: &rusqlite::Error) -> String {
     match error {
@@ -216,7 +251,7 @@ pub fn message(error: &rusqlite::Error) -> String {
     }
 }
 
-/// The bytes of the token at `offset`.
+/// Returns the byte range of the token at `offset`.
 #[must_use]
 pub fn word_at(sql: &str, offset: usize) -> Range<usize> {
     token::tokenize(sql)
@@ -255,35 +290,27 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_file_leaves_nothing_behind() {
+    fn a_failing_file_is_rolled_back() {
         let database = Database::in_memory().expect("opens");
-        assert!(
-            applied(&database, DEFAULT_TABLE)
-                .expect("ledger")
-                .is_empty()
-        );
+        let names = applied(&database, DEFAULT_TABLE).expect("creates the migrations table");
+        assert!(names.is_empty());
+
         let sql = "CREATE TABLE a (x); INSERT INTO a VALUES (1); CREATE TABLE b (y z w,);";
-        let failure = apply(
-            &database,
-            DEFAULT_TABLE,
-            Migration {
-                name: "0001.sql",
-                sql,
-            },
-        )
-        .expect_err("must fail");
+        let migration = Migration {
+            name: "0001.sql",
+            sql,
+        };
+        let failure = apply(&database, DEFAULT_TABLE, migration).expect_err("must fail");
         assert!(failure.message.contains("syntax error"), "{failure:?}");
         assert_eq!(&sql[failure.span], ")");
-        assert!(
-            applied(&database, DEFAULT_TABLE)
-                .expect("ledger")
-                .is_empty()
-        );
+
+        let names = applied(&database, DEFAULT_TABLE).expect("reads the migrations table");
+        assert!(names.is_empty());
         assert!(database.connection().prepare("SELECT * FROM a").is_err());
     }
 
     #[test]
-    fn what_d1_denies_is_denied() {
+    fn statements_that_d1_denies_are_denied() {
         let database = Database::in_memory().expect("opens");
         for sql in [
             "SELECT sqlite_version()",
@@ -294,6 +321,7 @@ mod tests {
         ] {
             assert!(database.connection().execute_batch(sql).is_err(), "{sql}");
         }
+
         for sql in [
             "SELECT pow(2, 3), sqrt(4), pi()",
             "PRAGMA table_list",

@@ -1,4 +1,4 @@
-//! The enum of a column that a CHECK holds to a list of texts.
+//! The enum of a column or parameter that has a list of texts.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,20 +6,21 @@ use quote::quote;
 use crate::names::{Name, ident};
 use crate::schema::TextEnum;
 
-/// The enum, and how it crosses.
+/// Generates the enum and its conversions.
 pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStream {
     let ident = ident(&text_enum.ty);
     let docs = if text_enum.of_parameter {
         format!(
-            "What the parameter `{}` of the query `{}` chooses among.",
+            "The values of the parameter `{}` of the query `{}`.",
             text_enum.column, text_enum.table
         )
     } else {
         format!(
-            "What a CHECK leaves to `{}.{}`.",
+            "The values that a CHECK allows in `{}.{}`.",
             text_enum.table, text_enum.column
         )
     };
+
     let texts = &text_enum.values;
     let count = texts.len();
     let variants: Vec<_> = texts
@@ -28,6 +29,7 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
         .collect();
     let variant_docs = texts.iter().map(|text| format!("`{text}`"));
     let serde = format!("{}::__private::serde", krate.to_string().replace(' ', ""));
+
     quote! {
         #[doc = #docs]
         #[derive(
@@ -40,10 +42,10 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
         }
 
         impl #ident {
-            /// Every one, in the order of the SQL.
+            /// All values, in the order of the SQL.
             pub const ALL: [Self; #count] = [#(Self::#variants),*];
 
-            /// The text in the SQL.
+            /// Returns the text in SQL.
             pub const fn as_str(self) -> &'static str {
                 match self { #(Self::#variants => #texts,)* }
             }

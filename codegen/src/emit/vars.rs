@@ -1,6 +1,6 @@
-//! `vars` and `secrets` as two structs that are read when a worker starts.
+//! Generates `vars` and `secrets` as two structs that are read when a worker starts.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 use super::Target;
@@ -8,7 +8,7 @@ use crate::manifest::{VarField, VarType};
 use crate::model::Project;
 use crate::names::Name;
 
-/// The struct of the variables, and those of objects in them.
+/// Generates the struct of the variables, and the structs of the objects among them.
 pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
     let krate = &target.krate;
     let mut structs = Structs {
@@ -16,44 +16,33 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
         names: Vec::new(),
         tokens: Vec::new(),
     };
-    let fields: Vec<TokenStream> = project
-        .vars
-        .iter()
-        .map(|(name, var)| {
-            let (field, source) = (name.field_ident(), &name.source);
-            let own = var.as_type.as_deref().and_then(target.parse);
-            let ty = optional(
-                own.unwrap_or_else(|| structs.ty(&var.ty, &name.ty, true)),
-                var.optional,
-            );
-            let absent = if var.optional {
-                " `None` in environments that have none."
-            } else {
-                ""
-            };
-            let docs = format!(
-                "The variable `{source}`, as the platform gives it when the worker starts.{absent}"
-            );
-            quote!(#[doc = #docs] pub #field: #ty,)
-        })
-        .collect();
-    let reads = project.vars.iter().map(|(name, var)| {
+
+    let mut fields = Vec::new();
+    let mut reads = Vec::new();
+    let mut values = Vec::new();
+    for (name, var) in &project.vars {
         let (field, source) = (name.field_ident(), &name.source);
+
+        let own_type = var.as_type.as_deref().and_then(target.parse);
+        let ty = own_type.unwrap_or_else(|| structs.rust_type(&var.ty, &name.ty, true));
+        let ty = optional(ty, var.optional);
+        let absent = absent_docs(var.optional);
+        let docs = format!("The variable `{source}`, read when the worker starts.{absent}");
+        fields.push(quote!(#[doc = #docs] pub #field: #ty,));
+
         let method = if var.optional {
             quote!(optional_var)
         } else {
             quote!(var)
         };
-        let what = var
-            .as_type
-            .as_ref()
-            .map_or_else(|| what(&var.ty).to_owned(), |ty| format!("a `{ty}`"));
-        quote!(let #field = connector.#method(#source, #what);)
-    });
-    let build = project.vars.iter().map(|(name, _)| {
-        let field = name.field_ident();
-        quote!(#field: #field?,)
-    });
+        let expected = match &var.as_type {
+            Some(ty) => format!("a `{ty}`"),
+            None => with_article(&var.ty).to_owned(),
+        };
+        reads.push(quote!(let #field = connector.#method(#source, #expected);));
+        values.push(quote!(#field: #field?,));
+    }
+
     let structs = structs.tokens;
     let module = (!structs.is_empty()).then(|| {
         quote! {
@@ -61,8 +50,11 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
             pub mod vars { #(#structs)* }
         }
     });
+
     quote! {
-        /// The variables of the manifest, read when the worker starts: a value set in the dashboard wins.
+        /// The variables of the manifest, read when the worker starts.
+        ///
+        /// Values from the dashboard take precedence.
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         #[non_exhaustive]
         pub struct Vars { #(#fields)* }
@@ -71,7 +63,7 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
             pub(super) fn read(connector: &mut #krate::__private::Connector<'_>) -> #krate::Result<Self> {
                 let _ = &connector;
                 #(#reads)*
-                ::core::result::Result::Ok(Self { #(#build)* })
+                ::core::result::Result::Ok(Self { #(#values)* })
             }
         }
 
@@ -79,7 +71,47 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
     }
 }
 
-/// The structs of objects, each under a name of its own.
+/// Generates the struct of the secrets.
+pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+
+    let mut fields = Vec::new();
+    let mut reads = Vec::new();
+    let mut values = Vec::new();
+    for (name, is_optional) in &project.secrets {
+        let (field, source) = (name.field_ident(), &name.source);
+
+        let ty = optional(quote!(#krate::Secret), *is_optional);
+        let absent = absent_docs(*is_optional);
+        let docs = format!("The secret `{source}`.{absent}");
+        fields.push(quote!(#[doc = #docs] pub #field: #ty,));
+
+        let method = if *is_optional {
+            quote!(optional_secret)
+        } else {
+            quote!(secret)
+        };
+        reads.push(quote!(let #field = connector.#method(#source);));
+        values.push(quote!(#field: #field?,));
+    }
+
+    quote! {
+        /// The secrets that the manifest requires.
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #[non_exhaustive]
+        pub struct Secrets { #(#fields)* }
+
+        impl Secrets {
+            pub(super) fn read(connector: &mut #krate::__private::Connector<'_>) -> #krate::Result<Self> {
+                let _ = &connector;
+                #(#reads)*
+                ::core::result::Result::Ok(Self { #(#values)* })
+            }
+        }
+    }
+}
+
+/// The structs of objects, each with a unique name.
 struct Structs<'a> {
     target: &'a Target,
     names: Vec<String>,
@@ -87,8 +119,11 @@ struct Structs<'a> {
 }
 
 impl Structs<'_> {
-    /// The Rust type of a variable; objects in it become structs of the name `path`, or nearly so.
-    fn ty(&mut self, var: &VarType, path: &str, outside: bool) -> TokenStream {
+    /// Returns the Rust type of a variable.
+    ///
+    /// An object in it becomes a struct named `path`, with a number if that name is already used.
+    /// `outside` is true if the type is used outside the module of these structs.
+    fn rust_type(&mut self, var: &VarType, path: &str, outside: bool) -> TokenStream {
         let krate = &self.target.krate;
         match var {
             VarType::String => quote!(#krate::__private::String),
@@ -96,15 +131,15 @@ impl Structs<'_> {
             VarType::Float => quote!(f64),
             VarType::Boolean => quote!(bool),
             VarType::List(item) => {
-                let item = self.ty(item, path, outside);
+                let item = self.rust_type(item, path, outside);
                 quote!(#krate::__private::Vec<#item>)
             }
-            // JSON has null itself.
+            // A JSON value can already be null.
             VarType::Nullable(inner) if matches!(**inner, VarType::Json | VarType::Unknown) => {
                 quote!(#krate::__private::serde_json::Value)
             }
-            VarType::Nullable(inner) => optional(self.ty(inner, path, outside), true),
-            VarType::Object(fields) if !fields.is_empty() && distinct(fields) => {
+            VarType::Nullable(inner) => optional(self.rust_type(inner, path, outside), true),
+            VarType::Object(fields) if !fields.is_empty() && has_distinct_fields(fields) => {
                 let ident = self.object(fields, path);
                 if outside {
                     quote!(vars::#ident)
@@ -118,63 +153,71 @@ impl Structs<'_> {
         }
     }
 
-    fn object(&mut self, fields: &[VarField], path: &str) -> proc_macro2::Ident {
-        // `LIMITS.burst` and `LIMITS_BURST` would have one name.
-        let numbered = (2..).map(|number| format!("{path}{number}"));
-        let free = std::iter::once(path.to_owned())
-            .chain(numbered)
-            .find(|name| !self.names.contains(name));
-        let name = free.unwrap_or_else(|| path.to_owned());
+    /// Generates the struct of an object and returns its name.
+    fn object(&mut self, fields: &[VarField], path: &str) -> Ident {
+        let name = self.unused_name(path);
         self.names.push(name.clone());
-        let place = self.tokens.len();
+        // Structs of inner objects follow this one.
+        let index = self.tokens.len();
         self.tokens.push(TokenStream::new());
-        let fields: Vec<TokenStream> = fields
-            .iter()
-            .map(|field| {
-                let own = Name::new(&field.key);
-                let (ident, key) = (own.field_ident(), &field.key);
-                let inner = self.ty(&field.ty, &format!("{name}{}", own.ty), false);
-                let ty = optional(
-                    inner,
-                    field.optional && !matches!(field.ty, VarType::Nullable(_)),
-                );
-                let docs = format!("`{key}`");
-                // Whoever may be null may be left out.
-                let default =
-                    matches!(field.ty, VarType::Nullable(_)).then(|| quote!(#[serde(default)]));
-                quote!(#[doc = #docs] #[serde(rename = #key)] #default pub #ident: #ty,)
-            })
-            .collect();
+
+        let mut field_tokens = Vec::new();
+        for field in fields {
+            let field_name = Name::new(&field.key);
+            let (ident, key) = (field_name.field_ident(), &field.key);
+            let is_nullable = matches!(field.ty, VarType::Nullable(_));
+
+            let path = format!("{name}{}", field_name.ty);
+            let ty = self.rust_type(&field.ty, &path, false);
+            let ty = optional(ty, field.optional && !is_nullable);
+            let docs = format!("`{key}`");
+            // A nullable field may be omitted.
+            let default = is_nullable.then(|| quote!(#[serde(default)]));
+            field_tokens
+                .push(quote!(#[doc = #docs] #[serde(rename = #key)] #default pub #ident: #ty,));
+        }
+
         let krate = &self.target.krate;
         let serde = format!("{}::__private::serde", self.target.krate_text());
-        let ident = proc_macro2::Ident::new(&name, proc_macro2::Span::call_site());
-        let docs = format!("An object among the variables: `{name}`.");
-        self.tokens[place] = quote! {
+        let ident = Ident::new(&name, Span::call_site());
+        let docs = format!("The object `{name}` among the variables.");
+        self.tokens[index] = quote! {
             #[doc = #docs]
             #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Deserialize)]
             #[serde(crate = #serde)]
             #[non_exhaustive]
-            pub struct #ident { #(#fields)* }
+            pub struct #ident { #(#field_tokens)* }
         };
         ident
     }
+
+    /// Returns `path`, with a number if the name is already used.
+    ///
+    /// `LIMITS.burst` and `LIMITS_BURST`, for example, have the same path.
+    fn unused_name(&self, path: &str) -> String {
+        let numbered = (2..).map(|number| format!("{path}{number}"));
+        std::iter::once(path.to_owned())
+            .chain(numbered)
+            .find(|name| !self.names.contains(name))
+            .unwrap_or_else(|| path.to_owned())
+    }
 }
 
-/// What a variable is called in errors.
-fn what(var: &VarType) -> &'static str {
+/// Returns the name of a type with its article, for messages.
+fn with_article(var: &VarType) -> &'static str {
     match var {
         VarType::String => "a string",
         VarType::Integer => "a whole number",
         VarType::Float => "a number",
         VarType::Boolean => "true or false",
-        VarType::List(_) => "an array of the manifest's type",
-        VarType::Object(_) => "an object of the manifest's shape",
+        VarType::List(_) => "an array like the one in the manifest",
+        VarType::Object(_) => "an object like the one in the manifest",
         VarType::Nullable(_) | VarType::Json | VarType::Unknown => "JSON",
     }
 }
 
-/// Whether the keys of an object are fields of a struct, each its own.
-fn distinct(fields: &[VarField]) -> bool {
+/// Reports whether the keys of an object become distinct fields of a struct.
+fn has_distinct_fields(fields: &[VarField]) -> bool {
     let names: Vec<String> = fields
         .iter()
         .map(|field| Name::new(&field.key).field)
@@ -185,53 +228,18 @@ fn distinct(fields: &[VarField]) -> bool {
         .all(|(index, name)| !names[..index].contains(name))
 }
 
+fn absent_docs(is_optional: bool) -> &'static str {
+    if is_optional {
+        " `None` in environments that do not set it."
+    } else {
+        ""
+    }
+}
+
 fn optional(ty: TokenStream, optional: bool) -> TokenStream {
     if optional {
         quote!(::core::option::Option<#ty>)
     } else {
         ty
-    }
-}
-
-/// The struct of the secrets.
-pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
-    let krate = &target.krate;
-    let fields = project.secrets.iter().map(|(name, is_optional)| {
-        let field = name.field_ident();
-        let ty = optional(quote!(#krate::Secret), *is_optional);
-        let absent = if *is_optional {
-            " `None` in environments that have none."
-        } else {
-            ""
-        };
-        let docs = format!("The secret `{}`.{absent}", name.source);
-        quote!(#[doc = #docs] pub #field: #ty,)
-    });
-    let reads = project.secrets.iter().map(|(name, is_optional)| {
-        let (field, source) = (name.field_ident(), &name.source);
-        let method = if *is_optional {
-            quote!(optional_secret)
-        } else {
-            quote!(secret)
-        };
-        quote!(let #field = connector.#method(#source);)
-    });
-    let build = project.secrets.iter().map(|(name, _)| {
-        let field = name.field_ident();
-        quote!(#field: #field?,)
-    });
-    quote! {
-        /// The secrets that the manifest requires.
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-        #[non_exhaustive]
-        pub struct Secrets { #(#fields)* }
-
-        impl Secrets {
-            pub(super) fn read(connector: &mut #krate::__private::Connector<'_>) -> #krate::Result<Self> {
-                let _ = &connector;
-                #(#reads)*
-                ::core::result::Result::Ok(Self { #(#build)* })
-            }
-        }
     }
 }

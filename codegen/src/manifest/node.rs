@@ -1,4 +1,4 @@
-//! The manifest as written: one tree for TOML and JSON, a span on every key and value.
+//! The syntax tree of a manifest, the same for TOML and JSON, with a span for each key and value.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use toml::de::{DeTable, DeValue};
 use crate::report::{Code, Diagnostic};
 use crate::source::{FileId, Span, Spanned};
 
-/// A value and where it was written.
+/// A value and its position.
 pub(super) type Node = Spanned<Value>;
 
-/// What a manifest can hold.
+/// A value of a manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Null,
@@ -20,14 +20,14 @@ pub(super) enum Value {
     Integer(i64),
     Float(f64),
     Boolean(bool),
-    /// A TOML date, which wrangler refuses.
+    /// A TOML date, which wrangler rejects.
     Date(String),
     Array(Vec<Node>),
     Table(Vec<(Spanned<String>, Node)>),
 }
 
 impl Value {
-    /// Its type in words.
+    /// Returns the name of the type with its article, for messages.
     pub(super) fn with_article(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -47,14 +47,15 @@ pub(super) fn from_toml(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         let range = error.span().unwrap_or(0..0);
         syntax(error.message().trim_end_matches('\n'), file, range, "TOML")
     })?;
-    let spans = At(file);
+
+    let reader = Reader { file };
     Ok(Spanned {
-        span: spans.at(document.span()),
-        value: spans.table(document.get_ref()),
+        span: reader.span(document.span()),
+        value: reader.table(document.get_ref()),
     })
 }
 
-/// Parses JSON with comments and trailing commas, as wrangler does for both endings.
+/// Parses JSON with comments and trailing commas, which wrangler accepts in `.json` files, too.
 pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic>> {
     let options = jsonc_parser::ParseOptions {
         allow_comments: true,
@@ -68,28 +69,25 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
-    // wrangler accepts a byte order mark, the parser does not. Spaces keep all other offsets.
+
+    // wrangler accepts a byte order mark, but the parser does not. Spaces preserve the offsets.
     let unmarked = text
         .strip_prefix('\u{feff}')
         .map(|rest| format!("   {rest}"));
     let text = unmarked.as_deref().unwrap_or(text);
-    let parsed =
-        jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &options)
-            .map_err(|error| {
-                let range = error.range();
-                syntax(
-                    &error.kind().to_string(),
-                    file,
-                    range.start..range.end,
-                    "JSON",
-                )
-            })?;
+
+    let collect = jsonc_parser::CollectOptions::default();
+    let parsed = jsonc_parser::parse_to_ast(text, &collect, &options).map_err(|error| {
+        let (message, range) = (error.kind().to_string(), error.range());
+        syntax(&message, file, range.start..range.end, "JSON")
+    })?;
     match parsed.value {
-        Some(value) => Ok(At(file).json(&value)),
+        Some(value) => Ok(Reader { file }.json(&value)),
         None => Err(syntax("the file is empty", file, 0..0, "JSON")),
     }
 }
 
+/// Creates the diagnostic for a manifest that cannot be parsed.
 fn syntax(message: &str, file: FileId, range: Range<usize>, format: &str) -> Box<Diagnostic> {
     let span = Span {
         file,
@@ -106,12 +104,15 @@ fn syntax(message: &str, file: FileId, range: Range<usize>, format: &str) -> Box
     )
 }
 
-struct At(FileId);
+/// Converts the trees of the parsers.
+struct Reader {
+    file: FileId,
+}
 
-impl At {
-    fn at(&self, range: Range<usize>) -> Span {
+impl Reader {
+    fn span(&self, range: Range<usize>) -> Span {
         Span {
-            file: self.0,
+            file: self.file,
             start: range.start,
             end: range.end,
         }
@@ -123,18 +124,17 @@ impl At {
             .map(|(key, value)| {
                 let key = Spanned {
                     value: key.get_ref().to_string(),
-                    span: self.at(key.span()),
+                    span: self.span(key.span()),
                 };
-                (
-                    key,
-                    Spanned {
-                        span: self.at(value.span()),
-                        value: self.toml(value.get_ref()),
-                    },
-                )
+                let value = Spanned {
+                    value: self.toml(value.get_ref()),
+                    span: self.span(value.span()),
+                };
+                (key, value)
             })
             .collect();
-        // In the order of the file, so that fields and docs follow it.
+
+        // The parser does not keep the order of the file, which fields and docs follow.
         entries.sort_by_key(|(key, _)| key.span.start);
         Value::Table(entries)
     }
@@ -142,19 +142,20 @@ impl At {
     fn toml(&self, value: &DeValue<'_>) -> Value {
         match value {
             DeValue::String(text) => Value::String(text.to_string()),
-            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-                .map_or_else(
-                    |_| Value::Float(integer.as_str().parse().unwrap_or(f64::NAN)),
-                    Value::Integer,
-                ),
-            DeValue::Float(float) => Value::Float(float.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Integer(integer) => {
+                match i64::from_str_radix(integer.as_str(), integer.radix()) {
+                    Ok(integer) => Value::Integer(integer),
+                    Err(_) => float(integer.as_str()),
+                }
+            }
+            DeValue::Float(text) => float(text.as_str()),
             DeValue::Boolean(boolean) => Value::Boolean(*boolean),
             DeValue::Datetime(date) => Value::Date(date.to_string()),
             DeValue::Array(items) => Value::Array(
                 items
                     .iter()
                     .map(|item| Spanned {
-                        span: self.at(item.span()),
+                        span: self.span(item.span()),
                         value: self.toml(item.get_ref()),
                     })
                     .collect(),
@@ -165,33 +166,40 @@ impl At {
 
     fn json(&self, value: &ast::Value<'_>) -> Node {
         let range = value.range();
-        let span = self.at(range.start..range.end);
+        let span = self.span(range.start..range.end);
+
         let value = match value {
             ast::Value::StringLit(text) => Value::String(text.value.to_string()),
-            ast::Value::NumberLit(number) => number.value.parse::<i64>().map_or_else(
-                |_| Value::Float(number.value.parse().unwrap_or(f64::NAN)),
-                Value::Integer,
-            ),
+            ast::Value::NumberLit(number) => match number.value.parse() {
+                Ok(integer) => Value::Integer(integer),
+                Err(_) => float(number.value),
+            },
             ast::Value::BooleanLit(boolean) => Value::Boolean(boolean.value),
             ast::Value::NullKeyword(_) => Value::Null,
             ast::Value::Array(array) => {
                 Value::Array(array.elements.iter().map(|item| self.json(item)).collect())
             }
-            ast::Value::Object(object) => {
-                let mut entries: Vec<(Spanned<String>, Node)> = Vec::new();
-                for property in &object.properties {
-                    let name = property.name.range();
-                    let key = Spanned {
-                        value: property.name.as_str().to_owned(),
-                        span: self.at(name.start..name.end),
-                    };
-                    // The last of a name counts, as in JavaScript.
-                    entries.retain(|(known, _)| known.value != key.value);
-                    entries.push((key, self.json(&property.value)));
-                }
-                Value::Table(entries)
-            }
+            ast::Value::Object(object) => self.json_object(object),
         };
         Spanned { value, span }
     }
+
+    fn json_object(&self, object: &ast::Object<'_>) -> Value {
+        let mut entries: Vec<(Spanned<String>, Node)> = Vec::new();
+        for property in &object.properties {
+            let range = property.name.range();
+            let key = Spanned {
+                value: property.name.as_str().to_owned(),
+                span: self.span(range.start..range.end),
+            };
+            // The last value of a repeated key wins, as in JavaScript.
+            entries.retain(|(known, _)| known.value != key.value);
+            entries.push((key, self.json(&property.value)));
+        }
+        Value::Table(entries)
+    }
+}
+
+fn float(text: &str) -> Value {
+    Value::Float(text.parse().unwrap_or(f64::NAN))
 }

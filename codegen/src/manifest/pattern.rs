@@ -1,42 +1,41 @@
-//! `migrations_pattern`: `*`, `**` and `?`, as wrangler's matcher has them.
+//! Matches `migrations_pattern` with `*`, `**` and `?`, as wrangler does.
 
-/// Whether a path below the folder matches a pattern below it.
+/// Reports whether a path matches a pattern; both are relative to the migrations folder.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern.split('/').collect();
     let path: Vec<&str> = path.split('/').collect();
-    segments(&pattern, &path)
+    segments_match(&pattern, &path)
 }
 
-fn segments(pattern: &[&str], path: &[&str]) -> bool {
+fn segments_match(pattern: &[&str], path: &[&str]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
         (Some((&"**", rest)), _) => {
-            segments(rest, path)
+            segments_match(rest, path)
                 || path
                     .split_first()
-                    .is_some_and(|(_, path)| segments(pattern, path))
+                    .is_some_and(|(_, path)| segments_match(pattern, path))
         }
         (Some((first, rest)), Some((name, path))) => {
-            segment(
-                &first.chars().collect::<Vec<_>>(),
-                &name.chars().collect::<Vec<_>>(),
-            ) && segments(rest, path)
+            let first: Vec<char> = first.chars().collect();
+            let name: Vec<char> = name.chars().collect();
+            segment_matches(&first, &name) && segments_match(rest, path)
         }
         _ => false,
     }
 }
 
-fn segment(pattern: &[char], name: &[char]) -> bool {
+fn segment_matches(pattern: &[char], name: &[char]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
         (Some(('*', rest)), _) => {
-            segment(rest, name)
+            segment_matches(rest, name)
                 || name
                     .split_first()
-                    .is_some_and(|(_, name)| segment(pattern, name))
+                    .is_some_and(|(_, name)| segment_matches(pattern, name))
         }
         (Some((first, rest)), Some((character, name))) => {
-            (*first == '?' || first == character) && segment(rest, name)
+            (*first == '?' || first == character) && segment_matches(rest, name)
         }
         _ => false,
     }
@@ -47,7 +46,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn a_star_stays_in_its_folder_and_two_do_not() {
+    fn only_two_stars_match_across_folders() {
         for (pattern, path, expected) in [
             ("*.sql", "0001_a.sql", true),
             ("*.sql", "later/0001_a.sql", false),

@@ -1,13 +1,13 @@
-//! Tables of the manifest, as the stages after the grammar check read them.
+//! Access to the tables of the manifest, after the grammar check.
 //!
-//! Values of the wrong type are already reported, so the accessors skip them.
+//! The grammar check has already reported values of the wrong type, so the accessors skip them.
 
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{Span, Spanned};
 
 use super::node::{Node, Value};
 
-/// A table, with the words for it in messages.
+/// A table and its name in messages.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
     pub(super) entries: &'a [(Spanned<String>, Node)],
@@ -16,7 +16,7 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The table that a node is.
+    /// Returns the table if the node is one.
     pub(super) fn new(node: &'a Node, path: impl Into<String>) -> Option<Self> {
         match &node.value {
             Value::Table(entries) => Some(Self {
@@ -39,7 +39,7 @@ impl<'a> Table<'a> {
         self.get(key).and_then(|node| Table::new(node, key))
     }
 
-    /// The tables of the array `key`; an absent array is empty.
+    /// Returns the tables in the array `key`, or none if the array is missing.
     pub(super) fn tables(&self, key: &str) -> Vec<Table<'a>> {
         let items = self.array(key).iter().enumerate();
         items
@@ -72,19 +72,19 @@ impl<'a> Table<'a> {
         self.string(key).map(|text| text.value)
     }
 
-    /// The strings of the array `key`.
+    /// Returns the strings in the array `key`.
     pub(super) fn strings(&self, key: &str) -> Vec<Spanned<String>> {
-        let texts = self.array(key).iter().filter_map(|node| match &node.value {
+        let strings = self.array(key).iter().filter_map(|node| match &node.value {
             Value::String(text) => Some(Spanned {
                 value: text.clone(),
                 span: node.span,
             }),
             _ => None,
         });
-        texts.collect()
+        strings.collect()
     }
 
-    /// A string that is there, and must not be empty.
+    /// Returns the string at `key`, and reports it if it is empty.
     pub(super) fn filled(&self, errors: &mut Errors, key: &str) -> Option<Spanned<String>> {
         let text = self.string(key)?;
         if text.value.is_empty() {
@@ -97,7 +97,9 @@ impl<'a> Table<'a> {
         Some(text)
     }
 
-    /// A whole number between two bounds; `page` says why.
+    /// Returns the whole number at `key`, and reports it if it is out of range.
+    ///
+    /// `page` is the documentation of the limits.
     pub(super) fn number(
         &self,
         errors: &mut Errors,
@@ -109,9 +111,10 @@ impl<'a> Table<'a> {
         let Some(node) = self.get(key) else {
             return default;
         };
+
         let number = match node.value {
             Value::Integer(number) => u32::try_from(number).ok(),
-            // `5.0` is as whole as JavaScript has it.
+            // JavaScript has one number type, so wrangler accepts `5.0` as a whole number.
             Value::Float(number)
                 if number.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&number) =>
             {
@@ -120,26 +123,25 @@ impl<'a> Table<'a> {
             Value::Float(_) => None,
             _ => return default,
         };
-        match number {
-            Some(number) if range.contains(&number) => number,
-            _ => {
-                let message = format!(
-                    "`{key}` must be a whole number between {} and {}",
-                    range.start(),
-                    range.end()
-                );
-                errors.push(
-                    Diagnostic::new(Code::ManifestLimit, message, node.span)
-                        .label("outside the platform's limits")
-                        .help(format!("see {page}")),
-                );
-                default
-            }
+        if let Some(number) = number.filter(|number| range.contains(number)) {
+            return number;
         }
+
+        let message = format!(
+            "`{key}` must be a whole number between {} and {}",
+            range.start(),
+            range.end()
+        );
+        errors.push(
+            Diagnostic::new(Code::ManifestLimit, message, node.span)
+                .label("outside the platform's limits")
+                .help(format!("see {page}")),
+        );
+        default
     }
 }
 
-/// Reports a table that has none of two keys, or both where only one is allowed.
+/// Reports a table that has neither of two keys, or both if only one is allowed.
 pub(super) fn check_one_of(
     errors: &mut Errors,
     table: &Table<'_>,
@@ -148,6 +150,7 @@ pub(super) fn check_one_of(
 ) {
     let [left, right] = keys;
     let path = &table.path;
+
     let (message, help) = match (table.get(left).is_some(), table.get(right).is_some()) {
         (false, false) => (
             format!("`{path}` needs `{left}` or `{right}`"),
@@ -157,8 +160,9 @@ pub(super) fn check_one_of(
             format!("`{path}` must not have both `{left}` and `{right}`"),
             "keep one of them".to_owned(),
         ),
-        _ => return,
+        (true, _) | (_, true) => return,
     };
+
     errors.push(
         Diagnostic::new(Code::ManifestField, message, table.span)
             .label("in this table")

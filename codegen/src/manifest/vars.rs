@@ -1,4 +1,4 @@
-//! Variables: the type of a value, and of the values that environments give one name.
+//! The types of variables: of one value, and of all values that environments assign to a name.
 
 use super::node::{Node, Value};
 use crate::source::Spanned;
@@ -6,15 +6,15 @@ use crate::source::Spanned;
 /// A variable of one environment.
 #[derive(Debug, Clone)]
 pub struct Var {
-    /// Its name.
+    /// The name.
     pub name: Spanned<String>,
     /// The type of its value.
     pub ty: VarType,
-    /// Its value as JSON: what the native backend starts from. On Workers the platform gives it.
+    /// The value as JSON, for the native backend. On Workers the platform provides it.
     pub json: String,
 }
 
-/// What a variable can be.
+/// The type of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VarType {
     /// A string.
@@ -27,13 +27,13 @@ pub enum VarType {
     Boolean,
     /// An array of one type.
     List(Box<VarType>),
-    /// An object: its keys, in the order of the file.
+    /// An object; its keys are in the order of the file.
     Object(Vec<VarField>),
-    /// Of this type, or null.
+    /// A value of this type, or null.
     Nullable(Box<VarType>),
-    /// Whatever JSON has: the values are of several types.
+    /// Any JSON, because the values have several types.
     Json,
-    /// Nothing is known: null alone, or what an empty array holds.
+    /// An unknown type: only null was seen, or an empty array.
     Unknown,
 }
 
@@ -44,12 +44,12 @@ pub struct VarField {
     pub key: String,
     /// The type of its values.
     pub ty: VarType,
-    /// Whether some objects lack it.
+    /// Whether some objects do not have it.
     pub optional: bool,
 }
 
 impl VarType {
-    /// The type of a value.
+    /// Returns the type of a value.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::String(_) | Value::Date(_) => Self::String,
@@ -65,7 +65,7 @@ impl VarType {
         }
     }
 
-    /// The type that holds values of both.
+    /// Returns the smallest type that contains the values of both types.
     pub(super) fn or(self, other: Self) -> Self {
         match (self, other) {
             (left, right) if left == right => left,
@@ -78,7 +78,7 @@ impl VarType {
                 Self::Nullable(Box::new(inner.or(other)))
             }
             (Self::List(left), Self::List(right)) => Self::List(Box::new(left.or(*right))),
-            (Self::Object(left), Self::Object(right)) => Self::Object(fields(left, right)),
+            (Self::Object(left), Self::Object(right)) => Self::Object(merge_fields(left, right)),
             _ => Self::Json,
         }
     }
@@ -94,15 +94,17 @@ impl VarField {
     }
 }
 
-/// The keys of two objects: one that either lacks is optional.
-fn fields(left: Vec<VarField>, right: Vec<VarField>) -> Vec<VarField> {
+/// Merges the keys of two objects. A key that is missing in one of them becomes optional.
+fn merge_fields(left: Vec<VarField>, right: Vec<VarField>) -> Vec<VarField> {
     let mut right: Vec<Option<VarField>> = right.into_iter().map(Some).collect();
     let mut all: Vec<VarField> = Vec::with_capacity(left.len());
+
     for field in left {
-        let same = right
+        let same_key = right
             .iter_mut()
-            .find(|other| other.as_ref().is_some_and(|other| other.key == field.key));
-        all.push(match same.and_then(Option::take) {
+            .find(|other| other.as_ref().is_some_and(|other| other.key == field.key))
+            .and_then(Option::take);
+        all.push(match same_key {
             Some(other) => VarField {
                 key: field.key,
                 ty: field.ty.or(other.ty),
@@ -114,6 +116,7 @@ fn fields(left: Vec<VarField>, right: Vec<VarField>) -> Vec<VarField> {
             },
         });
     }
+
     all.extend(right.into_iter().flatten().map(|field| VarField {
         optional: true,
         ..field
@@ -121,7 +124,7 @@ fn fields(left: Vec<VarField>, right: Vec<VarField>) -> Vec<VarField> {
     all
 }
 
-/// A value as JSON text.
+/// Formats a value as JSON.
 pub(super) fn json(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

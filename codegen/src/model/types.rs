@@ -1,4 +1,4 @@
-//! Rust types that the project gives to columns: newtypes of ids, dates, JSON.
+//! Rust types that the project assigns to columns: newtypes of ids, dates and JSON.
 
 use std::collections::BTreeSet;
 
@@ -7,43 +7,27 @@ use crate::schema::Catalog;
 use crate::source::Spanned;
 use crate::sql::Query;
 
-/// The types by column and by declared type.
+/// The Rust types of columns, by column or by declared type.
 #[derive(Debug, Default)]
 pub struct Types {
     given: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
 impl Types {
-    /// Names that the schema lacks are reported.
+    /// Stores the types and reports names that the schema does not contain.
     pub fn new(
         errors: &mut Errors,
         catalog: &Catalog,
         given: Vec<(Spanned<String>, Spanned<String>)>,
     ) -> Self {
-        let columns: Vec<String> = catalog
-            .tables
-            .iter()
-            .flat_map(|table| {
-                table
-                    .columns
-                    .iter()
-                    .map(move |column| format!("{}.{}", table.name, column.name))
-            })
-            .collect();
-        let declared: BTreeSet<&str> = catalog
-            .tables
-            .iter()
-            .flat_map(|table| &table.columns)
-            .map(|column| column.declared.as_str())
-            .collect();
+        let (columns, declared) = known_names(catalog);
+
         for (name, _) in &given {
-            let known: Vec<&str> = match name.value.contains('.') {
-                true => columns.iter().map(String::as_str).collect(),
-                false => declared
-                    .iter()
-                    .copied()
-                    .filter(|declared| !declared.is_empty())
-                    .collect(),
+            let is_column = name.value.contains('.');
+            let known: Vec<&str> = if is_column {
+                columns.iter().map(String::as_str).collect()
+            } else {
+                declared.iter().copied().collect()
             };
             if known
                 .iter()
@@ -51,63 +35,69 @@ impl Types {
             {
                 continue;
             }
-            let what = if name.value.contains('.') {
-                "no column"
+
+            let message = if is_column {
+                format!("the schema has no column `{}`", name.value)
             } else {
-                "no column that is declared"
+                format!("the schema has no column declared as `{}`", name.value)
             };
             errors.push(
-                Diagnostic::new(
-                    Code::UnknownColumn,
-                    format!("the schema has {what} `{}`", name.value),
-                    name.span,
-                )
-                .label("a column as `table.column`, or a declared type")
-                .help(suggestion(&name.value, "columns", &known)),
+                Diagnostic::new(Code::UnknownColumn, message, name.span)
+                    .label("expected a column as `table.column`, or a declared type")
+                    .help(suggestion(&name.value, "columns", &known)),
             );
         }
         Self { given }
     }
 
-    /// Gives the query's columns and parameters the types of the columns that they come from.
+    /// Assigns types to the columns and parameters of a query according to their origin.
     pub fn apply(&self, catalog: &Catalog, query: &mut Query) {
         if self.given.is_empty() {
             return;
         }
-        for column in query
-            .columns
-            .iter_mut()
-            .filter(|column| column.as_type.is_none())
-        {
-            column.as_type = column
-                .ty
-                .origin
-                .as_deref()
-                .and_then(|origin| self.of(catalog, origin));
+
+        for column in &mut query.columns {
+            if column.as_type.is_none() {
+                let origin = column.ty.origin.as_deref();
+                column.as_type = origin.and_then(|origin| self.type_of(catalog, origin));
+            }
         }
         for parameter in &mut query.parameters {
-            parameter.as_type = parameter
-                .origin
-                .as_deref()
-                .and_then(|origin| self.of(catalog, origin));
+            let origin = parameter.origin.as_deref();
+            parameter.as_type = origin.and_then(|origin| self.type_of(catalog, origin));
         }
     }
 
-    fn of(&self, catalog: &Catalog, origin: &str) -> Option<String> {
-        let named = |wanted: &str| {
-            self.given
-                .iter()
-                .find(|(name, _)| name.value.eq_ignore_ascii_case(wanted))
-                .map(|(_, ty)| ty.value.clone())
-        };
-        named(origin).or_else(|| {
+    /// Returns the type of a column, written as `table.column`.
+    fn type_of(&self, catalog: &Catalog, origin: &str) -> Option<String> {
+        self.named(origin).or_else(|| {
             let (table, column) = origin.split_once('.')?;
-            let column = catalog
-                .table(table)?
-                .columns
-                .iter()
-                .find(|known| known.name == column)?;
-            named(&column.declared)
+            let columns = &catalog.table(table)?.columns;
+            let column = columns.iter().find(|known| known.name == column)?;
+            self.named(&column.declared)
         })
     }
+
+    /// Returns the type that was assigned to a name.
+    fn named(&self, wanted: &str) -> Option<String> {
+        self.given
+            .iter()
+            .find(|(name, _)| name.value.eq_ignore_ascii_case(wanted))
+            .map(|(_, ty)| ty.value.clone())
+    }
+}
+
+/// Returns every column as `table.column`, and every declared type.
+fn known_names(catalog: &Catalog) -> (Vec<String>, BTreeSet<&str>) {
+    let mut columns = Vec::new();
+    let mut declared = BTreeSet::new();
+    for table in catalog.tables.iter() {
+        for column in &table.columns {
+            columns.push(format!("{}.{}", table.name, column.name));
+            if !column.declared.is_empty() {
+                declared.insert(column.declared.as_str());
+            }
+        }
+    }
+    (columns, declared)
 }

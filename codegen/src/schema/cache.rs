@@ -1,4 +1,4 @@
-//! The cache of databases that migrations created.
+//! The cache of databases that were built from migrations.
 
 use std::collections::HashMap;
 
@@ -9,24 +9,25 @@ use crate::source::Sources;
 
 use super::Inputs;
 
-/// A cached database, and the positions of the tables that were rebuilt.
+/// A cached database, and the original positions of the tables that were rebuilt.
 pub(super) struct Cached {
     pub(super) database: Database,
     pub(super) places: HashMap<String, i64>,
 }
 
-/// A hash of everything that a schema depends on.
+/// Returns a hash of everything that a schema depends on.
 pub(super) fn key(sources: &Sources, migrations_table: &str, inputs: &Inputs) -> String {
     let mut hash = CacheKey::new();
     hash.add(migrations_table);
     hash.add(inputs.baseline.map_or("", |file| &sources.file(file).text));
-    for file in &super::in_order(inputs) {
+    for file in &super::apply::in_order(inputs) {
         hash.add(&file.value);
         hash.add(&sources.file(file.span.file).text);
     }
     hash.name()
 }
 
+/// Loads a database, or returns `None` if it is missing or damaged.
 pub(super) fn load(sources: &Sources, key: &str) -> Option<Cached> {
     let bytes = cache::load(sources, &name(key))?;
     let mut rest = bytes.as_slice();
@@ -39,6 +40,7 @@ pub(super) fn load(sources: &Sources, key: &str) -> Option<Cached> {
     })
 }
 
+/// Saves a database. A failure only means that the next run builds it again.
 pub(super) fn save(
     sources: &Sources,
     key: &str,
@@ -48,11 +50,13 @@ pub(super) fn save(
     let Ok(database) = database.to_bytes() else {
         return;
     };
+
     let mut sorted: Vec<(String, i64)> = places
         .iter()
         .map(|(name, place)| (name.clone(), *place))
         .collect();
     sorted.sort();
+
     let mut bytes = Vec::with_capacity(database.len());
     sorted.encode(&mut bytes);
     bytes.extend(database);

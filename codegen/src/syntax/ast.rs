@@ -1,8 +1,8 @@
-//! The tree of a statement, with the bytes that each part stands on. Types only.
+//! The syntax tree of a statement, with the byte range of each part. This file contains only types.
 
 use std::ops::Range;
 
-/// Bytes of the statement's text.
+/// A byte range of the statement's text.
 pub(crate) type Bytes = Range<usize>;
 
 /// A name as written, without its quotes.
@@ -24,7 +24,7 @@ pub(crate) enum Statement {
     Insert(Box<Insert>),
     Update(Box<Update>),
     Delete(Box<Delete>),
-    /// CREATE, PRAGMA and the rest: SQLite alone judges them.
+    /// CREATE, PRAGMA and all others, which only SQLite checks.
     Other,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Cte {
     pub(crate) select: Select,
 }
 
-/// One arm of a compound select.
+/// One SELECT or VALUES of a compound select.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Core {
     Query(Box<Query>),
@@ -117,7 +117,7 @@ pub(crate) enum JoinKind {
 pub(crate) struct Insert {
     pub(crate) ctes: Vec<Cte>,
     pub(crate) recursive: bool,
-    /// Whether a row that a constraint refuses is left out: OR IGNORE.
+    /// OR IGNORE: rows that violate a constraint are skipped.
     pub(crate) ignores: bool,
     pub(crate) table: Ident,
     pub(crate) alias: Option<Ident>,
@@ -184,7 +184,7 @@ pub(crate) enum ExprKind {
     Blob,
     /// `CURRENT_DATE`, `CURRENT_TIME`, `CURRENT_TIMESTAMP`.
     CurrentTime,
-    /// The number of the parameter, from 0.
+    /// The index of the parameter.
     Parameter(usize),
     Column {
         table: Option<Ident>,
@@ -195,7 +195,9 @@ pub(crate) enum ExprKind {
     Unary(char, Box<Expr>),
     Not(Box<Expr>),
     Binary(Operator, Box<Expr>, Box<Expr>),
-    /// `IS`, `IS NOT`, `IS [NOT] DISTINCT FROM`, `ISNULL`, `NOTNULL`; `negated` asks for a difference.
+    /// `IS`, `IS NOT`, `IS [NOT] DISTINCT FROM`, `ISNULL` and `NOTNULL`.
+    ///
+    /// `negated` means that the operands must differ.
     Is {
         left: Box<Expr>,
         right: Box<Expr>,
@@ -204,7 +206,7 @@ pub(crate) enum ExprKind {
     /// `LIKE`, `GLOB`, `MATCH` and `REGEXP`.
     Like {
         left: Box<Expr>,
-        /// Whether it is MATCH, which asks a full-text table.
+        /// Whether it is MATCH, which queries a full-text table.
         matches: bool,
         pattern: Box<Expr>,
         escape: Option<Box<Expr>>,
@@ -276,25 +278,25 @@ pub(crate) struct Function {
     pub(crate) over: Option<Window>,
 }
 
-/// What a window reads besides the rows.
+/// The expressions of a window.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Window {
-    /// The window of the WINDOW clause that it is, or builds on.
+    /// The named window that it uses or extends.
     pub(crate) base: Option<Ident>,
     pub(crate) exprs: Vec<Expr>,
-    /// The bounds of the frame: parameters in it are whole numbers.
+    /// The bounds of the frame, in which parameters are whole numbers.
     pub(crate) bounds: Vec<Expr>,
-    /// Whether the frame can leave out the very row that it is for.
+    /// Whether the frame can be empty because it excludes the current row.
     pub(crate) may_be_empty: bool,
 }
 
 /// A parameter of a statement, in the order of first use.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parameter {
-    /// `:name` without its sigil; `None` for `?` and `?1`.
+    /// The name without its sigil; `None` for `?` and `?1`.
     pub(crate) name: Option<String>,
-    /// Every place where it stands.
+    /// Every use of it.
     pub(crate) spans: Vec<Bytes>,
-    /// The number in `?1`, if it is written so.
+    /// The number of `?1`.
     pub(crate) number: Option<usize>,
 }

@@ -1,22 +1,22 @@
-//! Expressions, by precedence climbing.
+//! Parses expressions by precedence climbing.
 
 use bindery_sqlite::token::Kind;
 
-use super::ast::{Expr, ExprKind, Function, Ident, InList, Operator, Window};
-use super::{MAX_DEPTH, Parsed, Parser, RESERVED, Unparsed, unquote};
+use super::ast::{Expr, ExprKind, InList, Operator};
+use super::{MAX_DEPTH, Parsed, Parser, Unparsed, unquote};
 
-// How tightly operators bind, from the loosest.
+// The precedence of the operators, from the lowest.
 const OR: u8 = 1;
 const AND: u8 = 2;
 const NOT: u8 = 3;
 const EQUALITY: u8 = 4;
-const COMPARISON: u8 = 5;
+pub(super) const COMPARISON: u8 = 5;
 const BITS: u8 = 6;
 const SUM: u8 = 7;
 const PRODUCT: u8 = 8;
 const CONCAT: u8 = 9;
 
-/// The binary operators.
+/// The binary operators and their precedence.
 const OPERATORS: &[(&str, Operator, u8)] = &[
     ("or", Operator::Or, OR),
     ("and", Operator::And, AND),
@@ -47,10 +47,10 @@ impl Parser<'_> {
         self.nested(|parser| parser.climb(OR))
     }
 
-    /// An expression of operators that bind at least as tightly as `least`.
+    /// Reads an expression whose operators have at least this precedence.
     ///
-    /// By precedence climbing: one frame of the stack for a level of nesting, however many
-    /// operators lie between the loosest and the tightest.
+    /// Precedence climbing uses one stack frame per level of nesting, however many levels of
+    /// precedence there are.
     pub(super) fn climb(&mut self, least: u8) -> Parsed<Expr> {
         let start = self.start();
         let mut left = if self.is("not") && !self.is_at(1, "exists") {
@@ -64,32 +64,36 @@ impl Parser<'_> {
         } else {
             self.unary()?
         };
+
         loop {
             let height = self.height;
-            let kind = if let Some((operator, binding)) =
-                self.operator().filter(|(_, binding)| *binding >= least)
+            let operator = self.operator();
+            let kind = if let Some((operator, precedence)) =
+                operator.filter(|(_, precedence)| *precedence >= least)
             {
                 self.position += 1;
-                let right = self.climb(binding + 1)?;
+                let right = self.climb(precedence + 1)?;
                 ExprKind::Binary(operator, Box::new(left), Box::new(right))
             } else if least <= EQUALITY && self.is_predicate() {
                 self.predicate(left)?
             } else {
                 break;
             };
+
             self.height = height.max(self.height) + 1;
-            self.bounded(start)?;
+            self.check_height(start)?;
             left = Expr {
                 kind,
                 span: start..self.end(),
             };
         }
+
         self.tallest = self.tallest.max(self.height);
         Ok(left)
     }
 
-    /// What walks the tree recurses, and so does its end.
-    fn bounded(&self, start: usize) -> Parsed<()> {
+    /// Reports a tree that is too high to be visited and dropped by recursion.
+    fn check_height(&self, start: usize) -> Parsed<()> {
         if self.height > 2 * MAX_DEPTH {
             return Err(Unparsed {
                 message: "the expression is nested too deeply".to_owned(),
@@ -99,8 +103,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The binary operator that comes next, and how tightly it binds.
-    pub(super) fn operator(&self) -> Option<(Operator, u8)> {
+    /// Returns the binary operator that follows, and its precedence.
+    fn operator(&self) -> Option<(Operator, u8)> {
         let token = self.peek()?;
         if !matches!(token.kind, Kind::Symbol | Kind::Word) {
             return None;
@@ -109,11 +113,11 @@ impl Parser<'_> {
         OPERATORS
             .iter()
             .find(|(text, ..)| slice.eq_ignore_ascii_case(text))
-            .map(|(_, operator, binding)| (*operator, *binding))
+            .map(|(_, operator, precedence)| (*operator, *precedence))
     }
 
-    /// Whether IS, LIKE, BETWEEN, IN or one of their kin comes next.
-    pub(super) fn is_predicate(&self) -> bool {
+    /// Reports whether IS, LIKE, BETWEEN, IN or a similar operator follows.
+    fn is_predicate(&self) -> bool {
         let negated = self.is("not");
         let ahead = usize::from(negated);
         ["is", "isnull", "notnull"].iter().any(|word| self.is(word))
@@ -123,7 +127,38 @@ impl Parser<'_> {
                 .any(|word| self.is_at(ahead, word))
     }
 
-    pub(super) fn is_null(&self, left: Expr, negated: bool) -> ExprKind {
+    /// Reads IS, LIKE, BETWEEN, IN or a similar operator after its operand.
+    fn predicate(&mut self, left: Expr) -> Parsed<ExprKind> {
+        if self.accept("isnull") {
+            return Ok(self.is_null(left, false));
+        }
+        if self.accept("notnull") {
+            return Ok(self.is_null(left, true));
+        }
+        if self.accept("is") {
+            return self.is_comparison(left);
+        }
+
+        let negated = self.accept("not");
+        if self.accept("null") {
+            return Ok(self.is_null(left, true));
+        }
+        if self.accept("between") {
+            return self.between(left, negated);
+        }
+        if self.accept("in") {
+            let list = self.in_list()?;
+            return Ok(ExprKind::In {
+                operand: Box::new(left),
+                list,
+                negated,
+            });
+        }
+        self.like(left, negated)
+    }
+
+    /// Creates the expression of `ISNULL` and `NOTNULL`.
+    fn is_null(&self, left: Expr, negated: bool) -> ExprKind {
         let end = self.end();
         ExprKind::Is {
             left: Box::new(left),
@@ -135,81 +170,70 @@ impl Parser<'_> {
         }
     }
 
-    /// IS, LIKE, BETWEEN, IN and their kin, after the operand.
-    pub(super) fn predicate(&mut self, left: Expr) -> Parsed<ExprKind> {
-        if self.accept("isnull") {
-            return Ok(self.is_null(left, false));
+    /// Reads `[NOT] [DISTINCT FROM] expr` after IS.
+    fn is_comparison(&mut self, left: Expr) -> Parsed<ExprKind> {
+        let mut negated = self.accept("not");
+        if self.accept("distinct") {
+            self.expect("from")?;
+            negated = !negated;
         }
-        if self.accept("notnull") {
-            return Ok(self.is_null(left, true));
+        let right = self.climb(COMPARISON)?;
+        Ok(ExprKind::Is {
+            left: Box::new(left),
+            right: Box::new(right),
+            negated,
+        })
+    }
+
+    /// Reads `low AND high` after BETWEEN.
+    fn between(&mut self, operand: Expr, negated: bool) -> Parsed<ExprKind> {
+        let low = self.climb(COMPARISON)?;
+        self.expect("and")?;
+        let high = self.climb(COMPARISON)?;
+        Ok(ExprKind::Between {
+            operand: Box::new(operand),
+            low: Box::new(low),
+            high: Box::new(high),
+            negated,
+        })
+    }
+
+    /// Reads a list, a subquery or a table after IN.
+    fn in_list(&mut self) -> Parsed<InList> {
+        if !self.accept("(") {
+            return Ok(InList::Table(Box::new(self.table_source()?)));
         }
-        if self.accept("is") {
-            let mut negated = self.accept("not");
-            if self.accept("distinct") {
-                self.expect("from")?;
-                negated = !negated;
-            }
-            let right = self.climb(COMPARISON)?;
-            return Ok(ExprKind::Is {
-                left: Box::new(left),
-                right: Box::new(right),
-                negated,
-            });
-        }
-        let negated = self.accept("not");
-        let left = Box::new(left);
-        if self.accept("null") {
-            return Ok(self.is_null(*left, true));
-        }
-        if self.accept("between") {
-            let low = Box::new(self.climb(COMPARISON)?);
-            self.expect("and")?;
-            return Ok(ExprKind::Between {
-                operand: left,
-                low,
-                high: Box::new(self.climb(COMPARISON)?),
-                negated,
-            });
-        }
-        if self.accept("in") {
-            let list = if self.accept("(") {
-                let list = if self.is("select") || self.is("with") || self.is("values") {
-                    InList::Select(Box::new(self.select()?))
-                } else if self.is(")") {
-                    InList::Exprs(Vec::new())
-                } else {
-                    InList::Exprs(self.list(Self::expr)?)
-                };
-                self.expect(")")?;
-                list
-            } else {
-                InList::Table(Box::new(self.table_source()?))
-            };
-            return Ok(ExprKind::In {
-                operand: left,
-                list,
-                negated,
-            });
-        }
-        // LIKE, GLOB, MATCH or REGEXP.
+        let list = if self.is_select() {
+            InList::Select(Box::new(self.select()?))
+        } else if self.is(")") {
+            InList::Exprs(Vec::new())
+        } else {
+            InList::Exprs(self.list(Self::expr)?)
+        };
+        self.expect(")")?;
+        Ok(list)
+    }
+
+    /// Reads LIKE, GLOB, MATCH or REGEXP, and its pattern.
+    fn like(&mut self, left: Expr, negated: bool) -> Parsed<ExprKind> {
         let matches = self.is("match");
         self.position += 1;
-        let pattern = Box::new(self.climb(COMPARISON)?);
+        let pattern = self.climb(COMPARISON)?;
         let escape = if self.accept("escape") {
             Some(Box::new(self.climb(COMPARISON)?))
         } else {
             None
         };
         Ok(ExprKind::Like {
-            left,
+            left: Box::new(left),
             matches,
-            pattern,
+            pattern: Box::new(pattern),
             escape,
             negated,
         })
     }
 
-    pub(super) fn unary(&mut self) -> Parsed<Expr> {
+    fn unary(&mut self) -> Parsed<Expr> {
         let start = self.start();
         for sign in ['-', '+', '~'] {
             if self.accept(sign.encode_utf8(&mut [0; 4])) {
@@ -221,15 +245,17 @@ impl Parser<'_> {
                 });
             }
         }
-        // What stands inside counts for the height, what stands beside does not.
+
+        // Expressions inside the operand add to its height; those beside it do not.
         let beside = std::mem::take(&mut self.tallest);
         let mut operand = self.primary()?;
         self.height = self.tallest + 1;
         self.tallest = beside;
+
         while self.accept("collate") {
             self.name()?;
             self.height += 1;
-            self.bounded(start)?;
+            self.check_height(start)?;
             operand = Expr {
                 span: operand.span.start..self.end(),
                 kind: ExprKind::Collate(Box::new(operand)),
@@ -238,38 +264,29 @@ impl Parser<'_> {
         Ok(operand)
     }
 
-    pub(super) fn primary(&mut self) -> Parsed<Expr> {
+    fn primary(&mut self) -> Parsed<Expr> {
         let Some(token) = self.peek().cloned() else {
-            return Err(self.wanted("an expression"));
+            return Err(self.expected("an expression"));
         };
         let start = token.span.start;
         let slice = self.slice(&token);
+
         let kind = match token.kind {
-            Kind::Integer => {
-                self.position += 1;
-                ExprKind::Integer
-            }
-            Kind::Float => {
-                self.position += 1;
-                ExprKind::Float
-            }
-            Kind::Blob => {
-                self.position += 1;
-                ExprKind::Blob
-            }
-            Kind::String => {
-                self.position += 1;
-                ExprKind::String(unquote(slice))
-            }
+            Kind::Integer => self.literal(ExprKind::Integer),
+            Kind::Float => self.literal(ExprKind::Float),
+            Kind::Blob => self.literal(ExprKind::Blob),
+            Kind::String => self.literal(ExprKind::String(unquote(slice))),
             Kind::Parameter => {
                 self.position += 1;
-                ExprKind::Parameter(self.parameter(slice, token.span.clone()))
+                ExprKind::Parameter(self.parameter(slice, token.span))
             }
-            Kind::Symbol if slice == "(" => self.parenthesised()?,
+            Kind::Symbol if slice == "(" => self.parenthesized()?,
             Kind::Word => self.word(slice)?,
             Kind::Quoted if self.is_at(1, "(") => self.function()?,
             Kind::Quoted => self.column()?,
-            _ => return Err(self.wanted("an expression")),
+            Kind::Symbol | Kind::Comment | Kind::Illegal => {
+                return Err(self.expected("an expression"));
+            }
         };
         Ok(Expr {
             kind,
@@ -277,13 +294,21 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn parenthesised(&mut self) -> Parsed<ExprKind> {
+    /// Skips the token of a literal.
+    fn literal(&mut self, kind: ExprKind) -> ExprKind {
+        self.position += 1;
+        kind
+    }
+
+    /// Reads a subquery, an expression in parentheses or a row value.
+    fn parenthesized(&mut self) -> Parsed<ExprKind> {
         self.expect("(")?;
-        if self.is("select") || self.is("with") || self.is("values") {
+        if self.is_select() {
             let select = self.select()?;
             self.expect(")")?;
             return Ok(ExprKind::Subquery(Box::new(select)));
         }
+
         let mut exprs = self.list(Self::expr)?;
         self.expect(")")?;
         match exprs.pop() {
@@ -292,57 +317,20 @@ impl Parser<'_> {
                 exprs.push(last);
                 Ok(ExprKind::Row(exprs))
             }
-            None => Err(self.wanted("an expression")),
+            None => Err(self.expected("an expression")),
         }
     }
 
-    pub(super) fn word(&mut self, slice: &str) -> Parsed<ExprKind> {
-        let lower = slice.to_ascii_lowercase();
-        match lower.as_str() {
-            "null" => {
-                self.position += 1;
-                Ok(ExprKind::Null)
-            }
+    /// Reads an expression that begins with a word.
+    fn word(&mut self, slice: &str) -> Parsed<ExprKind> {
+        match slice.to_ascii_lowercase().as_str() {
+            "null" => Ok(self.literal(ExprKind::Null)),
             "current_date" | "current_time" | "current_timestamp" => {
-                self.position += 1;
-                Ok(ExprKind::CurrentTime)
+                Ok(self.literal(ExprKind::CurrentTime))
             }
             "case" => self.case(),
-            "cast" => {
-                self.position += 1;
-                self.expect("(")?;
-                let operand = self.expr()?;
-                self.expect("as")?;
-                let start = self.start();
-                let mut parentheses = 0_usize;
-                while !(parentheses == 0 && self.is(")")) && self.peek().is_some() {
-                    parentheses = (parentheses + usize::from(self.is("(")))
-                        .saturating_sub(usize::from(self.is(")")));
-                    self.position += 1;
-                }
-                let ty = self
-                    .text
-                    .get(start..self.end())
-                    .unwrap_or_default()
-                    .to_owned();
-                self.expect(")")?;
-                Ok(ExprKind::Cast(Box::new(operand), ty))
-            }
-            "not" | "exists" => {
-                let negated = self.accept("not");
-                let start = self.start();
-                self.expect("exists")?;
-                self.expect("(")?;
-                let select = self.select()?;
-                self.expect(")")?;
-                let exists = ExprKind::Exists(Box::new(select));
-                let span = start..self.end();
-                Ok(if negated {
-                    ExprKind::Not(Box::new(Expr { kind: exists, span }))
-                } else {
-                    exists
-                })
-            }
+            "cast" => self.cast(),
+            "not" | "exists" => self.exists(),
             "raise" if self.is_at(1, "(") => {
                 while self.peek().is_some() && !self.accept(")") {
                     self.position += 1;
@@ -354,19 +342,21 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn case(&mut self) -> Parsed<ExprKind> {
+    fn case(&mut self) -> Parsed<ExprKind> {
         self.expect("case")?;
         let operand = if self.is("when") {
             None
         } else {
             Some(Box::new(self.expr()?))
         };
+
         let mut arms = Vec::new();
         while self.accept("when") {
             let condition = self.expr()?;
             self.expect("then")?;
             arms.push((condition, self.expr()?));
         }
+
         let otherwise = self.clause("else")?.map(Box::new);
         self.expect("end")?;
         Ok(ExprKind::Case {
@@ -376,150 +366,46 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn function(&mut self) -> Parsed<ExprKind> {
-        // Reserved words such as `replace` and `like` are functions too.
-        let Some(token) = self.peek().cloned() else {
-            return Err(self.wanted("a function"));
-        };
-        let slice = self.slice(&token);
-        let text = if token.kind == Kind::Quoted {
-            unquote(slice)
-        } else {
-            slice.to_owned()
-        };
-        let name = Ident {
-            text,
-            span: token.span,
-        };
-        self.position += 1;
+    /// Reads `CAST(expr AS type)`, in which the type may contain parentheses.
+    fn cast(&mut self) -> Parsed<ExprKind> {
+        self.expect("cast")?;
         self.expect("(")?;
-        let star = self.accept("*");
-        let _distinct = self.accept("distinct") || self.accept("all");
-        let arguments = if star || self.is(")") || self.is("order") {
-            Vec::new()
-        } else {
-            self.list(Self::expr)?
-        };
-        let order_by = self.order_by()?;
+        let operand = self.expr()?;
+        self.expect("as")?;
+
+        let start = self.start();
+        let mut depth = 0_usize;
+        while !(depth == 0 && self.is(")")) && self.peek().is_some() {
+            depth = (depth + usize::from(self.is("("))).saturating_sub(usize::from(self.is(")")));
+            self.position += 1;
+        }
+        let ty = self.text.get(start..self.end()).unwrap_or_default();
+        let ty = ty.to_owned();
         self.expect(")")?;
-        let mut filter = None;
-        if self.is("filter") && self.is_at(1, "(") {
-            self.position += 2;
-            self.expect("where")?;
-            filter = Some(self.expr()?);
-            self.expect(")")?;
+        Ok(ExprKind::Cast(Box::new(operand), ty))
+    }
+
+    /// Reads `[NOT] EXISTS (select)`.
+    fn exists(&mut self) -> Parsed<ExprKind> {
+        let negated = self.accept("not");
+        let start = self.start();
+        self.expect("exists")?;
+        self.expect("(")?;
+        let select = self.select()?;
+        self.expect(")")?;
+
+        let exists = ExprKind::Exists(Box::new(select));
+        if !negated {
+            return Ok(exists);
         }
-        // Elsewhere the word is a name.
-        let opens = self
-            .tokens
-            .get(self.position + 1)
-            .is_some_and(|token| match token.kind {
-                Kind::Word => !RESERVED
-                    .iter()
-                    .any(|word| self.slice(token).eq_ignore_ascii_case(word)),
-                Kind::Quoted | Kind::String => true,
-                _ => self.slice(token) == "(",
-            });
-        let over = if opens && self.accept("over") {
-            Some(if self.is("(") {
-                self.window()?
-            } else {
-                Window {
-                    base: Some(self.name()?),
-                    ..Window::default()
-                }
-            })
-        } else {
-            None
-        };
-        if name.is("iif") && arguments.len() >= 2 {
-            // What SQLite makes of it, too: pairs of condition and value, then the rest.
-            let mut arms = Vec::new();
-            let mut parts = arguments.into_iter();
-            let otherwise = loop {
-                match (parts.next(), parts.next()) {
-                    (Some(condition), Some(value)) => arms.push((condition, value)),
-                    (rest, _) => break rest.map(Box::new),
-                }
-            };
-            return Ok(ExprKind::Case {
-                operand: None,
-                arms,
-                otherwise,
-            });
-        }
-        Ok(ExprKind::Function(Box::new(Function {
-            name,
-            arguments,
-            star,
-            order_by,
-            filter,
-            over,
+        Ok(ExprKind::Not(Box::new(Expr {
+            kind: exists,
+            span: start..self.end(),
         })))
     }
 
-    /// `( [base] [PARTITION BY ...] [ORDER BY ...] [frame] )`
-    pub(super) fn window(&mut self) -> Parsed<Window> {
-        self.expect("(")?;
-        let mut window = Window::default();
-        if !["partition", "order", "rows", "range", "groups", ")"]
-            .iter()
-            .any(|word| self.is(word))
-        {
-            window.base = Some(self.name()?);
-        }
-        if self.accept("partition") {
-            self.expect("by")?;
-            window.exprs = self.list(Self::expr)?;
-        }
-        window.exprs.extend(self.order_by()?);
-        if self.accept("rows") || self.accept("range") || self.accept("groups") {
-            self.frame(&mut window)?;
-        }
-        self.expect(")")?;
-        Ok(window)
-    }
-
-    /// `BETWEEN 1 PRECEDING AND CURRENT ROW`, or the first bound alone.
-    fn frame(&mut self, window: &mut Window) -> Parsed<()> {
-        let between = self.accept("between");
-        let starts_after = self.bound(window)?;
-        let ends_before = if between {
-            self.expect("and")?;
-            self.bound(window)?
-        } else {
-            // The frame ends with the current row.
-            std::cmp::Ordering::Equal
-        };
-        window.may_be_empty = starts_after.is_gt() || ends_before.is_lt();
-        if self.accept("exclude") {
-            window.may_be_empty = true;
-            while self.peek().is_some() && !self.is(")") {
-                self.position += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// A bound of a frame: before, at or after the current row.
-    fn bound(&mut self, window: &mut Window) -> Parsed<std::cmp::Ordering> {
-        use std::cmp::Ordering;
-        if self.accept("current") {
-            self.expect("row")?;
-            return Ok(Ordering::Equal);
-        }
-        if !self.accept("unbounded") {
-            let bound = self.climb(COMPARISON)?;
-            window.bounds.push(bound);
-        }
-        if self.accept("preceding") {
-            return Ok(Ordering::Less);
-        }
-        self.expect("following")?;
-        Ok(Ordering::Greater)
-    }
-
-    pub(super) fn column(&mut self) -> Parsed<ExprKind> {
+    /// Reads `[[schema.]table.]column`.
+    fn column(&mut self) -> Parsed<ExprKind> {
         let quoted = self
             .peek()
             .is_some_and(|token| token.kind == Kind::Quoted && self.slice(token).starts_with('"'));
@@ -531,18 +417,16 @@ impl Parser<'_> {
                 quoted,
             });
         }
+
         let second = self.name()?;
-        if self.accept(".") {
-            let third = self.name()?;
-            return Ok(ExprKind::Column {
-                table: Some(second),
-                name: third,
-                quoted: false,
-            });
-        }
+        let (table, name) = if self.accept(".") {
+            (second, self.name()?)
+        } else {
+            (first, second)
+        };
         Ok(ExprKind::Column {
-            table: Some(first),
-            name: second,
+            table: Some(table),
+            name,
             quoted: false,
         })
     }

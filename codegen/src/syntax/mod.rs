@@ -1,15 +1,18 @@
-//! SQLite's grammar for the statements a query can be, and for the tables they meet: text in, a tree with spans out.
+//! Parses SQLite's queries, and the CREATE statements of tables and views, into a tree with spans.
 //!
-//! By recursive descent over the tokens of [`bindery_sqlite::token`], with SQLite's precedence.
-//! SQLite itself judges the text afterwards, so this accepts a little more than SQLite does and
-//! never less; nesting is bounded by D1's own bound on the depth of an expression.
+//! This is a recursive descent parser over the tokens of [`bindery_sqlite::token`], with SQLite's
+//! precedence. SQLite checks the text afterwards, so the parser may accept more than SQLite does,
+//! but never less. Nesting is limited by D1's maximum depth of an expression.
 //!
 //! <https://www.sqlite.org/syntaxdiagrams.html>
 
 pub(crate) mod ast;
 mod expr;
+mod function;
+mod source;
 mod statement;
 mod table;
+mod write;
 
 pub(crate) use table::{parse_table, parse_virtual};
 
@@ -17,10 +20,11 @@ use bindery_sqlite::token::{Kind, Token, tokenize};
 
 use ast::{Bytes, Ident, Parameter, Select, Statement};
 
-/// D1 refuses deeper expressions; a bound here keeps hostile text from the end of the stack.
+/// The maximum nesting depth. D1 rejects deeper expressions, and hostile text must not overflow the
+/// stack.
 const MAX_DEPTH: usize = 100;
 
-/// Where and why the text is not understood.
+/// A syntax error and its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unparsed {
     pub(crate) message: String,
@@ -40,18 +44,15 @@ pub(crate) fn parse(text: &str) -> Parsed<(Statement, Vec<Parameter>)> {
     Ok((statement, parser.parameters))
 }
 
-/// Parses the SELECT of a `CREATE VIEW` statement, and its column names if it lists them.
+/// Parses a `CREATE VIEW` statement into its column names, if it lists any, and its SELECT.
 pub(crate) fn parse_view(text: &str) -> Parsed<(Vec<Ident>, Select)> {
     let mut parser = Parser::new(text);
     parser.expect("create")?;
     let _temporary = parser.accept("temp") || parser.accept("temporary");
     parser.expect("view")?;
     parser.created_name()?;
-    let columns = if parser.is("(") {
-        parser.names_in_parentheses()?
-    } else {
-        Vec::new()
-    };
+
+    let columns = parser.optional_names()?;
     parser.expect("as")?;
     Ok((columns, parser.select()?))
 }
@@ -61,13 +62,14 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     position: usize,
     depth: usize,
-    /// The height of the expression that was read last, and of the tallest beside it.
+    /// The height of the last expression.
     height: usize,
+    /// The height of the tallest expression on the current level.
     tallest: usize,
     parameters: Vec<Parameter>,
 }
 
-/// Words that end an expression or a table name where an alias without AS could stand.
+/// Words that follow an expression or a table and are therefore not an alias without AS.
 const NO_ALIAS: &[&str] = &[
     "and",
     "as",
@@ -192,8 +194,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    // Reading tokens.
-
+    /// Returns the next token.
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.position)
     }
@@ -202,7 +203,7 @@ impl<'a> Parser<'a> {
         &self.text[token.span.clone()]
     }
 
-    /// Whether the token `ahead` of the next is the bare word or symbol `word`.
+    /// Reports whether a token is the bare word or symbol `word`, `ahead` tokens after the next.
     fn is_at(&self, ahead: usize, word: &str) -> bool {
         match self.tokens.get(self.position + ahead) {
             Some(token) => {
@@ -212,30 +213,34 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Reports whether the next token is the bare word or symbol `word`.
     fn is(&self, word: &str) -> bool {
         self.is_at(0, word)
     }
 
+    /// Skips the next token if it is `word`, and reports whether it was.
     fn accept(&mut self, word: &str) -> bool {
         let found = self.is(word);
         self.position += usize::from(found);
         found
     }
 
+    /// Skips the next token, which must be `word`.
     fn expect(&mut self, word: &str) -> Parsed<()> {
         if self.accept(word) {
             Ok(())
         } else {
-            Err(self.wanted(&format!("`{}`", word.to_uppercase())))
+            Err(self.expected(&format!("`{}`", word.to_uppercase())))
         }
     }
 
-    fn wanted(&self, what: &str) -> Unparsed {
+    /// Creates the error for a missing part of the grammar.
+    fn expected(&self, part: &str) -> Unparsed {
         let span = self
             .peek()
             .map_or(self.text.len()..self.text.len(), |token| token.span.clone());
         Unparsed {
-            message: format!("expected {what}"),
+            message: format!("expected {part}"),
             span,
         }
     }
@@ -247,7 +252,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The end of the token before the next.
+    /// Returns the end of the last token that was read.
     fn end(&self) -> usize {
         self.position
             .checked_sub(1)
@@ -255,12 +260,13 @@ impl<'a> Parser<'a> {
             .map_or(0, |token| token.span.end)
     }
 
+    /// Returns the start of the next token.
     fn start(&self) -> usize {
         self.peek()
             .map_or(self.text.len(), |token| token.span.start)
     }
 
-    /// Runs a rule that can hold itself, within the bound on depth.
+    /// Runs a recursive rule within the maximum depth.
     fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == MAX_DEPTH {
             return Err(Unparsed {
@@ -274,20 +280,19 @@ impl<'a> Parser<'a> {
         result
     }
 
-    // Names.
-
+    /// Reads a name, quoted or not.
     fn name(&mut self) -> Parsed<Ident> {
         let Some(token) = self.peek().cloned() else {
-            return Err(self.wanted("a name"));
+            return Err(self.expected("a name"));
         };
+
         let slice = self.slice(&token);
         let text = match token.kind {
-            Kind::Word if !RESERVED.iter().any(|word| slice.eq_ignore_ascii_case(word)) => {
-                slice.to_owned()
-            }
+            Kind::Word if !is_reserved(slice) => slice.to_owned(),
             Kind::Quoted | Kind::String => unquote(slice),
-            _ => return Err(self.wanted("a name")),
+            _ => return Err(self.expected("a name")),
         };
+
         self.position += 1;
         Ok(Ident {
             text,
@@ -295,6 +300,7 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Reads `(name, ...)`.
     fn names_in_parentheses(&mut self) -> Parsed<Vec<Ident>> {
         self.expect("(")?;
         let names = self.list(Self::name)?;
@@ -302,39 +308,47 @@ impl<'a> Parser<'a> {
         Ok(names)
     }
 
-    /// `AS name`, or a name that is no keyword here.
+    /// Reads an optional `(name, ...)`.
+    fn optional_names(&mut self) -> Parsed<Vec<Ident>> {
+        if self.is("(") {
+            self.names_in_parentheses()
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Reads `AS name`, or a name that is not a keyword in this position.
     fn alias(&mut self) -> Parsed<Option<Ident>> {
         if self.accept("as") {
             return self.name().map(Some);
         }
-        let could = self.peek().is_some_and(|token| match token.kind {
+
+        let is_alias = self.peek().is_some_and(|token| match token.kind {
             Kind::Word => {
                 let slice = self.slice(token);
-                !self.is_window_clause()
-                    && !NO_ALIAS
-                        .iter()
-                        .chain(RESERVED)
-                        .any(|word| slice.eq_ignore_ascii_case(word))
+                let ends_operand = NO_ALIAS.iter().any(|word| slice.eq_ignore_ascii_case(word));
+                !self.is_window_clause() && !ends_operand && !is_reserved(slice)
             }
             Kind::Quoted | Kind::String => true,
             _ => false,
         });
-        if could {
+        if is_alias {
             self.name().map(Some)
         } else {
             Ok(None)
         }
     }
 
-    /// Whether a WINDOW clause begins: elsewhere the word is a name.
+    /// Reports whether a WINDOW clause follows. In other positions the word is a name.
     fn is_window_clause(&self) -> bool {
-        let named = self
+        let has_name = self
             .tokens
             .get(self.position + 1)
             .is_some_and(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::String));
-        self.is("window") && named && self.is_at(2, "as")
+        self.is("window") && has_name && self.is_at(2, "as")
     }
 
+    /// Reads one or more items, separated by commas.
     fn list<T>(&mut self, rule: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let mut items = vec![rule(self)?];
         while self.accept(",") {
@@ -343,12 +357,13 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    /// Notes a use of a parameter, numbered as SQLite numbers them.
+    /// Records a use of a parameter and returns its index in the order of first use.
     fn parameter(&mut self, slice: &str, span: Bytes) -> usize {
         let number = slice
             .strip_prefix('?')
             .and_then(|digits| digits.parse::<usize>().ok());
         let name = (!slice.starts_with('?')).then(|| slice[1..].to_owned());
+
         let known = self
             .parameters
             .iter()
@@ -361,6 +376,7 @@ impl<'a> Parser<'a> {
             self.parameters[index].spans.push(span);
             return index;
         }
+
         self.parameters.push(Parameter {
             name,
             spans: vec![span],
@@ -370,7 +386,14 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The text that a quoted token stands for.
+/// Reports whether a word cannot be a name unless quoted.
+fn is_reserved(word: &str) -> bool {
+    RESERVED
+        .iter()
+        .any(|reserved| word.eq_ignore_ascii_case(reserved))
+}
+
+/// Returns the text of a quoted token without its quotes.
 fn unquote(slice: &str) -> String {
     let Some(quote) = slice.chars().next() else {
         return String::new();
@@ -389,9 +412,8 @@ fn unquote(slice: &str) -> String {
 mod tests {
     use super::parse;
 
-    /// Each of these SQLite accepts; what the parser refuses, a user could not write.
     #[test]
-    fn accepts_what_sqlite_accepts() {
+    fn statements_that_sqlite_accepts_are_accepted() {
         for text in [
             "select 1",
             "values (1, 'a'), (2, 'b')",
@@ -416,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_is_refused_and_never_ends_the_stack() {
+    fn hostile_text_is_rejected_without_a_stack_overflow() {
         for text in [
             "",
             "select",

@@ -1,14 +1,11 @@
-//! SELECT, INSERT, UPDATE and DELETE, with their clauses.
+//! Parses statements, and the clauses of SELECT.
 
-use super::ast::{
-    Assignment, Core, Cte, Delete, Expr, Ident, Insert, Join, JoinKind, Query, ResultColumn,
-    Select, Source, Statement, Update, Upsert,
-};
 use bindery_sqlite::token::Kind;
 
-use super::{MAX_DEPTH, Parsed, Parser, Unparsed};
+use super::ast::{Core, Cte, Expr, Query, ResultColumn, Select, Statement};
+use super::{Parsed, Parser};
 
-/// How statements begin that no row type hangs on.
+/// The first words of statements that return no typed rows.
 const OTHERS: [&str; 16] = [
     "alter",
     "analyze",
@@ -31,15 +28,16 @@ const OTHERS: [&str; 16] = [
 impl Parser<'_> {
     pub(super) fn statement(&mut self) -> Parsed<Statement> {
         let (ctes, recursive) = self.with()?;
+
         if self.is("insert") || self.is("replace") {
-            self.insert(ctes, recursive)
-                .map(|insert| Statement::Insert(Box::new(insert)))
+            let insert = self.insert(ctes, recursive)?;
+            Ok(Statement::Insert(Box::new(insert)))
         } else if self.is("update") {
-            self.update(ctes, recursive)
-                .map(|update| Statement::Update(Box::new(update)))
+            let update = self.update(ctes, recursive)?;
+            Ok(Statement::Update(Box::new(update)))
         } else if self.is("delete") {
-            self.delete(ctes, recursive)
-                .map(|delete| Statement::Delete(Box::new(delete)))
+            let delete = self.delete(ctes, recursive)?;
+            Ok(Statement::Delete(Box::new(delete)))
         } else if self.is("select") || self.is("values") {
             let select = self.select_body()?;
             Ok(Statement::Select(Box::new(Select {
@@ -48,15 +46,15 @@ impl Parser<'_> {
                 ..select
             })))
         } else if ctes.is_empty() && OTHERS.iter().any(|word| self.is(word)) {
-            self.other();
+            self.other_statement();
             Ok(Statement::Other)
         } else {
-            Err(self.wanted("SELECT, INSERT, UPDATE, DELETE, VALUES or WITH"))
+            Err(self.expected("SELECT, INSERT, UPDATE, DELETE, VALUES or WITH"))
         }
     }
 
-    /// A statement that SQLite alone judges: only its parameters are read.
-    fn other(&mut self) {
+    /// Reads only the parameters of a statement that SQLite alone checks.
+    fn other_statement(&mut self) {
         while let Some(token) = self.peek().cloned() {
             if token.kind == Kind::Parameter {
                 self.parameter(self.slice(&token), token.span);
@@ -65,34 +63,35 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn with(&mut self) -> Parsed<(Vec<Cte>, bool)> {
+    /// Reads an optional WITH clause, and whether it is recursive.
+    fn with(&mut self) -> Parsed<(Vec<Cte>, bool)> {
         if !self.accept("with") {
             return Ok((Vec::new(), false));
         }
         let recursive = self.accept("recursive");
-        let ctes = self.list(|parser| {
-            let name = parser.name()?;
-            let columns = if parser.is("(") {
-                parser.names_in_parentheses()?
-            } else {
-                Vec::new()
-            };
-            parser.expect("as")?;
-            if parser.accept("not") {
-                parser.expect("materialized")?;
-            } else {
-                parser.accept("materialized");
-            }
-            parser.expect("(")?;
-            let select = parser.select()?;
-            parser.expect(")")?;
-            Ok(Cte {
-                name,
-                columns,
-                select,
-            })
-        })?;
+        let ctes = self.list(Self::cte)?;
         Ok((ctes, recursive))
+    }
+
+    /// Reads `name [(columns)] AS [[NOT] MATERIALIZED] (select)`.
+    fn cte(&mut self) -> Parsed<Cte> {
+        let name = self.name()?;
+        let columns = self.optional_names()?;
+        self.expect("as")?;
+        if self.accept("not") {
+            self.expect("materialized")?;
+        } else {
+            self.accept("materialized");
+        }
+
+        self.expect("(")?;
+        let select = self.select()?;
+        self.expect(")")?;
+        Ok(Cte {
+            name,
+            columns,
+            select,
+        })
     }
 
     pub(super) fn select(&mut self) -> Parsed<Select> {
@@ -107,7 +106,13 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn select_body(&mut self) -> Parsed<Select> {
+    /// Reports whether a SELECT follows, which may begin with WITH or VALUES.
+    pub(super) fn is_select(&self) -> bool {
+        self.is("select") || self.is("with") || self.is("values")
+    }
+
+    /// Reads a SELECT without its WITH clause.
+    fn select_body(&mut self) -> Parsed<Select> {
         let mut cores = vec![self.core()?];
         loop {
             if self.accept("union") {
@@ -117,6 +122,7 @@ impl Parser<'_> {
             }
             cores.push(self.core()?);
         }
+
         let order_by = self.order_by()?;
         let (limit, offset) = self.limit()?;
         Ok(Select {
@@ -128,7 +134,8 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn core(&mut self) -> Parsed<Core> {
+    /// Reads one SELECT or VALUES of a compound select.
+    fn core(&mut self) -> Parsed<Core> {
         if self.accept("values") {
             let rows = self.list(|parser| {
                 parser.expect("(")?;
@@ -138,21 +145,20 @@ impl Parser<'_> {
             })?;
             return Ok(Core::Values(rows));
         }
+
         self.expect("select")?;
         let _distinct = self.accept("distinct") || self.accept("all");
         let columns = self.result_columns()?;
-        let from = if self.accept("from") {
-            Some(self.source()?)
-        } else {
-            None
-        };
+        let from = self.from()?;
         let filter = self.clause("where")?;
+
         let mut group_by = Vec::new();
         if self.accept("group") {
             self.expect("by")?;
             group_by = self.list(Self::expr)?;
         }
         let having = self.clause("having")?;
+
         let mut windows = Vec::new();
         if self.is_window_clause() {
             self.position += 1;
@@ -162,6 +168,7 @@ impl Parser<'_> {
                 Ok((name, parser.window()?))
             })?;
         }
+
         Ok(Core::Query(Box::new(Query {
             columns,
             from,
@@ -172,6 +179,7 @@ impl Parser<'_> {
         })))
     }
 
+    /// Reads an optional clause of a keyword and an expression.
     pub(super) fn clause(&mut self, keyword: &str) -> Parsed<Option<Expr>> {
         if self.accept(keyword) {
             self.expr().map(Some)
@@ -197,28 +205,26 @@ impl Parser<'_> {
         })
     }
 
+    /// Reads an optional ORDER BY clause.
     pub(super) fn order_by(&mut self) -> Parsed<Vec<Expr>> {
-        if !self.is("order") {
+        if !self.accept("order") {
             return Ok(Vec::new());
         }
-        self.position += 1;
         self.expect("by")?;
-        self.list(|parser| {
-            let expr = parser.expr()?;
-            parser.direction()?;
-            Ok(expr)
-        })
+        self.list(Self::ordered_expr)
     }
 
-    /// `[ASC | DESC] [NULLS FIRST | LAST]`
-    fn direction(&mut self) -> Parsed<()> {
+    /// Reads `expr [ASC | DESC] [NULLS FIRST | LAST]`.
+    pub(super) fn ordered_expr(&mut self) -> Parsed<Expr> {
+        let expr = self.expr()?;
         let _direction = self.accept("asc") || self.accept("desc");
         if self.accept("nulls") && !self.accept("first") {
             self.expect("last")?;
         }
-        Ok(())
+        Ok(expr)
     }
 
+    /// Reads an optional LIMIT clause and its OFFSET.
     pub(super) fn limit(&mut self) -> Parsed<(Option<Expr>, Option<Expr>)> {
         if !self.accept("limit") {
             return Ok((None, None));
@@ -229,305 +235,5 @@ impl Parser<'_> {
             return Ok((Some(first), Some(second)));
         }
         Ok((Some(first), None))
-    }
-
-    pub(super) fn source(&mut self) -> Parsed<Source> {
-        self.nested(|parser| {
-            let mut left = parser.single_source()?;
-            let mut joins = 0;
-            while let Some((kind, natural)) = parser.join_operator()? {
-                // What walks the tree recurses to the left; SQLite itself takes 64 tables.
-                joins += 1;
-                if joins > MAX_DEPTH {
-                    return Err(Unparsed {
-                        message: "too many tables are joined".to_owned(),
-                        span: parser.start()..parser.start(),
-                    });
-                }
-                let right = parser.single_source()?;
-                let on = parser.clause("on")?;
-                let using = if parser.accept("using") {
-                    parser.names_in_parentheses()?
-                } else {
-                    Vec::new()
-                };
-                left = Source::Join(Box::new(Join {
-                    left,
-                    right,
-                    kind,
-                    natural,
-                    on,
-                    using,
-                }));
-            }
-            Ok(left)
-        })
-    }
-
-    pub(super) fn join_operator(&mut self) -> Parsed<Option<(JoinKind, bool)>> {
-        if self.accept(",") {
-            return Ok(Some((JoinKind::Inner, false)));
-        }
-        // SQLite takes the words before JOIN in any order.
-        let start = self.position;
-        let (mut natural, mut left, mut right) = (false, false, false);
-        loop {
-            if self.accept("natural") {
-                natural = true;
-            } else if self.accept("left") {
-                left = true;
-            } else if self.accept("right") {
-                right = true;
-            } else if self.accept("full") {
-                (left, right) = (true, true);
-            } else if !(self.accept("inner") || self.accept("cross") || self.accept("outer")) {
-                break;
-            }
-        }
-        let kind = match (left, right) {
-            (true, true) => JoinKind::Full,
-            (true, false) => JoinKind::Left,
-            (false, true) => JoinKind::Right,
-            (false, false) => JoinKind::Inner,
-        };
-        if self.accept("join") {
-            return Ok(Some((kind, natural)));
-        }
-        if self.position != start {
-            return Err(self.wanted("`JOIN`"));
-        }
-        Ok(None)
-    }
-
-    pub(super) fn single_source(&mut self) -> Parsed<Source> {
-        let start = self.start();
-        if self.accept("(") {
-            if self.is("select") || self.is("with") || self.is("values") {
-                let select = self.select()?;
-                self.expect(")")?;
-                let alias = self.alias()?;
-                return Ok(Source::Select {
-                    select: Box::new(select),
-                    alias,
-                    span: start..self.end(),
-                });
-            }
-            let source = self.source()?;
-            self.expect(")")?;
-            return Ok(match self.alias()? {
-                Some(alias) => Source::Named {
-                    source: Box::new(source),
-                    alias,
-                },
-                None => source,
-            });
-        }
-        let mut source = self.table_source()?;
-        if let Source::Table { alias, .. } = &mut source {
-            *alias = self.alias()?;
-        }
-        self.indexed()?;
-        Ok(source)
-    }
-
-    /// `[schema.]name[(arguments)]`
-    pub(super) fn table_source(&mut self) -> Parsed<Source> {
-        let mut name = self.name()?;
-        let mut schema = None;
-        if self.accept(".") {
-            schema = Some(name);
-            name = self.name()?;
-        }
-        let mut arguments = None;
-        if self.accept("(") {
-            arguments = Some(if self.is(")") {
-                Vec::new()
-            } else {
-                self.list(Self::expr)?
-            });
-            self.expect(")")?;
-        }
-        Ok(Source::Table {
-            schema,
-            name,
-            alias: None,
-            arguments,
-        })
-    }
-
-    pub(super) fn insert(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Insert> {
-        let mut ignores = false;
-        if !self.accept("replace") {
-            self.expect("insert")?;
-            ignores = self.or_action()?;
-        }
-        self.expect("into")?;
-        let (table, alias) = self.target()?;
-        let columns = if self.is("(") {
-            self.names_in_parentheses()?
-        } else {
-            Vec::new()
-        };
-        let mut source = None;
-        if self.accept("default") {
-            self.expect("values")?;
-        } else {
-            source = Some(self.select()?);
-        }
-        let mut upserts = Vec::new();
-        while self.accept("on") {
-            self.expect("conflict")?;
-            let mut target = Vec::new();
-            let mut target_filter = None;
-            if self.accept("(") {
-                target = self.list(|parser| {
-                    let expr = parser.expr()?;
-                    parser.direction()?;
-                    Ok(expr)
-                })?;
-                self.expect(")")?;
-                target_filter = self.clause("where")?;
-            }
-            self.expect("do")?;
-            let (mut set, mut filter) = (Vec::new(), None);
-            if !self.accept("nothing") {
-                self.expect("update")?;
-                self.expect("set")?;
-                set = self.list(Self::assignment)?;
-                filter = self.clause("where")?;
-            }
-            upserts.push(Upsert {
-                target,
-                target_filter,
-                set,
-                filter,
-            });
-        }
-        let returning = self.returning()?;
-        Ok(Insert {
-            ctes,
-            recursive,
-            ignores,
-            table,
-            alias,
-            columns,
-            source,
-            upserts,
-            returning,
-        })
-    }
-
-    /// `OR IGNORE` and its kin; true for IGNORE.
-    pub(super) fn or_action(&mut self) -> Parsed<bool> {
-        if !self.accept("or") {
-            return Ok(false);
-        }
-        if self.accept("ignore") {
-            return Ok(true);
-        }
-        for action in ["rollback", "abort", "fail", "replace"] {
-            if self.accept(action) {
-                return Ok(false);
-            }
-        }
-        Err(self.wanted("ABORT, FAIL, IGNORE, REPLACE or ROLLBACK"))
-    }
-
-    /// `[main.]table [AS alias]`
-    pub(super) fn target(&mut self) -> Parsed<(Ident, Option<Ident>)> {
-        let mut table = self.name()?;
-        if self.accept(".") {
-            table = self.name()?;
-        }
-        let alias = if self.accept("as") {
-            Some(self.name()?)
-        } else {
-            None
-        };
-        Ok((table, alias))
-    }
-
-    pub(super) fn assignment(&mut self) -> Parsed<Assignment> {
-        let columns = if self.is("(") {
-            self.names_in_parentheses()?
-        } else {
-            vec![self.name()?]
-        };
-        self.expect("=")?;
-        Ok(Assignment {
-            columns,
-            value: self.expr()?,
-        })
-    }
-
-    pub(super) fn returning(&mut self) -> Parsed<Vec<ResultColumn>> {
-        if self.accept("returning") {
-            self.result_columns()
-        } else {
-            Ok(Vec::new())
-        }
-    }
-
-    pub(super) fn indexed(&mut self) -> Parsed<()> {
-        if self.accept("not") {
-            self.expect("indexed")?;
-        } else if self.accept("indexed") {
-            self.expect("by")?;
-            self.name()?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn update(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Update> {
-        self.expect("update")?;
-        self.or_action()?;
-        let (table, alias) = self.target()?;
-        self.indexed()?;
-        self.expect("set")?;
-        let set = self.list(Self::assignment)?;
-        let from = if self.accept("from") {
-            Some(self.source()?)
-        } else {
-            None
-        };
-        let filter = self.clause("where")?;
-        let returning = self.returning()?;
-        let order_by = self.order_by()?;
-        let (limit, offset) = self.limit()?;
-        let limits = limit.into_iter().chain(offset).collect();
-        Ok(Update {
-            ctes,
-            recursive,
-            table,
-            alias,
-            set,
-            from,
-            filter,
-            returning,
-            order_by,
-            limits,
-        })
-    }
-
-    pub(super) fn delete(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Delete> {
-        self.expect("delete")?;
-        self.expect("from")?;
-        let (table, alias) = self.target()?;
-        self.indexed()?;
-        let filter = self.clause("where")?;
-        let returning = self.returning()?;
-        let order_by = self.order_by()?;
-        let (limit, offset) = self.limit()?;
-        let limits = limit.into_iter().chain(offset).collect();
-        Ok(Delete {
-            ctes,
-            recursive,
-            table,
-            alias,
-            filter,
-            returning,
-            order_by,
-            limits,
-        })
     }
 }

@@ -1,15 +1,16 @@
-//! CREATE TABLE, for what no pragma tells: CHECKs, collations and generated columns.
+//! Parses CREATE TABLE for the parts that no pragma reports: CHECKs, collations and generated
+//! columns.
 //!
-//! SQLite has accepted the text already. What stands between the parts that matter is passed over.
+//! SQLite has already accepted the text, so all other parts are skipped.
 
 use super::ast::{Expr, Ident};
 use super::{Parsed, Parser};
 
-/// What a CREATE TABLE statement says of its columns.
+/// The parsed parts of a CREATE TABLE statement.
 #[derive(Debug, Default)]
 pub(crate) struct Definition {
     pub(crate) columns: Vec<ColumnDefinition>,
-    /// Every CHECK, of a column or of the table.
+    /// All CHECKs, of columns and of the table.
     pub(crate) checks: Vec<Expr>,
 }
 
@@ -17,11 +18,11 @@ pub(crate) struct Definition {
 pub(crate) struct ColumnDefinition {
     pub(crate) name: Ident,
     pub(crate) collation: Option<String>,
-    /// What a generated column computes.
+    /// The expression of a generated column.
     pub(crate) generated: Option<Expr>,
 }
 
-/// Words that open a constraint of the table where a column could stand.
+/// Words that start a table constraint instead of a column.
 const TABLE_CONSTRAINTS: [&str; 5] = ["constraint", "primary", "unique", "check", "foreign"];
 
 /// Parses a CREATE TABLE statement.
@@ -31,11 +32,13 @@ pub(crate) fn parse_table(text: &str) -> Parsed<Definition> {
     let _temporary = parser.accept("temp") || parser.accept("temporary");
     parser.expect("table")?;
     parser.created_name()?;
+
     let mut definition = Definition::default();
     if !parser.accept("(") {
         // CREATE TABLE ... AS SELECT has no constraints.
         return Ok(definition);
     }
+
     loop {
         if TABLE_CONSTRAINTS.iter().any(|word| parser.is(word)) {
             parser.constraints(&mut definition.checks, &mut None)?;
@@ -57,7 +60,7 @@ pub(crate) fn parse_table(text: &str) -> Parsed<Definition> {
     Ok(definition)
 }
 
-/// The module of a CREATE VIRTUAL TABLE statement, and its arguments as written.
+/// Parses a CREATE VIRTUAL TABLE statement into its module and its arguments as written.
 pub(crate) fn parse_virtual(text: &str) -> Parsed<(String, Vec<String>)> {
     let mut parser = Parser::new(text);
     parser.expect("create")?;
@@ -66,29 +69,26 @@ pub(crate) fn parse_virtual(text: &str) -> Parsed<(String, Vec<String>)> {
     parser.created_name()?;
     parser.expect("using")?;
     let module = parser.name()?.text.to_ascii_lowercase();
+
     let mut arguments = Vec::new();
-    if parser.accept("(") {
-        loop {
-            let start = parser.start();
-            while !(parser.is(",") || parser.is(")")) && parser.peek().is_some() {
-                parser.skip();
-            }
-            arguments.push(
-                text.get(start..parser.end())
-                    .unwrap_or_default()
-                    .trim()
-                    .to_owned(),
-            );
-            if !parser.accept(",") {
-                break;
-            }
+    if !parser.accept("(") {
+        return Ok((module, arguments));
+    }
+    loop {
+        let start = parser.start();
+        while !(parser.is(",") || parser.is(")")) && parser.peek().is_some() {
+            parser.skip();
+        }
+        let argument = text.get(start..parser.end()).unwrap_or_default();
+        arguments.push(argument.trim().to_owned());
+        if !parser.accept(",") {
+            return Ok((module, arguments));
         }
     }
-    Ok((module, arguments))
 }
 
 impl Parser<'_> {
-    /// `[IF NOT EXISTS] [schema.]name`
+    /// Reads `[IF NOT EXISTS] [schema.]name`.
     pub(super) fn created_name(&mut self) -> Parsed<()> {
         if self.accept("if") {
             self.expect("not")?;
@@ -101,7 +101,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The constraints up to the next comma or the end of the list.
+    /// Reads the constraints up to the next comma or the end of the list.
     fn constraints(
         &mut self,
         checks: &mut Vec<Expr>,
@@ -131,7 +131,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Passes over one token, or over everything in parentheses.
+    /// Skips one token, or a group in parentheses.
     fn skip(&mut self) {
         let mut depth = 0_usize;
         loop {
