@@ -1,4 +1,7 @@
-//! The macros of bindery. Each is a door: it finds the manifest, calls the compiler, and prints.
+//! The procedural macros of bindery.
+//!
+//! Each macro finds the manifest, calls the compiler in `bindery-codegen`, and reports its errors.
+//! Use them through the crate `bindery`, which re-exports them.
 
 mod attributes;
 mod bindings;
@@ -12,33 +15,75 @@ mod test;
 
 use proc_macro::TokenStream;
 
-/// Makes a typed environment of the wrangler manifest.
+/// Generates a typed environment from the wrangler manifest.
 ///
-/// Stands on a unit struct; the manifest is the nearest `wrangler.json`, `wrangler.jsonc` or
-/// `wrangler.toml` at or above the source file, or the one named: `#[bindings("../wrangler.toml")]`,
-/// relative to the source file. Emits the struct with one field a binding, and a module `bindings`
-/// with their types and, for each D1 database, a module of its rows.
+/// The attribute goes on a unit struct, to which it adds one field per binding. It also generates a
+/// module with the types of the fields and, for each D1 database, a module with the rows of its
+/// queries.
 ///
-/// - `migrations/*.sql` (or the database's `migrations_dir`) is the schema.
-/// - `queries/<binding>/*.sql` become methods of the database's type: `-- name: file_by_id :optional`
-///   above a statement, with `:one`, `:optional`, `:many` or `:exec`.
-/// - `crate = path` names the runtime when it was renamed: `#[bindings(crate = my_bindery)]`.
+/// ```text
+/// #[bindery::bindings]
+/// pub struct Env;
+/// ```
 ///
-/// Every file that is read is tracked, so an edit builds anew. A file that is *new* is noticed when
-/// the package has a build script that names the folders: `println!("cargo::rerun-if-changed=migrations")`.
+/// # Arguments
+///
+/// All arguments are optional.
+///
+/// - **`"../wrangler.toml"`**
+///
+///   The path of the manifest, relative to the source file. By default, it is the nearest
+///   `wrangler.json`, `wrangler.jsonc` or `wrangler.toml` in the folder of the source file or a
+///   folder above it.
+///
+/// - **`environment = "staging"`**
+///
+///   Generates the fields of one environment of the manifest. By default, a binding that only some
+///   environments define is an `Option`.
+///
+/// - **`module = env`**
+///
+///   The name of the generated module. The default is `bindings`. Two `#[bindings]` in one crate
+///   need different names.
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`, if it was renamed or is re-exported by another crate. The
+///   default is `::bindery`.
+///
+/// # SQL files
+///
+/// - `migrations/*.sql` is the schema of a D1 database. The setting `migrations_dir` of the
+///   database names another folder.
+/// - `queries/<binding>/*.sql` contains its queries. A comment above each statement declares its
+///   name and the shape of its result: `-- name: file_by_id :optional`. The shapes are `:one`,
+///   `:optional`, `:many` and `:exec`. Each query is a method of the type of the database.
+///
+/// # Rebuilds
+///
+/// Cargo rebuilds the crate when a file changes that the attribute has read. It notices a *new*
+/// file only if a build script names the folder:
+///
+/// ```text
+/// println!("cargo::rerun-if-changed=migrations");
+/// println!("cargo::rerun-if-changed=queries");
+/// ```
 #[proc_macro_attribute]
 pub fn bindings(attribute: TokenStream, item: TokenStream) -> TokenStream {
     bindings::expand(attribute.into(), item.into()).into()
 }
 
-/// What the module of a database exports as `query!`.
+/// The implementation of `query!`, which the module of each database exports.
 #[doc(hidden)]
 #[proc_macro]
 pub fn query(input: TokenStream) -> TokenStream {
     query::expand(input.into()).into()
 }
 
-/// Declares the worker's handlers, once for both backends, checked against the manifest.
+/// Declares the handlers of the worker, for both backends.
+///
+/// The handlers are checked against the manifest: for example, each queue that the manifest
+/// consumes needs a handler.
 ///
 /// ```text
 /// bindery::handlers! {
@@ -49,19 +94,39 @@ pub fn query(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// - `fetch` is an `async fn(Request, Env)` that gives anything that is a response.
-/// - `queue` is an `async fn(Batch<'_, T>, Env) -> Result<()>`, one for each consumer of the manifest.
-/// - `durable_object` exports a class that the manifest binds. Its requests are answered with 501
-///   until bindery serves Durable Objects.
+/// The macro generates `pub struct App`, which implements `Application`. Natively,
+/// `bindery::serve::<App>()` runs it. On Workers, the generated exports are the entry points that
+/// the platform calls.
 ///
-/// Emits `pub struct App`, which is an `Application`: `bindery::serve::<App>()` runs it natively, and
-/// on Workers its exports are what the platform calls.
+/// # Arguments
+///
+/// - **`env: Env`** (required)
+///
+///   The struct with `#[bindings]`.
+///
+/// - **`fetch: path`**
+///
+///   The handler of HTTP requests: an `async fn(Request, Env)` that returns any type that
+///   implements `IntoResponse`.
+///
+/// - **`queue "name": path`**
+///
+///   The handler of a queue: an `async fn(Batch<'_, T>, Env) -> Result<()>`.
+///
+/// - **`durable_object Class`**
+///
+///   Exports a Durable Object class that the manifest binds. bindery does not support Durable
+///   Objects yet, so the class responds to each request with status 501.
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
 #[proc_macro]
 pub fn handlers(input: TokenStream) -> TokenStream {
     handlers::expand(input.into()).into()
 }
 
-/// Makes a struct a key of a KV namespace.
+/// Derives a key of a KV namespace.
 ///
 /// ```text
 /// #[derive(bindery::KvKey)]
@@ -69,14 +134,35 @@ pub fn handlers(input: TokenStream) -> TokenStream {
 /// struct FileKey { id: i64 }
 /// ```
 ///
-/// Every field belongs into the key, so that two keys never share a name. `ttl` is optional and at
-/// least 60 seconds: `"90s"`, `"10m"`, `"1h"`, `"7d"`.
+/// # Arguments of `#[kv(...)]`
+///
+/// - **`binding = CACHE`** (required)
+///
+///   The name of the KV namespace in the manifest.
+///
+/// - **`key = "file:{id}"`** (required)
+///
+///   The text of the key, with the fields of the struct in braces. It has to contain every field,
+///   so that two different keys do not have the same text.
+///
+/// - **`value = FileMeta`** (required)
+///
+///   The type of the value.
+///
+/// - **`ttl = "1h"`**
+///
+///   The time after which a value expires: `"90s"`, `"10m"`, `"1h"` or `"7d"`, and at least 60
+///   seconds. By default, a value does not expire.
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
 #[proc_macro_derive(KvKey, attributes(kv))]
 pub fn kv_key(input: TokenStream) -> TokenStream {
     kv_key::expand(input.into()).into()
 }
 
-/// Fills a struct from the rows of a query, checked against that query.
+/// Derives the conversion from a row of a query.
 ///
 /// ```text
 /// #[derive(bindery::Row)]
@@ -84,14 +170,26 @@ pub fn kv_key(input: TokenStream) -> TokenStream {
 /// struct FileMeta { id: i64, filename: String }
 /// ```
 ///
-/// Emits `From<bindings::db::FileById>`: each field is the column of its name. A column that may be
-/// NULL wants an `Option`.
+/// The derive implements `From<bindings::db::FileById>`. Each field is the column of the same name,
+/// and other columns are ignored. The types are checked against the query: a column that can be
+/// NULL requires an `Option`.
+///
+/// # Arguments of `#[row(...)]`
+///
+/// - **`from = path`** (required)
+///
+///   The row type of the query, in the module that `#[bindings]` generates.
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. It is accepted for consistency, but the generated code does
+///   not use it.
 #[proc_macro_derive(Row, attributes(row))]
 pub fn row(input: TokenStream) -> TokenStream {
     row::expand(input.into()).into()
 }
 
-/// Makes a struct around one value a type of a column, and of a parameter.
+/// Derives the conversions of a newtype that is the type of a column.
 ///
 /// ```text
 /// #[derive(Clone, Copy, Debug, PartialEq, bindery::Column, serde::Serialize)]
@@ -99,23 +197,40 @@ pub fn row(input: TokenStream) -> TokenStream {
 /// pub struct UserId(pub i64);
 /// ```
 ///
-/// Name it in a query, `AS "id: UserId"`, or for every query in `Cargo.toml`:
+/// The struct needs exactly one unnamed field. It can then be the type of a result column and of a
+/// parameter. Name it in one query with `AS "id: UserId"`, or for all queries in `Cargo.toml`:
 ///
 /// ```toml
 /// [package.metadata.bindery.DB]
 /// types = { "users.id" = "crate::UserId", "posts.user_id" = "crate::UserId" }
 /// ```
+///
+/// # Arguments of `#[column(...)]`
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
 #[proc_macro_derive(Column, attributes(column))]
 pub fn column(input: TokenStream) -> TokenStream {
     column::expand(input.into()).into()
 }
 
-/// A test with a fresh environment in memory, its migrations applied.
+/// Declares a test that receives an environment with empty state in memory.
 ///
 /// ```text
 /// #[bindery::test]
-/// async fn owner_sees_the_file(env: Env) { .. }
+/// async fn the_owner_can_read_a_file(env: Env) -> bindery::Result<()> { .. }
 /// ```
+///
+/// The migrations have been applied. The test is an `async fn` with the environment as its only
+/// argument, and returns `()` or a `Result`. Tests run natively: on `wasm32` the attribute removes
+/// them.
+///
+/// # Arguments
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
 #[proc_macro_attribute]
 pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
     test::expand(attribute.into(), item.into()).into()

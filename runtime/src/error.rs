@@ -1,4 +1,4 @@
-//! One error for every binding: which service, binding and operation, what kind, and what to do.
+//! The error type of every binding: where a call failed, and why.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,10 +11,12 @@ pub use crate::bindings::kind::Service;
 /// The result of a call to a binding.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call failed.
+/// An error of a binding or of the worker itself.
 ///
-/// As large as a pointer. What went wrong is asked by [`kind`](Self::kind) or a predicate; the
-/// text is for people.
+/// It names the service, the binding and the operation. Match on [`kind`](Self::kind) or call a
+/// predicate such as [`is_not_found`](Self::is_not_found): the text is for people and can change.
+///
+/// The size of an `Error` is that of a pointer.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -25,7 +27,7 @@ struct Inner {
     failure: Failure,
 }
 
-/// What failed, before it is known where.
+/// The cause of an error, without its location: [`Gate`](crate::observe::Gate) adds that.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Failure {
@@ -56,56 +58,59 @@ impl Failure {
     }
 }
 
-/// What kind of failure it is. Of low cardinality: OpenTelemetry's `error.type`.
+/// The kind of an error.
+///
+/// There are few kinds, so that [`name`](Self::name) can be the value of OpenTelemetry's
+/// `error.type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The row, key or object is not there.
+    /// The row, key or object does not exist.
     NotFound,
-    /// The caller gave what the operation does not take.
+    /// An argument is not valid for the operation.
     InvalidArgument,
-    /// A limit of the platform, or one that the caller set, was passed. Nothing was sent.
+    /// A value exceeds a limit of the platform or of the caller. Nothing was sent.
     TooLarge,
-    /// A constraint of the database refused a write.
+    /// A write violates a constraint of the database.
     Constraint(Constraint),
-    /// What came back does not have the type it was promised to have.
+    /// A value that was read does not have the expected type.
     Decode,
-    /// The platform does not allow it.
+    /// The platform or the manifest does not allow the call.
     Denied,
-    /// The backend that runs here does not have it.
+    /// The current backend does not support the operation.
     Unsupported,
-    /// Too much at once; later it may work.
+    /// The service is overloaded. A later retry may succeed.
     Overloaded,
-    /// It took too long.
+    /// The call took too long.
     Timeout,
-    /// A connection was lost on the way; at once it may work.
+    /// The connection was lost. An immediate retry may succeed.
     Unavailable,
-    /// A binding, variable or secret is missing or of another kind than the manifest says.
+    /// A binding, variable or secret is missing, or differs from the manifest.
     Misconfigured,
-    /// Anything else.
+    /// Any other error.
     Internal,
 }
 
-/// Which constraint of a database was violated.
+/// A constraint of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Constraint {
-    /// UNIQUE or PRIMARY KEY
+    /// UNIQUE or PRIMARY KEY.
     Unique,
-    /// NOT NULL
+    /// NOT NULL.
     NotNull,
-    /// FOREIGN KEY
+    /// FOREIGN KEY.
     ForeignKey,
-    /// CHECK
+    /// CHECK.
     Check,
-    /// The column's type in a STRICT table.
+    /// The type of a column in a STRICT table.
     DataType,
-    /// A trigger raised it, or another.
+    /// Any other constraint, such as `RAISE` in a trigger.
     Other,
 }
 
 impl ErrorKind {
-    /// The value of `error.type`.
+    /// Returns the name of the kind: `not_found`, `unique_violation` and so on.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -147,7 +152,7 @@ impl Error {
         }))
     }
 
-    /// Of the worker itself rather than of a binding.
+    /// An error of the worker itself.
     pub(crate) fn worker(
         operation: &'static str,
         kind: ErrorKind,
@@ -162,7 +167,9 @@ impl Error {
         )
     }
 
-    /// An error of the application's own, of the kind `Internal`: what `?` can carry beside ours.
+    /// Wraps an application error as [`ErrorKind::Internal`].
+    ///
+    /// A handler that returns [`Result`](crate::Result) can then use `?` on errors of any type.
     ///
     /// # Examples
     /// ```
@@ -181,43 +188,43 @@ impl Error {
         )
     }
 
-    /// The service that was called.
+    /// Returns the service that was called.
     #[must_use]
     pub fn service(&self) -> Service {
         self.0.service
     }
 
-    /// The binding, as the manifest names it; empty for the worker itself.
+    /// Returns the name of the binding in the manifest; it is empty for the worker itself.
     #[must_use]
     pub fn binding(&self) -> &str {
         &self.0.binding
     }
 
-    /// The operation: `get`, `query`, and so on.
+    /// Returns the operation: `get`, `query` and so on.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.0.operation
     }
 
-    /// The name of the query, for D1.
+    /// Returns the name of the D1 query.
     #[must_use]
     pub fn query(&self) -> Option<&'static str> {
         self.0.query
     }
 
-    /// What kind of failure it is.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.failure.kind
     }
 
-    /// What went wrong, without where.
+    /// Returns the text of the error, without the service, binding and operation.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.failure.message
     }
 
-    /// The HTTP status that says the same to a client: 404, 409, 413, 400, 503, 504 or 500.
+    /// Returns the HTTP status for the kind: 400, 404, 409, 413, 500, 501, 503 or 504.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind() {
@@ -235,20 +242,21 @@ impl Error {
         }
     }
 
-    /// Whether nothing was found.
+    /// Whether the row, key or object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Whether a constraint of the database refused a write.
+    /// Whether a write violates a constraint of the database.
     #[must_use]
     pub fn is_constraint_violation(&self) -> bool {
         matches!(self.kind(), ErrorKind::Constraint(_))
     }
 
-    /// Whether the same call may work now or a little later. Says nothing of whether it is safe to
-    /// repeat: a write may have been done.
+    /// Whether a retry of the call may succeed.
+    ///
+    /// A retry is not always safe: the service may have applied a write before it failed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded)
@@ -264,6 +272,7 @@ impl fmt::Display for Error {
             query,
             failure,
         } = &*self.0;
+
         write!(formatter, "{}", service.name())?;
         if !binding.is_empty() {
             write!(formatter, " {binding}")?;
@@ -289,33 +298,31 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .failure
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        let source = self.0.failure.source.as_deref();
+        source.map(|source| source as &(dyn StdError + 'static))
     }
 }
 
-/// `{"error": {"kind": "...", "message": "..."}}` with the fitting status. What is the server's own
-/// affair keeps its details to itself.
+/// The status of the error, with the body `{"error": {"kind": "...", "message": "..."}}`.
+///
+/// The message of a server error or of a constraint is a general one, because the original can
+/// contain internal details such as the names of tables and columns.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
-        // The names of tables and columns are nobody else's affair.
-        let message = match self.kind() {
-            ErrorKind::Constraint(_) => "the change conflicts with what is stored",
-            _ if status.is_server_error() => "the request could not be served",
-            _ => self.message(),
+        let message = if self.is_constraint_violation() {
+            "the change conflicts with stored data"
+        } else if status.is_server_error() {
+            "the request could not be served"
+        } else {
+            self.message()
         };
-        let body =
-            serde_json::json!({ "error": { "kind": self.kind().name(), "message": message } });
-        (
-            status,
-            [(http::header::CONTENT_TYPE, "application/json")],
-            body.to_string(),
-        )
-            .into_response()
+
+        let body = serde_json::json!({
+            "error": { "kind": self.kind().name(), "message": message }
+        });
+        let headers = [(http::header::CONTENT_TYPE, "application/json")];
+        (status, headers, body.to_string()).into_response()
     }
 }
 
@@ -324,8 +331,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_one_word_and_says_where() {
+    fn an_error_has_the_size_of_a_pointer_and_displays_its_location() {
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+
         let failure = Failure::new(ErrorKind::NotFound, "no row");
         let error = Error::new(Service::D1, "DB", "query", Some("file_by_id"), failure);
         assert_eq!(error.to_string(), "d1 DB file_by_id: no row");

@@ -1,12 +1,12 @@
-//! The declarative macros that generated code calls: one call for each row type and each query.
+//! The declarative macros that generated code calls, once for each row type and each query.
 //!
-//! A project can have hundreds of queries, so their expansion is kept short: the compiler writes a
-//! call as text, and rustc expands it.
+//! A project can have hundreds of queries. A call of these macros is short, so the code that
+//! `#[bindings]` returns stays small, and rustc expands it quickly.
 
-/// A row type: a struct with a field for each column, decoded by position and serialized by name.
+/// Declares a row type: a struct with a field for each column.
 ///
-/// Each field is `take 0 "column" field: Type`, where `take` is the method of `d1::Row` that reads
-/// it.
+/// A row is decoded by position and serialized by name. Each field is
+/// `take 0 "column" field: Type`, where `take` is the method of `d1::Row` that reads the column.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __bindery_row {
@@ -27,8 +27,8 @@ macro_rules! __bindery_row {
             }
         }
 
-        // `derive(Serialize)` branches after every field. Checking those branches takes rustc longer
-        // than everything else in a large project, so `Fields` holds the first error instead.
+        // `derive(Serialize)` branches after every field. In a large project rustc needs more time
+        // to check those branches than for everything else, so `Fields` holds the first error.
         impl $crate::__private::serde::Serialize for $row {
             fn serialize<S: $crate::__private::serde::Serializer>(
                 &self,
@@ -43,17 +43,20 @@ macro_rules! __bindery_row {
     };
 }
 
-/// A method of a database for one query.
+/// Declares the method of a database that returns one query.
 ///
-/// Each argument is `name: Type => encode`, where `encode` is the function of this crate's hidden
-/// module that makes a parameter of it.
+/// Each argument is `name: Type => encode`, where `encode` is the function of `__private` that
+/// converts the argument to a parameter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __bindery_method {
     (
         $(#[$docs:meta])*
-        $method:ident<$lifetime:lifetime>($($argument:ident: $ty:ty => $encode:ident,)*) -> $shape:ty,
-        $name:literal, $sql:literal, columns: [$($column:literal),*], reads_only: $reads_only:literal
+        $method:ident<$lifetime:lifetime>(
+            $($argument:ident: $ty:ty => $encode:ident,)*
+        ) -> $shape:ty,
+        $name:literal, $sql:literal,
+        columns: [$($column:literal),*], reads_only: $reads_only:literal
     ) => {
         $(#[$docs])*
         pub fn $method<$lifetime>(
@@ -76,11 +79,12 @@ macro_rules! __bindery_method {
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
+#[expect(unreachable_pub, reason = "the macro declares public types")]
 mod tests {
     use crate::d1::{Cell, Cells, FromRow, Row};
 
     __bindery_row! {
-        /// A row.
+        /// A task.
         Task {
             take 0 "id" id: i64,
             take 1 "due at" due_at: Option<String>,
@@ -100,29 +104,26 @@ mod tests {
         }
     }
 
-    fn read(cells: Vec<Cell<'static>>) -> Result<Task, crate::d1::DecodeError> {
+    fn decode(cells: Vec<Cell<'static>>) -> Result<Task, crate::d1::DecodeError> {
         let values = Values(cells);
-        Task::from_row(&mut Row::new(
-            &values,
-            &["id", "due at", "tags", "extra"],
-            1,
-        ))
+        let columns = &["id", "due at", "tags", "extra"];
+        Task::from_row(&mut Row::new(&values, columns, 1))
     }
 
     #[test]
     fn a_row_decodes_by_position_and_serializes_by_name() {
         let cells = vec![Cell::Integer(7), Cell::Null, Cell::Integer(5), Cell::Null];
-        let task = read(cells).expect("the values fit");
+        let task = decode(cells).expect("the values have the types of the columns");
         assert_eq!(task.id, 7);
         assert_eq!(task.tags, "5");
-        let json = serde_json::to_string(&task).expect("a row is JSON");
+        let json = serde_json::to_string(&task).expect("a row serializes to JSON");
         assert_eq!(json, r#"{"id":7,"due at":null,"tags":"5","extra":null}"#);
     }
 
     #[test]
     fn a_value_of_another_type_names_its_column() {
         let cells = vec![Cell::Integer(7), Cell::Integer(1), Cell::Null, Cell::Null];
-        let error = read(cells).expect_err("an integer is not a text");
+        let error = decode(cells).expect_err("an integer is not text");
         assert_eq!((error.row, error.column), (1, "due at"));
     }
 }

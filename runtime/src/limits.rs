@@ -1,9 +1,11 @@
-//! The platform's limits, kept before a call is made, natively as on Workers.
+//! The limits of the platform, checked before each call by both backends.
 
 use std::fmt;
 
 use crate::error::{ErrorKind, Failure};
 
+/// The limits of KV.
+///
 /// <https://developers.cloudflare.com/kv/platform/limits/>
 pub(crate) mod kv {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/kv/platform/limits/";
@@ -15,6 +17,8 @@ pub(crate) mod kv {
     pub(crate) const LIST_KEYS: u32 = 1000;
 }
 
+/// The limits of R2.
+///
 /// <https://developers.cloudflare.com/r2/platform/limits/>
 pub(crate) mod r2 {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/r2/platform/limits/";
@@ -24,6 +28,8 @@ pub(crate) mod r2 {
     pub(crate) const LIST_KEYS: u32 = 1000;
 }
 
+/// The limits of Queues.
+///
 /// <https://developers.cloudflare.com/queues/platform/limits/>
 pub(crate) mod queue {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/queues/platform/limits/";
@@ -33,12 +39,16 @@ pub(crate) mod queue {
     pub(crate) const DELAY_SECONDS: u32 = 86_400;
 }
 
+/// The limits of D1.
+///
 /// <https://developers.cloudflare.com/d1/platform/limits/>
 pub(crate) mod d1 {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/d1/platform/limits/";
     pub(crate) const VALUE_BYTES: usize = 2_000_000;
 }
 
+/// The limits of Vectorize.
+///
 /// <https://developers.cloudflare.com/vectorize/platform/limits/>
 pub(crate) mod vectorize {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/vectorize/platform/limits/";
@@ -50,6 +60,8 @@ pub(crate) mod vectorize {
     pub(crate) const BATCH: usize = 1000;
 }
 
+/// The limits of Workflows.
+///
 /// <https://developers.cloudflare.com/workflows/reference/limits/>
 pub(crate) mod workflow {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/workflows/reference/limits/";
@@ -57,6 +69,8 @@ pub(crate) mod workflow {
     pub(crate) const BYTES: usize = 1024 * 1024;
 }
 
+/// The limits of Analytics Engine.
+///
 /// <https://developers.cloudflare.com/analytics/analytics-engine/limits/>
 pub(crate) mod analytics {
     pub(crate) const PAGE: &str =
@@ -68,82 +82,66 @@ pub(crate) mod analytics {
     pub(crate) const INDEX_BYTES: usize = 96;
 }
 
+/// The limits of Pipelines.
+///
 /// <https://developers.cloudflare.com/pipelines/platform/limits/>
 pub(crate) mod pipeline {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/pipelines/platform/limits/";
     pub(crate) const BYTES: usize = 1_000_000;
 }
 
-/// The largest whole number that a JavaScript number holds exactly: 2^53 - 1.
+/// The largest integer up to which a JavaScript number is exact: 2^53 - 1.
 pub(crate) const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
 impl Failure {
-    /// A value over a limit of the platform; nothing was sent.
+    /// A `TooLarge` error for a value that exceeds a limit.
+    ///
+    /// `noun` names the value with an article, and `found` is its size with a unit.
     pub(crate) fn limit(
-        what: impl fmt::Display,
+        noun: impl fmt::Display,
         found: impl fmt::Display,
         limit: impl fmt::Display,
         page: &str,
     ) -> Self {
-        Self::new(
-            ErrorKind::TooLarge,
-            format!("{what} has {found}, more than {limit}; see {page}"),
-        )
+        let message = format!("{noun} has {found}, more than the limit of {limit}; see {page}");
+        Self::new(ErrorKind::TooLarge, message)
     }
 }
 
-/// A key of KV or R2.
-pub(crate) fn key(key: &str, bytes: usize, page: &str) -> Result<(), Failure> {
+/// Checks a key of KV or R2.
+pub(crate) fn key(key: &str, max_bytes: usize, page: &str) -> Result<(), Failure> {
     if key.is_empty() {
-        return Err(Failure::new(
-            ErrorKind::InvalidArgument,
-            "a key cannot be empty",
-        ));
+        let message = "the key is empty";
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
     }
-    if key.len() > bytes {
-        return Err(Failure::limit(
-            "the key",
-            format_args!("{} bytes", key.len()),
-            bytes,
-            page,
-        ));
-    }
-    Ok(())
+    bytes("the key", key.len(), max_bytes, page)
 }
 
-/// A key of KV, which knows two more that it does not take.
+/// Checks a key of KV, where `.` and `..` are not valid.
 pub(crate) fn kv_key(name: &str) -> Result<(), Failure> {
     if name == "." || name == ".." {
-        return Err(Failure::new(
-            ErrorKind::InvalidArgument,
-            format!("`{name}` cannot be a key"),
-        ));
+        let message = format!("`{name}` is not a valid key; see {}", kv::PAGE);
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
     }
     key(name, kv::KEY_BYTES, kv::PAGE)
 }
 
-/// A number of bytes.
-pub(crate) fn bytes(what: &str, found: usize, limit: usize, page: &str) -> Result<(), Failure> {
+/// Checks the size of a value in bytes.
+pub(crate) fn bytes(noun: &str, found: usize, limit: usize, page: &str) -> Result<(), Failure> {
     if found > limit {
-        Err(Failure::limit(
-            what,
-            format_args!("{found} bytes"),
-            limit,
-            page,
-        ))
-    } else {
-        Ok(())
+        let found = format_args!("{found} bytes");
+        return Err(Failure::limit(noun, found, limit, page));
     }
+    Ok(())
 }
 
-/// How many entries a list call gives at most.
-pub(crate) fn list_limit(limit: Option<u32>, most: u32, page: &str) -> Result<u32, Failure> {
+/// Returns the number of entries that a list call requests: `limit`, or by default the maximum.
+pub(crate) fn list_limit(limit: Option<u32>, max: u32, page: &str) -> Result<u32, Failure> {
     match limit {
-        None => Ok(most),
-        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        None => Ok(max),
+        Some(limit) if (1..=max).contains(&limit) => Ok(limit),
         Some(limit) => {
-            let message =
-                format!("a list gives between 1 and {most} entries, not {limit}; see {page}");
+            let message = format!("a list limit must be from 1 to {max}, not {limit}; see {page}");
             Err(Failure::new(ErrorKind::InvalidArgument, message))
         }
     }

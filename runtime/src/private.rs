@@ -1,4 +1,5 @@
-//! The one module that generated code names. Nothing here is for people.
+//! The items that generated code uses. They are not part of the public API and can change in any
+//! release.
 
 pub use std::string::String;
 pub use std::vec::Vec;
@@ -30,7 +31,7 @@ use serde::ser::SerializeStruct;
 
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
 
-/// A query from its statement and its encoded arguments.
+/// Returns a query from its statement and its encoded arguments.
 pub fn query<'a, S>(
     database: &'a D1,
     statement: &'static Statement,
@@ -39,30 +40,32 @@ pub fn query<'a, S>(
     Query::new(database, statement, parameters)
 }
 
-/// A value as a parameter.
+/// Converts a value to a parameter.
 #[must_use]
 pub fn value<'a>(value: impl Into<Parameter<'a>>) -> Parameter<'a> {
     value.into()
 }
 
-/// A slice as one parameter.
+/// Converts a slice to one parameter.
 #[must_use]
 pub fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
     crate::d1::list(items)
 }
 
-/// A slice of texts as one parameter.
+/// Converts a slice of texts to one parameter.
 #[must_use]
 pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
     crate::d1::text_list(items)
 }
 
-/// A row while it is serialised: the first error is kept, so that the generated code has no branch.
+/// The serializer of a row.
+///
+/// It holds the first error until [`end`](Self::end), so that the generated code has no branch.
 #[allow(missing_debug_implementations)]
 pub struct Fields<S: serde::Serializer>(Result<S::SerializeStruct, S::Error>);
 
 impl<S: serde::Serializer> Fields<S> {
-    /// Opens a struct of so many fields.
+    /// Starts a struct with `count` fields.
     pub fn new(serializer: S, name: &'static str, count: usize) -> Self {
         Self(serializer.serialize_struct(name, count))
     }
@@ -70,16 +73,17 @@ impl<S: serde::Serializer> Fields<S> {
     /// Adds a field.
     #[must_use]
     pub fn field<T: serde::Serialize>(self, name: &'static str, value: &T) -> Self {
-        Self(
-            self.0
-                .and_then(|mut fields| fields.serialize_field(name, value).map(|()| fields)),
-        )
+        let fields = self.0.and_then(|mut fields| {
+            fields.serialize_field(name, value)?;
+            Ok(fields)
+        });
+        Self(fields)
     }
 
-    /// Closes the struct.
+    /// Ends the struct.
     ///
     /// # Errors
-    /// The first that a field gave.
+    /// The first error of a field.
     pub fn end(self) -> Result<S::Ok, S::Error> {
         self.0.and_then(SerializeStruct::end)
     }
@@ -109,20 +113,18 @@ pub fn decode_text<T: Copy>(
     crate::d1::decode_text(cell, variants, as_str)
 }
 
-/// The answer of a worker that has no fetch handler.
+/// Returns the response of a worker without a fetch handler.
 #[must_use]
 pub fn no_fetch() -> crate::Response {
-    IntoResponse::into_response(crate::Error::worker(
-        "fetch",
-        crate::ErrorKind::Unsupported,
-        "this worker has no fetch handler",
-    ))
+    let message = "this worker has no fetch handler";
+    let error = crate::Error::worker("fetch", crate::ErrorKind::Unsupported, message);
+    error.into_response()
 }
 
-/// The answer to a batch of a queue that has no handler.
+/// Fails a batch whose queue has no handler.
 ///
 /// # Errors
-/// Always: the batch is tried again.
+/// Always, so that the messages are retried.
 pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
     let message = format!(
         "this worker has no handler for the queue `{}`",
@@ -135,11 +137,12 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
     ))
 }
 
-/// How long `calls` reads of one value take, straight from the backend and through the gate without an
-/// observer: what the gate costs. For the benchmark.
+/// Measures `calls` reads of one value without and with the gate, for the benchmark.
+///
+/// The difference of the two durations is the cost of a gate without observers.
 ///
 /// # Errors
-/// When the store cannot be opened or read.
+/// If the store cannot be opened or read.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std::time::Duration)> {
     use crate::backend::Kv;
@@ -149,12 +152,14 @@ pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std
     let failed = |failure| Error::new(Service::Kv, "BENCH", "get", None, failure);
     let kv = Kv::in_memory().map_err(failed)?;
     kv.put("key", b"value", None, None).await.map_err(failed)?;
-    let gate = Gate::new(Service::Kv, "BENCH", std::sync::Arc::default());
+
     let start = std::time::Instant::now();
     for _ in 0..calls {
         std::hint::black_box(kv.get("key", None).await.map_err(failed)?);
     }
     let direct = start.elapsed();
+
+    let gate = Gate::new(Service::Kv, "BENCH", std::sync::Arc::default());
     let start = std::time::Instant::now();
     for _ in 0..calls {
         let read = async { Ok((kv.get("key", None).await?, Measures::default())) };

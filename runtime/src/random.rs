@@ -1,19 +1,19 @@
-//! Names that nobody guesses and nothing else has.
+//! Unguessable identifiers.
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// 128 random bits as 32 hexadecimal digits, from the operating system or from Web Crypto.
+/// Returns 128 random bits as 32 hexadecimal digits.
+///
+/// The bits come from the operating system, and on Workers from Web Crypto, so an identifier is
+/// unique and cannot be guessed.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// `Internal` if the system cannot supply random bits.
 pub fn random_id() -> Result<String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        Error::worker(
-            "random",
-            ErrorKind::Internal,
-            format!("there is no randomness: {error}"),
-        )
+        let message = format!("the system cannot supply random bits: {error}");
+        Error::worker("random", ErrorKind::Internal, message)
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

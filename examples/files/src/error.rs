@@ -1,22 +1,22 @@
-//! What a client is told when a request cannot be served: a status and one JSON object.
+//! The error of the application: a status and a JSON object.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// Why a request was not served.
+/// An error that a client receives.
 #[derive(Debug)]
 pub enum AppError {
-    /// The request is not one that this application takes.
+    /// The request is not valid.
     BadRequest(String),
-    /// No user is named.
+    /// The request does not name a valid user.
     NoUser,
-    /// No such file, or another user's.
+    /// The file does not exist, or belongs to another user.
     NotFound,
-    /// The file has more bytes than `MAX_FILE_SIZE`.
+    /// The file is larger than `MAX_FILE_SIZE` bytes.
     TooLarge(u64),
-    /// A binding failed.
+    /// A call to a binding failed.
     Binding(bindery::Error),
 }
 
@@ -30,27 +30,22 @@ impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let (status, kind, message) = match self {
             Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "bad_request", message),
-            Self::NoUser => (
-                StatusCode::UNAUTHORIZED,
-                "no_user",
-                "name a user in the header `x-user-id`, or in `?user=`".to_owned(),
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "there is no such file".to_owned(),
-            ),
-            Self::TooLarge(most) => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("a file has at most {most} bytes"),
-            ),
+            Self::NoUser => {
+                let message = "name a user in the header `x-user-id` or in `?user=`";
+                (StatusCode::UNAUTHORIZED, "no_user", message.to_owned())
+            }
+            Self::NotFound => {
+                let message = "the file does not exist";
+                (StatusCode::NOT_FOUND, "not_found", message.to_owned())
+            }
+            Self::TooLarge(max_bytes) => {
+                let message = format!("the file is larger than {max_bytes} bytes");
+                (StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+            }
             Self::Binding(error) => return error.into_response(),
         };
-        (
-            status,
-            Json(json!({ "error": { "kind": kind, "message": message } })),
-        )
-            .into_response()
+
+        let body = json!({ "error": { "kind": kind, "message": message } });
+        (status, Json(body)).into_response()
     }
 }

@@ -1,4 +1,4 @@
-//! Files: a row in D1, a content in R2, and the metadata of those asked for often in KV.
+//! Files: the metadata is in D1 and cached in KV, and the content is in R2.
 
 use bindery::r2::{Content, Object, PutOptions};
 use serde::{Deserialize, Serialize};
@@ -7,53 +7,54 @@ use crate::Env;
 use crate::bindings::db;
 use crate::error::AppError;
 
-/// The metadata of a file, as KV keeps it.
+/// The metadata of a file, as it is cached in KV.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, bindery::Row)]
 #[row(from = db::FileById)]
 pub struct FileMeta {
-    /// Its number.
+    /// The id of the file.
     pub id: i64,
-    /// The name it was uploaded under.
+    /// The name of the uploaded file.
     pub filename: String,
-    /// Where its content is in the bucket; not for clients.
+    /// The key of the content in the bucket. Clients do not see it.
     #[serde(rename = "key")]
     pub object_key: String,
-    /// Its media type.
+    /// The media type.
     pub content_type: String,
-    /// Its bytes.
+    /// The size in bytes.
     pub size_bytes: i64,
-    /// When it was uploaded, as `YYYY-MM-DD HH:MM:SS` in UTC.
+    /// The time of the upload, as `YYYY-MM-DD HH:MM:SS` in UTC.
     pub uploaded_at: String,
-    /// Whether the queue's consumer has seen it.
+    /// Whether the handler of the queue has processed the file.
     pub processed: bool,
-    /// When it did.
+    /// The time of the processing.
     pub processed_at: Option<String>,
 }
 
-/// Where a file's metadata is in KV. The user is part of the key: what one user may see, no other
-/// finds under it.
+/// The key of a file's metadata in KV.
+///
+/// The user is part of the key, so that no user can read the cached metadata of another user.
 #[derive(Debug, bindery::KvKey)]
 #[kv(binding = CACHE, key = "file:{user}:{id}", ttl = "1h", value = FileMeta)]
 pub struct FileKey<'a> {
-    /// The owner.
+    /// The owner of the file.
     pub user: &'a str,
-    /// The file's number.
+    /// The id of the file.
     pub id: i64,
 }
 
-/// The message that says that a file was uploaded.
+/// The message that is sent after an upload.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Uploaded {
-    /// The file's number.
+    /// The id of the file.
     pub id: i64,
-    /// Its owner.
+    /// The owner of the file.
     pub user: String,
 }
 
-/// Stores an upload: its content in R2 as it comes, then its row, then a message for the consumer.
+/// Streams an upload to R2, adds its row to D1, and sends a message to the queue.
 ///
 /// # Errors
-/// `TooLarge` when there are more bytes than `MAX_FILE_SIZE`; then nothing is stored.
+/// `TooLarge` if the content is larger than `MAX_FILE_SIZE` bytes. Then nothing is stored.
 pub async fn upload(
     env: &Env,
     user: &str,
@@ -61,47 +62,42 @@ pub async fn upload(
     content_type: &str,
     content: Content<'_>,
 ) -> Result<db::AddFile, AppError> {
-    let most = max_file_size(env)?;
-    // A key that no other upload has.
+    let max_bytes = max_file_size(env)?;
+    // The random part makes the key unique, also for two uploads of the same name.
     let key = format!("{user}/{}/{filename}", bindery::random_id()?);
     let options = PutOptions::default()
         .content_type(content_type)
-        .max_bytes(most);
-    let stored = env
-        .storage
-        .put_with(&key, content, options)
-        .await
-        .map_err(|error| match error.kind() {
-            bindery::ErrorKind::TooLarge => AppError::TooLarge(most),
-            bindery::ErrorKind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
-            _ => AppError::Binding(error),
-        })?;
+        .max_bytes(max_bytes);
+    let stored = env.storage.put_with(&key, content, options).await;
+    let stored = stored.map_err(|error| match error.kind() {
+        bindery::ErrorKind::TooLarge => AppError::TooLarge(max_bytes),
+        bindery::ErrorKind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
+        _ => AppError::Binding(error),
+    })?;
+
     let size = i64::try_from(stored.size).unwrap_or(i64::MAX);
-    let row = match env
-        .db
-        .add_file(user, filename, &key, content_type, size)
-        .await
-    {
+    let added = env.db.add_file(user, filename, &key, content_type, size);
+    let row = match added.await {
         Ok(row) => row,
         Err(error) => {
-            // Without its row nobody would find the content again.
+            // Without the row, the object could not be found again.
             env.storage.delete(&[&key]).await?;
             return Err(error.into());
         }
     };
-    env.queue
-        .send(&Uploaded {
-            id: row.id,
-            user: user.to_owned(),
-        })
-        .await?;
+
+    let message = Uploaded {
+        id: row.id,
+        user: user.to_owned(),
+    };
+    env.queue.send(&message).await?;
     Ok(row)
 }
 
-/// A file's metadata, from KV or else from D1.
+/// Returns the metadata of a file, from KV or otherwise from D1.
 ///
 /// # Errors
-/// `NotFound` when there is none of that number, or it is another user's.
+/// `NotFound` if the file does not exist or belongs to another user.
 pub async fn find(env: &Env, user: &str, id: i64) -> Result<FileMeta, AppError> {
     let key = FileKey { user, id };
     let found = env.cache.read_through(&key, async || {
@@ -110,39 +106,33 @@ pub async fn find(env: &Env, user: &str, id: i64) -> Result<FileMeta, AppError> 
     found.await?.ok_or(AppError::NotFound)
 }
 
-/// A file's metadata and its content.
+/// Returns the metadata and the content of a file.
 ///
 /// # Errors
-/// `NotFound` when there is none of that number, or it is another user's.
+/// `NotFound` if the file does not exist or belongs to another user.
 pub async fn open(env: &Env, user: &str, id: i64) -> Result<(FileMeta, Object), AppError> {
     let meta = find(env, user, id).await?;
-    let object = env
-        .storage
-        .get(&meta.object_key)
-        .await?
-        .ok_or(AppError::NotFound)?;
-    Ok((meta, object))
+    let object = env.storage.get(&meta.object_key).await?;
+    Ok((meta, object.ok_or(AppError::NotFound)?))
 }
 
-/// Deletes a file everywhere: the row first, for then nobody finds it any more.
+/// Deletes a file. The row is deleted first, so that a file without content is never listed.
 ///
 /// # Errors
-/// `NotFound` when there is none of that number, or it is another user's.
+/// `NotFound` if the file does not exist or belongs to another user.
 pub async fn delete(env: &Env, user: &str, id: i64) -> Result<(), AppError> {
-    let deleted = env
-        .db
-        .delete_file(id, user)
-        .await?
-        .ok_or(AppError::NotFound)?;
+    let deleted = env.db.delete_file(id, user).await?;
+    let deleted = deleted.ok_or(AppError::NotFound)?;
     env.cache.delete(&FileKey { user, id }).await?;
     env.storage.delete(&[deleted.object_key]).await?;
     Ok(())
 }
 
-/// `MAX_FILE_SIZE` is a string in the manifest.
+/// Parses `MAX_FILE_SIZE`, which is a string in the manifest.
 fn max_file_size(env: &Env) -> Result<u64, AppError> {
     let text = &env.vars.max_file_size;
     text.parse().map_err(|_| {
-        AppError::BadRequest(format!("MAX_FILE_SIZE is `{text}`, not a number of bytes"))
+        let message = format!("MAX_FILE_SIZE is `{text}`, which is not a number of bytes");
+        AppError::BadRequest(message)
     })
 }

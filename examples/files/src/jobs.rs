@@ -1,17 +1,19 @@
-//! The consumer of `files-queue`.
+//! The handler of `files-queue`.
 
 use bindery::queue::Batch;
 
 use crate::Env;
 use crate::files::{FileKey, Uploaded};
 
-/// Marks each file of a batch as processed. A message that fails is tried again by itself.
+/// Marks the file of each message as processed.
+///
+/// Each message is acknowledged or retried by itself, so an error does not affect the others.
 ///
 /// # Errors
-/// None: each message has its own verdict.
+/// None.
 pub async fn process(batch: Batch<'_, Uploaded>, env: Env) -> bindery::Result<()> {
     for message in batch {
-        match mark(&env, message.body()).await {
+        match mark_processed(&env, message.body()).await {
             Ok(()) => message.ack(),
             Err(_) => message.retry(),
         }
@@ -19,8 +21,8 @@ pub async fn process(batch: Batch<'_, Uploaded>, env: Env) -> bindery::Result<()
     Ok(())
 }
 
-async fn mark(env: &Env, Uploaded { id, user }: &Uploaded) -> bindery::Result<()> {
+async fn mark_processed(env: &Env, Uploaded { id, user }: &Uploaded) -> bindery::Result<()> {
     env.db.mark_processed(*id).await?;
-    // What is cached says that it was not processed.
+    // The cached metadata still has `processed: false`.
     env.cache.delete(&FileKey { user, id: *id }).await
 }

@@ -1,17 +1,18 @@
-//! A file-sharing application: upload, list, download, delete. The same source runs natively
-//! (`cargo run -p files`) and on Workers.
+//! A file-sharing application: users upload, list, download and delete files. The same source runs
+//! natively (`cargo run -p files`) and on Workers.
 //!
-//! - [`Env`] is everything that `wrangler.toml` binds.
-//! - [`routes`] is the API and the page.
-//! - [`files`] stores, finds and deletes: D1 has the rows, R2 the contents, KV what is asked for often.
-//! - [`jobs`] consumes the queue.
+//! - [`Env`] contains the bindings of `wrangler.toml`.
+//! - [`routes`] defines the API and serves the page.
+//! - [`files`] stores, finds and deletes files: D1 stores the metadata, R2 stores the content, and
+//!   KV caches the metadata.
+//! - [`jobs`] processes the messages of the queue.
 
 pub mod error;
 pub mod files;
 pub mod jobs;
 pub mod routes;
 
-/// Everything that `wrangler.toml` binds.
+/// The bindings of `wrangler.toml`.
 #[bindery::bindings]
 pub struct Env;
 

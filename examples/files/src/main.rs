@@ -1,10 +1,10 @@
-//! `cargo run -p files`: the worker on this machine.
+//! `cargo run -p files`: runs the worker natively.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
     bindery::serve::<files::App>()
 }
 
-/// On Workers the library is the program.
+/// Workers runs the library, so the binary is empty there.
 #[cfg(target_arch = "wasm32")]
 fn main() {}

@@ -1,5 +1,6 @@
-//! The API and the page. Every answer but a download and the page is JSON.
+//! The API and the page. All responses are JSON, except for a download and the page.
 
+use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -15,15 +16,15 @@ use crate::Env;
 use crate::error::AppError;
 use crate::files;
 
-/// Files that a list gives at most.
+/// The maximum number of files in a list.
 const LIST_LIMIT: i64 = 100;
 
-/// Answers a request.
+/// Responds to a request.
 pub async fn fetch(request: Request, env: Env) -> Response {
     bindery::http::route(router(env), request).await
 }
 
-/// Every route.
+/// The routes of the application.
 fn router(env: Env) -> Router {
     Router::new()
         .route("/", get(page))
@@ -31,14 +32,14 @@ fn router(env: Env) -> Router {
         .route("/api/files/{id}", get(show).delete(remove))
         .route("/api/files/{id}/content", get(download))
         .fallback(async || AppError::NotFound)
-        // The application has a limit of its own, kept while the upload streams.
+        // `files::upload` enforces `MAX_FILE_SIZE` while the content streams.
         .layer(DefaultBodyLimit::disable())
         .with_state(env)
 }
 
-/// The user of a request: the header `x-user-id`, or `?user=` where a link cannot set headers.
+/// The user of a request: the header `x-user-id`, or `?user=` for a link, which cannot set headers.
 ///
-/// A real application would verify a token here; whose file is whose hangs on nothing else.
+/// A real application would verify a token here. All access control depends on this value.
 struct User(String);
 
 #[derive(Deserialize)]
@@ -50,21 +51,15 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
-        let header = parts
-            .headers
-            .get("x-user-id")
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let header = parts.headers.get("x-user-id");
+        let header = header.and_then(|value| value.to_str().ok());
+        let header = header.map(str::to_owned);
         let query = Query::<UserQuery>::from_request_parts(parts, state).await;
-        let user = header
-            .or_else(|| query.ok().and_then(|Query(query)| query.user))
-            .unwrap_or_default();
-        let good = !user.is_empty()
-            && user.len() <= 64
-            && user
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
-        if good {
+        let query = || query.ok().and_then(|Query(query)| query.user);
+        let user = header.or_else(query).unwrap_or_default();
+
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+        if (1..=64).contains(&user.len()) && user.bytes().all(is_allowed) {
             Ok(Self(user))
         } else {
             Err(AppError::NoUser)
@@ -72,7 +67,7 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
     }
 }
 
-/// The number in a path.
+/// The id of a file in a path.
 struct Id(i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -80,8 +75,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let id = Path::<i64>::from_request_parts(parts, state).await;
-        id.map(|Path(id)| Self(id))
-            .map_err(|_| AppError::BadRequest("a file's id is a number".to_owned()))
+        match id {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_) => Err(AppError::BadRequest(
+                "the id of a file is a number".to_owned(),
+            )),
+        }
     }
 }
 
@@ -97,45 +96,37 @@ async fn list(State(env): State<Env>, User(user): User) -> Result<Response, AppE
 async fn upload(
     State(env): State<Env>,
     User(user): User,
-    form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, AppError> {
-    let broken = |error: &dyn std::fmt::Display| {
-        AppError::BadRequest(format!("the form cannot be read: {error}"))
-    };
-    let mut form = form.map_err(|error| broken(&error))?;
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(|error| broken(&error.body_text()))?
-    {
-        if field.name() != Some("file") {
-            continue;
-        }
-        let filename = match field.file_name() {
-            Some(name) if !name.is_empty() && name.len() <= 255 => name.to_owned(),
-            _ => {
-                return Err(AppError::BadRequest(
-                    "the field `file` has no filename of 1 to 255 bytes".to_owned(),
-                ));
-            }
+    let mut form = form.map_err(|error| invalid_form(&error))?;
+    loop {
+        let field = form.next_field().await;
+        let Some(field) = field.map_err(|error| invalid_form(&error.body_text()))? else {
+            let message = "the form has no field `file`";
+            return Err(AppError::BadRequest(message.to_owned()));
         };
-        let content_type = field
-            .content_type()
-            .unwrap_or("application/octet-stream")
-            .to_owned();
-        let row = files::upload(
-            &env,
-            &user,
-            &filename,
-            &content_type,
-            Content::stream(field),
-        )
-        .await?;
-        return Ok((StatusCode::CREATED, Json(row)).into_response());
+        if field.name() == Some("file") {
+            return upload_field(&env, &user, field).await;
+        }
     }
-    Err(AppError::BadRequest(
-        "the form has no field `file`".to_owned(),
-    ))
+}
+
+async fn upload_field(env: &Env, user: &str, field: Field<'_>) -> Result<Response, AppError> {
+    let filename = field.file_name().unwrap_or_default().to_owned();
+    if filename.is_empty() || filename.len() > 255 {
+        let message = "the field `file` needs a filename of 1 to 255 bytes";
+        return Err(AppError::BadRequest(message.to_owned()));
+    }
+
+    let content_type = field.content_type().unwrap_or("application/octet-stream");
+    let content_type = content_type.to_owned();
+    let content = Content::stream(field);
+    let row = files::upload(env, user, &filename, &content_type, content).await?;
+    Ok((StatusCode::CREATED, Json(row)).into_response())
+}
+
+fn invalid_form(error: &dyn std::fmt::Display) -> AppError {
+    AppError::BadRequest(format!("the form cannot be read: {error}"))
 }
 
 async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
@@ -163,34 +154,35 @@ async fn download(
         (header::CONTENT_LENGTH, meta.size_bytes.to_string()),
         (header::CONTENT_DISPOSITION, attachment(&meta.filename)),
         (header::ETAG, format!("\"{}\"", object.info.etag)),
-        // What others uploaded is never run in this page's place.
+        // A browser must not run an uploaded file as a part of this site.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     Ok((headers, object.body).into_response())
 }
 
-/// `attachment` with the name in both spellings: plain for old clients, and exact (RFC 8187).
+/// A `Content-Disposition` with the filename twice: in ASCII for old clients, and exact (RFC 8187).
 fn attachment(filename: &str) -> String {
-    // A quote or a control character would end the value.
-    let plain = |c: char| {
-        if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' {
-            c
-        } else {
-            '_'
-        }
-    };
-    let exact = |byte: u8| {
-        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    let (plain, exact): (String, String) = (
-        filename.chars().map(plain).collect(),
-        filename.bytes().map(exact).collect(),
-    );
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{exact}")
+    let ascii: String = filename.chars().map(ascii_or_underscore).collect();
+    let exact: String = filename.bytes().map(percent_encoded).collect();
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{exact}")
+}
+
+/// Replaces the characters that are not safe in a quoted string. A quote would end it.
+fn ascii_or_underscore(character: char) -> char {
+    let is_safe = character.is_ascii_graphic() && !"\"\\%".contains(character);
+    if is_safe || character == ' ' {
+        character
+    } else {
+        '_'
+    }
+}
+
+fn percent_encoded(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
 }
 
 async fn remove(

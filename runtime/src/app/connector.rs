@@ -1,4 +1,4 @@
-//! Opens what a manifest binds, and reports every problem in one error.
+//! Opens the bindings of a manifest, and reports all problems in one error.
 
 use serde::de::DeserializeOwned;
 
@@ -8,7 +8,9 @@ use crate::bindings::Connect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Gate;
 
-/// Opens the bindings, variables and secrets of an environment, and collects every problem.
+/// Opens the bindings of an environment, reads its variables and secrets, and collects problems.
+///
+/// Generated code calls one method per field of `Env`, and then [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Connector<'w> {
     backend: &'w Backend,
@@ -16,6 +18,7 @@ pub struct Connector<'w> {
 }
 
 impl<'w> Connector<'w> {
+    /// A connector without problems so far.
     #[doc(hidden)]
     #[must_use]
     pub fn new(backend: &'w Backend) -> Self {
@@ -32,7 +35,7 @@ impl<'w> Connector<'w> {
         T::connect(self.backend, binding, gate).map_err(|problem| self.problem(problem))
     }
 
-    /// Opens a binding that only some environments have.
+    /// Opens a binding that only some environments define.
     #[doc(hidden)]
     pub fn open_optional<T: Connect>(&mut self, binding: &'static str) -> Result<Option<T>> {
         if self.backend.has(binding) {
@@ -48,7 +51,7 @@ impl<'w> Connector<'w> {
         error
     }
 
-    /// A variable; `what` says what it is in errors.
+    /// Reads a variable. `what` is its type in errors, with an article.
     #[doc(hidden)]
     pub fn var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Result<T> {
         match self.optional_var(name, what)? {
@@ -57,6 +60,7 @@ impl<'w> Connector<'w> {
         }
     }
 
+    /// Reads a variable that only some environments define.
     #[doc(hidden)]
     pub fn optional_var<T: DeserializeOwned>(
         &mut self,
@@ -72,11 +76,13 @@ impl<'w> Connector<'w> {
             .map_err(|reason| self.problem(format!("the variable {name} is not {what}{reason}")))
     }
 
+    /// Reads a secret that only some environments require.
     #[doc(hidden)]
     pub fn optional_secret(&mut self, name: &'static str) -> Result<Option<Secret>> {
         Ok(self.backend.secret(name).map(Secret::new))
     }
 
+    /// Reads a secret.
     #[doc(hidden)]
     pub fn secret(&mut self, name: &'static str) -> Result<Secret> {
         match self.backend.secret(name) {
@@ -88,6 +94,7 @@ impl<'w> Connector<'w> {
         }
     }
 
+    /// Reports all problems so far in one error.
     #[doc(hidden)]
     pub fn finish(&self) -> Result<()> {
         if self.problems.is_empty() {

@@ -1,26 +1,26 @@
-//! The manifest as the native backend needs it: generated code has it as one constant.
+//! The manifest that generated code contains as a constant, for the native backend.
 //!
-//! On Workers the platform knows all of it, so there the list of environments is empty.
+//! On Workers the platform reads the manifest itself, so there the list of environments is empty.
 
 use crate::bindings::BindingKind;
 
 /// The manifest of a worker.
 #[derive(Debug, Clone, Copy)]
 pub struct Manifest {
-    /// The manifest's folder, relative to the package's.
+    /// The folder of the manifest, relative to the folder of the package.
     pub folder: &'static str,
-    /// Its environments, the top level first.
+    /// The environments, the top level first.
     pub environments: &'static [EnvironmentManifest],
 }
 
 /// One environment of the manifest.
 #[derive(Debug, Clone, Copy)]
 pub struct EnvironmentManifest {
-    /// Its name; empty for the top level.
+    /// The name; empty for the top level.
     pub name: &'static str,
-    /// The worker's name.
+    /// The name of the worker.
     pub worker: &'static str,
-    /// What its bindings are bound to.
+    /// The resources, one per binding.
     pub resources: &'static [Resource],
     /// The queues that the worker consumes.
     pub consumers: &'static [Consumer],
@@ -28,23 +28,23 @@ pub struct EnvironmentManifest {
     pub vars: &'static [(&'static str, &'static str)],
 }
 
-/// What a binding is bound to.
+/// The resource of a binding.
 #[derive(Debug, Clone, Copy)]
 pub struct Resource {
     /// The name of the binding.
     pub binding: &'static str,
-    /// What serves it.
+    /// The kind of the binding.
     pub kind: BindingKind,
-    /// What Cloudflare calls it.
+    /// The name of the kind in errors.
     pub title: &'static str,
-    /// The settings of the manifest: key and value.
+    /// The settings in the manifest: key and value.
     pub settings: &'static [(&'static str, &'static str)],
     /// The files that belong to it.
     pub content: Content,
 }
 
 impl Resource {
-    /// The value of a setting.
+    /// Returns the value of a setting.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn setting(&self, key: &str) -> Option<&'static str> {
         self.settings
@@ -57,7 +57,7 @@ impl Resource {
 /// The files that belong to a resource.
 #[derive(Debug, Clone, Copy)]
 pub enum Content {
-    /// None.
+    /// No files.
     None,
     /// The bytes of a blob.
     Blob(&'static [u8]),
@@ -67,24 +67,24 @@ pub enum Content {
         migrations_table: &'static str,
         /// The schema before the first migration, as SQL; empty when there is none.
         baseline: &'static str,
-        /// The migrations in their order: name and SQL.
+        /// The migrations in the order of application: name and SQL.
         migrations: &'static [(&'static str, &'static str)],
     },
 }
 
-/// A queue that is consumed.
+/// The consumer of a queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Consumer {
-    /// Its name.
+    /// The name of the queue.
     pub queue: &'static str,
-    /// Messages that one batch has at most.
+    /// The maximum number of messages in a batch.
     pub max_batch_size: u32,
-    /// Seconds that a batch waits to fill.
+    /// The seconds that a batch waits until it is full.
     pub max_batch_timeout: u32,
-    /// How often a message is tried again.
+    /// The maximum number of retries of a message.
     pub max_retries: u32,
-    /// Seconds before a message is tried again.
+    /// The seconds before a retry.
     pub retry_delay: u32,
-    /// Where a message goes that failed every time.
+    /// The queue for messages that failed on every attempt.
     pub dead_letter_queue: Option<&'static str>,
 }

@@ -1,4 +1,4 @@
-//! The worker itself: its handlers, its environment, and the manifest compiled into it.
+//! The worker: its handlers, its environment and its manifest.
 
 mod connector;
 mod manifest;
@@ -16,7 +16,7 @@ pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
 pub(crate) use vars::RawVar;
 pub use vars::Secret;
 
-/// An environment that was generated from a manifest.
+/// The environment of a worker. Implemented by [`#[bindings]`](attr@crate::bindings).
 pub trait Environment: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     const MANIFEST: Manifest;
@@ -28,14 +28,14 @@ pub trait Environment: Clone + Send + Sync + 'static {
     fn backend(&self) -> &Backend;
 }
 
-/// A worker: its environment and its handlers. Implemented by [`handlers!`](crate::handlers).
+/// The handlers of a worker. Implemented by [`handlers!`](crate::handlers).
 pub trait Application: Send + Sync + 'static {
-    /// The environment.
+    /// The environment of the worker.
     type Env: Environment;
 
-    /// Answers a request.
+    /// Responds to a request.
     fn fetch(request: Request, env: Self::Env) -> impl Future<Output = Response> + Send;
 
-    /// Consumes a batch of a queue.
+    /// Processes a batch of messages from a queue.
     fn queue(batch: &mut RawBatch, env: Self::Env) -> impl Future<Output = Result<()>> + Send;
 }

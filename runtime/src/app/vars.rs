@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-/// A secret: a text that never prints.
+/// A secret, which `Debug` does not print.
+///
+/// There is no `Display`, so that a secret gets into a log or a response only by
+/// [`expose`](Self::expose).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -13,7 +16,7 @@ impl Secret {
         Self(value)
     }
 
-    /// The text itself. Whoever calls this takes care of where it goes.
+    /// Returns the text of the secret. Do not log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -26,17 +29,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A variable as the platform gives it.
+/// The value of a variable, before it is converted to the type of its field.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RawVar {
-    /// A text: from the dashboard, a `.dev.vars` file or the process's environment every value is one.
+    /// Text. Every value from the dashboard, a `.dev.vars` file or the process environment is text.
     Text(String),
-    /// JSON of another type.
+    /// A JSON value of another type than string.
     Json(serde_json::Value),
 }
 
 impl RawVar {
-    /// A value of the manifest: JSON that the compiler wrote.
+    /// Converts a value of the manifest, which the compiler wrote as JSON.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn of_json(json: &str) -> Self {
         match serde_json::from_str(json).unwrap_or(serde_json::Value::Null) {
@@ -45,16 +48,21 @@ impl RawVar {
         }
     }
 
-    /// The value as a type of the user's, or of the manifest's shape. A text is the value itself where it can be,
-    /// and JSON else: the dashboard gives every variable as a text.
+    /// Converts the value to the type of a field.
+    ///
+    /// Text is first used as a string value, and then parsed as JSON: the dashboard stores every
+    /// variable as text, also numbers and objects.
     ///
     /// # Errors
-    /// The end of a sentence that says what is wrong with an object. Of a text, it would quote it.
+    /// The end of an error message. It is empty for text, because the error would quote the text.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
         match self {
-            Self::Text(text) => serde_json::from_value(serde_json::Value::from(text.as_str()))
-                .or_else(|_| serde_json::from_str(&text))
-                .map_err(|_| String::new()),
+            Self::Text(text) => {
+                let string = serde_json::Value::from(text.as_str());
+                serde_json::from_value(string)
+                    .or_else(|_| serde_json::from_str(&text))
+                    .map_err(|_| String::new())
+            }
             Self::Json(value) => {
                 serde_json::from_value(value).map_err(|error| format!(": {error}"))
             }
@@ -73,8 +81,9 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_whatever_the_type_makes_of_it() {
+    fn text_is_converted_to_the_type_of_the_field() {
         let text = |text: &str| RawVar::Text(text.to_owned());
+
         assert_eq!(text("7").read::<String>().as_deref(), Ok("7"));
         assert_eq!(text("7").read::<i64>(), Ok(7));
         assert_eq!(
@@ -85,13 +94,12 @@ mod tests {
         assert_eq!(text("debug").read::<Level>(), Ok(Level::Debug));
         assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Ok(vec![1, 2]));
         assert_eq!(text("seven").read::<i64>(), Err(String::new()));
-        assert!(
-            RawVar::Json(serde_json::json!(1.5))
-                .read::<i64>()
-                .is_err_and(|reason| reason.contains("expected i64"))
-        );
+
+        let json = RawVar::Json;
+        let error = json(serde_json::json!(1.5)).read::<i64>();
+        assert!(error.is_err_and(|reason| reason.contains("expected i64")));
         assert_eq!(
-            RawVar::Json(serde_json::json!(null)).read::<Option<i64>>(),
+            json(serde_json::json!(null)).read::<Option<i64>>(),
             Ok(None)
         );
     }

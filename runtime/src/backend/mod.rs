@@ -1,18 +1,58 @@
-//! The contract of a backend, and the choice of one by target.
+//! The two backends, of which the target selects one: `worker` on `wasm32`, otherwise `native`.
 //!
-//! A backend gives, under these names and with these signatures:
+//! This is the only place that selects it, so the rest of the crate has almost no `cfg`. The
+//! functions that use JavaScript do not exist natively, because a call into JavaScript would abort
+//! the process there.
 //!
-//! - `Backend`: everything a manifest binds, opened. `d1`, `kv`, `r2`, `queue` and `raw` give the
-//!   handle of a binding or say what is wrong with it; `var` and `secret` give a value if there is
-//!   one; `observers` gives those who are told of calls.
-//! - `D1::run` puts the rows of one statement into a sink; `D1::batch` does so for several in one
-//!   transaction. Numbers are bound as REAL.
-//! - `Kv::{get, put, delete, list}`, `R2::{put, get, head, delete, list}`, `Queue::send`,
-//!   `Raw::call`: one call each, within limits that the caller has checked. A `put` of R2 is whole or not at all.
-//! - `Stopwatch` measures I/O time; `log_line` writes a line where the operator reads.
+//! Both backends define these items, with the same names and signatures:
 //!
-//! Every future is `Send`. On native targets a call into JavaScript ends the process, so the choice
-//! is made here, once, and no caller has a `cfg` for it.
+//! `Backend`, the open bindings of one environment:
+//! - `kv`, `d1`, `r2` and `queue` return the handle of a binding; `object` returns that of any
+//!   other kind. An error is a complete message, such as "the binding X is missing".
+//! - `has` reports whether a binding exists.
+//! - `var` and `secret` return a value, or `None` if it is not set.
+//! - `secret_place` returns the advice in the error about a missing secret.
+//! - `observe` installs an observer, and `observers` returns all of them.
+//!
+//! `D1`:
+//! - `run` runs one statement and passes each row to the sink of the call.
+//! - `batch` does the same for several statements in one transaction. After an error nothing of it
+//!   is stored.
+//! - Every number is bound as REAL, because that is how D1 binds a JavaScript number.
+//!
+//! `Kv`:
+//! - `get` returns the bytes of a value, or `None` if the key does not exist or has expired.
+//! - `put` stores the bytes of a value, and replaces a previous value with its metadata and TTL.
+//! - `delete` deletes a key, which need not exist.
+//! - `list` returns up to `limit` keys in their order, and a cursor if there are more.
+//!
+//! `R2`:
+//! - `put` stores a complete object or nothing: after an error the previous object is unchanged.
+//! - `get` returns the properties of an object and its content as a stream; `head` returns the
+//!   properties alone. Both return `None` if the key does not exist.
+//! - `delete` deletes up to 1000 keys, which need not exist.
+//! - `list` returns up to `limit` objects in the order of their keys, and a cursor if there are
+//!   more.
+//!
+//! `Queue`:
+//! - `send` sends one message, or several messages as one batch.
+//!
+//! `Object`, a binding that is one object with methods:
+//! - `call` calls a method and returns its result as JSON. The method can be a path: `videos.list`.
+//! - `object` and `object_of` call a method that returns another object.
+//! - `text` returns a property as text, and `bytes` returns the content of a blob.
+//! - `fetch` sends a request.
+//! - `send_records`, `load`, `image_info` and `image` are the methods of K2, Worker Loaders and
+//!   Images whose arguments are not JSON.
+//! - An operation that a backend does not have fails with `Unsupported`.
+//!
+//! `Stopwatch` measures the duration of a call, and `log_line` writes a line to the log.
+//!
+//! All methods that do I/O are async, and their futures are `Send`. Their callers have checked the
+//! arguments against `limits`. They return a `Failure`, to which the `Gate` adds the location.
+//!
+//! The entry points differ: `native` exports `serve`, `deliver_queues`, `in_memory` and `test`, and
+//! `worker` exports the functions behind the exports of the Wasm module.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;

@@ -1,9 +1,9 @@
-//! HTTP in both worlds: the types of the `http` crate, with one streaming body.
+//! HTTP on both backends: the types of the `http` crate, with one streaming body.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use tower_service::Service;
 pub use axum_core::body::Body;
 pub use axum_core::response::IntoResponse;
 
-/// A request as a handler gets it.
+/// The request that a handler receives.
 pub type Request = http::Request<Body>;
-/// A response as a handler gives it.
+/// The response that a handler returns.
 pub type Response = http::Response<Body>;
 
-/// Lets a service answer a request: an `axum::Router`, or any other of its kind.
+/// Responds to a request with a service, such as an `axum::Router`.
 pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>(
     mut service: S,
     request: Request,
@@ -30,42 +30,56 @@ pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>
     response
 }
 
-/// Bytes of a request that are read on after its handler has answered without reading them.
-const READ_OUT_BYTES: usize = 16 * 1024 * 1024;
+/// The maximum number of bytes that are drained. A longer body is not worth the traffic: the
+/// connection is closed instead.
+const MAX_DRAIN_BYTES: usize = 16 * 1024 * 1024;
 
-/// How long that is waited for: a client may wait for the answer before it sends.
-pub(crate) const READ_OUT_TIME: Duration = Duration::from_secs(2);
+/// The maximum time that draining delays a response. It has to be short, because a client may send
+/// nothing more until it receives the response.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The body of a request, shared between the handler and whoever reads it out.
-pub(crate) struct Shared(Arc<Mutex<Body>>);
+/// The body of a request, of which the server can drain what the handler does not read.
+///
+/// A handler may respond without reading the body, for example with 401 or 413. If the server then
+/// closed the connection, a client that is still sending would see a connection error instead of
+/// the response. So the server reads and discards the rest before it sends the response.
+pub(crate) struct DrainableBody(Arc<Mutex<Body>>);
 
-impl Shared {
-    /// The request with its body shared, and the other share.
-    pub(crate) fn new(request: Request) -> (Request, Self) {
+impl DrainableBody {
+    /// Returns the request for the handler, and the server's reference to its body.
+    pub(crate) fn wrap(request: Request) -> (Request, Self) {
         let (parts, body) = request.into_parts();
         let shared = Arc::new(Mutex::new(body));
-        let own = Self(Arc::clone(&shared));
-        (Request::from_parts(parts, Body::new(Self(shared))), own)
+        let server = Self(Arc::clone(&shared));
+        let handler = Self(shared);
+        (Request::from_parts(parts, Body::new(handler)), server)
     }
 
-    /// Reads what the handler has left unread: a client that is still sending would lose its connection
-    /// before it reads the answer. Leaves alone what the answer itself may still read.
-    pub(crate) async fn read_out(self) {
+    /// Reads and discards the rest of the body.
+    ///
+    /// Does nothing if the response still holds the body, as a response that echoes it does.
+    pub(crate) async fn drain(self) {
         let Some(body) = Arc::into_inner(self.0) else {
             return;
         };
+
         let mut body = body.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut rest = READ_OUT_BYTES;
+        let mut remaining = MAX_DRAIN_BYTES;
         while let Some(Ok(frame)) = body.frame().await {
-            rest = rest.saturating_sub(frame.data_ref().map_or(0, Buf::remaining));
-            if rest == 0 {
+            let length = frame.data_ref().map_or(0, Buf::remaining);
+            remaining = remaining.saturating_sub(length);
+            if remaining == 0 {
                 return;
             }
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Body> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl http_body::Body for Shared {
+impl http_body::Body for DrainableBody {
     type Data = Bytes;
     type Error = axum_core::Error;
 
@@ -73,21 +87,14 @@ impl http_body::Body for Shared {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Pin::new(&mut *body).poll_frame(context)
+        Pin::new(&mut *self.lock()).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_end_stream()
+        self.lock().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .size_hint()
+        self.lock().size_hint()
     }
 }

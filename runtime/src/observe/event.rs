@@ -1,54 +1,55 @@
-//! What an observer receives: one call to a binding.
+//! The event that an observer receives after each call to a binding.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, Service};
 
-/// One call to a binding.
+/// A finished call to a binding.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// The service.
+    /// The service that was called.
     pub service: Service,
-    /// The operation: `query`, `get`, `put`, and so on.
+    /// The operation: `query`, `get`, `put` and so on.
     pub operation: &'static str,
-    /// The binding, as the manifest names it.
+    /// The name of the binding in the manifest.
     pub binding: &'a str,
-    /// The name of the query, for D1: OpenTelemetry's `db.query.summary`.
+    /// The name of the D1 query.
     pub query: Option<&'static str>,
-    /// How long the call took, in I/O time.
+    /// The duration of the call. On Workers it is I/O time.
     pub duration: Duration,
-    /// Why it failed, if it did.
+    /// The error, if the call failed.
     pub error: Option<&'a Error>,
-    /// What it moved.
+    /// The counts of the call. After an error they are all `None`.
     pub measures: &'a Measures,
 }
 
-/// What a call moved. `None` where it does not apply or the platform does not say.
+/// The counts of a call.
+///
+/// A count is `None` if it does not apply to the operation or the platform does not report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Measures {
-    /// Rows that D1 read.
+    /// The rows that D1 read.
     pub rows_read: Option<u64>,
-    /// Rows that D1 wrote.
+    /// The rows that D1 wrote.
     pub rows_written: Option<u64>,
-    /// Rows, keys, objects or messages that came back or were sent.
+    /// The rows, keys, objects or messages that were returned or sent.
     pub count: Option<u64>,
-    /// Bytes of the value that was read or written.
+    /// The bytes of the value that was read or written.
     pub bytes: Option<u64>,
-    /// Whether what was asked for was there.
+    /// Whether the key or object exists.
     pub hit: Option<bool>,
 }
 
 impl Event<'_> {
-    /// `cloudflare.{service}.{operation}.success`, or `.error`.
+    /// Returns `cloudflare.{service}.{operation}.success`, or `.error` if the call failed.
     #[must_use]
     pub fn name(&self) -> String {
-        let outcome = if self.error.is_some() {
-            "error"
-        } else {
-            "success"
+        let outcome = match self.error {
+            Some(_) => "error",
+            None => "success",
         };
         format!(
             "cloudflare.{}.{}.{outcome}",
@@ -57,56 +58,61 @@ impl Event<'_> {
         )
     }
 
-    /// The event under OpenTelemetry's names, and Cloudflare's own where there is none.
+    /// Returns the attributes of the event.
+    ///
+    /// They have the names of OpenTelemetry, or names of Cloudflare where OpenTelemetry has none.
     ///
     /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/>
     #[must_use]
     pub fn attributes(&self) -> Vec<(&'static str, String)> {
         let mut attributes = vec![("cloudflare.binding.name", self.binding.to_owned())];
-        match self.service {
-            Service::D1 | Service::Kv => {
-                attributes.push((
-                    "db.system.name",
-                    format!("cloudflare-{}", self.service.name()),
-                ));
-                attributes.push(("db.operation.name", self.operation.to_owned()));
-            }
-            Service::R2 => attributes.push(("cloudflare.r2.operation", self.operation.to_owned())),
-            Service::Queue => {
-                attributes.push(("messaging.system", "cloudflare".to_owned()));
-                attributes.push(("messaging.operation.name", self.operation.to_owned()));
-            }
-            // The event's own name says which.
-            _ => {}
+        attributes.extend(self.service_attributes());
+
+        let Measures {
+            rows_read,
+            rows_written,
+            hit,
+            ..
+        } = self.measures;
+        let text = |count: &Option<u64>| count.map(|count| count.to_string());
+        let error_type = self.error.map(|error| error.kind().name().to_owned());
+        let optional = [
+            ("db.query.summary", self.query.map(str::to_owned)),
+            ("cloudflare.d1.response.rows_read", text(rows_read)),
+            ("cloudflare.d1.response.rows_written", text(rows_written)),
+            ("cache.hit", hit.map(|hit| hit.to_string())),
+            ("error.type", error_type),
+        ];
+        for (name, value) in optional {
+            attributes.extend(value.map(|value| (name, value)));
         }
-        let mut push =
-            |name, value: Option<String>| attributes.extend(value.map(|value| (name, value)));
-        push("db.query.summary", self.query.map(str::to_owned));
-        push(
-            "cloudflare.d1.response.rows_read",
-            self.measures.rows_read.map(|rows| rows.to_string()),
-        );
-        push(
-            "cloudflare.d1.response.rows_written",
-            self.measures.rows_written.map(|rows| rows.to_string()),
-        );
-        push("cache.hit", self.measures.hit.map(|hit| hit.to_string()));
-        push(
-            "error.type",
-            self.error.map(|error| error.kind().name().to_owned()),
-        );
         attributes
     }
 
-    /// The event as one line of JSON, for a log that a program reads.
+    /// The attributes that only one service has. The name of the event contains the service and the
+    /// operation too, so the services without attributes in OpenTelemetry need none.
+    fn service_attributes(&self) -> Vec<(&'static str, String)> {
+        let operation = self.operation.to_owned();
+        match self.service {
+            Service::D1 | Service::Kv => {
+                let system = format!("cloudflare-{}", self.service.name());
+                vec![("db.system.name", system), ("db.operation.name", operation)]
+            }
+            Service::R2 => vec![("cloudflare.r2.operation", operation)],
+            Service::Queue => vec![
+                ("messaging.system", "cloudflare".to_owned()),
+                ("messaging.operation.name", operation),
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the event as one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut line = serde_json::Map::new();
         line.insert("event".to_owned(), self.name().into());
-        line.insert(
-            "duration_ms".to_owned(),
-            (self.duration.as_secs_f64() * 1000.0).into(),
-        );
+        line.insert("duration_ms".to_owned(), self.milliseconds().into());
         for (name, value) in self.attributes() {
             line.insert(name.to_owned(), value.into());
         }
@@ -115,23 +121,25 @@ impl Event<'_> {
         }
         serde_json::Value::Object(line).to_string()
     }
+
+    fn milliseconds(&self) -> f64 {
+        self.duration.as_secs_f64() * 1000.0
+    }
 }
 
 /// The event as one readable line.
 impl fmt::Display for Event<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.duration.as_secs_f64() * 1000.0;
+        let (service, milliseconds) = (self.service.name(), self.milliseconds());
         write!(
             formatter,
-            "{:5} {:10} {:7}",
-            self.service.name(),
-            self.binding,
-            self.operation
+            "{service:5} {:10} {:7} {milliseconds:8.2} ms",
+            self.binding, self.operation
         )?;
-        write!(formatter, " {milliseconds:8.2} ms")?;
         if let Some(query) = self.query {
             write!(formatter, "  {query}")?;
         }
+
         let Measures {
             rows_read,
             rows_written,
@@ -139,12 +147,13 @@ impl fmt::Display for Event<'_> {
             bytes,
             hit,
         } = self.measures;
-        for (name, value) in [
+        let counts = [
             ("count", count),
             ("read", rows_read),
             ("written", rows_written),
             ("bytes", bytes),
-        ] {
+        ];
+        for (name, value) in counts {
             if let Some(value) = value {
                 write!(formatter, "  {name} {value}")?;
             }
@@ -152,13 +161,12 @@ impl fmt::Display for Event<'_> {
         if let Some(hit) = hit {
             write!(formatter, "  {}", if *hit { "hit" } else { "miss" })?;
         }
+
         match self.error {
-            Some(error) => write!(
-                formatter,
-                "  FAILED {}: {}",
-                error.kind().name(),
-                error.message()
-            ),
+            Some(error) => {
+                let kind = error.kind().name();
+                write!(formatter, "  FAILED {kind}: {}", error.message())
+            }
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! The one gate that every call to a binding passes.
+//! The gate: the function through which every call to a binding goes.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::{Event, Measures, Observers};
 use crate::backend::Stopwatch;
 use crate::error::{Error, Failure, Result, Service};
 
-/// A binding's way through the gate: which binding it is, and who is told.
+/// Adds the location to the errors of one binding, and sends an event after each of its calls.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Gate {
@@ -30,12 +30,15 @@ impl Gate {
         self.binding
     }
 
-    /// Whether anyone is told: what only observers read need not be gathered.
+    /// Whether there are observers. Without any, a call need not collect measures.
     pub(crate) fn is_watched(&self) -> bool {
         self.observers.any.load(Ordering::Acquire)
     }
 
-    /// The gate. `work` is one call, checks of the platform's limits included.
+    /// Runs one call.
+    ///
+    /// `work` includes the checks of the platform's limits, so that observers receive an event for
+    /// a call that fails them.
     pub(crate) async fn pass<T>(
         &self,
         operation: &'static str,
@@ -48,15 +51,17 @@ impl Gate {
                 Err(failure) => Err(self.error(operation, query, failure)),
             };
         }
+
         let stopwatch = Stopwatch::start();
         let outcome = work.await;
         let duration = stopwatch.elapsed();
+
         let (value, measures) = match outcome {
             Ok((value, measures)) => (Ok(value), measures),
-            Err(failure) => (
-                Err(self.error(operation, query, failure)),
-                Measures::default(),
-            ),
+            Err(failure) => {
+                let error = self.error(operation, query, failure);
+                (Err(error), Measures::default())
+            }
         };
         self.observers.record(&Event {
             service: self.service,
@@ -70,7 +75,7 @@ impl Gate {
         value
     }
 
-    /// What failed after the call itself.
+    /// The error of a failure after the call, for example while its result is read.
     pub(crate) fn failed(&self, operation: &'static str, failure: Failure) -> Error {
         self.error(operation, None, failure)
     }

@@ -1,7 +1,7 @@
 //! Observers of calls: each call to a binding becomes one [`Event`].
 //!
-//! Without an observer a call costs one flag. Durations are I/O time: on Workers the clock only
-//! advances with I/O, so a duration never contains the worker's own computing.
+//! Without an observer a call only checks a flag. On Workers the clock only advances during I/O, so
+//! there a duration does not contain CPU time.
 
 mod event;
 mod gate;
@@ -29,21 +29,24 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     }
 }
 
-/// Writes each call as one readable line: to standard error natively, to the console on Workers.
+/// Returns an observer that writes each event as one readable line.
+///
+/// It writes to standard error natively, and to the console on Workers.
 #[must_use]
 pub fn console() -> impl Observer {
     |event: &Event<'_>| log_line(&event.to_string())
 }
 
-/// Writes each call as one line of JSON, where [`console`] writes.
+/// Returns an observer that writes each event as one line of JSON to the output of [`console`].
 #[must_use]
 pub fn json() -> impl Observer {
     |event: &Event<'_>| log_line(&event.to_json())
 }
 
-/// The observers of one world, shared by its bindings.
+/// The observers of one backend, shared by its bindings.
 #[derive(Default)]
 pub(crate) struct Observers {
+    /// Whether the list has an entry, so that a call without observers needs no lock.
     any: AtomicBool,
     list: RwLock<Vec<Arc<dyn Observer>>>,
 }
@@ -58,12 +61,8 @@ impl Observers {
     }
 
     fn record(&self, event: &Event<'_>) {
-        for observer in self
-            .list
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        for observer in list.iter() {
             observer.record(event);
         }
     }

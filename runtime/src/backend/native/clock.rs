@@ -1,9 +1,9 @@
-//! Time, and the operator's log.
+//! Time, and the log.
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Measures the time of a call.
+/// Measures the duration of a call.
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
@@ -16,12 +16,12 @@ impl Stopwatch {
     }
 }
 
-/// Writes a line to standard error; a closed one is nobody's loss.
+/// Writes a line to standard error. An error is ignored: there is no other place to report it.
 pub(crate) fn log_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Milliseconds since the Unix epoch.
+/// The milliseconds since the Unix epoch.
 pub(super) fn now_milliseconds() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -29,7 +29,7 @@ pub(super) fn now_milliseconds() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A time in ISO 8601, in UTC; SQLite knows how.
+/// Formats a time in ISO 8601 and UTC. SQLite does it, which saves a dependency.
 pub(super) fn iso(milliseconds: i64) -> String {
     let seconds = milliseconds as f64 / 1000.0;
     let sql = "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?1, 'unixepoch')";
@@ -38,7 +38,7 @@ pub(super) fn iso(milliseconds: i64) -> String {
     text.unwrap_or_default()
 }
 
-/// The time of so many milliseconds since the Unix epoch.
+/// Converts milliseconds since the Unix epoch.
 pub(super) fn at_milliseconds(milliseconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }

@@ -1,30 +1,35 @@
-//! D1 on SQLite, in the ways that a query can see: rules, limits, REAL for every number.
+//! D1 in SQLite.
+//!
+//! A query has the same result as on D1: SQLite applies the rules and limits of D1, and numbers are
+//! bound as REAL.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bindery_sqlite::rusqlite::ffi;
 use bindery_sqlite::rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, ToSql};
+use bindery_sqlite::rusqlite::{self, Connection, Rows, Statement as Prepared, ToSql};
 use bindery_sqlite::{Database, migrations};
 
 use crate::app::{Content, Resource};
-use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
+use crate::d1::query::RowSink;
+use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row, Statement};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::bindings::Opened;
 
-/// A database, shared by the handles of one world.
+/// A database, shared by the handles of one backend.
 #[derive(Debug, Clone)]
 pub struct D1(Arc<Mutex<Database>>);
 
 impl D1 {
-    /// Opens the file, or a database in memory, and applies the pending migrations.
+    /// Opens a file, or a database in memory, and applies the pending migrations.
     pub(super) fn open(path: Option<&Path>, resource: &Resource) -> Opened<Self> {
         let database = match path {
             Some(path) => Database::open(path)?,
             None => Database::in_memory()?,
         };
+
         if let Content::Database {
             migrations_table,
             baseline,
@@ -34,11 +39,12 @@ impl D1 {
             create_baseline(&database, baseline)?;
             apply_pending(&database, migrations_table, migrations)?;
         }
+
         Ok(Self(Arc::new(Mutex::new(database))))
     }
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> T) -> T {
-        // SQLite undoes what a panic interrupted, so the database is whole.
+        // SQLite rolls back a transaction that a panic interrupts, so the database is usable.
         work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -49,26 +55,17 @@ impl D1 {
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
         self.with(|database| {
             database.transaction(|connection| {
-                calls
-                    .iter_mut()
-                    .map(|call| {
-                        let Call {
-                            statement,
-                            parameters,
-                            rows,
-                            wants_meta,
-                        } = call;
-                        execute(
-                            connection,
-                            Call {
-                                statement,
-                                parameters,
-                                rows: &mut **rows,
-                                wants_meta: *wants_meta,
-                            },
-                        )
-                    })
-                    .collect()
+                let mut metas = Vec::with_capacity(calls.len());
+                for call in calls {
+                    let call = Call {
+                        statement: call.statement,
+                        parameters: call.parameters,
+                        rows: &mut *call.rows,
+                        wants_meta: call.wants_meta,
+                    };
+                    metas.push(execute(connection, call)?);
+                }
+                Ok(metas)
             })
         })
     }
@@ -85,7 +82,7 @@ fn create_baseline(database: &Database, baseline: &str) -> Opened<()> {
     }
 
     database.transaction(|_| match migrations::baseline(database, baseline).first() {
-        Some(failure) => Err(format!("the schema fails: {}", failure.message).into()),
+        Some(failure) => Err(format!("the schema cannot be created: {}", failure.message).into()),
         None => Ok(()),
     })
 }
@@ -113,44 +110,22 @@ fn apply_pending(database: &Database, table: &str, files: &[(&str, &str)]) -> Op
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         let message = migrations::message(&error);
-        Self::because(kind(&error), message, error)
+        Self::because(error_kind(&error), message, error)
     }
 }
 
+/// Runs one statement and passes its rows to the sink of the call.
 fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
-    let mut statement = connection.prepare_cached(call.statement.sql)?;
-    bind(&mut statement, call.parameters)?;
+    let mut prepared = connection.prepare_cached(call.statement.sql)?;
+    bind(&mut prepared, call.parameters)?;
+
     let changes_before = connection.total_changes();
-    let mut count = 0_u64;
-    let mut rows = statement.raw_query();
-    // A statement that writes is stepped to its end even when no row of it is wanted.
-    while let Some(row) = rows.next()? {
-        count += 1;
-        if call.rows.is_full() {
-            if call.statement.reads_only {
-                break;
-            } else {
-                continue;
-            }
-        }
-        let cells = NativeRow(row);
-        let mut row = Row::new(
-            &cells,
-            call.statement.columns,
-            usize::try_from(count).unwrap_or(usize::MAX),
-        );
-        call.rows
-            .row(&mut row)
-            .map_err(|error| Failure::because(ErrorKind::Decode, error.to_string(), error))?;
-        if call.rows.is_full() && call.statement.reads_only {
-            break;
-        }
-    }
-    drop(rows);
+    read_rows(prepared.raw_query(), call.statement, call.rows)?;
     if call.statement.reads_only {
         return Ok(Meta::default());
     }
-    // As on D1, rows of triggers and of foreign keys' actions count too.
+
+    // As on D1, the rows that triggers and foreign key actions change count too.
     let changes = connection.total_changes() - changes_before;
     Ok(Meta {
         rows_read: None,
@@ -160,13 +135,37 @@ fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
     })
 }
 
-/// Every number is REAL on D1.
+fn read_rows(
+    mut rows: Rows<'_>,
+    statement: &Statement,
+    sink: &mut dyn RowSink,
+) -> Result<(), Failure> {
+    let mut number = 0;
+    while let Some(row) = rows.next()? {
+        number += 1;
+        if !sink.is_full() {
+            let cells = NativeRow(row);
+            let mut row = Row::new(&cells, statement.columns, number);
+            sink.row(&mut row).map_err(|error| {
+                let message = error.to_string();
+                Failure::because(ErrorKind::Decode, message, error)
+            })?;
+        }
+        // A statement that writes has to run to its end, even if no more rows are needed.
+        if sink.is_full() && statement.reads_only {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A parameter, bound as on D1: every number is REAL.
 struct Bound<'a>(&'a Parameter<'a>);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0 {
-            // What is refused never comes here: it is checked before.
+            // The caller has reported refused parameters.
             Parameter::Null | Parameter::Refused(_) => ToSqlOutput::Owned(Value::Null),
             Parameter::Integer(value) => ToSqlOutput::Owned(Value::Real(*value as f64)),
             Parameter::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
@@ -183,6 +182,7 @@ fn bind(statement: &mut Prepared<'_>, parameters: &[Parameter<'_>]) -> Result<()
     Ok(())
 }
 
+/// A row of SQLite.
 struct NativeRow<'a>(&'a rusqlite::Row<'a>);
 
 impl Cells for NativeRow<'_> {
@@ -191,7 +191,7 @@ impl Cells for NativeRow<'_> {
         Ok(match value {
             ValueRef::Null => Cell::Null,
             ValueRef::Integer(value) => Cell::Integer(value),
-            // An infinity comes back as null from D1.
+            // D1 returns an infinity as null.
             ValueRef::Real(value) if !value.is_finite() => Cell::Null,
             ValueRef::Real(value) => Cell::Real(value),
             ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text)),
@@ -200,10 +200,11 @@ impl Cells for NativeRow<'_> {
     }
 }
 
-fn kind(error: &rusqlite::Error) -> ErrorKind {
+fn error_kind(error: &rusqlite::Error) -> ErrorKind {
     let Some(failure) = error.sqlite_error() else {
         return ErrorKind::Internal;
     };
+
     match failure.extended_code {
         ffi::SQLITE_CONSTRAINT_UNIQUE
         | ffi::SQLITE_CONSTRAINT_PRIMARYKEY

@@ -56,8 +56,8 @@ impl EnvFiles {
     }
 }
 
-/// `.dev.vars.<environment>` or `.dev.vars`, whichever exists first; otherwise each `.env` file that
-/// exists, in the order in which later values win.
+/// The first that exists of `.dev.vars.<environment>` and `.dev.vars`; otherwise all `.env` files
+/// that exist, in the order in which later values win.
 fn paths(folder: &Path, environment: &str) -> Vec<PathBuf> {
     let mut dev_vars = vec![".dev.vars".to_owned()];
     let mut env = vec![".env".to_owned(), ".env.local".to_owned()];
@@ -85,7 +85,11 @@ fn paths(folder: &Path, environment: &str) -> Vec<PathBuf> {
 /// An error that names the line by its number and not by its text.
 fn malformed_line(path: &Path, error: &dotenvy::Error) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let is_malformed = |line: &str| matches!(error, dotenvy::Error::LineParse(quoted, _) if quoted.contains(line) && !line.is_empty());
+    let quoted = match error {
+        dotenvy::Error::LineParse(quoted, _) => quoted.as_str(),
+        _ => "",
+    };
+    let is_malformed = |line: &str| !line.is_empty() && quoted.contains(line);
     let number = text.lines().position(is_malformed);
 
     let number = number

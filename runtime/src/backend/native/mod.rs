@@ -1,7 +1,7 @@
-//! The embedded backend: SQLite for D1 and KV, files with an index for R2, a persisted queue.
+//! The native backend: SQLite for D1, KV and queues, and files with an index in SQLite for R2.
 //!
-//! State is a folder that one can read: `d1/NAME.sqlite`, `kv/BINDING.sqlite`, `r2/BUCKET/`,
-//! `queues.sqlite`. An acknowledged write survives the death of the process.
+//! The state is in a folder: `d1/NAME.sqlite`, `kv/BINDING.sqlite`, `r2/BUCKET/` and
+//! `queues.sqlite`. An acknowledged write survives a crash of the process.
 
 mod clock;
 mod d1;

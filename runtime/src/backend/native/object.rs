@@ -53,7 +53,7 @@ pub(super) enum Simulation {
         text: Option<String>,
         uri: Option<http::Uri>,
     },
-    /// The time at which the process started stands for the deployment.
+    /// The start of the process is used as the time of the deployment.
     Version { started: String },
     /// A file compiled into the program.
     Blob(&'static [u8]),
@@ -77,14 +77,13 @@ impl Simulation {
 
     pub(super) fn lines(resource: &Resource, state: Option<&Path>) -> Self {
         let file = format!("{}.jsonl", resource.binding);
-        let one = resource
+        let single = resource
             .setting("destination_address")
             .map(|address| vec![address.to_owned()]);
-        let several =
-            || serde_json::from_str(resource.setting("allowed_destination_addresses")?).ok();
+        let list = || serde_json::from_str(resource.setting("allowed_destination_addresses")?).ok();
         Self::Lines {
             file: state.map(|state| state.join(resource.kind.service().name()).join(file)),
-            allowed: one.or_else(several).unwrap_or_default(),
+            allowed: single.or_else(list).unwrap_or_default(),
             writing: Mutex::default(),
         }
     }
@@ -119,13 +118,23 @@ impl Object {
 
     pub(crate) async fn call(&self, method: &str, values: &[Value]) -> Result<Value, Failure> {
         match &*self.simulation {
-            Simulation::RateLimit { limit, seconds, counts } => {
+            Simulation::RateLimit {
+                limit,
+                seconds,
+                counts,
+            } => {
                 let options = values.first();
-                let key = options.and_then(|options| options.get("key")).and_then(Value::as_str);
+                let key = options
+                    .and_then(|options| options.get("key"))
+                    .and_then(Value::as_str);
                 let count = count(counts, key.unwrap_or_default(), *seconds);
                 Ok(json!({ "success": count <= *limit }))
             }
-            Simulation::Lines { file, allowed, writing } => {
+            Simulation::Lines {
+                file,
+                allowed,
+                writing,
+            } => {
                 let line = values.first().unwrap_or(&Value::Null);
                 self.check_recipients(line, allowed)?;
                 if let Some(file) = file {
@@ -137,7 +146,8 @@ impl Object {
             Simulation::StoredSecret(secret) => {
                 secret.clone().map(Value::String).ok_or_else(|| {
                     let message = format!(
-                        "the native backend reads this secret from the variable `{}`, which is not set",
+                        "the native backend reads this secret from the variable `{}`, which is not \
+                         set",
                         self.binding
                     );
                     Failure::new(ErrorKind::NotFound, message)
@@ -150,7 +160,7 @@ impl Object {
         }
     }
 
-    /// Refuses an email to an address that the manifest does not allow.
+    /// Reports an error for an email to an address that the manifest does not allow.
     fn check_recipients(&self, email: &Value, allowed: &[String]) -> Result<(), Failure> {
         if allowed.is_empty() {
             return Ok(());

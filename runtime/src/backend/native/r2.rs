@@ -1,10 +1,10 @@
 //! R2 as files, with an index in SQLite.
 //!
-//! A write goes to a file of its own, then the index names it, then the old file goes: whoever
-//! reads sees the old object or the new one, and a death in between leaves a file that the next
-//! start clears away.
+//! A write creates a new file, then updates the index, and then deletes the old file. So a reader
+//! sees the old object or the new one, and a crash only leaves a file that the index does not
+//! contain. The next start deletes such files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,9 +19,11 @@ use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
 
+use super::bindings::Opened;
 use super::clock::{at_milliseconds, now_milliseconds};
 use super::store::Store;
 
+/// The table of the objects.
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS objects (
     key TEXT PRIMARY KEY NOT NULL,
     file TEXT NOT NULL,
@@ -34,11 +36,12 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS objects (
     custom_metadata TEXT NOT NULL
 ) STRICT, WITHOUT ROWID";
 
+/// The columns in the order of [`info`], and the file.
 const COLUMNS: &str =
     "key, size, etag, uploaded, content_type, content_disposition, custom_metadata, file";
 
-/// Bytes that are read from a file at a time.
-const CHUNK: usize = 64 * 1024;
+/// The number of bytes that are read from a file at once.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Clone)]
 pub(crate) struct R2 {
@@ -46,7 +49,7 @@ pub(crate) struct R2 {
     contents: Contents,
 }
 
-/// Where the bytes are.
+/// The storage of the contents.
 #[derive(Debug, Clone)]
 enum Contents {
     Folder(PathBuf),
@@ -54,36 +57,19 @@ enum Contents {
 }
 
 impl R2 {
-    pub(super) fn open(
-        folder: Option<&Path>,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    /// Opens a bucket in a folder, or in memory.
+    pub(super) fn open(folder: Option<&Path>) -> Opened<Self> {
         let Some(folder) = folder else {
             return Ok(Self {
                 index: Store::open(None, SCHEMA)?,
                 contents: Contents::Memory(Arc::default()),
             });
         };
+
         let objects = folder.join("objects");
         fs::create_dir_all(&objects)?;
         let index = Store::open(Some(&folder.join("index.sqlite")), SCHEMA)?;
-        let known: Vec<String> = index
-            .with(|connection| {
-                connection
-                    .prepare("SELECT file FROM objects")?
-                    .query_map([], |row| row.get(0))?
-                    .collect()
-            })
-            .map_err(|failure| failure.message)?;
-        for entry in fs::read_dir(&objects)? {
-            let entry = entry?;
-            if entry
-                .file_name()
-                .to_str()
-                .is_none_or(|name| !known.iter().any(|file| file == name))
-            {
-                fs::remove_file(entry.path())?;
-            }
-        }
+        delete_unindexed(&index, &objects)?;
         Ok(Self {
             index,
             contents: Contents::Folder(objects),
@@ -104,56 +90,71 @@ impl R2 {
             size += chunk.len() as u64;
             incoming.write(&chunk)?;
         }
+
         let uploaded = now_milliseconds();
+        let hash = hash.finalize();
         let info = ObjectInfo {
             key: key.to_owned(),
             size,
-            etag: hash
-                .finalize()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            etag: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
             uploaded: at_milliseconds(uploaded),
             content_type: options.content_type.clone(),
             content_disposition: options.content_disposition.clone(),
             custom_metadata: options.custom_metadata.clone(),
         };
-        let file = incoming.keep()?;
-        let replaced = self.index.transaction(|connection| {
-            let replaced: Option<String> =
-                connection.query_row("SELECT file FROM objects WHERE key = ?1", [key], |row| row.get(0)).optional()?;
-            connection.execute(
-                &format!("INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
-                params![
-                    key,
-                    i64::try_from(size).unwrap_or(i64::MAX),
-                    info.etag,
-                    uploaded,
-                    info.content_type,
-                    info.content_disposition,
-                    serde_json::to_string(&info.custom_metadata).unwrap_or_default(),
-                    file
-                ],
-            )?;
-            Ok(replaced)
-        })?;
-        if let Some(replaced) = replaced {
+        let file = incoming.finish()?;
+        if let Some(replaced) = self.index_object(&info, uploaded, &file)? {
             self.contents.remove(&replaced);
         }
         Ok(info)
     }
 
+    /// Adds an object to the index, and returns the file of the object that it replaces.
+    fn index_object(
+        &self,
+        info: &ObjectInfo,
+        uploaded: i64,
+        file: &str,
+    ) -> Result<Option<String>, Failure> {
+        let size = i64::try_from(info.size).unwrap_or(i64::MAX);
+        let metadata = serde_json::to_string(&info.custom_metadata).unwrap_or_default();
+        let select = "SELECT file FROM objects WHERE key = ?1";
+        let insert = format!(
+            "INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        );
+        self.index.transaction(|connection| {
+            let replaced = connection.query_row(select, [&info.key], |row| row.get(0));
+            let replaced: Option<String> = replaced.optional()?;
+            connection.execute(
+                &insert,
+                params![
+                    info.key,
+                    size,
+                    info.etag,
+                    uploaded,
+                    info.content_type,
+                    info.content_disposition,
+                    metadata,
+                    file
+                ],
+            )?;
+            Ok(replaced)
+        })
+    }
+
+    /// Returns the properties of an object, and its file.
     fn find(&self, key: &str) -> Result<Option<(ObjectInfo, String)>, Failure> {
+        let sql = format!("SELECT {COLUMNS} FROM objects WHERE key = ?1");
         self.index.with(|connection| {
-            connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM objects WHERE key = ?1"))?
-                .query_row([key], |row| Ok((info(row)?, row.get(7)?)))
-                .optional()
+            let mut statement = connection.prepare_cached(&sql)?;
+            let found = statement.query_row([key], |row| Ok((info(row)?, row.get(7)?)));
+            found.optional()
         })
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<(ObjectInfo, Body)>, Failure> {
-        // Between the index and the file the object can be replaced: then the index names another.
+        // Another put can replace the file after its name was read from the index. Then the index
+        // contains the new file.
         for _ in 0..8 {
             let Some((info, file)) = self.find(key)? else {
                 return Ok(None);
@@ -161,13 +162,12 @@ impl R2 {
             match self.contents.read(&file) {
                 Ok(body) => return Ok(Some((info, body))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(local(error)),
+                Err(error) => return Err(io_failure(error)),
             }
         }
-        Err(Failure::new(
-            ErrorKind::Internal,
-            format!("the content of `{key}` is missing from the local state"),
-        ))
+
+        let message = format!("the content of `{key}` is missing from the local state");
+        Err(Failure::new(ErrorKind::Internal, message))
     }
 
     pub(crate) async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, Failure> {
@@ -175,19 +175,17 @@ impl R2 {
     }
 
     pub(crate) async fn delete(&self, keys: &[&str]) -> Result<(), Failure> {
-        let files: Vec<String> = self.index.transaction(|connection| {
-            let mut statement =
-                connection.prepare_cached("DELETE FROM objects WHERE key = ?1 RETURNING file")?;
-            let mut files = Vec::new();
+        let sql = "DELETE FROM objects WHERE key = ?1 RETURNING file";
+        let files = self.index.transaction(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut files: Vec<String> = Vec::new();
             for key in keys {
-                files.extend(
-                    statement
-                        .query_row([key], |row| row.get::<_, String>(0))
-                        .optional()?,
-                );
+                let file = statement.query_row([key], |row| row.get(0));
+                files.extend(file.optional()?);
             }
             Ok(files)
         })?;
+
         for file in files {
             self.contents.remove(&file);
         }
@@ -196,24 +194,48 @@ impl R2 {
 
     pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
         let prefix = options.prefix.as_deref().unwrap_or_default();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM objects
+             WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 AND (?2 IS NULL OR key > ?2)
+             ORDER BY key LIMIT ?3"
+        );
         let mut objects = self.index.with(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM objects WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 AND (?2 IS NULL OR key > ?2) ORDER BY key LIMIT ?3"
-            ))?;
-            let rows = statement.query_map(params![prefix, options.cursor, i64::from(limit) + 1], info)?;
+            let mut statement = connection.prepare_cached(&sql)?;
+            // A cursor is the last key of the previous page. One more object shows whether there is
+            // another page.
+            let parameters = params![prefix, options.cursor, i64::from(limit) + 1];
+            let rows = statement.query_map(parameters, info)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let more = objects.len() > limit as usize;
+
+        let has_more = objects.len() > limit as usize;
         objects.truncate(limit as usize);
-        let cursor = if more {
-            objects.last().map(|object| object.key.clone())
-        } else {
-            None
-        };
+        let last = objects.last().filter(|_| has_more);
+        let cursor = last.map(|object| object.key.clone());
         Ok(List { objects, cursor })
     }
 }
 
+/// Deletes the files that the index does not contain.
+fn delete_unindexed(index: &Store, objects: &Path) -> Opened<()> {
+    let known: Result<HashSet<String>, Failure> = index.with(|connection| {
+        let mut statement = connection.prepare("SELECT file FROM objects")?;
+        let files = statement.query_map([], |row| row.get(0))?;
+        files.collect()
+    });
+    let known = known.map_err(|failure| failure.message)?;
+
+    for entry in fs::read_dir(objects)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_str().is_none_or(|name| !known.contains(name)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a row of the index.
 fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
     let metadata: String = row.get(6)?;
     Ok(ObjectInfo {
@@ -227,21 +249,19 @@ fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
     })
 }
 
-fn local(error: io::Error) -> Failure {
-    Failure::because(
-        ErrorKind::Internal,
-        format!("the local state cannot be used: {error}"),
-        error,
-    )
+fn io_failure(error: io::Error) -> Failure {
+    let message = format!("the local state cannot be read or written: {error}");
+    Failure::because(ErrorKind::Internal, message, error)
 }
 
-/// An object that is being written. Dropped before it is kept, it leaves nothing.
+/// The content of an object that is being written. It is deleted if it is dropped before
+/// [`finish`](Self::finish).
 enum Incoming {
     File {
         file: File,
         path: PathBuf,
         name: String,
-        kept: bool,
+        is_finished: bool,
     },
     Memory {
         bytes: Vec<u8>,
@@ -253,7 +273,7 @@ enum Incoming {
 impl Incoming {
     fn write(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         match self {
-            Self::File { file, .. } => file.write_all(chunk).map_err(local),
+            Self::File { file, .. } => file.write_all(chunk).map_err(io_failure),
             Self::Memory { bytes, .. } => {
                 bytes.extend_from_slice(chunk);
                 Ok(())
@@ -261,14 +281,17 @@ impl Incoming {
         }
     }
 
-    /// Makes it last, and gives the name for the index.
-    fn keep(mut self) -> Result<String, Failure> {
+    /// Stores the content permanently, and returns its name for the index.
+    fn finish(mut self) -> Result<String, Failure> {
         match &mut self {
             Self::File {
-                file, name, kept, ..
+                file,
+                name,
+                is_finished,
+                ..
             } => {
-                file.sync_data().map_err(local)?;
-                *kept = true;
+                file.sync_data().map_err(io_failure)?;
+                *is_finished = true;
                 Ok(name.clone())
             }
             Self::Memory {
@@ -277,10 +300,8 @@ impl Incoming {
                 contents,
             } => {
                 let bytes = Bytes::from(std::mem::take(bytes));
-                contents
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(name.clone(), bytes);
+                let mut contents = contents.lock().unwrap_or_else(PoisonError::into_inner);
+                contents.insert(name.clone(), bytes);
                 Ok(name.clone())
             }
         }
@@ -290,10 +311,12 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         if let Self::File {
-            path, kept: false, ..
+            path,
+            is_finished: false,
+            ..
         } = self
         {
-            // What cannot be removed now is cleared away by the next start.
+            // The next start deletes the file if it cannot be deleted now.
             let _ = fs::remove_file(path);
         }
     }
@@ -305,16 +328,12 @@ impl Contents {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(&name);
-                let file = File::options()
-                    .write(true)
-                    .create_new(true)
-                    .open(&path)
-                    .map_err(local)?;
+                let file = File::create_new(&path).map_err(io_failure)?;
                 Ok(Incoming::File {
                     file,
                     path,
                     name,
-                    kept: false,
+                    is_finished: false,
                 })
             }
             Self::Memory(contents) => Ok(Incoming::Memory {
@@ -327,29 +346,11 @@ impl Contents {
 
     fn read(&self, name: &str) -> io::Result<Body> {
         match self {
-            Self::Folder(folder) => {
-                let file = File::open(folder.join(name))?;
-                Ok(Body::from_stream(futures_util::stream::unfold(
-                    Some(file),
-                    |file| async {
-                        let mut file = file?;
-                        let mut chunk = vec![0; CHUNK];
-                        match file.read(&mut chunk) {
-                            Ok(0) => None,
-                            Ok(length) => {
-                                chunk.truncate(length);
-                                Some((Ok(Bytes::from(chunk)), Some(file)))
-                            }
-                            Err(error) => Some((Err(error), None)),
-                        }
-                    },
-                )))
-            }
+            Self::Folder(folder) => File::open(folder.join(name)).map(stream),
             Self::Memory(contents) => {
                 let contents = contents.lock().unwrap_or_else(PoisonError::into_inner);
-                contents
-                    .get(name)
-                    .cloned()
+                let bytes = contents.get(name).cloned();
+                bytes
                     .map(Body::from)
                     .ok_or_else(|| io::ErrorKind::NotFound.into())
             }
@@ -358,36 +359,46 @@ impl Contents {
 
     fn remove(&self, name: &str) {
         match self {
-            // An open reader keeps the file; one that cannot be removed is cleared away by the next start.
+            // The next start deletes the file if it cannot be deleted now.
             Self::Folder(folder) => drop(fs::remove_file(folder.join(name))),
-            Self::Memory(contents) => drop(
-                contents
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .remove(name),
-            ),
+            Self::Memory(contents) => {
+                let mut contents = contents.lock().unwrap_or_else(PoisonError::into_inner);
+                contents.remove(name);
+            }
         }
     }
 }
 
-/// A name that a person recognises and no other object has.
+/// A body that reads a file in chunks. An open file can be read even after it was deleted.
+fn stream(file: File) -> Body {
+    let chunks = futures_util::stream::unfold(Some(file), |file| async {
+        let mut file = file?;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        match file.read(&mut chunk) {
+            Ok(0) => None,
+            Ok(length) => {
+                chunk.truncate(length);
+                Some((Ok(Bytes::from(chunk)), Some(file)))
+            }
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Body::from_stream(chunks)
+}
+
+/// A unique file name that starts with the key, so that a person can recognize it.
 fn file_name(key: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let readable: String = key
         .chars()
-        .map(|character| {
-            if character.is_ascii_alphanumeric() || "-_.".contains(character) {
-                character
-            } else {
-                '_'
-            }
-        })
+        .map(|character| if is_plain(character) { character } else { '_' })
         .take(80)
         .collect();
+
+    let now = now_milliseconds();
+    let process = std::process::id();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "{readable}~{:x}-{:x}-{number:x}",
-        now_milliseconds(),
-        std::process::id()
-    )
+    format!("{readable}~{now:x}-{process:x}-{number:x}")
 }

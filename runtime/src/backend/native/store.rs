@@ -1,4 +1,4 @@
-//! The SQLite files of KV, R2's index and the queues: ours, without D1's rules.
+//! The SQLite databases of KV, the index of R2 and the queues. The rules of D1 do not apply there.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,28 +8,30 @@ use bindery_sqlite::rusqlite::{self, Connection};
 
 use crate::error::{ErrorKind, Failure};
 
-/// A SQLite file, or a database in memory, shared by the handles of one world.
+/// A SQLite file or a database in memory, shared by the handles of one backend.
 #[derive(Debug, Clone)]
 pub(super) struct Store(Arc<Mutex<Connection>>);
 
 impl Store {
-    /// Opens the file, or memory without one, and creates its tables.
+    /// Opens a file, or a database in memory, and creates its tables.
     pub(super) fn open(path: Option<&Path>, schema: &str) -> rusqlite::Result<Self> {
         let connection = match path {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
+
         if path.is_some() {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "normal")?;
             connection.busy_timeout(Duration::from_secs(5))?;
         }
+
         connection.execute_batch(schema)?;
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        // SQLite undoes what a panic interrupted, so the connection is whole.
+        // SQLite rolls back a transaction that a panic interrupts, so the connection is usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -41,7 +43,7 @@ impl Store {
         work(&self.lock()).map_err(internal)
     }
 
-    /// Runs `work` as one transaction.
+    /// Runs `work` in one transaction.
     pub(super) fn transaction<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -59,9 +61,6 @@ impl Store {
 }
 
 fn internal(error: rusqlite::Error) -> Failure {
-    Failure::because(
-        ErrorKind::Internal,
-        format!("the local state cannot be used: {error}"),
-        error,
-    )
+    let message = format!("the local state cannot be read or written: {error}");
+    Failure::because(ErrorKind::Internal, message, error)
 }

@@ -1,4 +1,4 @@
-//! Tests: each its own world in memory.
+//! Tests, each with a backend in memory.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -7,9 +7,9 @@ use crate::app::Environment;
 
 use super::Backend;
 
-/// What a test may return.
+/// A type that a test can return.
 pub trait TestOutcome {
-    /// Fails the test if it failed.
+    /// Panics if the outcome is an error.
     fn check(self);
 }
 
@@ -26,26 +26,27 @@ impl<E: Debug> TestOutcome for Result<(), E> {
     }
 }
 
-/// A fresh environment in memory, its migrations applied: one world of its own.
+/// Opens an environment with empty state in memory, and applies its migrations.
 ///
 /// # Errors
-/// When a migration fails, or a variable or secret is missing.
+/// If a migration fails, or a variable or secret is missing.
 pub fn in_memory<E: Environment>() -> crate::Result<E> {
     E::connect(&Backend::open(None, &E::MANIFEST)?)
 }
 
-/// Runs a test with a fresh environment in memory, its migrations applied.
+/// Runs a test with an environment from [`in_memory`].
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn test<E: Environment, F: Future<Output: TestOutcome>>(body: impl FnOnce(E) -> F) {
-    let runtime = match tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-    {
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => panic!("the test's runtime cannot start: {error}"),
+        Err(error) => panic!("the async runtime of the test cannot start: {error}"),
     };
+
     match in_memory::<E>() {
         Ok(env) => runtime.block_on(body(env)).check(),
-        Err(error) => panic!("the test's environment cannot start: {error}"),
+        Err(error) => panic!("the environment of the test cannot be opened: {error}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What the platform hands to a request: every binding, in one object.
+//! The `env` object that the platform passes with each request: its properties are the bindings.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +15,7 @@ use super::{D1, Kv, Object, Queue, R2};
 #[derive(Debug, Clone)]
 pub struct Backend(Handle);
 
-/// Observers outlive a request: they belong to the instance.
+/// The observers of this instance of the worker. They outlive a request.
 fn observers() -> &'static Arc<Observers> {
     static OBSERVERS: OnceLock<Arc<Observers>> = OnceLock::new();
     OBSERVERS.get_or_init(Arc::default)
@@ -30,18 +30,18 @@ impl Backend {
         Arc::clone(observers())
     }
 
-    /// Tells `observer` of every call from now on, in this request and in later ones.
+    /// Sends `observer` an event after each call from now on, in this and in later requests.
     pub fn observe(&self, observer: impl Observer + 'static) {
         observers().install(observer);
     }
 
-    /// The object that the platform handed over.
+    /// Returns the `env` object of the platform.
     #[must_use]
     pub fn platform(&self) -> JsValue {
         self.0.value().clone()
     }
 
-    /// The object of a binding, if it has the property of its kind.
+    /// Returns the object of a binding, if it has the property that identifies its kind.
     fn handle(&self, binding: &str, kind: BindingKind) -> Result<Handle, String> {
         let value = get(self.0.value(), binding);
         if value.is_undefined() || value.is_null() {
@@ -72,35 +72,37 @@ impl Backend {
         self.handle(binding, BindingKind::Queue).map(Queue)
     }
 
-    /// A binding of any other kind.
+    /// Returns a binding of any other kind.
     pub(crate) fn object(&self, binding: &str, kind: BindingKind) -> Result<Object, String> {
         self.handle(binding, kind).map(Object)
     }
 
-    /// Whether the platform gives something of this name.
+    /// Whether the platform defines a binding.
     pub(crate) fn has(&self, name: &str) -> bool {
         let value = get(self.0.value(), name);
         !value.is_undefined() && !value.is_null()
     }
 
+    /// Returns the value of a variable.
     pub(crate) fn var(&self, name: &str) -> Option<RawVar> {
         let value = get(self.0.value(), name);
         if value.is_undefined() {
             return None;
         }
-        match value.as_string() {
-            Some(text) => Some(RawVar::Text(text)),
-            None => stringify(&value)
-                .and_then(|json| serde_json::from_str(&json).ok())
-                .map(RawVar::Json),
+        if let Some(text) = value.as_string() {
+            return Some(RawVar::Text(text));
         }
+
+        let json = stringify(&value)?;
+        serde_json::from_str(&json).ok().map(RawVar::Json)
     }
 
-    /// Where a secret that is missing could stand.
+    /// Where a missing secret can be set.
     pub(crate) fn secret_place(&self) -> String {
-        "`wrangler secret put` sets it, `.dev.vars` locally".to_owned()
+        "set it with `wrangler secret put`, and for local development in `.dev.vars`".to_owned()
     }
 
+    /// Returns the value of a secret.
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
         get(self.0.value(), name).as_string()
     }

@@ -1,8 +1,8 @@
-//! Time, and the operator's log.
+//! Time, and the log.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Measures the time of a call. On Workers the clock stands still between two I/O operations.
+/// Measures the duration of a call. On Workers the clock only advances during I/O.
 pub(crate) struct Stopwatch(f64);
 
 impl Stopwatch {
@@ -20,7 +20,7 @@ pub(crate) fn log_line(line: &str) {
     worker::console_log!("{line}");
 }
 
-/// The time of a JavaScript Date.
+/// Converts a JavaScript `Date`.
 pub(super) fn at(date: &wasm_bindgen::JsValue) -> SystemTime {
     let milliseconds = js_sys::Date::new(date).get_time();
     UNIX_EPOCH + Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()

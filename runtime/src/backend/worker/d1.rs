@@ -1,8 +1,8 @@
-//! D1 on the platform.
+//! D1 on Workers.
 //!
-//! `raw()` gives rows as arrays, as D1 has them; `all()` makes objects of them, and has the counts
-//! that observers and writes want. Either way the rows cross into Wasm as one JSON text, which is
-//! decoded value by value into the row types: that is faster than a call into JavaScript for each.
+//! `raw()` returns each row as an array. `all()` returns objects, which is slower, and the counts
+//! that observers and writes need. In both cases the rows are passed to Wasm as one JSON text and
+//! decoded from it, which is faster than a call into JavaScript for each value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,13 +23,14 @@ pub struct D1(pub(super) Handle);
 impl D1 {
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         send(async {
-            let statement = self.bound(&call)?;
+            let statement = self.prepare(&call)?;
             if call.wants_meta {
-                let result = call_async(&statement, "all", &[]).await.map_err(refined)?;
-                return read(&result, call);
+                let result = call_async(&statement, "all", &[]).await;
+                return read_result(&result.map_err(classify)?, call);
             }
-            let rows = call_async(&statement, "raw", &[]).await.map_err(refined)?;
-            read_rows(&rows, call)?;
+
+            let rows = call_async(&statement, "raw", &[]).await;
+            read_rows(&rows.map_err(classify)?, call)?;
             Ok(Meta::default())
         })
         .await
@@ -37,63 +38,51 @@ impl D1 {
 
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
         send(async {
-            let statements = calls
-                .iter()
-                .map(|call| self.bound(call))
-                .collect::<Result<Array, _>>()?;
-            let results = call_async(self.0.value(), "batch", &[statements.into()])
-                .await
-                .map_err(refined)?;
+            let statements = Array::new();
+            for call in calls.iter() {
+                statements.push(&self.prepare(call)?);
+            }
+
+            let results = call_async(self.0.value(), "batch", &[statements.into()]).await;
+            let results = results.map_err(classify)?;
             let Some(results) = results.dyn_ref::<Array>() else {
-                return Err(Failure::new(
-                    ErrorKind::Internal,
-                    "the batch gave no results",
-                ));
+                let message = "the batch did not return an array";
+                return Err(Failure::new(ErrorKind::Internal, message));
             };
-            calls
-                .iter_mut()
-                .zip(results.iter())
-                .map(|(call, result)| {
-                    let Call {
-                        statement,
-                        parameters,
-                        rows,
-                        wants_meta,
-                    } = call;
-                    read(
-                        &result,
-                        Call {
-                            statement,
-                            parameters,
-                            rows: &mut **rows,
-                            wants_meta: *wants_meta,
-                        },
-                    )
-                })
-                .collect()
+
+            let mut metas = Vec::with_capacity(calls.len());
+            for (call, result) in calls.iter_mut().zip(results.iter()) {
+                let call = Call {
+                    statement: call.statement,
+                    parameters: call.parameters,
+                    rows: &mut *call.rows,
+                    wants_meta: call.wants_meta,
+                };
+                metas.push(read_result(&result, call)?);
+            }
+            Ok(metas)
         })
         .await
     }
 
-    fn bound(&self, query: &Call<'_>) -> Result<JsValue, Failure> {
-        let statement = call_js(
-            self.0.value(),
-            "prepare",
-            &[JsValue::from_str(query.statement.sql)],
-        )?;
-        if query.parameters.is_empty() {
+    /// Prepares a statement and binds its parameters.
+    fn prepare(&self, call: &Call<'_>) -> Result<JsValue, Failure> {
+        let sql = JsValue::from_str(call.statement.sql);
+        let statement = call_js(self.0.value(), "prepare", &[sql])?;
+        if call.parameters.is_empty() {
             return Ok(statement);
         }
-        let parameters: Vec<JsValue> = query.parameters.iter().map(js_value).collect();
+
+        let parameters: Vec<JsValue> = call.parameters.iter().map(js_value).collect();
         call_js(&statement, "bind", &parameters)
     }
 }
 
 fn js_value(parameter: &Parameter<'_>) -> JsValue {
     match parameter {
-        // What is refused never comes here: it is checked before.
+        // The caller has reported refused parameters.
         Parameter::Null | Parameter::Refused(_) => JsValue::NULL,
-        // Within 2^53 - 1, as was checked.
+        // The caller has checked that the value is at most 2^53 - 1, so the conversion is exact.
         Parameter::Integer(value) => JsValue::from_f64(*value as f64),
         Parameter::Real(value) => JsValue::from_f64(*value),
         Parameter::Text(text) => JsValue::from_str(text),
@@ -101,10 +90,13 @@ fn js_value(parameter: &Parameter<'_>) -> JsValue {
     }
 }
 
-fn read(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
+/// Reads the rows and counts of a result of `all()` or `batch()`.
+fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
     if !call.statement.columns.is_empty() {
-        read_rows(&values(&get(result, "results"))?, call)?;
+        let rows = rows_as_arrays(&get(result, "results"))?;
+        read_rows(&rows, call)?;
     }
+
     let meta = get(result, "meta");
     let number = |name: &str| get(&meta, name).as_f64();
     let count = |name: &str| number(name).map(|value| value as u64);
@@ -116,19 +108,25 @@ fn read(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
     })
 }
 
-/// An array of objects as an array of arrays. The keys stand in the order of the columns: the compiler
-/// has refused names that JavaScript would put in another order.
-fn values(objects: &JsValue) -> Result<JsValue, Failure> {
+/// Converts an array of objects to an array of arrays.
+///
+/// The properties are in the order of the columns: the compiler rejects column names, such as
+/// integers, that JavaScript would put in another order.
+fn rows_as_arrays(objects: &JsValue) -> Result<JsValue, Failure> {
     let values = get(&get(&js_sys::global(), "Object"), "values");
     call_js(objects, "map", &[values])
 }
 
+/// Passes each row of an array to the sink of the call.
 fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
-    let json =
-        stringify(rows).ok_or_else(|| Failure::new(ErrorKind::Internal, "the rows are no JSON"))?;
+    let Some(json) = stringify(rows) else {
+        let message = "the rows are not valid JSON";
+        return Err(Failure::new(ErrorKind::Internal, message));
+    };
+
     let mut failure = None;
     let seed = RowsSeed {
-        call: call.rows,
+        sink: call.rows,
         columns: call.statement.columns,
         failure: &mut failure,
     };
@@ -136,22 +134,26 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     match failure {
         Some(failure) => Err(failure),
         None => decoded.map_err(|error| {
-            Failure::because(ErrorKind::Decode, "the rows are not as expected", error)
+            let message = "the rows are not arrays of values";
+            Failure::because(ErrorKind::Decode, message, error)
         }),
     }
 }
 
-/// D1's errors are `D1_ERROR: <SQLite's words>: SQLITE_X (extended: SQLITE_Y)`; the words alone are kept.
-fn refined(failure: Failure) -> Failure {
+/// Refines the kind of a failure, and reduces its message to that of SQLite.
+///
+/// The messages of D1 are `D1_ERROR: <message of SQLite>: SQLITE_X (extended: SQLITE_Y)`.
+fn classify(failure: Failure) -> Failure {
     let Failure {
         kind,
-        message,
+        message: full,
         source,
     } = failure;
-    let words = message.strip_prefix("D1_ERROR: ").unwrap_or(&message);
-    let end = words.find(": SQLITE_").unwrap_or(words.len());
-    let words = words[..end].to_owned();
-    let has = |part: &str| words.contains(part);
+    let message = full.strip_prefix("D1_ERROR: ").unwrap_or(&full);
+    let end = message.find(": SQLITE_").unwrap_or(message.len());
+    let message = message[..end].to_owned();
+
+    let has = |part: &str| message.contains(part);
     let kind = if has("UNIQUE constraint failed") || has("PRIMARY KEY") {
         ErrorKind::Constraint(Constraint::Unique)
     } else if has("NOT NULL constraint failed") {
@@ -162,7 +164,7 @@ fn refined(failure: Failure) -> Failure {
         ErrorKind::Constraint(Constraint::Check)
     } else if has("cannot store") {
         ErrorKind::Constraint(Constraint::DataType)
-    } else if message.contains("SQLITE_CONSTRAINT") {
+    } else if full.contains("SQLITE_CONSTRAINT") {
         ErrorKind::Constraint(Constraint::Other)
     } else if has("string or blob too big") {
         ErrorKind::TooLarge
@@ -171,15 +173,16 @@ fn refined(failure: Failure) -> Failure {
     };
     Failure {
         kind,
-        message: words,
+        message,
         source,
     }
 }
 
-/// The array of rows.
+/// Decodes the array of rows.
 struct RowsSeed<'s> {
-    call: &'s mut dyn RowSink,
+    sink: &'s mut dyn RowSink,
     columns: &'static [&'static str],
+    /// The first error of the sink. It is not an error of the JSON.
     failure: &'s mut Option<Failure>,
 }
 
@@ -203,23 +206,23 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
         let mut number = 0;
         while rows.next_element_seed(RowSeed(&mut cells))?.is_some() {
             number += 1;
-            if self.failure.is_some() || self.call.is_full() {
+            // serde_json requires that the array is read to its end.
+            if self.failure.is_some() || self.sink.is_full() {
                 continue;
             }
+
             let source = JsonRow(&cells);
-            if let Err(error) = self.call.row(&mut Row::new(&source, self.columns, number)) {
-                *self.failure = Some(Failure::because(
-                    ErrorKind::Decode,
-                    error.to_string(),
-                    error,
-                ));
-            }
+            let mut row = Row::new(&source, self.columns, number);
+            *self.failure = self.sink.row(&mut row).err().map(|error| {
+                let message = error.to_string();
+                Failure::because(ErrorKind::Decode, message, error)
+            });
         }
         Ok(())
     }
 }
 
-/// One row: an array of its values.
+/// Decodes one row, an array of values, into a buffer that the rows share.
 struct RowSeed<'c, 'de>(&'c mut Vec<Cell<'de>>);
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
@@ -246,6 +249,7 @@ impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
     }
 }
 
+/// Decodes one value.
 struct CellSeed;
 
 impl<'de> DeserializeSeed<'de> for CellSeed {
@@ -260,7 +264,7 @@ impl<'de> Visitor<'de> for CellSeed {
     type Value = Cell<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value of a column")
+        formatter.write_str("the value of a column")
     }
 
     fn visit_unit<E>(self) -> Result<Cell<'de>, E> {
@@ -272,7 +276,7 @@ impl<'de> Visitor<'de> for CellSeed {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Cell<'de>, E> {
-        // Beyond i64 it is beyond what is exact, too.
+        // A JavaScript number above the range of i64 is not exact anyway.
         Ok(i64::try_from(value).map_or(Cell::Real(value as f64), Cell::Integer))
     }
 
@@ -292,7 +296,7 @@ impl<'de> Visitor<'de> for CellSeed {
         Ok(Cell::Text(Cow::Owned(value.to_owned())))
     }
 
-    /// D1 gives a blob as an array of its bytes.
+    /// D1 returns a blob as an array of its bytes.
     fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<Cell<'de>, A::Error> {
         let mut blob = Vec::with_capacity(bytes.size_hint().unwrap_or(0));
         while let Some(byte) = bytes.next_element::<u8>()? {
@@ -302,12 +306,13 @@ impl<'de> Visitor<'de> for CellSeed {
     }
 }
 
+/// A decoded row.
 struct JsonRow<'c, 'de>(&'c [Cell<'de>]);
 
 impl Cells for JsonRow<'_, '_> {
     fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
         match self.0.get(index) {
-            None => Err("the row has no such column".to_owned()),
+            None => Err("no such column".to_owned()),
             Some(Cell::Null) => Ok(Cell::Null),
             Some(Cell::Integer(value)) => Ok(Cell::Integer(*value)),
             Some(Cell::Real(value)) => Ok(Cell::Real(*value)),

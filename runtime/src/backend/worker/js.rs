@@ -1,4 +1,4 @@
-//! Calls into JavaScript: none of them can panic, each error is a [`Failure`].
+//! Calls into JavaScript. None of them panics: each error is a [`Failure`].
 
 use std::fmt;
 use std::future::Future;
@@ -10,7 +10,7 @@ use worker::send::{SendFuture, SendWrapper};
 
 use crate::error::{ErrorKind, Failure};
 
-/// A JavaScript object that a binding is.
+/// The JavaScript object of a binding.
 pub(super) struct Handle(SendWrapper<JsValue>);
 
 impl Clone for Handle {
@@ -35,7 +35,7 @@ impl Handle {
     }
 }
 
-/// A future that may hold JavaScript values, as one that may cross threads: there is only one.
+/// Makes a future `Send` although it holds JavaScript values. A Worker has only one thread.
 pub(super) fn send<F: Future>(future: F) -> SendFuture<F> {
     SendFuture::new(future)
 }
@@ -48,19 +48,19 @@ pub(super) fn call(
 ) -> Result<JsValue, Failure> {
     let method = get(object, name);
     let Some(method) = method.dyn_ref::<Function>() else {
-        return Err(Failure::new(
-            ErrorKind::Misconfigured,
-            format!(
-                "the binding has no method `{name}`; is it of the kind that the manifest says?"
-            ),
-        ));
+        let message = format!(
+            "the object has no method `{name}`: check that the binding is of the kind that the \
+             manifest declares"
+        );
+        return Err(Failure::new(ErrorKind::Misconfigured, message));
     };
+
     let arguments: Array = arguments.iter().collect();
-    // Not `method.apply`: a method over RPC has properties of its own, and would call one of that name.
+    // Not `method.apply`: a method over RPC is a proxy, on which `apply` would be a remote method.
     Reflect::apply(method, object, &arguments).map_err(|error| failure(&error))
 }
 
-/// Calls `object.name(...arguments)` and waits for what it promises.
+/// Calls `object.name(...arguments)` and awaits the promise that it returns.
 pub(super) async fn call_async(
     object: &JsValue,
     name: &str,
@@ -72,53 +72,55 @@ pub(super) async fn call_async(
         .map_err(|error| failure(&error))
 }
 
-/// `object.name`, or undefined.
+/// Returns `object.name`, or undefined.
 pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// An object of some properties; those that are undefined are left out.
+/// Creates an object from its properties. Undefined properties are omitted.
 pub(super) fn object(properties: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in properties {
         if !value.is_undefined() {
-            // A plain object takes every property.
+            // Setting a property of a plain object cannot fail.
             let _ = Reflect::set(&object, &JsValue::from_str(name), value);
         }
     }
     object.into()
 }
 
-/// A text, or undefined.
+/// Converts a text to a string, and `None` to undefined.
 pub(super) fn optional(text: Option<&str>) -> JsValue {
     text.map_or(JsValue::UNDEFINED, JsValue::from_str)
 }
 
-/// JSON text as a JavaScript value.
+/// Parses JSON text as a JavaScript value.
 pub(super) fn parse(json: &str) -> Result<JsValue, Failure> {
     js_sys::JSON::parse(json).map_err(|error| failure(&error))
 }
 
-/// A JavaScript value as JSON text; `None` for what JSON has no text for.
+/// Converts a JavaScript value to JSON text. Returns `None` for a value that JSON cannot represent.
 pub(super) fn stringify(value: &JsValue) -> Option<String> {
     js_sys::JSON::stringify(value)
         .ok()
         .and_then(|text| JsValue::from(text).as_string())
 }
 
-/// The words of a thrown value.
+/// The message of a thrown value.
 pub(super) fn message(error: &JsValue) -> String {
     get(error, "message")
         .as_string()
         .or_else(|| error.as_string())
         .or_else(|| stringify(error))
-        .unwrap_or_else(|| "an error without words".to_owned())
+        .unwrap_or_else(|| "JavaScript threw a value without a message".to_owned())
 }
 
-/// A thrown value as a failure, by the platform's words for what is known.
+/// Converts a thrown value to a failure. The errors of the platform have no codes, so the kind
+/// depends on the message.
 pub(super) fn failure(error: &JsValue) -> Failure {
     let message = message(error);
     let has = |part: &str| message.contains(part);
+
     // https://developers.cloudflare.com/d1/observability/debug-d1/
     let kind = if has("Network connection lost")
         || has("storage caused object to be reset")

@@ -1,4 +1,4 @@
-//! KV on the platform.
+//! KV on Workers.
 
 use std::time::Duration;
 
@@ -13,12 +13,6 @@ use super::js::{Handle, call_async, get, object, optional, parse, send, stringif
 #[derive(Debug, Clone)]
 pub(crate) struct Kv(pub(super) Handle);
 
-fn seconds(duration: Option<Duration>) -> JsValue {
-    duration.map_or(JsValue::UNDEFINED, |duration| {
-        JsValue::from_f64(duration.as_secs() as f64)
-    })
-}
-
 impl Kv {
     pub(crate) async fn get(
         &self,
@@ -30,8 +24,8 @@ impl Kv {
                 ("type", "arrayBuffer".into()),
                 ("cacheTtl", seconds(cache_ttl)),
             ]);
-            let value =
-                call_async(self.0.value(), "get", &[JsValue::from_str(name), options]).await?;
+            let arguments = [JsValue::from_str(name), options];
+            let value = call_async(self.0.value(), "get", &arguments).await?;
             Ok((!value.is_null()).then(|| Uint8Array::new(&value).to_vec()))
         })
         .await
@@ -48,13 +42,10 @@ impl Kv {
             let metadata = metadata.map_or(Ok(JsValue::UNDEFINED), parse)?;
             let options = object(&[("expirationTtl", seconds(ttl)), ("metadata", metadata)]);
             let value = Uint8Array::from(value).into();
-            call_async(
-                self.0.value(),
-                "put",
-                &[JsValue::from_str(name), value, options],
-            )
-            .await
-            .map(drop)
+            let arguments = [JsValue::from_str(name), value, options];
+            call_async(self.0.value(), "put", &arguments)
+                .await
+                .map(drop)
         })
         .await
     }
@@ -76,34 +67,38 @@ impl Kv {
                 ("limit", limit.into()),
             ]);
             let result = call_async(self.0.value(), "list", &[options]).await?;
+
             let keys = get(&result, "keys");
-            let keys = keys
-                .dyn_ref::<Array>()
-                .map(Array::to_vec)
-                .unwrap_or_default();
-            let complete = get(&result, "list_complete").is_truthy();
-            Ok(List {
-                keys: keys.iter().filter_map(listed).collect(),
-                cursor: if complete {
-                    None
-                } else {
-                    get(&result, "cursor").as_string()
-                },
-            })
+            let keys = keys.dyn_ref::<Array>().map(Array::to_vec);
+            let keys = keys.unwrap_or_default();
+            let keys = keys.iter().filter_map(listed_key).collect();
+
+            let is_complete = get(&result, "list_complete").is_truthy();
+            let cursor = if is_complete {
+                None
+            } else {
+                get(&result, "cursor").as_string()
+            };
+            Ok(List { keys, cursor })
         })
         .await
     }
 }
 
-fn listed(key: &JsValue) -> Option<ListedKey> {
-    let metadata = get(key, "metadata");
+fn seconds(duration: Option<Duration>) -> JsValue {
+    duration.map_or(JsValue::UNDEFINED, |duration| {
+        JsValue::from_f64(duration.as_secs() as f64)
+    })
+}
+
+fn listed_key(key: &JsValue) -> Option<ListedKey> {
+    let expiration = get(key, "expiration").as_f64();
+    let metadata = stringify(&get(key, "metadata"))
+        .and_then(|json| serde_json::from_str(&json).ok())
+        .filter(|value: &serde_json::Value| !value.is_null());
     Some(ListedKey {
         name: get(key, "name").as_string()?,
-        expiration: get(key, "expiration")
-            .as_f64()
-            .map(|seconds| seconds as u64),
-        metadata: stringify(&metadata)
-            .and_then(|json| serde_json::from_str(&json).ok())
-            .filter(|value: &serde_json::Value| !value.is_null()),
+        expiration: expiration.map(|seconds| seconds as u64),
+        metadata,
     })
 }

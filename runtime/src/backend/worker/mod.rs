@@ -1,7 +1,7 @@
-//! The backend on Workers: the platform's own objects, called from Wasm.
+//! The backend on Workers: calls to the JavaScript objects of the platform.
 //!
-//! A Worker has one thread, so JavaScript values are carried in the `worker` crate's `Send` wrappers;
-//! `js.rs` is where every call into JavaScript is made.
+//! A Worker has one thread, so JavaScript values are in the `Send` wrappers of the `worker` crate.
+//! Almost all calls into JavaScript go through `js`.
 
 mod clock;
 mod d1;

@@ -1,4 +1,4 @@
-//! Any other binding: an object, by the names of its methods and properties.
+//! The bindings that are one object, by the names of its methods and properties.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::closure::Closure;
@@ -8,32 +8,19 @@ use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, Request, Response};
 use crate::k2::Record;
 
-use super::js::{Handle, call, call_async, get, object, parse, send, stringify};
+use super::js::{Handle, call, call_async, failure, get, object, parse, send, stringify};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Object(pub(super) Handle);
 
-/// What requests without a host are sent to: bindings know the worker behind them without it.
-const HOST: &str = "http://binding";
-
-fn arguments(values: &[serde_json::Value]) -> Result<Vec<JsValue>, Failure> {
-    values
-        .iter()
-        .map(|value| parse(&value.to_string()))
-        .collect()
-}
-
-/// A value as JSON; `undefined` and functions have none.
-fn json(value: &JsValue) -> Result<serde_json::Value, Failure> {
-    let Some(json) = stringify(value) else {
-        return Ok(serde_json::Value::Null);
-    };
-    serde_json::from_str(&json)
-        .map_err(|error| Failure::because(ErrorKind::Decode, "the result is no JSON", error))
-}
+/// The origin of requests without a host. The platform requires an absolute URL, and ignores the
+/// host of a request to a binding.
+const ORIGIN: &str = "http://binding";
 
 impl Object {
-    /// Calls a method, and gives what it promises as JSON.
+    /// Calls a method, awaits its promise and returns the result as JSON.
+    ///
+    /// `method` can be a path: `videos.list` calls `list` of the property `videos`.
     pub(crate) async fn call(
         &self,
         method: &str,
@@ -41,36 +28,40 @@ impl Object {
     ) -> Result<serde_json::Value, Failure> {
         send(async {
             let (owner, method) = match method.rsplit_once('.') {
-                Some((path, method)) => (
-                    path.split('.')
-                        .fold(self.js_value(), |object, name| get(&object, name)),
-                    method,
-                ),
+                Some((path, method)) => (self.property(path), method),
                 None => (self.js_value(), method),
             };
-            json(&call_async(&owner, method, &arguments(values)?).await?)
+            let result = call_async(&owner, method, &arguments(values)?).await?;
+            json(&result)
         })
         .await
     }
 
-    /// Calls a method that gives an object, or promises one.
+    /// Returns the property at a path, or undefined.
+    fn property(&self, path: &str) -> JsValue {
+        path.split('.')
+            .fold(self.js_value(), |object, name| get(&object, name))
+    }
+
+    /// Calls a method that returns an object, or a promise of one.
     pub(crate) async fn object(
         &self,
         method: &str,
         values: &[serde_json::Value],
     ) -> Result<Self, Failure> {
         send(async {
-            Ok(Self(Handle::new(
-                call_async(self.0.value(), method, &arguments(values)?).await?,
-            )))
+            let result = call_async(self.0.value(), method, &arguments(values)?).await?;
+            Ok(Self(Handle::new(result)))
         })
         .await
     }
 
-    /// Calls a method over another object. What it gives is no promise: it may look like one, as RPC stubs do.
+    /// Calls a method with another object as its argument.
+    ///
+    /// The result is not awaited. It is not a promise, although an RPC stub can look like one.
     pub(crate) async fn object_of(&self, method: &str, argument: &Self) -> Result<Self, Failure> {
-        call(self.0.value(), method, &[argument.0.value().clone()])
-            .map(|object| Self(Handle::new(object)))
+        let result = call(self.0.value(), method, &[argument.js_value()])?;
+        Ok(Self(Handle::new(result)))
     }
 
     /// Sends records of bytes to a stream.
@@ -79,33 +70,23 @@ impl Object {
         records: &[Record],
     ) -> Result<serde_json::Value, Failure> {
         send(async {
-            let given: Array = records
-                .iter()
-                .map(|record| {
-                    let headers: Vec<(&str, JsValue)> = record
-                        .headers
-                        .iter()
-                        .map(|(name, value)| (name.as_str(), JsValue::from_str(value)))
-                        .collect();
-                    let content = Uint8Array::from(record.content.as_slice()).into();
-                    object(&[("content", content), ("headers", object(&headers))])
-                })
-                .collect();
-            json(&call_async(self.0.value(), "send", &[given.into()]).await?)
+            let records: Array = records.iter().map(record).collect();
+            json(&call_async(self.0.value(), "send", &[records.into()]).await?)
         })
         .await
     }
 
-    /// A worker of code that the platform asks for when it has none of the name.
+    /// Returns the entry point of a dynamic worker, which the platform loads from `code` if it has
+    /// not loaded a worker of that name before.
     pub(crate) async fn load(&self, name: &str, code: &serde_json::Value) -> Result<Self, Failure> {
         let code = parse(&code.to_string())?;
-        // Frees itself when it is called; the few bytes of one that never is are kept.
-        let give = Closure::once_into_js(move || code);
-        let worker = call(self.0.value(), "get", &[JsValue::from_str(name), give])?;
+        // The closure is freed when it is called. If the platform never calls it, it leaks.
+        let callback = Closure::once_into_js(move || code);
+        let worker = call(self.0.value(), "get", &[JsValue::from_str(name), callback])?;
         Ok(Self(Handle::new(call(&worker, "getEntrypoint", &[])?)))
     }
 
-    /// A property, as text.
+    /// Returns a property as text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let value = get(self.0.value(), name);
         value
@@ -113,58 +94,45 @@ impl Object {
             .or_else(|| value.as_f64().map(|number| number.to_string()))
     }
 
-    /// What is in a blob.
+    /// Returns the content of a text or data blob.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let value = self.0.value();
-        value
-            .as_string()
-            .map_or_else(|| Uint8Array::new(value).to_vec(), String::into_bytes)
+        match value.as_string() {
+            Some(text) => text.into_bytes(),
+            None => Uint8Array::new(value).to_vec(),
+        }
     }
 
     /// Sends a request.
     pub(crate) async fn fetch(&self, mut request: Request) -> Result<Response, Failure> {
         send(async {
             if request.uri().host().is_none() {
-                let path = request
-                    .uri()
-                    .path_and_query()
-                    .map_or("/", |path| path.as_str());
-                let uri = format!("{HOST}{path}").parse();
-                *request.uri_mut() = uri.map_err(|error| {
-                    Failure::because(
-                        ErrorKind::InvalidArgument,
-                        "the URI is not understood",
-                        error,
-                    )
-                })?;
+                make_absolute(&mut request)?;
             }
             let request = worker::request_to_wasm(request).map_err(|error| {
-                Failure::new(
-                    ErrorKind::InvalidArgument,
-                    format!("the request cannot be sent: {error}"),
-                )
+                let message = format!("the request cannot be sent: {error}");
+                Failure::new(ErrorKind::InvalidArgument, message)
             })?;
+
             let response = call_async(self.0.value(), "fetch", &[request.into()]).await?;
-            let response = response
-                .dyn_into()
-                .map_err(|_| Failure::new(ErrorKind::Decode, "the answer is no response"))?;
+            let response = response.dyn_into().map_err(|_| {
+                Failure::new(ErrorKind::Decode, "`fetch` did not return a response")
+            })?;
             let response = worker::response_from_wasm(response).map_err(|error| {
-                Failure::new(
-                    ErrorKind::Decode,
-                    format!("the response cannot be read: {error}"),
-                )
+                let message = format!("the response cannot be read: {error}");
+                Failure::new(ErrorKind::Decode, message)
             })?;
             Ok(response.map(Body::new))
         })
         .await
     }
 
-    /// What an image is.
+    /// Returns the format and size of an image.
     pub(crate) async fn image_info(&self, image: &[u8]) -> Result<serde_json::Value, Failure> {
         send(async { json(&call_async(self.0.value(), "info", &[stream(image)?]).await?) }).await
     }
 
-    /// An image, transformed.
+    /// Applies transformations to an image, and returns the bytes of the result.
     pub(crate) async fn image(
         &self,
         image: &[u8],
@@ -174,31 +142,79 @@ impl Object {
         send(async {
             let mut transformer = call(self.0.value(), "input", &[stream(image)?])?;
             for transformation in transformations {
-                transformer = call(
-                    &transformer,
-                    "transform",
-                    &[parse(&transformation.to_string())?],
-                )?;
+                let transformation = parse(&transformation.to_string())?;
+                transformer = call(&transformer, "transform", &[transformation])?;
             }
-            let result = call_async(&transformer, "output", &[parse(&output.to_string())?]).await?;
+
+            let output = parse(&output.to_string())?;
+            let result = call_async(&transformer, "output", &[output]).await?;
             let response = call(&result, "response", &[])?;
-            Ok(Uint8Array::new(&call_async(&response, "arrayBuffer", &[]).await?).to_vec())
+            let buffer = call_async(&response, "arrayBuffer", &[]).await?;
+            Ok(Uint8Array::new(&buffer).to_vec())
         })
         .await
     }
 
+    /// Returns the JavaScript object.
     pub(crate) fn js_value(&self) -> JsValue {
         self.0.value().clone()
     }
 }
 
-/// Bytes as a stream: the body of a response is one.
+/// Converts JSON values to the arguments of a method.
+fn arguments(values: &[serde_json::Value]) -> Result<Vec<JsValue>, Failure> {
+    values
+        .iter()
+        .map(|value| parse(&value.to_string()))
+        .collect()
+}
+
+/// Converts a result to JSON. A value that JSON cannot represent, such as `undefined`, is null.
+fn json(value: &JsValue) -> Result<serde_json::Value, Failure> {
+    let Some(json) = stringify(value) else {
+        return Ok(serde_json::Value::Null);
+    };
+    serde_json::from_str(&json)
+        .map_err(|error| Failure::because(ErrorKind::Decode, "the result is not valid JSON", error))
+}
+
+fn record(record: &Record) -> JsValue {
+    let headers = record.headers.iter();
+    let headers: Vec<(&str, JsValue)> = headers
+        .map(|(name, value)| (name.as_str(), JsValue::from_str(value)))
+        .collect();
+    let content = Uint8Array::from(record.content.as_slice()).into();
+    object(&[("content", content), ("headers", object(&headers))])
+}
+
+/// Adds an origin to the URI of a request.
+fn make_absolute(request: &mut Request) -> Result<(), Failure> {
+    let path = request.uri().path_and_query();
+    let path = path.map_or("/", |path| path.as_str());
+    let uri = format!("{ORIGIN}{path}")
+        .parse::<http::Uri>()
+        .map_err(|error| {
+            Failure::because(
+                ErrorKind::InvalidArgument,
+                "the URI of the request is not valid",
+                error,
+            )
+        })?;
+    *request.uri_mut() = uri;
+    Ok(())
+}
+
+/// Converts bytes to a `ReadableStream`, as the body of a `Response`.
 fn stream(bytes: &[u8]) -> Result<JsValue, Failure> {
     let constructor = get(&js_sys::global(), "Response");
-    let constructor = constructor.dyn_ref::<js_sys::Function>();
-    let constructor = constructor
-        .ok_or_else(|| Failure::new(ErrorKind::Internal, "there is no `Response` here"))?;
-    let response = js_sys::Reflect::construct(constructor, &Array::of1(&Uint8Array::from(bytes)))
-        .map_err(|error| super::js::failure(&error))?;
+    let constructor = constructor.dyn_ref::<js_sys::Function>().ok_or_else(|| {
+        Failure::new(
+            ErrorKind::Internal,
+            "the platform has no `Response` constructor",
+        )
+    })?;
+    let body = Uint8Array::from(bytes);
+    let response = js_sys::Reflect::construct(constructor, &Array::of1(&body))
+        .map_err(|error| failure(&error))?;
     Ok(get(&response, "body"))
 }

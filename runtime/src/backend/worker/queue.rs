@@ -1,4 +1,4 @@
-//! Queues on the platform: sending, and the batch that a consumer gets.
+//! Queues on Workers: sending messages, and converting the batch of a consumer.
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -20,17 +20,19 @@ impl Queue {
         batch: bool,
     ) -> Result<(), Failure> {
         send(async {
-            let json = || ("contentType", JsValue::from_str("json"));
+            let content_type = || ("contentType", JsValue::from_str("json"));
             if let ([body], false) = (bodies, batch) {
-                let options = object(&[json(), ("delaySeconds", delay_seconds.into())]);
-                return call_async(self.0.value(), "send", &[parse(body)?, options])
+                let options = object(&[content_type(), ("delaySeconds", delay_seconds.into())]);
+                let arguments = [parse(body)?, options];
+                return call_async(self.0.value(), "send", &arguments)
                     .await
                     .map(drop);
             }
-            let messages = bodies
-                .iter()
-                .map(|body| Ok(object(&[("body", parse(body)?), json()])))
-                .collect::<Result<Array, Failure>>()?;
+
+            let messages = Array::new();
+            for body in bodies {
+                messages.push(&object(&[("body", parse(body)?), content_type()]));
+            }
             call_async(self.0.value(), "sendBatch", &[messages.into()])
                 .await
                 .map(drop)
@@ -39,30 +41,30 @@ impl Queue {
     }
 }
 
-fn messages(batch: &JsValue) -> Vec<JsValue> {
-    get(batch, "messages")
-        .dyn_ref::<Array>()
-        .map(Array::to_vec)
-        .unwrap_or_default()
+/// Converts the batch that the platform delivers.
+pub(super) fn received(batch: &JsValue) -> RawBatch {
+    let queue = get(batch, "queue").as_string().unwrap_or_default();
+    RawBatch::new(queue, messages(batch).iter().map(message).collect())
 }
 
-/// The batch that the platform hands over.
-pub(super) fn received(batch: &JsValue) -> RawBatch {
-    let read = |message: &JsValue| RawMessage {
+fn messages(batch: &JsValue) -> Vec<JsValue> {
+    let messages = get(batch, "messages");
+    let messages = messages.dyn_ref::<Array>().map(Array::to_vec);
+    messages.unwrap_or_default()
+}
+
+fn message(message: &JsValue) -> RawMessage {
+    let attempts = get(message, "attempts").as_f64();
+    let body = stringify(&get(message, "body"));
+    RawMessage {
         id: get(message, "id").as_string().unwrap_or_default(),
         timestamp: at(&get(message, "timestamp")),
-        attempts: get(message, "attempts")
-            .as_f64()
-            .map_or(1, |attempts| attempts as u32),
-        body: stringify(&get(message, "body")).ok_or_else(|| "the body is no JSON".to_owned()),
-    };
-    RawBatch::new(
-        get(batch, "queue").as_string().unwrap_or_default(),
-        messages(batch).iter().map(read).collect(),
-    )
+        attempts: attempts.map_or(1, |attempts| attempts as u32),
+        body: body.ok_or_else(|| "the body is not valid JSON".to_owned()),
+    }
 }
 
-/// Tells the platform what becomes of each message.
+/// Acknowledges or retries each message of the batch.
 pub(super) fn settle(batch: &JsValue, settled: &RawBatch) -> Result<(), Failure> {
     for (message, verdict) in messages(batch).iter().zip(&settled.verdicts) {
         match verdict {

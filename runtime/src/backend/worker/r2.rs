@@ -1,4 +1,4 @@
-//! R2 on the platform.
+//! R2 on Workers.
 
 use std::collections::BTreeMap;
 
@@ -12,49 +12,14 @@ use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
 use super::clock::at;
 use super::js::{Handle, call, call_async, get, object, optional, send, stringify};
 
-/// Bytes of a part but the last: the least that R2 takes.
-const PART: usize = 5 * 1024 * 1024;
+/// The size of each part but the last: the minimum that R2 accepts, to limit the memory.
+const PART_BYTES: usize = 5 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
 pub(crate) struct R2(pub(super) Handle);
 
-/// A multipart upload. Dropped before it is complete, it is aborted: nothing of it stays.
-struct Multipart {
-    upload: JsValue,
-    parts: Array,
-    complete: bool,
-}
-
-impl Multipart {
-    async fn part(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let number = JsValue::from(self.parts.length() + 1);
-        let part = call_async(
-            &self.upload,
-            "uploadPart",
-            &[number, Uint8Array::from(bytes).into()],
-        )
-        .await?;
-        self.parts.push(&part);
-        Ok(())
-    }
-
-    async fn finish(mut self) -> Result<JsValue, Failure> {
-        let object = call_async(&self.upload, "complete", &[self.parts.clone().into()]).await?;
-        self.complete = true;
-        Ok(object)
-    }
-}
-
-impl Drop for Multipart {
-    fn drop(&mut self) {
-        if !self.complete {
-            // What cannot be aborted now, R2 aborts by itself after a week.
-            let _ = call(&self.upload, "abort", &[]);
-        }
-    }
-}
-
 impl R2 {
+    /// Stores an object: with one call if it fits into one part, otherwise as a multipart upload.
     pub(crate) async fn put(
         &self,
         key: &str,
@@ -64,48 +29,46 @@ impl R2 {
         send(async {
             let key = JsValue::from_str(key);
             let options = put_options(options);
-            let mut held: Vec<u8> = Vec::new();
+            let mut buffer: Vec<u8> = Vec::new();
             let mut multipart: Option<Multipart> = None;
+
             while let Some(chunk) = upload.chunk().await? {
-                held.extend_from_slice(&chunk);
-                while held.len() > PART {
-                    let parts = match &mut multipart {
-                        Some(parts) => parts,
-                        None => {
-                            let upload = call_async(
-                                self.0.value(),
-                                "createMultipartUpload",
-                                &[key.clone(), options.clone()],
-                            )
-                            .await?;
-                            multipart.insert(Multipart {
-                                upload,
-                                parts: Array::new(),
-                                complete: false,
-                            })
-                        }
+                buffer.extend_from_slice(&chunk);
+                // The last part may be shorter, so a full buffer waits for the next chunk.
+                while buffer.len() > PART_BYTES {
+                    let multipart = match &mut multipart {
+                        Some(multipart) => multipart,
+                        None => multipart.insert(self.start_multipart(&key, &options).await?),
                     };
-                    parts.part(&held[..PART]).await?;
-                    held.drain(..PART);
+                    multipart.upload_part(&buffer[..PART_BYTES]).await?;
+                    buffer.drain(..PART_BYTES);
                 }
             }
-            let stored = match multipart {
-                Some(parts) => {
-                    parts.part(&held).await?;
-                    parts.finish().await?
-                }
-                None => {
-                    call_async(
-                        self.0.value(),
-                        "put",
-                        &[key, Uint8Array::from(&*held).into(), options],
-                    )
-                    .await?
-                }
+
+            let stored = if let Some(multipart) = multipart {
+                multipart.upload_part(&buffer).await?;
+                multipart.complete().await?
+            } else {
+                let content = Uint8Array::from(&*buffer).into();
+                call_async(self.0.value(), "put", &[key, content, options]).await?
             };
             info(&stored)
         })
         .await
+    }
+
+    async fn start_multipart(
+        &self,
+        key: &JsValue,
+        options: &JsValue,
+    ) -> Result<Multipart, Failure> {
+        let arguments = [key.clone(), options.clone()];
+        let upload = call_async(self.0.value(), "createMultipartUpload", &arguments).await?;
+        Ok(Multipart {
+            upload,
+            parts: Array::new(),
+            is_complete: false,
+        })
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<(ObjectInfo, Body)>, Failure> {
@@ -114,6 +77,7 @@ impl R2 {
             if found.is_null() {
                 return Ok(None);
             }
+
             let info = info(&found)?;
             let body = match get(&found, "body").dyn_into::<web_sys::ReadableStream>() {
                 Ok(stream) => Body::new(worker::Body::new(stream)),
@@ -150,7 +114,7 @@ impl R2 {
         send(async {
             let include: Array = ["httpMetadata", "customMetadata"]
                 .iter()
-                .map(|word| JsValue::from_str(word))
+                .map(|property| JsValue::from_str(property))
                 .collect();
             let options = object(&[
                 ("prefix", optional(options.prefix.as_deref())),
@@ -159,11 +123,10 @@ impl R2 {
                 ("include", include.into()),
             ]);
             let result = call_async(self.0.value(), "list", &[options]).await?;
+
             let objects = get(&result, "objects");
-            let objects = objects
-                .dyn_ref::<Array>()
-                .map(Array::to_vec)
-                .unwrap_or_default();
+            let objects = objects.dyn_ref::<Array>().map(Array::to_vec);
+            let objects = objects.unwrap_or_default();
             Ok(List {
                 objects: objects.iter().map(info).collect::<Result<_, _>>()?,
                 cursor: get(&result, "cursor").as_string(),
@@ -173,27 +136,58 @@ impl R2 {
     }
 }
 
+/// A multipart upload. It is aborted if it is dropped before it is complete.
+struct Multipart {
+    upload: JsValue,
+    parts: Array,
+    is_complete: bool,
+}
+
+impl Multipart {
+    async fn upload_part(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let number = JsValue::from(self.parts.length() + 1);
+        let content = Uint8Array::from(bytes).into();
+        let part = call_async(&self.upload, "uploadPart", &[number, content]).await?;
+        self.parts.push(&part);
+        Ok(())
+    }
+
+    async fn complete(mut self) -> Result<JsValue, Failure> {
+        let object = call_async(&self.upload, "complete", &[self.parts.clone().into()]).await?;
+        self.is_complete = true;
+        Ok(object)
+    }
+}
+
+impl Drop for Multipart {
+    fn drop(&mut self) {
+        if !self.is_complete {
+            // R2 aborts an incomplete upload itself after a week, so an error can be ignored.
+            let _ = call(&self.upload, "abort", &[]);
+        }
+    }
+}
+
 fn put_options(options: &PutOptions) -> JsValue {
+    let disposition = options.content_disposition.as_deref();
     let http = object(&[
         ("contentType", optional(options.content_type.as_deref())),
-        (
-            "contentDisposition",
-            optional(options.content_disposition.as_deref()),
-        ),
+        ("contentDisposition", optional(disposition)),
     ]);
-    let custom: Vec<(&str, JsValue)> = options
-        .custom_metadata
-        .iter()
+    let custom = options.custom_metadata.iter();
+    let custom: Vec<(&str, JsValue)> = custom
         .map(|(name, value)| (name.as_str(), JsValue::from_str(value)))
         .collect();
     object(&[("httpMetadata", http), ("customMetadata", object(&custom))])
 }
 
+/// Reads the properties of an `R2Object`.
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
-    let missing = || Failure::new(ErrorKind::Decode, "R2 gave no object");
+    let missing = || Failure::new(ErrorKind::Decode, "the result is not an R2 object");
     let http = get(found, "httpMetadata");
     let custom = stringify(&get(found, "customMetadata"))
         .and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
+
     Ok(ObjectInfo {
         key: get(found, "key").as_string().ok_or_else(missing)?,
         size: get(found, "size").as_f64().ok_or_else(missing)? as u64,
