@@ -1,4 +1,4 @@
-//! A new migration or query is a new file in a folder: cargo looks at both.
+//! Rebuilds the crate when a migration or a query is added: the macro cannot track new files.
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");

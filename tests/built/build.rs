@@ -1,4 +1,4 @@
-//! Makes `Env`: another door than the macro, to the same compiler.
+//! Generates `Env` with the build script driver instead of the macro.
 
 fn main() -> Result<(), bindery_codegen::BuildError> {
     bindery_codegen::build(None)

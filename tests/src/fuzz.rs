@@ -1,8 +1,10 @@
 //! Hostile text for everything that reads text: no panic, no hang, no growth of memory.
 //!
-//! Inputs are made from real ones by edits that break them; a failing one is made smaller until nothing more can
-//! be taken away. The same seed makes the same inputs.
+//! The fuzzer breaks real texts by random edits, and shrinks an input that fails until every
+//! smaller one passes. The same seed yields the same inputs.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,16 +15,16 @@ use bindery_codegen::{Errors, Sources, emit, manifest, model, schema, sql};
 use crate::generator::{Generator, Relation};
 use crate::random::Random;
 
-/// What reads the text.
+/// The part of the compiler that reads the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// The grammar of statements.
     Parser,
-    /// A query over a schema, with everything that is inferred of it, and how its mistakes are shown.
+    /// The analysis of a query over a schema, and the rendering of its errors.
     Analysis,
-    /// A wrangler manifest, as TOML and as JSON.
+    /// The parser of wrangler manifests, as TOML and as JSON.
     Manifest,
-    /// A migration, and what is read back of the schema that it makes.
+    /// A migration, and the schema that it creates.
     Schema,
 }
 
@@ -31,12 +33,14 @@ impl Target {
     pub const ALL: [Self; 4] = [Self::Parser, Self::Analysis, Self::Manifest, Self::Schema];
 }
 
-/// No input may take longer. An input has some kilobytes, and the compiler is not optimised.
-const LONGEST: Duration = Duration::from_secs(10);
+/// The longest time that one input may take: it has some kilobytes, and the compiler is not
+/// optimized.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = include_str!("../oracle/migrations/0001_tables.sql");
 const VIEWS: &str = include_str!("../oracle/migrations/0002_views.sql");
 
+/// Statements that inputs are made from, besides generated ones.
 const QUERIES: [&str; 8] = [
     "SELECT l.id, k.s AS \"n!\" FROM loose l LEFT JOIN kept k USING (id) WHERE l.n = :n AND k.s IS NOT NULL ORDER BY 1 LIMIT :limit",
     "WITH RECURSIVE c(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM c WHERE i < 10) SELECT * FROM c, json_each(:list) j",
@@ -48,6 +52,7 @@ const QUERIES: [&str; 8] = [
     "PRAGMA table_info('loose')",
 ];
 
+/// Manifests that inputs are made from.
 const MANIFESTS: [&str; 5] = [
     include_str!("../cases/manifest/every_kind/wrangler.toml"),
     include_str!("../cases/manifest/environments/wrangler.jsonc"),
@@ -57,6 +62,7 @@ const MANIFESTS: [&str; 5] = [
     "[[queues.producers]]\nbinding = \"Q\"\nqueue = \"q\"\n[triggers]\ncrons = [\"* * * * *\"]\n[secrets]\nrequired = [\"TOKEN\"]\n",
 ];
 
+/// Texts that an edit inserts.
 const PIECES: [&str; 64] = [
     "(",
     ")",
@@ -124,82 +130,62 @@ const PIECES: [&str; 64] = [
     "\t",
 ];
 
-/// What makes inputs and reads them.
+/// Makes inputs and passes them to a target.
 pub struct Fuzzer {
     target: Target,
     random: Random,
     relations: Vec<Relation>,
     catalog: Option<schema::Catalog>,
-    read: u64,
+    inputs: u64,
 }
 
-impl std::fmt::Debug for Fuzzer {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Fuzzer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Fuzzer({:?})", self.target)
     }
 }
 
 impl Fuzzer {
-    /// Reads inputs of a seed by a target.
+    /// Creates a fuzzer of a target.
     #[must_use]
     pub fn new(target: Target, seed: u64) -> Self {
-        let catalog = build(&[SCHEMA, VIEWS]);
-        let tables = catalog
-            .iter()
-            .flat_map(|catalog| catalog.tables.iter())
-            .filter(|table| !table.name.starts_with("sqlite_"));
-        let relations = tables
-            .map(|table| Relation {
-                name: table.name.clone(),
-                columns: table
-                    .columns
-                    .iter()
-                    .map(|column| column.name.clone())
-                    .collect(),
-                written: if table.indexes.is_empty() {
-                    Vec::new()
-                } else {
-                    table
-                        .columns
-                        .iter()
-                        .map(|column| column.name.clone())
-                        .collect()
-                },
-            })
-            .collect();
+        let catalog = build_schema(&[SCHEMA, VIEWS]);
+        let relations = catalog.as_ref().map(relations).unwrap_or_default();
         Self {
             target,
             random: Random(seed),
             relations,
             catalog,
-            read: 0,
+            inputs: 0,
         }
     }
 
-    /// Makes an input and reads it; gives the smallest text that fails as it does, and how.
+    /// Passes the next input to the target. The error is the smallest text that still fails, and
+    /// the failure of the input.
     ///
     /// # Errors
-    /// The input panics the compiler, or keeps it for too long.
-    pub fn try_one(&mut self) -> Result<(), (String, String)> {
-        let mut text = self.seed();
+    /// When the compiler panics or takes too long.
+    pub fn try_next(&mut self) -> Result<(), (String, String)> {
+        let mut text = self.original();
         for _ in 0..self.random.below(12) {
             self.edit(&mut text);
         }
-        self.read += 1;
-        let Some(failure) = self.failure(&text) else {
-            return Ok(());
-        };
-        let text = self.shrink(text);
-        Err((text, failure))
+
+        self.inputs += 1;
+        match self.failure(&text) {
+            Some(failure) => Err((self.shrink(text), failure)),
+            None => Ok(()),
+        }
     }
 
-    /// How many inputs were read.
+    /// Returns the number of inputs so far.
     #[must_use]
-    pub fn read(&self) -> u64 {
-        self.read
+    pub fn inputs(&self) -> u64 {
+        self.inputs
     }
 
-    fn seed(&mut self) -> String {
+    /// Returns a valid text to edit.
+    fn original(&mut self) -> String {
         match self.target {
             Target::Manifest => self.random.pick(&MANIFESTS).to_owned(),
             Target::Schema => self.random.pick(&[SCHEMA, VIEWS]).to_owned(),
@@ -212,20 +198,16 @@ impl Fuzzer {
         }
     }
 
-    /// One edit: a piece in, a part out, doubled, moved or repeated many times.
+    /// Edits a text: inserts a piece, removes, doubles, copies or replaces a part.
     fn edit(&mut self, text: &mut String) {
-        let place = |random: &mut Random, text: &str| {
-            let place = random.below(text.len() + 1);
-            (place..=text.len())
-                .find(|place| text.is_char_boundary(*place))
-                .unwrap_or(0)
-        };
-        let (one, other) = (place(&mut self.random, text), place(&mut self.random, text));
-        let (start, end) = (one.min(other), one.max(other));
+        let first = self.position(text);
+        let second = self.position(text);
+        let (start, end) = (first.min(second), first.max(second));
         let end = (start..=end.min(start + 40))
             .rev()
             .find(|end| text.is_char_boundary(*end))
             .unwrap_or(start);
+
         match self.random.below(6) {
             0 | 1 => text.insert_str(start, self.random.pick(&PIECES)),
             2 => text.replace_range(start..end, ""),
@@ -235,11 +217,12 @@ impl Fuzzer {
             }
             4 => {
                 let part = text[start..end].to_owned();
-                let to = place(&mut self.random, text);
-                text.insert_str(to, &part);
+                let position = self.position(text);
+                text.insert_str(position, &part);
             }
             _ if self.random.one_in(20) => {
-                text.insert_str(start, &self.random.pick(&PIECES).repeat(2000))
+                let pieces = self.random.pick(&PIECES).repeat(2000);
+                text.insert_str(start, &pieces);
             }
             _ => {
                 let piece = self.random.pick(&PIECES);
@@ -248,86 +231,132 @@ impl Fuzzer {
         }
     }
 
-    /// Takes parts away for as long as it still fails.
+    /// Returns a random position between two characters.
+    fn position(&mut self, text: &str) -> usize {
+        let position = self.random.below(text.len() + 1);
+        (position..=text.len())
+            .find(|position| text.is_char_boundary(*position))
+            .unwrap_or(0)
+    }
+
+    /// Removes parts of a text for as long as it still fails.
     fn shrink(&self, mut text: String) -> String {
         let mut size = text.len() / 2;
         while size > 0 {
             let mut start = 0;
             while start < text.len() {
-                let end = (start + size).min(text.len());
-                if text.is_char_boundary(start) && text.is_char_boundary(end) {
-                    let smaller = format!("{}{}", &text[..start], &text[end..]);
-                    if self.failure(&smaller).is_some() {
-                        text = smaller;
-                        continue;
-                    }
+                match self.without(&text, start, size) {
+                    Some(smaller) => text = smaller,
+                    None => start += size,
                 }
-                start += size;
             }
             size /= 2;
         }
         text
     }
 
-    /// How reading a text fails, if it does.
-    fn failure(&self, text: &str) -> Option<String> {
-        let start = Instant::now();
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read_once(text))) {
-            let words = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            return Some(format!("panics: {}", words.unwrap_or_default()));
-        }
-        let taken = start.elapsed();
-        (taken > LONGEST).then(|| format!("takes {taken:?}"))
+    /// Returns a text without one of its parts, if that still fails.
+    fn without(&self, text: &str, start: usize, size: usize) -> Option<String> {
+        let end = (start + size).min(text.len());
+        let (before, after) = (text.get(..start)?, text.get(end..)?);
+        let smaller = format!("{before}{after}");
+        self.failure(&smaller).map(|_| smaller)
     }
 
-    fn read_once(&self, text: &str) {
+    /// Describes how the target fails to read a text, if it does.
+    fn failure(&self, text: &str) -> Option<String> {
+        let start = Instant::now();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.read(text))) {
+            let message = match panic.downcast_ref::<String>() {
+                Some(message) => message.clone(),
+                None => panic
+                    .downcast_ref::<&str>()
+                    .map_or_else(String::new, |message| (*message).to_owned()),
+            };
+            return Some(format!("panics: {message}"));
+        }
+        let elapsed = start.elapsed();
+        (elapsed > TIME_LIMIT).then(|| format!("takes {elapsed:?}"))
+    }
+
+    /// Passes a text to the target.
+    fn read(&self, text: &str) {
         match self.target {
             Target::Parser => {
                 let _accepted = sql::parses(text);
             }
             Target::Analysis => {
-                let Some(catalog) = &self.catalog else { return };
-                let mut sources = Sources::default();
-                let file = sources.add("hostile.sql".to_owned(), PathBuf::new(), text.to_owned());
-                let mut errors = Errors::default();
-                let query = sql::analyze(&mut errors, catalog, text, sources.whole(file));
-                if query.is_none() {
-                    let _outline = sql::outline(catalog, text, sources.whole(file));
+                if let Some(catalog) = &self.catalog {
+                    analyze_query(catalog, text);
                 }
-                let annotated = sql::annotation::read(&mut errors, &sources, file);
-                let _shown = (errors.render(&sources), annotated);
             }
             Target::Manifest => {
                 for name in ["wrangler.toml", "wrangler.jsonc"] {
-                    let mut sources = Sources::default();
-                    let file = sources.add(name.to_owned(), PathBuf::new(), text.to_owned());
-                    let mut errors = Errors::default();
-                    if let Some(manifest) = manifest::parse(&mut errors, &sources, file, None) {
-                        let project =
-                            model::lower(&mut errors, manifest, std::collections::BTreeMap::new());
-                        if errors.is_empty() {
-                            emitted(&project);
-                        }
-                    }
-                    let _shown = errors.render(&sources);
+                    compile_manifest(name, text);
                 }
             }
             Target::Schema => {
-                let _catalog = build(&[text]);
+                let _catalog = build_schema(&[text]);
             }
         }
     }
 }
 
-/// What is emitted of a manifest without errors is Rust.
+/// The tables and views that generated statements use.
+fn relations(catalog: &schema::Catalog) -> Vec<Relation> {
+    let mut relations = Vec::new();
+    for table in catalog.tables.iter() {
+        if table.name.starts_with("sqlite_") {
+            continue;
+        }
+        let columns = table.columns.iter().map(|column| column.name.clone());
+        let columns: Vec<String> = columns.collect();
+        relations.push(Relation {
+            name: table.name.clone(),
+            writable: if table.indexes.is_empty() {
+                Vec::new()
+            } else {
+                columns.clone()
+            },
+            columns,
+        });
+    }
+    relations
+}
+
+fn analyze_query(catalog: &schema::Catalog, text: &str) {
+    let mut sources = Sources::default();
+    let mut errors = Errors::default();
+    let file = sources.add("hostile.sql".to_owned(), PathBuf::new(), text.to_owned());
+
+    let query = sql::analyze(&mut errors, catalog, text, sources.whole(file));
+    if query.is_none() {
+        let _outline = sql::outline(catalog, text, sources.whole(file));
+    }
+    let _annotated = sql::annotation::read(&mut errors, &sources, file);
+    let _rendered = errors.render(&sources);
+}
+
+fn compile_manifest(name: &str, text: &str) {
+    let mut sources = Sources::default();
+    let mut errors = Errors::default();
+    let file = sources.add(name.to_owned(), PathBuf::new(), text.to_owned());
+
+    if let Some(manifest) = manifest::parse(&mut errors, &sources, file, None) {
+        let project = model::lower(&mut errors, manifest, BTreeMap::new());
+        if errors.is_empty() {
+            check_emitted_code(&project);
+        }
+    }
+    let _rendered = errors.render(&sources);
+}
+
+/// Panics unless the code that is emitted for a valid manifest is Rust.
 #[expect(
     clippy::expect_used,
-    reason = "the runner catches it and shrinks the input"
+    reason = "the fuzzer catches the panic and shrinks the input"
 )]
-fn emitted(project: &model::Project) {
+fn check_emitted_code(project: &model::Project) {
     let target = emit::Target {
         krate: quote::quote!(::bindery),
         parse: emit::parse_text,
@@ -340,17 +369,17 @@ fn emitted(project: &model::Project) {
         manifest_name: "wrangler.toml".to_owned(),
         environment: None,
     };
-    let _file: syn::File =
-        syn::parse2(emit::environment(project, &target)).expect("what is emitted is Rust");
+    let tokens = emit::environment(project, &target);
+    let _file: syn::File = syn::parse2(tokens).expect("the emitted code is Rust");
     let _types = emit::typescript::environment(project);
 }
 
-/// The schema of some migrations.
-fn build(texts: &[&str]) -> Option<schema::Catalog> {
+/// Returns the schema that some migrations create.
+fn build_schema(migrations: &[&str]) -> Option<schema::Catalog> {
     let mut sources = Sources::default();
     let mut errors = Errors::default();
     let mut inputs = schema::Inputs::default();
-    for (index, text) in texts.iter().enumerate() {
+    for (index, text) in migrations.iter().enumerate() {
         let name = format!("{index}.sql");
         let file = sources.add(name.clone(), PathBuf::new(), (*text).to_owned());
         inputs.migrations.push(Spanned {
@@ -358,7 +387,8 @@ fn build(texts: &[&str]) -> Option<schema::Catalog> {
             span: sources.whole(file),
         });
     }
+
     let catalog = schema::build(&mut errors, &sources, "d1_migrations", &inputs);
-    let _shown = errors.render(&sources);
+    let _rendered = errors.render(&sources);
     catalog
 }

@@ -1,7 +1,7 @@
-//! What the tests in `tests/` and the programs in `src/bin/` share.
+//! Helpers that the tests in `tests/` and the programs in `src/bin/` share.
 
 pub mod fuzz;
 pub mod generator;
 pub mod random;
+pub mod random_database;
 pub mod synthetic;
-pub mod world;

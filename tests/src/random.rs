@@ -1,11 +1,11 @@
 //! Random numbers that are the same on every machine (splitmix64).
 
-/// A generator with a seed.
+/// A random number generator with a seed.
 #[derive(Debug)]
 pub struct Random(pub u64);
 
 impl Random {
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     #[expect(clippy::should_implement_trait, reason = "a generator has no end")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -15,28 +15,28 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap_or(0)
     }
 
-    /// True once in `bound` times.
+    /// Returns `true` once in `bound` times.
     pub fn one_in(&mut self, bound: usize) -> bool {
         self.below(bound) == 0
     }
 
-    /// One of `items`.
+    /// Returns one of `items`.
     pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 
-    /// A number from `least` to `most`.
+    /// Returns a number from `least` to `most`.
     pub fn between(&mut self, least: usize, most: usize) -> usize {
         least + self.below(most + 1 - least)
     }
 
-    /// Some of `items`, each at most once, in their order.
-    pub fn some<T: Copy>(&mut self, items: &[T], most: usize) -> Vec<T> {
+    /// Returns at most `most` of `items`, each at most once, in their order.
+    pub fn sample<T: Copy>(&mut self, items: &[T], most: usize) -> Vec<T> {
         let mut left: Vec<usize> = (0..items.len()).collect();
         while left.len() > most {
             left.remove(self.below(left.len()));

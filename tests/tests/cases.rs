@@ -1,7 +1,8 @@
-//! Every folder of `cases/` through the whole compiler.
+//! Compiles every folder of `cases/`.
 //!
-//! A case is a project: a manifest, migrations, queries. Its snapshot is what a user would see: the
-//! diagnostics, or the bindings and what is known of each query. To add one, add a folder.
+//! A case is a project: a manifest, migrations, queries. Its snapshot contains the output that a
+//! user sees: the diagnostics, or the bindings and the inferred types of each query. To add a case,
+//! add a folder.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,15 +12,16 @@ use bindery_codegen::model::Project;
 use bindery_codegen::report::Code;
 use bindery_codegen::{Errors, Sources, compile, report, source};
 
-/// What a user would see of a project.
-fn see(folder: &Path, kept: Option<&Path>) -> String {
+/// Returns the output that a user sees for a project.
+fn see(folder: &Path, cache: Option<&Path>) -> String {
     let Some(manifest) = source::discover(folder) else {
         return "no manifest".to_owned();
     };
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    kept.into_iter()
-        .for_each(|kept| sources.cache_in(kept.to_owned()));
+    if let Some(cache) = cache {
+        sources.cache_in(cache.to_owned());
+    }
     let project = compile(&mut errors, &mut sources, &manifest, None);
     let mut seen = String::new();
     for diagnostic in errors.sorted() {
@@ -132,8 +134,8 @@ fn cases() {
     assert!(count >= 20, "only {count} cases were found");
 }
 
-/// A code that a user meets has a page that explains it, and a snapshot that shows how it reads. What the page
-/// shows is what is printed.
+/// Every code has a page that explains it and a snapshot with its text. The output that a page
+/// quotes is that of a snapshot.
 #[test]
 fn each_code_has_a_page_and_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -195,9 +197,9 @@ fn each_code_has_a_page_and_a_case() {
     assert!(lacking.is_empty(), "{lacking}");
 }
 
-/// Byte for byte the same, however often: nothing depends on time, order of maps or absolute paths.
+/// The expansion does not depend on time, the order of maps, or absolute paths.
 #[test]
-fn the_same_input_gives_the_same_output() {
+fn expansion_is_deterministic() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/files");
     let emit = || {
         let mut errors = Errors::default();
@@ -236,11 +238,11 @@ fn the_same_input_gives_the_same_output() {
     });
 }
 
-/// What an earlier run kept changes nothing: not a type, not a warning, not its place. A torn file is as good as none.
+/// The cache changes neither types nor warnings nor their places. A damaged file is ignored.
 #[test]
-fn what_is_kept_changes_nothing() {
+fn cache_does_not_change_the_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kept");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let mut found = 0;
     for case in ["sql", "errors"]
         .iter()
@@ -256,7 +258,7 @@ fn what_is_kept_changes_nothing() {
         assert_eq!(see(&case, None), first);
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             assert_eq!(see(&case, Some(&folder)), first);
-            // A block that was never written, in a file of the right length.
+            // A file of the right length with a block that was never written.
             let mut bytes = fs::read(entry.path()).expect("reads");
             let middle = bytes.len() / 2;
             let end = bytes.len().min(middle + 512);
@@ -268,5 +270,5 @@ fn what_is_kept_changes_nothing() {
             found += 1;
         }
     }
-    assert!(found >= 20, "only {found} files were kept");
+    assert!(found >= 20, "only {found} files were cached");
 }

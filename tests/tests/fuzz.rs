@@ -1,34 +1,34 @@
-//! A sample of what `cargo run -p bindery-tests --bin fuzz` does for minutes.
+//! A short run of the fuzzer. `cargo run -p bindery-tests --bin fuzz` runs it for minutes.
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use bindery_tests::fuzz::{Fuzzer, Target};
 
-fn sample(target: Target, inputs: u64) {
+fn fuzz(target: Target, inputs: u64) {
     let mut fuzzer = Fuzzer::new(target, 1);
     for _ in 0..inputs {
-        if let Err((text, failure)) = fuzzer.try_one() {
+        if let Err((text, failure)) = fuzzer.try_next() {
             panic!("{failure}\n{text:?}");
         }
     }
 }
 
 #[test]
-fn the_parser_takes_hostile_text() {
-    sample(Target::Parser, 3_000);
+fn parser_survives_hostile_text() {
+    fuzz(Target::Parser, 3_000);
 }
 
 #[test]
-fn the_analysis_takes_hostile_text() {
-    sample(Target::Analysis, 1_500);
+fn analysis_survives_hostile_text() {
+    fuzz(Target::Analysis, 1_500);
 }
 
 #[test]
-fn the_manifest_takes_hostile_text() {
-    sample(Target::Manifest, 1_500);
+fn manifest_parser_survives_hostile_text() {
+    fuzz(Target::Manifest, 1_500);
 }
 
 #[test]
-fn the_schema_takes_hostile_text() {
-    sample(Target::Schema, 300);
+fn schema_survives_hostile_text() {
+    fuzz(Target::Schema, 300);
 }

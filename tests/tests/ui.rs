@@ -1,5 +1,5 @@
-//! What a user sees of the macros: programs that must compile, and programs that must not, with the
-//! compiler's words. Each folder of `ui/` is a project of its own.
+//! Programs that use the macros: those that must compile, and those that must not, with the
+//! compiler's output. Each folder of `ui/` is a separate project.
 
 #[test]
 fn ui() {

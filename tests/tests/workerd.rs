@@ -1,22 +1,22 @@
-//! The suites that need Node, workerd and Chromium: the conformance suite on workerd, the example in
-//! both worlds, its page in a browser.
+//! The suites that need Node, workerd and Chromium: the conformance suite on workerd, the example
+//! on both backends, and its page in a browser.
 //!
-//! `tests/run` installs what they need and says where it is. Without that they are skipped, aloud; with
-//! `BINDERY_REQUIRE_ALL` set, skipping is a failure.
+//! `tests/run` installs these tools and sets the variables with their paths. Without them the
+//! suites are skipped with a message; with `BINDERY_REQUIRE_ALL` set, they fail.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// The crates that are built to Wasm.
 const WORKERS: [&str; 2] = ["tests/conformance", "examples/files"];
-/// The suites, in the order in which a mistake is found soonest.
+/// The suites. Those that find most errors come first.
 const SUITES: [&str; 3] = ["conformance", "files", "page"];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (Some(node), Some(worker_build)) = (tool("BINDERY_NODE"), tool("BINDERY_WORKER_BUILD"))
     else {
-        say(
+        print(
             "SKIPPED: the suites on workerd and in a browser (they need Node and Wasm: run `tests/run`)",
         );
         return if std::env::var_os("BINDERY_REQUIRE_ALL").is_some() {
@@ -25,31 +25,22 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         };
     };
-    let mut good = run(Command::new(env!("CARGO"))
+
+    let mut passed = run(Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "files"])
         .current_dir(&root));
     for worker in WORKERS {
-        let mut build = Command::new(&worker_build);
-        build
-            .args(["--dev", "--no-opt"])
-            .current_dir(root.join(worker))
-            .env("RUST_BACKTRACE", "0");
-        match std::env::var_os("BINDERY_WASM_TOOLCHAIN").filter(|toolchain| !toolchain.is_empty()) {
-            Some(toolchain) => build.env("RUSTUP_TOOLCHAIN", toolchain),
-            None => &mut build,
-        };
-        // Cargo's own variables would make the inner build another one than a user's.
-        build.env_remove("CARGO_MANIFEST_DIR");
-        good &= run(&mut build);
+        passed &= build_worker(&worker_build, &root.join(worker));
     }
-    if good {
+
+    if passed {
         for suite in SUITES {
-            good &= run(Command::new(&node)
-                .arg(root.join("tests/e2e").join(format!("{suite}.mjs")))
-                .env_remove("CARGO_MANIFEST_DIR"));
+            let script = root.join("tests/e2e").join(format!("{suite}.mjs"));
+            let mut command = Command::new(&node);
+            passed &= run(command.arg(script).env_remove("CARGO_MANIFEST_DIR"));
         }
     }
-    if good {
+    if passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -62,15 +53,32 @@ fn tool(name: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
+fn build_worker(worker_build: &Path, folder: &Path) -> bool {
+    let mut build = Command::new(worker_build);
+    build
+        .args(["--dev", "--no-opt"])
+        .current_dir(folder)
+        .env("RUST_BACKTRACE", "0");
+    let toolchain = std::env::var_os("BINDERY_WASM_TOOLCHAIN");
+    if let Some(toolchain) = toolchain.filter(|toolchain| !toolchain.is_empty()) {
+        build.env("RUSTUP_TOOLCHAIN", toolchain);
+    }
+
+    // The variable of the outer cargo would make this build differ from a user's.
+    build.env_remove("CARGO_MANIFEST_DIR");
+    run(&mut build)
+}
+
+/// Runs a command. Returns whether it succeeded.
 fn run(command: &mut Command) -> bool {
     match command.status() {
         Ok(status) if status.success() => true,
         Ok(status) => {
-            say(&format!("FAILED: {command:?} ended with {status}"));
+            print(&format!("FAILED: {command:?} ended with {status}"));
             false
         }
         Err(error) => {
-            say(&format!("FAILED: {command:?} cannot be run: {error}"));
+            print(&format!("FAILED: {command:?} cannot be run: {error}"));
             false
         }
     }
@@ -80,6 +88,6 @@ fn run(command: &mut Command) -> bool {
     clippy::print_stdout,
     reason = "a test program reports on standard output"
 )]
-fn say(line: &str) {
+fn print(line: &str) {
     println!("{line}");
 }

@@ -1,12 +1,13 @@
-//! Wrangler as the judge of the manifest: its published schema, and the types that it generates.
+//! Compares the manifest parser with wrangler: with its published schema and the types that it
+//! generates.
 //!
-//! Both come with the `wrangler` package, which `tests/run` installs. Without it they are skipped, aloud; with
-//! `BINDERY_REQUIRE_ALL` set, skipping is a failure.
+//! Both need the `wrangler` package, which `tests/run` installs. Without it the tests are skipped
+//! with a message; with `BINDERY_REQUIRE_ALL` set, they fail.
 
 #![expect(
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and tells its figures"
+    reason = "a test fails by panicking, and reports its statistics"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ use bindery_codegen::manifest::kind::Form;
 use bindery_codegen::{Errors, Sources, compile, source};
 use serde_json::Value;
 
-/// The folder of the `wrangler` package.
+/// Returns the folder of the `wrangler` package.
 fn wrangler() -> Option<PathBuf> {
     let found = std::env::var_os("BINDERY_NODE_MODULES")
         .map(|folder| PathBuf::from(folder).join("wrangler"));
@@ -31,7 +32,7 @@ fn wrangler() -> Option<PathBuf> {
         eprintln!("SKIPPED: the comparison with wrangler (it needs the package: run `tests/run`)");
         assert!(
             std::env::var_os("BINDERY_REQUIRE_ALL").is_none(),
-            "the wrangler package is not there"
+            "the wrangler package is not installed"
         );
     }
     found
@@ -39,24 +40,27 @@ fn wrangler() -> Option<PathBuf> {
 
 // The schema
 
-/// A key of wrangler's schema that the grammar has otherwise, and why.
-const OTHERWISE: &[(&str, &str)] = &[
-    ("env", "its tables are checked as manifests of their own"),
+/// The keys that the grammar models differently from wrangler's schema, and why.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("env", "its tables are checked as separate manifests"),
     (
         "ratelimits[].simple.period",
-        "10 and 60 are numbers: a limit, told with its page",
+        "10 and 60 are numbers: a limit, which is reported with its page",
     ),
     (
         "unsafe.bindings[]",
-        "whatever a binding of a kind that is not released takes",
+        "a binding of an unreleased kind has any keys",
     ),
-    ("vpc_networks", "a list of two tables, which are one here"),
+    (
+        "vpc_networks",
+        "a list of two kinds of tables, which the grammar models as one",
+    ),
 ];
 
-/// Walks wrangler's schema beside the grammar: each key that wrangler knows is modelled, or left to wrangler for a
-/// reason that the grammar gives.
+/// The grammar models every key of wrangler's schema, or names the reason why it leaves the key to
+/// wrangler.
 #[test]
-fn the_grammar_is_that_of_the_published_schema() {
+fn grammar_equals_the_published_schema() {
     let Some(folder) = wrangler() else { return };
     let schema: Value =
         serde_json::from_slice(&fs::read(folder.join("config-schema.json")).expect("the schema"))
@@ -67,7 +71,7 @@ fn the_grammar_is_that_of_the_published_schema() {
         kinds: 0,
         modelled: 0,
         elsewhere: 0,
-        otherwise: BTreeSet::new(),
+        exceptions: BTreeSet::new(),
     };
     let root = walk.resolve(&schema["allOf"][0]);
     let environment = walk.resolve(&schema["definitions"]["RawEnvironment"]);
@@ -84,7 +88,7 @@ fn the_grammar_is_that_of_the_published_schema() {
         if is_top != (key.scope == Scope::Top) {
             let _ = writeln!(
                 walk.differing,
-                "{name}: whether it counts in an environment"
+                "{name}: whether an environment can contain it"
             );
         }
         walk.shape(name, theirs, &key.field.shape);
@@ -96,7 +100,7 @@ fn the_grammar_is_that_of_the_published_schema() {
             key.field.key
         );
     }
-    // What holds a `binding` binds something: each such key is a kind.
+    // A key whose tables contain `binding` must be a kind of binding.
     for (name, theirs) in properties {
         let table = walk.resolve(theirs);
         let table = if table["type"] == "array" {
@@ -114,7 +118,7 @@ fn the_grammar_is_that_of_the_published_schema() {
         if binds && !is_kind {
             let _ = writeln!(
                 walk.differing,
-                "{name}: it binds something, and no kind of binding is made of it"
+                "{name}: it has a `binding`, but there is no such kind of binding"
             );
         }
         walk.kinds += usize::from(is_kind);
@@ -127,14 +131,17 @@ fn the_grammar_is_that_of_the_published_schema() {
         let key = definition.key.split('.').next().expect("a key");
         assert!(
             properties.contains_key(key),
-            "{key} is no key of wrangler's schema"
+            "{key} is not a key of wrangler's schema"
         );
     }
     assert!(walk.differing.is_empty(), "\n{}", walk.differing);
-    let needless = OTHERWISE
+    let unnecessary = EXCEPTIONS
         .iter()
-        .find(|(path, _)| !walk.otherwise.contains(*path));
-    assert!(needless.is_none(), "no exception is needed: {needless:?}");
+        .find(|(path, _)| !walk.exceptions.contains(*path));
+    assert!(
+        unnecessary.is_none(),
+        "the exception is unnecessary: {unnecessary:?}"
+    );
     eprintln!(
         "{} kinds and {} fields are modelled, {} keys are left to wrangler",
         walk.kinds, walk.modelled, walk.elsewhere
@@ -147,7 +154,7 @@ struct Walk<'a> {
     kinds: usize,
     modelled: usize,
     elsewhere: usize,
-    otherwise: BTreeSet<String>,
+    exceptions: BTreeSet<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -162,8 +169,8 @@ impl<'a> Walk<'a> {
     }
 
     fn shape(&mut self, path: &str, theirs: &'a Value, ours: &Shape) {
-        if OTHERWISE.iter().any(|(known, _)| *known == path) {
-            self.otherwise.insert(path.to_owned());
+        if EXCEPTIONS.iter().any(|(known, _)| *known == path) {
+            self.exceptions.insert(path.to_owned());
             return;
         }
         if matches!(ours, Shape::Elsewhere(_)) {
@@ -283,13 +290,14 @@ impl<'a> Walk<'a> {
 
 // The types
 
-/// Whether each name may be absent, and its TypeScript type.
+/// The members of an interface: whether each is optional, and its TypeScript type.
 type Names = BTreeMap<String, (bool, String)>;
 
-/// `wrangler types` over every folder of `manifests/`: the names in `Env`, and which of them are optional, are the
-/// same, and so are the types in `cargo bindery types`. A folder that differs has a `differences.txt` with the reason, and differs in just that.
+/// `cargo bindery types` writes the same members, optionality and types as `wrangler types` for
+/// every folder of `manifests/`. A folder with a difference lists it, and its reason, in
+/// `differences.txt`.
 #[test]
-fn the_environment_is_that_of_wrangler_types() {
+fn types_equal_those_of_wrangler() {
     let Some(package) = wrangler() else { return };
     let node = std::env::var_os("BINDERY_NODE").expect("Node is beside wrangler");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
@@ -297,14 +305,13 @@ fn the_environment_is_that_of_wrangler_types() {
     let _absent = fs::remove_dir_all(&scratch);
     let names = source::folders(&root);
     let (mut failed, mut differing) = (String::new(), 0);
-    // Two at a time: most of it is Node's start.
+    // Two processes at a time: most of the time is the start of Node.
     for pair in names.chunks(2) {
         let started: Vec<_> = pair
             .iter()
             .map(|name| {
                 let folder = scratch.join(name);
                 copy(&root.join(name), &folder);
-                // A project's own state: without it wrangler would look above.
                 let mut command = Command::new(&node);
                 command.arg(package.join("wrangler-dist/cli.js")).args([
                     "types",
@@ -331,14 +338,14 @@ fn the_environment_is_that_of_wrangler_types() {
             let Ok(text) = fs::read_to_string(folder.join("out.d.ts")) else {
                 let _ = writeln!(
                     failed,
-                    "{name}: wrangler says {}",
+                    "{name}: wrangler reports {}",
                     String::from_utf8_lossy(&output.stderr)
                 );
                 continue;
             };
             let (text_of_ours, names) = ours(&folder);
             let mut found = differences(&names, &theirs(&text));
-            // One interface an environment.
+            // One interface per environment.
             let (own, other) = (interfaces(&text_of_ours), interfaces(&text));
             for (interface, members) in &own {
                 let theirs = other.get(interface).cloned().unwrap_or_default();
@@ -409,7 +416,7 @@ fn ours(folder: &Path) -> (String, Names) {
         &manifest,
         environment(folder).as_deref(),
     )
-    .expect("is understood");
+    .expect("the manifest is valid");
     assert!(
         errors.is_empty(),
         "{}: {:?}",
@@ -418,7 +425,7 @@ fn ours(folder: &Path) -> (String, Names) {
     );
     let text = typescript::environment(&project);
     let members = members(text.split("\n}").next().unwrap_or_default());
-    // What TypeScript is told is what Rust is given.
+    // The Rust environment has the same members as the TypeScript interface.
     let bindings = project
         .bindings
         .iter()
@@ -442,7 +449,7 @@ fn ours(folder: &Path) -> (String, Names) {
     (text, members)
 }
 
-/// The interfaces of environments, by name.
+/// Returns the interfaces of environments by name.
 fn interfaces(text: &str) -> BTreeMap<String, Names> {
     let named = text
         .split("interface ")
@@ -451,7 +458,7 @@ fn interfaces(text: &str) -> BTreeMap<String, Names> {
     let environments =
         named.filter(|(name, _)| name.ends_with("Env") && !["Env", "__BaseEnv_Env"].contains(name));
     let body = |rest: &str| -> String {
-        // Ours stand at the edge, wrangler's in a namespace.
+        // Wrangler indents its interfaces in a namespace, bindery does not.
         let lines = rest
             .lines()
             .take_while(|line| line.trim() != "}")
@@ -463,7 +470,7 @@ fn interfaces(text: &str) -> BTreeMap<String, Names> {
         .collect()
 }
 
-/// The members of the first interface: `NAME: ...;` or `NAME?: ...;`, one indentation deep.
+/// Returns the members of the first interface that wrangler generates.
 fn theirs(text: &str) -> Names {
     let body = text
         .split_once("interface __BaseEnv_Env {\n")
@@ -471,16 +478,17 @@ fn theirs(text: &str) -> Names {
     members(body)
 }
 
+/// Parses members: `NAME: ...;` or `NAME?: ...;`, indented by one tab.
 fn members(body: &str) -> Names {
     let members = body
         .lines()
         .filter_map(|line| line.strip_prefix('\t'))
         .filter(|line| !line.starts_with(['\t', '}', '|', ')']));
     let member = |(name, ty): (&str, &str)| {
-        // The union of the environments' values, in whatever order.
+        // The order of a union depends on the environments, so it is sorted.
         let mut union: Vec<&str> = ty.trim().trim_end_matches(';').split(" | ").collect();
         union.sort_unstable();
-        // A type over several lines is told by its beginning.
+        // Only the start of a type over several lines is compared.
         let ty = if ty.trim_start().starts_with('{') && !ty.contains(":") {
             "{ ... }".to_owned()
         } else {

@@ -1,12 +1,13 @@
-//! On workerd: `GET /bindery?rows=1000&rounds=10` and `GET /worker?...` read the same rows, through a
-//! generated query and through `worker`'s `all()` and `results::<T>()`, and answer with how many.
+//! The benchmark on workerd. `GET /bindery?rows=1000&rounds=10` reads rows through a generated
+//! query, `GET /worker?...` reads the same rows through `all()` and `results::<T>()` of the
+//! `worker` crate. Both respond with the number of rows.
 
 use axum::extract::{Query, State};
 use axum::routing::{Router, get};
 use bindery::{Request, Response};
 use serde::Deserialize;
 
-/// Everything that `wrangler.toml` binds.
+/// The bindings of `wrangler.toml`.
 #[bindery::bindings]
 pub struct Env;
 
@@ -21,7 +22,7 @@ struct Rounds {
     rounds: u32,
 }
 
-/// Answers the harness.
+/// Responds to the benchmark.
 pub async fn fetch(request: Request, env: Env) -> Response {
     let router = Router::new()
         .route("/bindery", get(through_bindery))
@@ -39,18 +40,13 @@ async fn through_bindery(
 ) -> Result<String, bindery::Error> {
     let mut count = 0;
     for _ in 0..rounds.rounds {
-        count += env
-            .db
-            .all_files(rounds.rows)
-            .await?
-            .iter()
-            .filter(|file| file.size_bytes > 0)
-            .count();
+        let files = env.db.all_files(rounds.rows).await?;
+        count += files.iter().filter(|file| file.size_bytes > 0).count();
     }
     Ok(count.to_string())
 }
 
-/// The same with an observer, who is told what D1 says of the query.
+/// Reads the rows with an observer, which receives an event after each query.
 async fn observed(State(env): State<Env>, rounds: Query<Rounds>) -> Result<String, bindery::Error> {
     env.observe(|event: &bindery::observe::Event<'_>| {
         std::hint::black_box(event.duration);
@@ -58,7 +54,7 @@ async fn observed(State(env): State<Env>, rounds: Query<Rounds>) -> Result<Strin
     through_bindery(State(env), rounds).await
 }
 
-/// The same rows as the `worker` crate reads them.
+/// Reads the rows with the `worker` crate.
 #[cfg(target_arch = "wasm32")]
 #[worker::send]
 async fn through_worker(
@@ -83,6 +79,7 @@ async fn through_worker(
         #[serde(rename = "uploaded_at")]
         _uploaded_at: String,
     }
+
     let mut count = 0;
     for _ in 0..rounds.rounds {
         let result = all(&env, rounds.rows).await?;
@@ -92,7 +89,7 @@ async fn through_worker(
     Ok(count.to_string())
 }
 
-/// The query alone: what both share.
+/// Runs the query without decoding its rows.
 #[cfg(target_arch = "wasm32")]
 #[worker::send]
 async fn undecoded(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Result<String, String> {

@@ -1,5 +1,6 @@
-//! Natively: a point read through a generated query against bare rusqlite with a cached statement, and
-//! the gate with and without an observer. Prints ratios; the machine's noise is in the absolute times.
+//! The native benchmark: a point read through a generated query compared with a cached statement of
+//! rusqlite, and a call with and without the gate. Compare the ratios: absolute times depend on the
+//! machine.
 
 #[cfg(target_arch = "wasm32")]
 fn main() {}
@@ -8,7 +9,7 @@ fn main() {}
 #[expect(
     clippy::print_stdout,
     clippy::panic,
-    reason = "a benchmark reports on standard output and gives up loudly"
+    reason = "a benchmark reports on standard output and panics on errors"
 )]
 fn main() {
     let runtime = match tokio::runtime::Builder::new_current_thread().build() {
@@ -34,7 +35,7 @@ mod native {
 
     type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-    /// The same row, read by hand.
+    /// A row that is read without generated code.
     struct File {
         _id: i64,
         _user_id: String,
@@ -70,13 +71,15 @@ mod native {
         watched.observe(|event: &Event<'_>| {
             black_box(event.duration);
         });
+
         let bare = bindery_sqlite::rusqlite::Connection::open_in_memory()?;
         bare.execute_batch(include_str!("../migrations/0001_files.sql"))?;
+
         let sql = env.db.file_by_id(1).sql();
         let (mut by_hand, mut generated, mut observed) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = 0;
         for _ in 0..ROUNDS {
-            // One after the other in each round, so that noise meets all three.
+            // Every round measures all three, so that other load on the machine affects them alike.
             let start = Instant::now();
             for read in 0..READS {
                 let found = bare
@@ -85,6 +88,7 @@ mod native {
                 seen += found.size_bytes;
             }
             by_hand.push(start.elapsed().as_secs_f64());
+
             let start = Instant::now();
             for read in 0..READS {
                 seen -= env
@@ -94,6 +98,7 @@ mod native {
                     .map_or(0, |file| file.size_bytes);
             }
             generated.push(start.elapsed().as_secs_f64());
+
             let start = Instant::now();
             for read in 0..READS {
                 black_box(watched.db.file_by_id(black_box(read % 1000 + 1)).await?);
@@ -101,6 +106,7 @@ mod native {
             observed.push(start.elapsed().as_secs_f64());
         }
         assert_eq!(seen, 0, "both read the same rows");
+
         let (by_hand, generated, observed) = (median(by_hand), median(generated), median(observed));
         let each = |seconds: f64| seconds / READS as f64 * 1e6;
         report(&format!(
@@ -123,7 +129,7 @@ mod native {
         gate(&report).await
     }
 
-    /// The gate alone: a call that passes it and one that goes to the backend directly.
+    /// Compares a call through the gate with a direct call of the backend.
     async fn gate(report: &impl Fn(&str)) -> Outcome<()> {
         let (mut direct, mut gated) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -131,6 +137,7 @@ mod native {
             direct.push(without.as_secs_f64());
             gated.push(with.as_secs_f64());
         }
+
         let (direct, gated) = (median(direct), median(gated));
         let each = |seconds: f64| seconds / (READS as f64 * 5.0) * 1e9;
         report("the gate without an observer, around a call that reads a value from KV in memory:");

@@ -1,11 +1,12 @@
-//! `Env` as a build script makes it, over two environments.
+//! `Env` as a build script generates it, for two environments.
 
 include!(concat!(env!("OUT_DIR"), "/bindery.rs"));
 
-/// Notes that have a text in them: an inline query is held against the schema of every environment, too.
+/// Returns the number of notes that contain a text. The inline query is checked against the schema
+/// of every environment.
 ///
 /// # Errors
-/// When the database fails.
+/// When the query fails.
 pub async fn notes_with(env: &Env, part: &str) -> bindery::Result<usize> {
     Ok(bindings::db::query!(
         env.db,

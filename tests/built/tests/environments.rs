@@ -1,12 +1,12 @@
-//! The environment that `CLOUDFLARE_ENV` names is the one that runs: its databases, its migrations, its variables.
+//! `CLOUDFLARE_ENV` selects the environment: its databases, migrations and variables.
 
 use std::process::Command;
 
 use built::Env;
 
 #[bindery::test]
-async fn the_top_level(env: Env) -> bindery::Result<()> {
-    // This very test, again, in a process of the other environment.
+async fn cloudflare_env_selects_the_environment(env: Env) -> bindery::Result<()> {
+    // Without the variable, the test also runs itself in a process per named environment.
     if std::env::var_os("CLOUDFLARE_ENV").is_none() {
         for (environment, expected) in [("staging", true), ("nowhere", false)] {
             let test = std::env::current_exe().expect("this program");

@@ -15,7 +15,7 @@ async fn user(env: &Env, email: &str) -> bindery::Result<i64> {
         .id)
 }
 
-/// Every type, and NULL, goes in and comes out as itself.
+/// A value of each type, and NULL, is read as it was written.
 pub async fn values_cross(env: Env) -> Outcome {
     let bytes = [0_u8, 1, 127, 128, 255];
     let full = env
@@ -30,12 +30,14 @@ pub async fn values_cross(env: Env) -> Outcome {
             Some(Value::from("text")),
         )
         .await?;
+
     same!(full.name.as_deref(), Some("Ann \u{1F600} \"q\" \\ \u{0}"));
     same!(full.age, Some(42));
     same!(full.score, Some(0.1));
     same!(full.admin, true);
     same!(full.avatar.as_deref(), Some(&bytes[..]));
     same!(full.anything, Some(Value::Text("text".to_owned())));
+
     let empty = env
         .db
         .add_user("bob@example.com", None, None, None, false, None, None)
@@ -51,6 +53,7 @@ pub async fn values_cross(env: Env) -> Outcome {
         (None, None, None, None, None)
     );
     same!(empty.admin, false);
+
     let again = env
         .db
         .user_by_email("ann@example.com")
@@ -58,6 +61,7 @@ pub async fn values_cross(env: Env) -> Outcome {
         .ok_or("the row is there")?;
     same!(again.avatar.as_deref(), Some(&bytes[..]));
     same!(again.id, full.id);
+
     let blank = env
         .db
         .add_user(
@@ -78,7 +82,7 @@ pub async fn values_cross(env: Env) -> Outcome {
     Ok(())
 }
 
-/// D1 binds every number as REAL, and so does whoever stands in for it.
+/// D1 binds every number as REAL, and so does the native backend.
 pub async fn numbers_are_real(env: Env) -> Outcome {
     let row = env.db.numbers(2).await?;
     same!(row.kind, "real");
@@ -88,7 +92,7 @@ pub async fn numbers_are_real(env: Env) -> Outcome {
     Ok(())
 }
 
-/// What a double would round is refused both ways; what it holds exactly is not.
+/// Integers that a double cannot represent are rejected as arguments and as values.
 pub async fn integers_keep_every_bit(env: Env) -> Outcome {
     let most = 9_007_199_254_740_991_i64;
     let row = env
@@ -104,6 +108,7 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
         )
         .await?;
     same!(row.age, Some(most));
+
     let refused = env
         .db
         .add_user(
@@ -124,6 +129,7 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
         env.db.big().await.map_err(|error| error.kind()),
         Err(ErrorKind::Decode)
     );
+
     let infinite = env
         .db
         .add_user(
@@ -144,7 +150,7 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
     Ok(())
 }
 
-/// None is `None` for `:optional` and an error for `:one`.
+/// No row is `None` for `:optional` and an error for `:one`.
 pub async fn optional_and_one(env: Env) -> Outcome {
     same!(env.db.user_by_email("nobody").await?.is_none(), true);
     let error = env
@@ -152,7 +158,7 @@ pub async fn optional_and_one(env: Env) -> Outcome {
         .the_user("nobody")
         .await
         .err()
-        .ok_or("there is nobody")?;
+        .ok_or("there is no such user")?;
     same!(error.kind(), ErrorKind::NotFound);
     same!(error.to_string(), "d1 DB the_user: the query found no row");
     same!(
@@ -177,6 +183,7 @@ pub async fn slices(env: Env) -> Outcome {
             .collect::<Vec<_>>(),
         ["u1@example.com", "u2@example.com"]
     );
+
     same!(env.db.users_in(&[]).await?.len(), 0);
     let many: Vec<i64> = (0..1000).collect();
     same!(env.db.users_in(&many).await?.len(), 5);
@@ -197,7 +204,7 @@ pub async fn slices(env: Env) -> Outcome {
     Ok(())
 }
 
-/// `(:name IS NULL OR name = :name)`
+/// A filter `(:name IS NULL OR name = :name)` accepts `None`.
 pub async fn optional_filters(env: Env) -> Outcome {
     env.db
         .add_user("a", Some("Ann"), None, None, false, None, None)
@@ -211,7 +218,7 @@ pub async fn optional_filters(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Each constraint is told by its kind, with SQLite's words.
+/// A violated constraint is an error with its kind and SQLite's message.
 pub async fn constraints(env: Env) -> Outcome {
     user(&env, "a").await?;
     let error = env
@@ -226,6 +233,7 @@ pub async fn constraints(env: Env) -> Outcome {
         (error.is_constraint_violation(), error.status().as_u16()),
         (true, 409)
     );
+
     let check = env
         .db
         .add_user("b", None, Some(-1), None, false, None, None)
@@ -234,6 +242,7 @@ pub async fn constraints(env: Env) -> Outcome {
         check.map_err(|error| error.kind()),
         Err(ErrorKind::Constraint(Constraint::Check))
     );
+
     let foreign = env.db.add_post(404, "of nobody").await;
     same!(
         foreign.map_err(|error| error.kind()),
@@ -243,7 +252,7 @@ pub async fn constraints(env: Env) -> Outcome {
     Ok(())
 }
 
-/// RETURNING gives what the row now is.
+/// RETURNING returns the row after the write.
 pub async fn upsert_and_returning(env: Env) -> Outcome {
     let author = user(&env, "a").await?;
     same!(env.db.like_post(1, author, "first").await?.likes, 0);
@@ -252,12 +261,13 @@ pub async fn upsert_and_returning(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The other side of a LEFT JOIN is `None` where there is no row.
+/// The columns of the right side of a LEFT JOIN are `None` without a row.
 pub async fn outer_joins(env: Env) -> Outcome {
     let ann = user(&env, "ann").await?;
     user(&env, "bob").await?;
     env.db.add_post(ann, "one").await?;
     env.db.add_post(ann, "two").await?;
+
     let rows: Vec<_> = env
         .db
         .posts_by_author()
@@ -277,13 +287,14 @@ pub async fn outer_joins(env: Env) -> Outcome {
     Ok(())
 }
 
-/// An aggregate over no row is `None` where SQL says NULL.
+/// An aggregate over no rows is `None` if its result is NULL.
 pub async fn aggregates(env: Env) -> Outcome {
     let none = env.db.counts().await?;
     same!(
         (none.users, none.oldest, none.score, none.any_post),
         (0, None, 0.0, false)
     );
+
     let author = env
         .db
         .add_user("a", None, Some(30), Some(1.5), false, None, None)
@@ -298,7 +309,7 @@ pub async fn aggregates(env: Env) -> Outcome {
     Ok(())
 }
 
-/// What a write changed.
+/// A write returns the number of changed rows and the last row id.
 pub async fn changes(env: Env) -> Outcome {
     user(&env, "a").await?;
     same!(env.db.rename(Some("Ann"), "a").await?.rows, 1);
@@ -306,13 +317,13 @@ pub async fn changes(env: Env) -> Outcome {
     let author = user(&env, "b").await?;
     let added = env.db.add_post(author, "one").await?;
     same!((added.rows, added.last_row_id), (1, 1));
-    // The post that went with its author counts too.
+    // The post that is deleted by a cascade counts, too.
     same!(env.db.delete_user("b").await?.rows, 2);
     same!(env.db.counts().await?.any_post, false);
     Ok(())
 }
 
-/// All of a batch, or nothing.
+/// A batch is atomic.
 pub async fn batch_is_one_transaction(env: Env) -> Outcome {
     let db = &env.db;
     let (row, changes, all) = db
@@ -327,6 +338,7 @@ pub async fn batch_is_one_transaction(env: Env) -> Outcome {
         all.first().and_then(|user| user.name.clone()).as_deref(),
         Some("Ann")
     );
+
     let failed = db
         .batch((db.rename(Some("Lost"), "a"), db.add_post(404, "of nobody")))
         .await;
@@ -345,7 +357,7 @@ pub async fn batch_is_one_transaction(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Any number of queries of one kind.
+/// A batch can be a `Vec` of queries, but not an empty one.
 pub async fn batch_of_a_vec(env: Env) -> Outcome {
     let author = user(&env, "a").await?;
     let titles: Vec<String> = (0..20).map(|number| format!("post {number}")).collect();
@@ -362,6 +374,7 @@ pub async fn batch_of_a_vec(env: Env) -> Outcome {
         (added.len(), added.last().map(|changes| changes.last_row_id)),
         (20, Some(20))
     );
+
     let none = env
         .db
         .batch(Vec::<bindery::d1::Query<'_, bindery::d1::Exec>>::new())
@@ -373,7 +386,7 @@ pub async fn batch_of_a_vec(env: Env) -> Outcome {
     Ok(())
 }
 
-/// `query!`, with a variable of the parameter's name, a named value, and a shape.
+/// `query!` accepts a variable with the name of the parameter, a named value, and a cardinality.
 pub async fn inline_queries(env: Env) -> Outcome {
     user(&env, "a").await?;
     user(&env, "b").await?;
@@ -385,6 +398,7 @@ pub async fn inline_queries(env: Env) -> Outcome {
     )
     .await?;
     same!(rows.len(), 1);
+
     let row = db::query!(
         env.db,
         "SELECT email, length(email) AS bytes FROM users WHERE id = :id",
@@ -393,10 +407,12 @@ pub async fn inline_queries(env: Env) -> Outcome {
     .one()
     .await?;
     same!((row.email.as_str(), row.bytes), ("a", 1));
+
     let none = db::query!(env.db, r"SELECT id FROM users WHERE email = ?", "nobody")
         .optional()
         .await?;
     same!(none.is_none(), true);
+
     let changes = db::query!(
         env.db,
         "UPDATE users SET admin = :on WHERE email IN (:emails)",
@@ -408,28 +424,31 @@ pub async fn inline_queries(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A value that breaks its column's promise is an error that names row and column.
+/// A value that does not have the type of its column is an error that names row and column.
 pub async fn broken_promises(env: Env) -> Outcome {
     env.db.add_loose(1, "7", Some("fine"), Some(true)).await?;
     same!(env.db.loose().await?.len(), 1);
+
     db::query!(
         env.db,
         "INSERT INTO loose (id, number) VALUES (2, CAST('seven' AS TEXT))"
     )
     .await?;
-    let error = env.db.loose().await.err().ok_or("a text is no number")?;
+    let error = env.db.loose().await.err().ok_or("a text is not a number")?;
     same!(error.kind(), ErrorKind::Decode);
     same!(
         error.message(),
         "row 2, column `number`: expected INTEGER, found TEXT"
     );
+
     db::query!(env.db, "UPDATE loose SET number = 1.5 WHERE id = 2").await?;
     same!(
         env.db.loose().await.map_err(|error| error.kind()),
         Err(ErrorKind::Decode)
     );
+
     db::query!(env.db, "UPDATE loose SET number = 1, flag = 2 WHERE id = 2").await?;
-    let error = env.db.loose().await.err().ok_or("2 is no boolean")?;
+    let error = env.db.loose().await.err().ok_or("2 is not a boolean")?;
     same!(
         error.message(),
         "row 2, column `flag`: expected 0 or 1, found 2"
@@ -437,7 +456,7 @@ pub async fn broken_promises(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A value over 2,000,000 bytes is refused before it is sent.
+/// A value over 2,000,000 bytes is rejected before it is sent.
 pub async fn parameters_over_the_limit(env: Env) -> Outcome {
     let large = "x".repeat(2_000_001);
     let error = env
@@ -445,7 +464,7 @@ pub async fn parameters_over_the_limit(env: Env) -> Outcome {
         .rename(Some(&large), "a")
         .await
         .err()
-        .ok_or("it is too large")?;
+        .ok_or("the value is too large")?;
     same!(error.kind(), ErrorKind::TooLarge);
     Ok(())
 }

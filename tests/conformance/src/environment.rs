@@ -2,17 +2,17 @@
 
 use crate::{Env, Outcome, same};
 
-/// How much is logged: a type of the worker's own for a variable.
+/// A log level: an application's type for a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Everything.
+    /// Logs everything.
     Debug,
-    /// What goes wrong.
+    /// Logs errors.
     Error,
 }
 
-/// Each variable has the type that it has in the manifest; a secret does not print.
+/// Each variable has its type from the manifest. `Debug` hides secrets.
 pub async fn vars_and_secrets(env: Env) -> Outcome {
     same!(env.vars.name, "bindery");
     same!(env.vars.count, 3);
@@ -31,6 +31,7 @@ pub async fn vars_and_secrets(env: Env) -> Outcome {
         (env.vars.switches.new_checkout, env.vars.switches.limit),
         (true, 2)
     );
+
     same!(env.secrets.token.expose(), "open sesame");
     same!(
         format!("{:?}", env.secrets),

@@ -1,4 +1,5 @@
-//! One binding of every kind: what the world at hand can do works, and what it cannot fails with a clear error.
+//! One binding of every kind: each works if the backend supports it, and otherwise fails with a
+//! clear error.
 
 use bindery::analytics_engine::DataPoint;
 use bindery::dispatch::DispatchLimits;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{Env, Outcome, same};
 
-/// Natively these kinds have no stand-in.
+/// Whether the backend is the native one, which does not support some kinds.
 const IS_NATIVE: bool = cfg!(not(target_arch = "wasm32"));
 
 fn request(uri: &str) -> Result<Request, axum::http::Error> {
@@ -23,7 +24,7 @@ async fn text(response: bindery::Response) -> Result<String, axum::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What a world cannot do names the binding and says what to do.
+/// Checks that a call is unsupported, and that the error names the binding and an alternative.
 fn unsupported<T>(outcome: bindery::Result<T>, binding: &str) -> Outcome {
     let error = outcome.err().ok_or("it works, natively")?;
     same!(error.kind(), ErrorKind::Unsupported);
@@ -35,7 +36,7 @@ fn unsupported<T>(outcome: bindery::Result<T>, binding: &str) -> Outcome {
     Ok(())
 }
 
-/// Another worker and static assets answer requests.
+/// Another worker and static assets respond to requests.
 pub async fn fetchers(env: Env) -> Outcome {
     let outcome = env.service.fetch(request("/hello?to=ann")?).await;
     if IS_NATIVE {
@@ -53,7 +54,7 @@ pub async fn fetchers(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The object of a name is one object.
+/// A name always refers to the same object.
 pub async fn durable_objects(env: Env) -> Outcome {
     if IS_NATIVE {
         return unsupported(env.counters.by_name("a").await, "COUNTERS");
@@ -74,7 +75,7 @@ pub async fn durable_objects(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A Workflow is started, and gives what it gives.
+/// A Workflow starts and returns its output.
 pub async fn workflows(env: Env) -> Outcome {
     same!(
         env.orders
@@ -106,13 +107,13 @@ pub async fn workflows(env: Env) -> Outcome {
             return Ok(());
         }
         same!(status.status == "errored", false);
-        // Time passes on workerd with a request.
+        // On workerd, time advances only with a request.
         env.service.fetch(request("/wait")?).await?;
     }
     Err("the Workflow never ends".into())
 }
 
-/// The connection string of a Hyperdrive has its parts.
+/// A Hyperdrive has a connection string and its parts.
 pub async fn hyperdrives(env: Env) -> Outcome {
     let connection = env.postgres.connection_string()?;
     same!(connection.expose().starts_with("postgres"), true);
@@ -125,7 +126,7 @@ pub async fn hyperdrives(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Limits of vectors are kept before a call; nothing here searches.
+/// The limits of vectors are checked before a call. No backend here can search.
 pub async fn vectors(env: Env) -> Outcome {
     let options = QueryOptions::default().top_k(101);
     same!(
@@ -165,7 +166,7 @@ pub async fn vectors(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A model fails with a clear error, natively and where it is not simulated.
+/// A model fails with a clear error on backends that do not simulate it.
 pub async fn models(env: Env) -> Outcome {
     let outcome = env
         .ai
@@ -184,7 +185,7 @@ pub async fn models(env: Env) -> Outcome {
 /// A PNG of one pixel.
 const PIXEL: &[u8] = include_bytes!("../assets/pixel.png");
 
-/// An image is looked at, and made larger.
+/// An image has its metadata, and can be resized.
 pub async fn images(env: Env) -> Outcome {
     let info = env.images.info(PIXEL).await;
     if IS_NATIVE {
@@ -208,7 +209,7 @@ pub async fn images(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A data point is taken; one over a limit is not sent.
+/// A data point is accepted. One over a limit is not sent.
 pub async fn data_points(env: Env) -> Outcome {
     let point = DataPoint {
         blobs: vec!["a".to_owned()],
@@ -231,7 +232,7 @@ pub async fn data_points(env: Env) -> Outcome {
     Ok(())
 }
 
-/// An email is sent to who is allowed, and to nobody else.
+/// An email is sent to an allowed address, and rejected for any other.
 pub async fn emails(env: Env) -> Outcome {
     let email = |to: &str| Email {
         from: "shop@example.com".to_owned(),
@@ -256,7 +257,7 @@ pub async fn emails(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Two a minute, for each key.
+/// The limit is two per minute and key.
 pub async fn rate_limits(env: Env) -> Outcome {
     let key = bindery::random_id()?;
     same!(env.limiter.limit(&key).await?, true);
@@ -266,7 +267,7 @@ pub async fn rate_limits(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A stored secret is read and does not print.
+/// A stored secret can be read, and `Debug` hides it.
 pub async fn stored_secrets(env: Env) -> Outcome {
     let secret = env.stored.get().await?;
     same!(secret.expose(), "kept");
@@ -274,7 +275,7 @@ pub async fn stored_secrets(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The version is known.
+/// The version has an id and a timestamp.
 pub async fn versions(env: Env) -> Outcome {
     same!(env.version.id().len(), 36);
     same!(env.version.timestamp().contains('T'), true);
@@ -282,7 +283,7 @@ pub async fn versions(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Records are taken.
+/// Records are accepted.
 pub async fn records(env: Env) -> Outcome {
     env.pipeline
         .send(&[json!({ "n": 1 }), json!({ "n": 2 })])
@@ -299,7 +300,8 @@ pub async fn records(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Records of bytes are taken; on workerd by a worker that stands for the stream, and says what came.
+/// Records of bytes are accepted. On workerd, another worker simulates the stream and reports what
+/// it received.
 pub async fn byte_records(env: Env) -> Outcome {
     let record = Record {
         content: vec![0, 255],
@@ -325,14 +327,14 @@ pub async fn byte_records(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Files that are bound are there.
+/// Bound files have their contents.
 pub async fn blobs(env: Env) -> Outcome {
     same!(env.terms.text(), "the terms\n");
     same!(env.logo.bytes(), [0, 159, 146, 150]);
     Ok(())
 }
 
-/// A worker that is made of code answers.
+/// A worker that is loaded from code responds.
 pub async fn loaders(env: Env) -> Outcome {
     let script = "export default { fetch(request, env) { return new Response(`${env.word} ${new URL(request.url).pathname}`) } }";
     let code = WorkerCode {
@@ -349,7 +351,7 @@ pub async fn loaders(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Kinds that nothing simulates fail with a clear error, in both worlds.
+/// Kinds without a simulation fail with a clear error on both backends.
 pub async fn the_rest(env: Env) -> Outcome {
     if !IS_NATIVE {
         for (outcome, binding) in [
@@ -408,7 +410,7 @@ pub async fn the_rest(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Kinds without types of their own that workerd simulates answer a call by its name.
+/// Kinds without a typed API respond to a call by name where workerd simulates them.
 pub async fn raw(env: Env) -> Outcome {
     if IS_NATIVE {
         return unsupported(env.hello.call("set", &[json!("hi")]).await, "HELLO");

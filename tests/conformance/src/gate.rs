@@ -1,4 +1,4 @@
-//! The gate: every call is told to whoever wants to know, with its outcome.
+//! The gate: observers receive an event after every call.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,28 +6,28 @@ use bindery::observe::Event;
 
 use crate::{Env, Outcome, same};
 
-/// Names, outcomes and attributes of a few calls.
-pub async fn every_call_is_told(env: Env) -> Outcome {
-    let told: Arc<Mutex<Vec<String>>> = Arc::default();
-    let notes = Arc::clone(&told);
+/// Events contain the name, outcome and attributes of a call.
+pub async fn observers_receive_every_call(env: Env) -> Outcome {
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let observed = Arc::clone(&lines);
+    let compared = [
+        "db.query.summary",
+        "cache.hit",
+        "error.type",
+        "db.system.name",
+    ];
     env.observe(move |event: &Event<'_>| {
         let mut line = format!("{} {}", event.name(), event.binding);
         for (name, value) in event.attributes() {
-            if [
-                "db.query.summary",
-                "cache.hit",
-                "error.type",
-                "db.system.name",
-            ]
-            .contains(&name)
-            {
+            if compared.contains(&name) {
                 line.push_str(&format!(" {name}={value}"));
             }
         }
-        if let Ok(mut notes) = notes.lock() {
-            notes.push(line);
+        if let Ok(mut lines) = observed.lock() {
+            lines.push(line);
         }
     });
+
     env.db.users().await?;
     let _ = env.db.the_user("nobody").await;
     env.cache.put_bytes("k", "v").await?;
@@ -35,7 +35,8 @@ pub async fn every_call_is_told(env: Env) -> Outcome {
     env.cache.get_text("nothing").await?;
     let _ = env.cache.get_text("").await;
     let _ = env.db.batch((env.db.users(), env.db.users())).await?;
-    let told = told.lock().map_err(|_| "the notes are lost")?;
+
+    let lines = lines.lock().map_err(|_| "the observer panicked")?;
     let expected = [
         "cloudflare.d1.query.success DB db.system.name=cloudflare-d1 db.query.summary=users",
         "cloudflare.d1.query.error DB db.system.name=cloudflare-d1 db.query.summary=the_user error.type=not_found",
@@ -45,6 +46,6 @@ pub async fn every_call_is_told(env: Env) -> Outcome {
         "cloudflare.kv.get.error CACHE db.system.name=cloudflare-kv error.type=invalid_argument",
         "cloudflare.d1.batch.success DB db.system.name=cloudflare-d1",
     ];
-    same!(*told, expected);
+    same!(*lines, expected);
     Ok(())
 }

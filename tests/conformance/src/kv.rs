@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
 
-/// A value with everything that JSON has.
+/// A value with every JSON type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     name: String,
@@ -17,7 +17,7 @@ pub struct Profile {
     ratio: f64,
 }
 
-/// A key of two parts.
+/// A key with two parts.
 #[derive(Debug, bindery::KvKey)]
 #[kv(binding = CACHE, key = "profile:{team}:{id}", value = Profile, ttl = "1h")]
 pub struct ProfileKey<'a> {
@@ -39,7 +39,7 @@ fn profile() -> Profile {
     }
 }
 
-/// What was put is got, deleted is gone.
+/// A value is read as it was put, and is gone after a delete.
 pub async fn entries(env: Env) -> Outcome {
     same!(env.cache.get_text("nothing").await?, None);
     env.cache.put_bytes("text", "h\u{e9}llo").await?;
@@ -65,7 +65,7 @@ pub async fn entries(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Keys are types, and so are their values.
+/// A typed key reads and writes values of its type.
 pub async fn typed_keys(env: Env) -> Outcome {
     let key = ProfileKey { team: "red", id: 7 };
     same!(env.cache.get(&key).await?, None);
@@ -89,7 +89,7 @@ pub async fn typed_keys(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The second time, the cache answers; what it holds wrongly is loaded anew.
+/// A cached value is not loaded again, unless it is malformed.
 pub async fn read_through(env: Env) -> Outcome {
     let key = ProfileKey {
         team: "blue",
@@ -139,7 +139,7 @@ pub async fn read_through(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Lists are in parts, in order, with what was kept beside the values.
+/// Lists have pages, are sorted, and contain metadata.
 pub async fn metadata_and_lists(env: Env) -> Outcome {
     let metadata = serde_json::json!({ "kind": "x", "n": [1, null] });
     for number in 0..5 {
@@ -190,7 +190,7 @@ pub async fn metadata_and_lists(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The platform's limits, before anything is sent.
+/// The limits of the platform are checked before a call.
 pub async fn sizes(env: Env) -> Outcome {
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
     let put = |name: String, options: PutOptions| {

@@ -1,5 +1,5 @@
-//! What every backend must do. Each case is an async function over a fresh [`Env`]; `tests/native.rs`
-//! runs them natively, and on workerd the worker itself does, asked over HTTP.
+//! The behavior that every backend must have. Each case is an async function over a new [`Env`].
+//! `tests/native.rs` runs the cases natively; on workerd the worker runs them on request.
 
 pub mod d1;
 pub mod environment;
@@ -11,7 +11,7 @@ pub mod r2;
 mod serve;
 pub mod tasks;
 
-/// Everything that `wrangler.jsonc` binds.
+/// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
 pub struct Env;
 
@@ -21,10 +21,10 @@ bindery::handlers! {
     queue "conformance-queue": queue::consume,
 }
 
-/// What a case gives.
+/// The result of a case.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Fails the case unless both sides are equal.
+/// Returns an error from the case unless both sides are equal.
 #[macro_export]
 macro_rules! same {
     ($left:expr, $right:expr) => {{
@@ -58,8 +58,8 @@ macro_rules! each_case {
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit
-            tasks::types_of_ones_own
-            tasks::parts_that_are_chosen
+            tasks::custom_column_types
+            tasks::optional_filters_and_sort_order
             kv::entries
             kv::typed_keys
             kv::read_through
@@ -93,7 +93,7 @@ macro_rules! each_case {
             everything::loaders
             everything::the_rest
             everything::raw
-            gate::every_call_is_told
+            gate::observers_receive_every_call
         }
     };
 }

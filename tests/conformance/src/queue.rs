@@ -1,4 +1,4 @@
-//! Queues: sending within the limits here; delivery is asked of the worlds, which deliver each in their way.
+//! Queues: sending and its limits. The tests of each backend start the delivery.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
 
-/// What the consumer is to do.
+/// The work of the consumer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Job {
     text: String,
-    /// Fail until this attempt.
+    /// The first attempt that succeeds.
     succeed_at: u32,
 }
 
-/// Notes each message that it is done with.
+/// Stores each message that succeeds.
 ///
 /// # Errors
-/// None: each message has its own verdict.
+/// When the database fails.
 pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
     for message in batch {
         let attempts = message.attempts();
@@ -35,8 +35,8 @@ pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
     Ok(())
 }
 
-/// Sends what [`arrived`] looks for: two good messages, one that is done on its second attempt, one
-/// that never is, and one that is no job.
+/// Sends the messages that [`arrived`] expects: two valid ones, one that succeeds on its second
+/// attempt, one that never succeeds, and one that is not a job.
 pub async fn send(env: Env) -> Outcome {
     let job = |text: &str, succeed_at: u32| Job {
         text: text.to_owned(),
@@ -50,7 +50,7 @@ pub async fn send(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Whether all that can arrive has.
+/// Checks that every message that can succeed did.
 pub async fn arrived(env: Env) -> Outcome {
     let mut noted: Vec<(String, i64)> = env
         .db
@@ -72,7 +72,7 @@ pub async fn arrived(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The platform's limits, before anything is sent.
+/// The limits of the platform are checked before a call.
 pub async fn limits(env: Env) -> Outcome {
     let text = |bytes: usize| "x".repeat(bytes - 2);
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
@@ -100,7 +100,7 @@ pub async fn limits(env: Env) -> Outcome {
     Ok(())
 }
 
-/// An empty batch is nothing to send.
+/// An empty batch sends nothing.
 pub async fn batch(env: Env) -> Outcome {
     env.queue.send_batch::<Job>(&[]).await?;
     same!(env.db.noted().await?.len(), 0);

@@ -9,7 +9,7 @@ use crate::{Env, Outcome, same};
 
 type Chunk = Result<Bytes, std::io::Error>;
 
-/// What was put is got, with what was kept beside it.
+/// An object is read as it was put, with its metadata.
 pub async fn objects(env: Env) -> Outcome {
     same!(env.storage.get("nothing").await?.is_none(), true);
     same!(env.storage.head("nothing").await?.is_none(), true);
@@ -64,7 +64,7 @@ pub async fn objects(env: Env) -> Outcome {
     Ok(())
 }
 
-/// More than one part's bytes, in chunks that fit no part.
+/// A stream of several parts, with chunks that do not align with the parts.
 pub async fn streams_in_parts(env: Env) -> Outcome {
     let size = 11 * 1024 * 1024 + 13;
     let byte = |index: usize| (index % 251) as u8;
@@ -109,7 +109,7 @@ pub async fn streams_in_parts(env: Env) -> Outcome {
     Ok(())
 }
 
-/// A second put replaces; an open reader keeps what it has; deleting twice is no error.
+/// A put replaces an object. Deleting a missing object is not an error.
 pub async fn replaces_and_deletes(env: Env) -> Outcome {
     env.storage
         .put_with("key", "old", PutOptions::default().content_type("text/old"))
@@ -128,7 +128,7 @@ pub async fn replaces_and_deletes(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Lists are in parts, in order.
+/// Lists have pages and are sorted.
 pub async fn lists(env: Env) -> Outcome {
     for number in [3, 1, 0, 2, 4] {
         let options = PutOptions::default()
@@ -173,7 +173,7 @@ pub async fn lists(env: Env) -> Outcome {
     Ok(())
 }
 
-/// Over the bound nothing is stored, and what was there stays.
+/// Content over the limit is not stored, and does not replace the object.
 pub async fn too_many_bytes(env: Env) -> Outcome {
     env.storage.put("key", "before").await?;
     let exact = env
@@ -203,7 +203,7 @@ pub async fn too_many_bytes(env: Env) -> Outcome {
     Ok(())
 }
 
-/// So too when the stream breaks off, in the first part or a later one.
+/// A stream that fails, in the first part or a later one, does not replace the object.
 pub async fn a_stream_that_breaks_off(env: Env) -> Outcome {
     env.storage.put("key", "before").await?;
     for good in [1, 70] {
@@ -229,7 +229,7 @@ pub async fn a_stream_that_breaks_off(env: Env) -> Outcome {
     Ok(())
 }
 
-/// The platform's limits, before anything is sent.
+/// The limits of the platform are checked before a call.
 pub async fn bounds(env: Env) -> Outcome {
     let storage = &env.storage;
     let put = async |key: &str, options: PutOptions| {

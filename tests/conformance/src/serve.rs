@@ -1,4 +1,4 @@
-//! On workerd: `GET /cases` lists the cases, `POST /run/<name>` runs one.
+//! The HTTP interface on workerd: `GET /cases` lists the cases, `POST /run/<name>` runs one.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -24,7 +24,7 @@ macro_rules! table {
 }
 each_case!(table);
 
-/// Answers the harness.
+/// Responds to the test runner.
 pub(crate) async fn fetch(request: Request, env: Env) -> Response {
     let router = Router::new()
         .route("/cases", get(async || Json(NAMES)))

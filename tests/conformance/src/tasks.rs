@@ -1,11 +1,12 @@
-//! Columns with types of their own: the texts of a CHECK, newtypes, dates, JSON; rows that queries share.
+//! Columns with custom types: enums of a CHECK, newtypes, dates, JSON; row types that queries
+//! share.
 
 use bindery::d1::Json;
 
 use crate::bindings::db::{Task, TasksInSort, TasksState, query};
 use crate::{Env, Outcome, same};
 
-/// Who a task belongs to.
+/// The owner of a task.
 #[derive(Debug, Clone, Copy, PartialEq, bindery::Column, serde::Serialize)]
 #[serde(transparent)]
 pub struct PersonId(pub i64);
@@ -21,25 +22,27 @@ async fn add(env: &Env, owner: PersonId, title: &str, state: TasksState) -> bind
         .await
 }
 
-/// Each type goes in and comes out as itself.
-pub async fn types_of_ones_own(env: Env) -> Outcome {
+/// A value of each type is read as it was written.
+pub async fn custom_column_types(env: Env) -> Outcome {
     let task = add(&env, PersonId(1), "write", TasksState::InProgress).await?;
     same!(task.owner, PersonId(1));
     same!(task.state, TasksState::InProgress);
     same!(task.urgent, true);
     same!(task.labels.0.len(), 2);
     same!(task.due, Some(due()?));
+
     let done = env.db.finish(task.id).await?.ok_or("the task is there")?;
     same!(done.state.as_str(), "done");
     same!(serde_json::to_value(&done)?["state"], "done");
+
     same!("in progress".parse(), Ok(TasksState::InProgress));
     same!("lost".parse::<TasksState>().is_err(), true);
     Ok(())
 }
 
-/// Filters that may be absent, slices of enums and of newtypes, an order that the caller chooses.
-pub async fn parts_that_are_chosen(env: Env) -> Outcome {
-    // On workerd the cases share a world: these people are this case's own.
+/// Filters can be absent, slices contain enums or newtypes, and the caller chooses the order.
+pub async fn optional_filters_and_sort_order(env: Env) -> Outcome {
+    // On workerd the cases share an environment: no other case uses these owners.
     let (ann, bob) = (PersonId(3), PersonId(4));
     for (owner, title, state) in [
         (ann, "b", TasksState::Open),
@@ -48,6 +51,7 @@ pub async fn parts_that_are_chosen(env: Env) -> Outcome {
     ] {
         add(&env, owner, title, state).await?;
     }
+
     let own = |task: &Task| [ann, bob].contains(&task.owner);
     let titles = |tasks: Vec<Task>| {
         tasks
@@ -56,24 +60,16 @@ pub async fn parts_that_are_chosen(env: Env) -> Outcome {
             .map(|task| task.title)
             .collect::<Vec<_>>()
     };
-    same!(
-        titles(
-            env.db
-                .tasks_in(&TasksState::ALL, None, TasksInSort::Title)
-                .await?
-        ),
-        ["a", "b", "c"]
-    );
-    same!(
-        titles(
-            env.db
-                .tasks_in(&[TasksState::Open], Some(ann), TasksInSort::Due)
-                .await?
-        ),
-        ["b"]
-    );
+
+    let states = TasksState::ALL;
+    let tasks = env.db.tasks_in(&states, None, TasksInSort::Title).await?;
+    same!(titles(tasks), ["a", "b", "c"]);
+    let states = [TasksState::Open];
+    let tasks = env.db.tasks_in(&states, Some(ann), TasksInSort::Due);
+    same!(titles(tasks.await?), ["b"]);
     same!(env.db.tasks_in(&[], None, TasksInSort::Due).await?.len(), 0);
     same!(env.db.tasks_of(&[bob]).await?.len(), 1);
+
     let rows = query!(
         env.db,
         "SELECT title, owner, state FROM tasks WHERE owner = :owner AND state = :state",

@@ -1,4 +1,4 @@
-//! Every case on the native backend, each in a world of its own.
+//! Runs every case on the native backend, each with a new environment.
 
 use conformance::{App, Env, each_case};
 
@@ -19,7 +19,7 @@ each_case!(native);
 async fn queue_delivery(env: Env) -> conformance::Outcome {
     conformance::queue::send(env.clone()).await?;
     let deliveries = bindery::deliver_queues::<App>(&env).await?;
-    // Five messages; three of them are delivered twice: one succeeds then, two never do.
+    // Five messages. Three are delivered twice: one succeeds the second time, two never do.
     conformance::same!(deliveries, 8);
     conformance::queue::arrived(env).await
 }

@@ -1,9 +1,9 @@
-//! Hostile text for as many minutes as are asked for: `cargo run -p bindery-tests --bin fuzz -- 10 [seed]`.
+//! Fuzzes every target for some minutes: `cargo run -p bindery-tests --bin fuzz -- 10 [seed]`.
 //!
-//! Each target gets that time. Tells how many inputs were read and how much memory there is, and ends with the
-//! smallest input that fails, if one does.
+//! The targets run in parallel. Each reports once per minute how many inputs it read and how much
+//! memory the process uses, and stops at the first failure with the smallest input that fails.
 
-#![expect(clippy::print_stdout, reason = "it is a program")]
+#![expect(clippy::print_stdout, reason = "a program reports on standard output")]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,20 +16,22 @@ fn main() -> ExitCode {
         .filter_map(|argument| argument.parse::<u64>().ok());
     let minutes = arguments.next().unwrap_or(10);
     let seed = arguments.next().unwrap_or(1);
-    // A panic is told once, made small.
+
+    // Shrinking causes many panics. The fuzzer reports the message of the first one.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut failed = false;
-    // The targets share nothing, so they run side by side where there are processors.
+
     let workers: Vec<_> = Target::ALL
         .into_iter()
         .map(|target| std::thread::spawn(move || run(target, seed, minutes)))
         .collect();
+    let mut failed = false;
     for worker in workers {
         match worker.join() {
-            Ok(good) => failed |= !good,
+            Ok(passed) => failed |= !passed,
             Err(_) => failed = true,
         }
     }
+
     if failed {
         ExitCode::FAILURE
     } else {
@@ -37,33 +39,30 @@ fn main() -> ExitCode {
     }
 }
 
+/// Fuzzes a target. Returns whether every input passed.
 fn run(target: Target, seed: u64, minutes: u64) -> bool {
     let mut fuzzer = Fuzzer::new(target, seed);
     let start = Instant::now();
-    let mut told = 0;
+    let mut reported_minutes = 0;
+
     while start.elapsed() < Duration::from_secs(minutes * 60) {
-        if let Err((text, failure)) = fuzzer.try_one() {
+        if let Err((text, failure)) = fuzzer.try_next() {
             println!("{target:?} {failure}\n{text:?}");
             return false;
         }
-        if start.elapsed().as_secs() / 60 > told {
-            told += 1;
-            println!(
-                "{target:?}: {} inputs in {told} min, {} kB",
-                fuzzer.read(),
-                memory()
-            );
+        if start.elapsed().as_secs() / 60 > reported_minutes {
+            reported_minutes += 1;
+            let (inputs, memory) = (fuzzer.inputs(), memory());
+            println!("{target:?}: {inputs} inputs in {reported_minutes} min, {memory} kB");
         }
     }
-    println!(
-        "{target:?}: {} inputs, none failed, {} kB",
-        fuzzer.read(),
-        memory()
-    );
+
+    let (inputs, memory) = (fuzzer.inputs(), memory());
+    println!("{target:?}: {inputs} inputs, none failed, {memory} kB");
     true
 }
 
-/// The memory of this process in kB; 0 where the system does not tell.
+/// Returns the memory of this process in kB; 0 where the system does not report it.
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,8 +1,8 @@
-//! What the compiler takes for a project as large as a real one, and how that grows.
+//! Measures the time and memory that the compiler needs for a large project, and how both grow.
 //!
-//! `cargo run -p bindery-tests --bin scale`: in the debug profile, which is what a proc-macro is built in.
-//! Each run is a process of its own, so that its time and its peak of memory are of one run alone. What a
-//! macro does besides, handing its tokens to rustc, is not in it.
+//! `cargo run -p bindery-tests --bin scale` uses the debug profile, as cargo does for proc-macros.
+//! Each run is a separate process, so that its peak of memory is its own. The figures do not
+//! include the time to pass the tokens to rustc.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -23,29 +23,26 @@ use quote::quote;
 
 /// Runs of the whole compiler.
 const RUNS: usize = 5;
-/// Runs with a clock at each stage.
+/// Runs that measure each stage.
 const STAGED_RUNS: usize = 4;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
         [] => tables(),
-        // For a profiler: the project stays.
+        // For a profiler: the project is not removed.
         ["write", folder] => synthetic::write(Path::new(folder), &Size::full()).map_err(Into::into),
         ["whole", folder] => cold(Path::new(folder)),
         ["warm", folder] => warm(Path::new(folder)),
         ["stages", folder] => stages(Path::new(folder)),
-        _ => {
-            Err("scale takes nothing, or `write`, `whole`, `warm` or `stages` and a folder".into())
-        }
+        _ => Err(
+            "expected no arguments, or `write`, `whole`, `warm` or `stages` and a folder".into(),
+        ),
     };
+
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -55,85 +52,86 @@ fn main() -> ExitCode {
     }
 }
 
-// In a process of its own
+// The measured processes
 
-/// A run that finds nothing of an earlier one, and keeps what the next will find.
+/// Runs the compiler with an empty cache.
 fn cold(folder: &Path) -> Outcome<()> {
-    let kept = folder.join("target");
-    if kept.exists() {
-        fs::remove_dir_all(&kept)?;
+    let cache = folder.join("target");
+    if cache.exists() {
+        fs::remove_dir_all(&cache)?;
     }
-    whole(folder, "whole", kept)
+    whole(folder, "whole", cache)
 }
 
-/// A run after an edit of one query.
+/// Runs the compiler after an edit of one query, with the cache of an earlier run.
 fn warm(folder: &Path) -> Outcome<()> {
     let queries = folder.join("queries/db");
-    let file = queries.join(
-        source::sql_files(&queries)
-            .first()
-            .ok_or("there are no queries")?,
-    );
-    // A space more, which no statement minds.
+    let files = source::sql_files(&queries);
+    let file = queries.join(files.first().ok_or("there are no queries")?);
+
+    // An additional space, which does not change any statement.
     let edited = fs::read_to_string(&file)?.replacen("SELECT ", "SELECT  ", 1);
     fs::write(file, edited)?;
     whole(folder, "warm", folder.join("target"))
 }
 
-/// The whole compiler, as the macro runs it.
-fn whole(folder: &Path, name: &str, kept: PathBuf) -> Outcome<()> {
+/// Runs the whole compiler as the macro does.
+fn whole(folder: &Path, name: &str, cache: PathBuf) -> Outcome<()> {
     let start = Clock::start();
     let mut errors = Errors::default();
     let mut sources = Sources::default();
-    sources.cache_in(kept);
-    let project = compile(
-        &mut errors,
-        &mut sources,
-        &folder.join("wrangler.toml"),
-        None,
-    )
-    .ok_or("there is no manifest")?;
+    sources.cache_in(cache);
+
+    let manifest = folder.join("wrangler.toml");
+    let project =
+        compile(&mut errors, &mut sources, &manifest, None).ok_or("there is no manifest")?;
     black_box(environment(&project, &target(&sources)));
-    print(name, start.taken());
+
+    print(name, start.elapsed());
     println!("peak {}", peak());
     accepted(&errors, &sources)
 }
 
-/// The stages, each under a clock.
+/// Measures each stage of the compiler.
 fn stages(folder: &Path) -> Outcome<()> {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     let path = folder.join("wrangler.toml");
+
     let start = Instant::now();
     let file =
         model::load_manifest(&mut errors, &mut sources, &path).ok_or("there is no manifest")?;
-    let mut manifest = manifest::parse(&mut errors, &sources, file, None)
-        .ok_or("the manifest is not understood")?;
+    let mut manifest =
+        manifest::parse(&mut errors, &sources, file, None).ok_or("the manifest is not valid")?;
     let inputs = model::load_databases(&mut errors, &mut sources, &path, &mut manifest);
     print("load", start.elapsed());
 
-    // The schema alone, then with the queries: what is between the two is theirs.
+    // The time of the queries is the difference between an analysis with and without them.
     let mut read_again = sources.clone();
     let mut alone = model::load_databases(&mut errors, &mut read_again, &path, &mut manifest);
-    alone.values_mut().for_each(|input| input.queries.clear());
+    for input in alone.values_mut() {
+        input.queries.clear();
+    }
     let start = Clock::start();
     let databases = model::analyze(&mut errors, &read_again, &manifest, alone);
-    let schema = start.taken();
+    let schema = start.elapsed();
     drop(databases);
     print("schema", schema);
+
     let start = Clock::start();
     let databases = model::analyze(&mut errors, &sources, &manifest, inputs);
-    print("queries", start.taken().saturating_sub(schema));
+    print("queries", start.elapsed().saturating_sub(schema));
 
     let start = Clock::start();
     let project = model::lower(&mut errors, manifest, databases);
     black_box(environment(&project, &target(&sources)));
-    print("emit", start.taken());
+    print("emit", start.elapsed());
+
     counts(&project)?;
     accepted(&errors, &sources)
 }
 
-/// The time that a user waits. Queries are judged on several processors, so it is not the time on one of them.
+/// Measures elapsed time, not processor time: several threads analyze queries.
 struct Clock(Instant);
 
 impl Clock {
@@ -141,7 +139,7 @@ impl Clock {
         Self(Instant::now())
     }
 
-    fn taken(&self) -> Duration {
+    fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 }
@@ -150,7 +148,7 @@ fn print(name: &str, time: Duration) {
     println!("{name} {}", time.as_micros());
 }
 
-/// What SQLite was left with: the project is as large as it was meant to be.
+/// Prints the numbers of migrations, tables, indexes and methods.
 fn counts(project: &Project) -> Outcome<()> {
     for database in project
         .bindings
@@ -158,19 +156,17 @@ fn counts(project: &Project) -> Outcome<()> {
         .filter_map(|bound| bound.database.as_ref())
     {
         let connection = database.catalog.database.connection();
-        let ledger = "(SELECT count(*) FROM d1_migrations)";
-        let made = |kind: &str, but: &str| {
+        let count = |kind: &str| {
             format!(
-                "(SELECT count(*) FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL AND name NOT IN ({but}))"
+                "(SELECT count(*) FROM sqlite_schema WHERE type = '{kind}' AND sql IS NOT NULL \
+                 AND name NOT IN ('d1_migrations', 'sqlite_sequence'))"
             )
         };
-        let (tables, indexes) = (
-            made("table", "'d1_migrations', 'sqlite_sequence'"),
-            made("index", ""),
-        );
-        let sql = format!("SELECT {ledger}, {tables}, {indexes}");
+        let (tables, indexes) = (count("table"), count("index"));
+        let sql = format!("SELECT (SELECT count(*) FROM d1_migrations), {tables}, {indexes}");
         let (migrations, tables, indexes): (i64, i64, i64) =
             connection.query_row(&sql, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+
         println!(
             "migrations {migrations}\ntables {tables}\nindexes {indexes}\nmethods {}",
             database.methods.len()
@@ -187,11 +183,11 @@ fn accepted(errors: &Errors, sources: &Sources) -> Outcome<()> {
     }
 }
 
-/// What the macro would know.
+/// Returns the target of an expansion at a crate root.
 fn target(sources: &Sources) -> Target {
     Target {
         krate: quote!(::bindery),
-        // In a macro the compiler's lexer reads the text; that is not in these figures.
+        // The figures do not include the compiler's lexer.
         parse: |_| Some(quote!()),
         visibility: quote!(pub),
         ident: Ident::new("Env", Span::call_site()),
@@ -204,7 +200,7 @@ fn target(sources: &Sources) -> Target {
     }
 }
 
-/// The most memory that this process had, in kB; 0 where the system does not tell.
+/// Returns the peak of memory of this process in kB; 0 where the system does not report it.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -213,18 +209,18 @@ fn peak() -> u64 {
         .unwrap_or(0)
 }
 
-// What starts them
+// The process that starts them
 
-/// What the runs of one size took; times in microseconds.
-struct Taken {
+/// The measurements of one size. Times are in microseconds.
+struct Measurements {
     size: Size,
-    /// The fastest of the staged runs, by stage.
+    /// The minimum of the staged runs, by stage.
     stages: BTreeMap<String, u64>,
-    /// The whole, fastest first.
+    /// The runs of the whole compiler, sorted.
     whole: Vec<u64>,
-    /// The fastest of the runs after an edit of one query.
+    /// The minimum of the runs after an edit of one query.
     warm: u64,
-    /// The most memory of any run, in kB.
+    /// The maximum of all runs, in kB.
     peak: u64,
 }
 
@@ -235,34 +231,31 @@ fn tables() -> Outcome<()> {
         "release"
     };
     println!(
-        "profile: {profile}; whole: time that goes by, min and median of {RUNS} runs; stages: min of {STAGED_RUNS}"
+        "profile: {profile}; whole: elapsed time, min and median of {RUNS} runs; stages: min of {STAGED_RUNS}"
     );
     println!(
-        "warm: min of {RUNS} runs that find what an earlier one kept, after an edit of one query"
+        "warm: min of {RUNS} runs with the cache of an earlier run, after an edit of one query"
     );
     println!(
-        "linear: the whole over what it would be if what grows with the migrations grew as they do, and"
+        "linear: the whole relative to linear growth from the first row: of the schema with the migrations,"
     );
-    println!("all else as the queries do, from the first row\n");
+    println!("of everything else with the queries\n");
+
     let (quarter, half, full) = (Size::quarter(), Size::half(), Size::full());
     let (fewer, some) = (full.with_queries_of(quarter), full.with_queries_of(half));
     let (younger, older) = (quarter.with_queries_of(full), half.with_queries_of(full));
+
     let folder = Folder(std::env::temp_dir().join(format!("bindery-scale-{}", std::process::id())));
-    let taken = measure(
-        &folder.0,
-        &[quarter, half, full, fewer, some, younger, older],
-    )?;
-    table("everything grows", &taken, [quarter, half, full]);
-    table("all migrations, more queries", &taken, [fewer, some, full]);
-    table(
-        "more migrations, all queries",
-        &taken,
-        [younger, older, full],
-    );
+    let sizes = [quarter, half, full, fewer, some, younger, older];
+    let all = measure(&folder.0, &sizes)?;
+
+    table("everything grows", &all, [quarter, half, full]);
+    table("all migrations, more queries", &all, [fewer, some, full]);
+    table("more migrations, all queries", &all, [younger, older, full]);
     Ok(())
 }
 
-/// Removed when it goes.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Drop for Folder {
@@ -271,7 +264,7 @@ impl Drop for Folder {
     }
 }
 
-fn table(title: &str, taken: &[Taken], sizes: [Size; 3]) {
+fn table(title: &str, all: &[Measurements], sizes: [Size; 3]) {
     println!(
         "{title:<30}{:>8}{:>8}{:>8}  {:>8}{:>9}{:>9}{:>8}  {:>9}{:>9}{:>9}{:>9}{:>8}{:>8}",
         "tables",
@@ -288,33 +281,36 @@ fn table(title: &str, taken: &[Taken], sizes: [Size; 3]) {
         "growth",
         "linear"
     );
-    let rows: Vec<&Taken> = sizes
+
+    let rows: Vec<&Measurements> = sizes
         .iter()
-        .filter_map(|size| taken.iter().find(|taken| taken.size == *size))
+        .filter_map(|size| all.iter().find(|measured| measured.size == *size))
         .collect();
-    for taken in &rows {
-        row(taken, rows[0]);
+    for measured in &rows {
+        row(measured, rows[0]);
     }
     println!();
 }
 
-fn row(taken: &Taken, first: &Taken) {
-    let Taken {
+fn row(measured: &Measurements, first: &Measurements) {
+    let Measurements {
         size,
         whole,
         warm,
         peak,
         ..
-    } = taken;
-    let stage = |taken: &Taken, name: &str| taken.stages.get(name).copied().unwrap_or(0) as f64;
-    let shown = |name: &str| format!("{:.0} ms", stage(taken, name) / 1000.0);
-    let least = |taken: &Taken| taken.whole.first().copied().unwrap_or(0) as f64;
+    } = measured;
+    let stage = |of: &Measurements, name: &str| of.stages.get(name).copied().unwrap_or(0) as f64;
+    let shown = |name: &str| format!("{:.0} ms", stage(measured, name) / 1000.0);
+    let least = |of: &Measurements| of.whole.first().copied().unwrap_or(0) as f64;
     let median = whole.get(whole.len() / 2).copied().unwrap_or(0) as f64;
-    // Linear: what grows with the migrations, and what grows with the queries, each by its own factor.
+
+    // The schema grows with the migrations, everything else with the queries.
     let factor = |now: usize, then: usize| now as f64 / then as f64;
     let schema = stage(first, "schema");
     let expected = schema * factor(size.migrations, first.size.migrations)
         + (least(first) - schema) * factor(size.queries, first.size.queries);
+
     println!(
         "{:<30}{:>8}{:>8}{:>8}  {:>8}{:>9}{:>9}{:>8}  {:>9}{:>9}{:>9}{:>9}{:>8}{:>8}",
         format!("  {} migrations", size.migrations),
@@ -325,24 +321,24 @@ fn row(taken: &Taken, first: &Taken) {
         shown("schema"),
         shown("queries"),
         shown("emit"),
-        format!("{:.0} ms", least(taken) / 1000.0),
+        format!("{:.0} ms", least(measured) / 1000.0),
         format!("{:.0} ms", median / 1000.0),
         format!("{:.0} ms", *warm as f64 / 1000.0),
         format!("{:.0} MB", *peak as f64 / 1024.0),
-        format!("{:.2}", least(taken) / least(first)),
-        format!("{:.2}", least(taken) / expected),
+        format!("{:.2}", least(measured) / least(first)),
+        format!("{:.2}", least(measured) / expected),
     );
 }
 
-/// Runs every size in turn, round after round: what else the machine does then falls on all of them.
-fn measure(folder: &Path, sizes: &[Size]) -> Outcome<Vec<Taken>> {
+/// Measures every size in each round, so that other load on the machine affects all sizes alike.
+fn measure(folder: &Path, sizes: &[Size]) -> Outcome<Vec<Measurements>> {
     let mut all = Vec::new();
     for size in sizes {
         let project = folder.join(format!("{}-{}", size.migrations, size.queries));
         synthetic::write(&project, size)?;
         all.push((
             project,
-            Taken {
+            Measurements {
                 size: *size,
                 stages: BTreeMap::new(),
                 whole: Vec::new(),
@@ -351,33 +347,40 @@ fn measure(folder: &Path, sizes: &[Size]) -> Outcome<Vec<Taken>> {
             },
         ));
     }
+
     for round in 0..RUNS {
-        for (project, taken) in &mut all {
-            let seen = run("whole", project)?;
-            taken
-                .whole
-                .push(seen.get("whole").copied().ok_or("the run told no time")?);
-            let warm = run("warm", project)?
-                .get("warm")
-                .copied()
-                .ok_or("the run told no time")?;
-            taken.warm = taken.warm.min(warm);
-            taken.peak = taken.peak.max(seen.get("peak").copied().unwrap_or(0));
+        for (project, measured) in &mut all {
+            measured.add_whole(project)?;
             if round < STAGED_RUNS {
-                taken.stage(run("stages", project)?)?;
+                measured.add_stages(run("stages", project)?)?;
             }
         }
     }
-    let sorted = all.into_iter().map(|(_, mut taken)| {
-        taken.whole.sort_unstable();
-        taken
+
+    let sorted = all.into_iter().map(|(_, mut measured)| {
+        measured.whole.sort_unstable();
+        measured
     });
     Ok(sorted.collect())
 }
 
-impl Taken {
-    /// Takes note of a staged run, if the project came out as large as it was meant to be.
-    fn stage(&mut self, seen: BTreeMap<String, u64>) -> Outcome<()> {
+impl Measurements {
+    /// Runs the whole compiler with an empty cache, then after an edit.
+    fn add_whole(&mut self, project: &Path) -> Outcome<()> {
+        let cold = run("whole", project)?;
+        let warm = run("warm", project)?;
+        let time = |figures: &BTreeMap<String, u64>, name: &str| {
+            figures.get(name).copied().ok_or("the run reported no time")
+        };
+
+        self.whole.push(time(&cold, "whole")?);
+        self.warm = self.warm.min(time(&warm, "warm")?);
+        self.peak = self.peak.max(cold.get("peak").copied().unwrap_or(0));
+        Ok(())
+    }
+
+    /// Adds the figures of a staged run. Fails if the project does not have the wanted size.
+    fn add_stages(&mut self, figures: BTreeMap<String, u64>) -> Outcome<()> {
         let Size {
             migrations,
             tables,
@@ -390,12 +393,13 @@ impl Taken {
             ("indexes", indexes),
             ("methods", queries),
         ] {
-            let count = seen.get(name).copied().unwrap_or(0);
+            let count = figures.get(name).copied().unwrap_or(0);
             if count != wanted as u64 {
-                return Err(format!("{count} {name} came of it, not {wanted}").into());
+                return Err(format!("expected {wanted} {name}, found {count}").into());
             }
         }
-        for (name, time) in seen {
+
+        for (name, time) in figures {
             self.stages
                 .entry(name)
                 .and_modify(|least| *least = (*least).min(time))
@@ -405,19 +409,20 @@ impl Taken {
     }
 }
 
-/// One run in a process of its own: what it says of itself, a name and a number a line.
-fn run(what: &str, project: &Path) -> Outcome<BTreeMap<String, u64>> {
+/// Runs a separate process. Returns what it prints: one name and number per line.
+fn run(command: &str, project: &Path) -> Outcome<BTreeMap<String, u64>> {
     let output = Command::new(std::env::current_exe()?)
-        .arg(what)
+        .arg(command)
         .arg(project)
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         return Err(format!("{text}{}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    let line = |line: &str| {
-        line.split_once(' ')
-            .and_then(|(name, number)| Some((name.to_owned(), number.parse().ok()?)))
+
+    let figure = |line: &str| {
+        let (name, number) = line.split_once(' ')?;
+        Some((name.to_owned(), number.parse().ok()?))
     };
-    Ok(text.lines().filter_map(line).collect())
+    Ok(text.lines().filter_map(figure).collect())
 }

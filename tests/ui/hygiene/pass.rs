@@ -1,4 +1,4 @@
-// The expansion needs nothing of the user's: no prelude, no name of the standard library, no import.
+// The expansion does not depend on the user's crate: on its prelude, its names or its imports.
 #![no_implicit_prelude]
 #![deny(warnings, unused_qualifications, missing_debug_implementations, non_snake_case)]
 
@@ -9,7 +9,7 @@ mod nested {
     #[allow(missing_docs)]
     pub struct Backend;
 
-    // Names that an expansion might lean on.
+    // Names that an expansion could use by accident.
     #[allow(dead_code)]
     pub struct Vec;
     #[allow(dead_code)]

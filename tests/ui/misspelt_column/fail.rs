@@ -3,7 +3,7 @@ pub struct Env;
 
 use bindings::db;
 
-// The mistake in the query is told once: neither its callers nor its rows add to it.
+// The error in the query is reported once: its callers and its row type do not repeat it.
 async fn read(env: &Env) -> bindery::Result<()> {
     let file = env.db.file_by_id(1, "ann").await?;
     let _ = file.map(|file| file.filename);

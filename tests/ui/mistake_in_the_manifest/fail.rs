@@ -1,4 +1,4 @@
-//! What uses the environment is not told of a mistake in the manifest.
+//! An error in the manifest is not repeated for the code that uses the environment.
 
 #[bindery::bindings]
 pub struct Env;

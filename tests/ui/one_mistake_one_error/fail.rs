@@ -1,4 +1,4 @@
-//! Two mistakes in queries that others hang on: two errors, and none of their callers.
+//! Two errors in queries that other code depends on: two reports, and none for their callers.
 
 #[bindery::bindings]
 pub struct Env;

@@ -1,4 +1,4 @@
-//! A binding that one environment lacks is an `Option`.
+//! A binding that is missing from one environment is an `Option`.
 
 #[bindery::bindings]
 pub struct Env;

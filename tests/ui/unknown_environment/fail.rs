@@ -1,4 +1,4 @@
-//! `Env` of an environment that the manifest does not have.
+//! `Env` for an environment that is not in the manifest.
 
 #[bindery::bindings(environment = "stagin")]
 pub struct Env;

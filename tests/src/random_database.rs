@@ -1,0 +1,302 @@
+//! Random rows that a schema permits, random arguments, and the check of a value against the
+//! inferred type of its column.
+
+use bindery_codegen::schema::{Catalog, Checked, Column, Table, TableKind};
+use bindery_codegen::sql::ResultColumn;
+use bindery_codegen::sql::ScalarType;
+use bindery_codegen::sql::parameters::Resolved;
+use bindery_codegen::sql::types::{Domain, Storage, Ty};
+use bindery_sqlite::rusqlite::types::Value;
+use bindery_sqlite::rusqlite::{self, Connection};
+
+use crate::random::Random;
+
+/// The largest integer that a double represents exactly together with all smaller ones: 2^53 - 1.
+const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// A text that every date and time function accepts and that does not look like a number.
+const DATETIME: &str = "2024-02-30 10:00:00";
+
+/// The values that columns contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Values of the declared types.
+    Declared,
+    /// Any value that SQLite accepts: outside STRICT tables, a declared type is only an affinity.
+    AnyType,
+}
+
+/// Fills every table with random rows, except those that a constraint rejects.
+///
+/// # Errors
+/// When SQLite cannot prepare the INSERT of a table.
+pub fn fill_tables(
+    random: &mut Random,
+    catalog: &Catalog,
+    connection: &Connection,
+    contents: Contents,
+) -> rusqlite::Result<()> {
+    for table in catalog.tables.iter() {
+        if table.kind == TableKind::Table && !table.name.starts_with("sqlite_") {
+            fill_table(random, catalog, table, connection, contents)?;
+        }
+    }
+    Ok(())
+}
+
+fn fill_table(
+    random: &mut Random,
+    catalog: &Catalog,
+    table: &Table,
+    connection: &Connection,
+    contents: Contents,
+) -> rusqlite::Result<()> {
+    let columns: Vec<&Column> = table
+        .columns
+        .iter()
+        .filter(|column| !column.generated && !column.hidden)
+        .collect();
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| format!("\"{}\"", column.name))
+        .collect();
+    let placeholders = vec!["?"; columns.len()];
+    let insert = format!(
+        "INSERT OR IGNORE INTO \"{}\" ({}) VALUES ({})",
+        table.name,
+        names.join(", "),
+        placeholders.join(", ")
+    );
+
+    let mut statement = connection.prepare_cached(&insert)?;
+    for _ in 0..random.below(16) {
+        let values: Vec<Value> = columns
+            .iter()
+            .map(|column| stored_value(random, catalog, column, contents))
+            .collect();
+        // A CHECK or a foreign key may reject the row: the schema does not permit it.
+        let _rejected = statement.execute(rusqlite::params_from_iter(values));
+    }
+    Ok(())
+}
+
+fn stored_value(
+    random: &mut Random,
+    catalog: &Catalog,
+    column: &Column,
+    contents: Contents,
+) -> Value {
+    if !column.not_null && random.one_in(3) {
+        return Value::Null;
+    }
+    match column.checked {
+        Checked::Enum(number) => return enum_value(random, catalog, number),
+        Checked::Boolean => return random_value(random, ScalarType::Boolean),
+        Checked::Any => {}
+    }
+
+    if contents == Contents::AnyType {
+        // `substr` of an empty BLOB is NULL, although `substr` of a text never is. The caller gets
+        // an error for such a column, so the oracle must not count it.
+        return match random_value(random, ScalarType::Any) {
+            Value::Blob(bytes) if bytes.is_empty() => Value::Blob(vec![7]),
+            other => other,
+        };
+    }
+
+    let is_date = ["DATE", "TIME", "DATETIME", "TIMESTAMP"]
+        .contains(&column.declared.to_uppercase().as_str());
+    if is_date && !column.counts_seconds {
+        // The NUMERIC affinity of these types converts a text such as '10' to a number, and reading
+        // the number is a documented error.
+        return Value::Text(DATETIME.to_owned());
+    }
+
+    let declared = Ty::of_column("", column);
+    random_value(random, ScalarType::of(declared.storage, declared.domain))
+}
+
+/// Returns a random value of a type.
+///
+/// No REAL is so large that arithmetic on a few of them leaves the range of REAL: the result would
+/// be an infinity or NULL, which is an error when it is read.
+pub fn random_value(random: &mut Random, scalar: ScalarType) -> Value {
+    match scalar {
+        ScalarType::Integer => Value::Integer(random_integer(random)),
+        ScalarType::Boolean => Value::Integer(i64::from(random.one_in(2))),
+        ScalarType::Float => Value::Real(random.pick(&[0.0, -1.5, 1e15, 0.1, 3.0, -0.0])),
+        ScalarType::Text | ScalarType::Enum(_) => Value::Text(random_text(random)),
+        ScalarType::Blob => {
+            let blobs: [&[u8]; 4] = [&[], &[0], &[0, 255], b"abc"];
+            Value::Blob(random.pick(&blobs).to_vec())
+        }
+        ScalarType::Any => {
+            let scalar = random.pick(&[
+                ScalarType::Integer,
+                ScalarType::Float,
+                ScalarType::Text,
+                ScalarType::Blob,
+            ]);
+            random_value(random, scalar)
+        }
+    }
+}
+
+fn random_integer(random: &mut Random) -> i64 {
+    let extremes = [
+        0,
+        1,
+        -1,
+        i64::from(i32::MAX),
+        MAX_SAFE_INTEGER,
+        -MAX_SAFE_INTEGER,
+        i64::MAX,
+        i64::MIN,
+        i64::MIN + 1,
+    ];
+    if random.one_in(8) {
+        random.pick(&extremes)
+    } else {
+        i64::try_from(random.below(10)).unwrap_or(0) - 2
+    }
+}
+
+fn random_text(random: &mut Random) -> String {
+    let texts = [
+        "",
+        "a",
+        "b",
+        "x",
+        "ann",
+        "Ann",
+        "10",
+        "1.5",
+        "\u{1F600}",
+        "{\"a\": [1, null]}",
+        "[1, \"x\", null]",
+        "%",
+        "2024-02-30",
+        "open",
+        "low",
+        "a\0b",
+    ];
+    random.pick(&texts).to_owned()
+}
+
+/// Returns one of the texts that a CHECK constraint allows.
+fn enum_value(random: &mut Random, catalog: &Catalog, number: u32) -> Value {
+    let text_enum = catalog.text_enums.get(usize::try_from(number).unwrap_or(0));
+    let values = text_enum.map_or(&[][..], |text_enum| text_enum.values.as_slice());
+    match values.get(random.below(values.len())) {
+        Some(text) => Value::Text(text.clone()),
+        None => Value::Null,
+    }
+}
+
+/// Returns a random argument. D1 binds every number as REAL: `as_real` does the same.
+pub fn random_argument(
+    random: &mut Random,
+    catalog: &Catalog,
+    parameter: &Resolved,
+    as_real: bool,
+) -> Value {
+    if parameter.nullable && random.one_in(3) {
+        return Value::Null;
+    }
+
+    if parameter.list {
+        let count = random.below(4);
+        let items: Vec<String> = (0..count)
+            .map(|_| list_item(scalar_argument(random, catalog, parameter)))
+            .collect();
+        return Value::Text(format!("[{}]", items.join(",")));
+    }
+
+    match scalar_argument(random, catalog, parameter) {
+        Value::Integer(value) if as_real => Value::Real(value as f64),
+        other => other,
+    }
+}
+
+fn scalar_argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved) -> Value {
+    match parameter.scalar {
+        ScalarType::Enum(number) => enum_value(random, catalog, number),
+        // An application's type does not write a text that looks like a number.
+        ScalarType::Text if parameter.as_type.is_some() => Value::Text(DATETIME.to_owned()),
+        ScalarType::Integer => {
+            let integer = random_integer(random);
+            Value::Integer(integer.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER))
+        }
+        scalar => random_value(random, scalar),
+    }
+}
+
+/// Returns an argument as an item of a JSON array. Replaces values that would need escapes.
+fn list_item(value: Value) -> String {
+    match value {
+        Value::Integer(value) => value.to_string(),
+        Value::Real(value) => format!("{value:?}"),
+        Value::Text(text) => {
+            let is_plain = text
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric());
+            if is_plain {
+                format!("\"{text}\"")
+            } else {
+                "\"y\"".to_owned()
+            }
+        }
+        Value::Null | Value::Blob(_) => "3".to_owned(),
+    }
+}
+
+/// Describes how a value contradicts the inferred type of its column, if it does.
+#[must_use]
+pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -> Option<String> {
+    let overridden = column.as_type.is_some() || column.nullable != column.ty.nullable;
+    if *value == Value::Null {
+        return (!column.ty.nullable && !overridden).then(|| "NULL".to_owned());
+    }
+    // A stored value that does not have its declared type is an error when it is read.
+    if contents == Contents::AnyType {
+        return None;
+    }
+
+    let class = match value {
+        Value::Integer(_) => "INTEGER",
+        Value::Real(_) => "REAL",
+        Value::Text(_) => "TEXT",
+        Value::Blob(_) | Value::Null => "BLOB",
+    };
+    let is_known = column.ty.storage.classes().any(|known| known == class);
+    if is_known && fits(column, value) {
+        return None;
+    }
+
+    let classes: Vec<&str> = column.ty.storage.classes().collect();
+    let expected = column.scalar.describe();
+    Some(format!("{value:?}, not {expected} of {classes:?}"))
+}
+
+/// Reports whether the decoder could read a value as the Rust type of its column.
+fn fits(column: &ResultColumn, value: &Value) -> bool {
+    match (column.scalar, value) {
+        (ScalarType::Any, _) | (ScalarType::Float, Value::Integer(_) | Value::Real(_)) => true,
+        (ScalarType::Boolean, Value::Integer(value)) => *value == 0 || *value == 1,
+        (ScalarType::Boolean, Value::Real(value)) => *value == 0.0 || *value == 1.0,
+        (ScalarType::Text, Value::Integer(_) | Value::Real(_))
+            if column.ty.domain == Domain::Json =>
+        {
+            true
+        }
+        (ScalarType::Text | ScalarType::Enum(_), Value::Text(_))
+        | (ScalarType::Blob, Value::Blob(_)) => true,
+        // An integer beyond 2^53 is an error of its own when it is read.
+        (ScalarType::Integer, Value::Integer(_)) => true,
+        (ScalarType::Integer, Value::Real(value)) => {
+            let is_unsafe = value.abs() > MAX_SAFE_INTEGER as f64;
+            value.fract() == 0.0 || is_unsafe || column.ty.storage.meets(Storage::OUTGROWN)
+        }
+        _ => false,
+    }
+}
