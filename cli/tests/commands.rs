@@ -1,4 +1,4 @@
-//! The commands as a user runs them.
+//! Runs the commands as a user does.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// The root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
@@ -13,72 +14,74 @@ fn root() -> PathBuf {
         .expect("the repository")
 }
 
+/// Runs `cargo bindery` in a folder.
 fn bindery(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-bindery"));
-    // As Cargo calls it.
+    // Cargo passes the name of the subcommand as the first argument.
+    command.arg("bindery").args(arguments);
     command
-        .arg("bindery")
-        .args(arguments)
         .current_dir(folder)
         .output()
         .expect("the command runs")
 }
 
-fn text(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A folder of a test's own, empty.
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the file can be written");
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("the file can be read")
+}
+
+/// An empty folder for one test.
 fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _absent = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
+    fs::create_dir_all(&folder).expect("the folder can be created");
     folder
 }
 
-/// What the compiler says of a mistake is one text: that of the snapshots, which the macro shows too.
+/// `check` prints the same diagnostics as the snapshots of the cases, which the macro prints too.
 #[test]
-fn check_says_what_the_snapshots_say() {
-    let cases = root().join("tests/cases");
+fn check_prints_the_diagnostics_of_the_snapshots() {
+    let cases = root().join("tests/cases/errors");
     let mut count = 0;
-    for entry in fs::read_dir(cases.join("errors"))
-        .expect("the cases")
-        .flatten()
-    {
+    for entry in fs::read_dir(&cases).expect("the cases").flatten() {
         let name = entry.file_name().into_string().expect("a name");
-        let snapshot = fs::read_to_string(cases.join("errors").join(&name).join("expected.snap"))
-            .expect("a snapshot");
-        // Behind the head of the file; what is not a diagnostic is not printed here.
-        let body = snapshot.splitn(3, "---\n").nth(2).expect("a body");
-        let output = bindery(&entry.path(), &["check"]);
-        let said = text(&output);
-        let diagnostics = said
-            .rsplit_once("\n\n")
-            .map_or("", |(diagnostics, _)| diagnostics);
-        assert!(
-            body.trim_end().starts_with(diagnostics.trim_end()),
-            "{name}:\n{said}"
-        );
-        assert_eq!(
-            output.status.success(),
-            !diagnostics.contains("error["),
-            "{name}"
-        );
-        // One object a line, as many as were printed.
-        let json = text(&bindery(&entry.path(), &["check", "--format", "json"]));
-        let printed = diagnostics
-            .lines()
-            .filter(|line| line.starts_with("error[") || line.starts_with("warning["))
-            .count();
-        assert_eq!(json.lines().count(), printed, "{name}");
-        assert!(
-            json.lines()
-                .all(|line| line.starts_with('{') && line.contains("\"code\":\"B")),
-            "{name}"
-        );
+        check_case(&name, &entry.path());
         count += 1;
     }
     assert!(count >= 25, "only {count} cases were found");
+}
+
+fn check_case(name: &str, folder: &Path) {
+    // The text after the header of the snapshot. `check` prints only the diagnostics of it.
+    let snapshot = read(&folder.join("expected.snap"));
+    let expected = snapshot.splitn(3, "---\n").nth(2).expect("a body");
+
+    let output = bindery(folder, &["check"]);
+    let printed = stdout(&output);
+    let (diagnostics, _summary) = printed.rsplit_once("\n\n").unwrap_or_default();
+    assert!(
+        expected.trim_end().starts_with(diagnostics.trim_end()),
+        "{name}:\n{printed}"
+    );
+    let has_errors = diagnostics.contains("error[");
+    assert_eq!(output.status.success(), !has_errors, "{name}");
+
+    // One object per line, and one line per diagnostic.
+    let json = stdout(&bindery(folder, &["check", "--format", "json"]));
+    let is_first_line = |line: &&str| line.starts_with("error[") || line.starts_with("warning[");
+    let diagnostics = diagnostics.lines().filter(is_first_line).count();
+    assert_eq!(json.lines().count(), diagnostics, "{name}");
+    for line in json.lines() {
+        let is_object = line.starts_with('{') && line.contains("\"code\":\"B");
+        assert!(is_object, "{name}: {line}");
+    }
 }
 
 #[test]
@@ -89,109 +92,123 @@ fn every_manifest_below_a_folder_is_checked() {
         ("deep/b", "name = 3\n"),
         ("target/c", "name = 4\n"),
     ] {
-        fs::create_dir_all(folder.join(name)).expect("a folder");
-        fs::write(folder.join(name).join("wrangler.toml"), manifest).expect("writes");
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder).expect("the folder can be created");
+        write(&folder.join("wrangler.toml"), manifest);
     }
+
     let output = bindery(&folder, &["check"]);
-    let said = text(&output);
-    assert!(
-        !output.status.success()
-            && said.contains("a/wrangler.toml")
-            && said.contains("deep/b/wrangler.toml"),
-        "{said}"
-    );
-    assert!(
-        said.contains("`name` must be a string") && !said.contains("target"),
-        "{said}"
-    );
-    let several = bindery(&folder, &["types"]);
-    assert!(
-        String::from_utf8_lossy(&several.stderr).contains("there are several manifests"),
-        "{several:?}"
-    );
+    let printed = stdout(&output);
+    assert!(!output.status.success(), "{printed}");
+    for part in [
+        "a/wrangler.toml",
+        "deep/b/wrangler.toml",
+        "`name` must be a string",
+    ] {
+        assert!(printed.contains(part), "{part}\n{printed}");
+    }
+    assert!(!printed.contains("target"), "{printed}");
+
+    let output = bindery(&folder, &["types"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("there are several manifests"), "{output:?}");
 }
 
 #[test]
-fn generate_writes_once_and_checks() {
+fn generate_writes_a_file_and_checks_it() {
     let folder = scratch("generated");
     let files = root().join("examples/files");
-    let target = folder.join("env.rs");
-    let target = target.to_str().expect("a path");
-    assert!(
-        !bindery(&files, &["generate", target, "--check"])
-            .status
-            .success(),
-        "there is no file yet"
-    );
+    let path = folder.join("env.rs");
+    let target = path.to_str().expect("a path");
+
+    let missing = bindery(&files, &["generate", target, "--check"]);
+    assert!(!missing.status.success(), "the file does not exist yet");
+
     assert!(bindery(&files, &["generate", target]).status.success());
-    assert!(
-        bindery(&files, &["generate", target, "--check"])
-            .status
-            .success()
-    );
-    let written = fs::read_to_string(target).expect("reads");
+    let current = bindery(&files, &["generate", target, "--check"]);
+    assert!(current.status.success(), "{current:?}");
+    let written = read(&path);
     assert!(written.contains("pub struct Env {") && written.contains("pub mod bindings {"));
-    let expanded = text(&bindery(&files, &["expand"]));
+
+    let expanded = stdout(&bindery(&files, &["expand"]));
     assert!(expanded.contains("pub struct Env {"));
-    fs::write(
-        target,
-        written.replace("pub struct Env", "pub struct Other"),
-    )
-    .expect("writes");
-    let stale = bindery(&files, &["generate", target, "--check"]);
-    assert!(
-        !stale.status.success() && text(&stale).contains("is out of date"),
-        "{stale:?}"
+
+    write(
+        &path,
+        &written.replace("pub struct Env", "pub struct Other"),
     );
+    let stale = bindery(&files, &["generate", target, "--check"]);
+    assert!(!stale.status.success(), "{stale:?}");
+    assert!(stdout(&stale).contains("is out of date"), "{stale:?}");
 }
 
 #[test]
 fn types_and_docs_of_the_example() {
     let files = root().join("examples/files");
-    insta::assert_snapshot!("types", text(&bindery(&files, &["types"])));
+    let types = stdout(&bindery(&files, &["types"]));
+    insta::assert_snapshot!("types", types);
+
     let folder = scratch("docs");
     let output = bindery(&files, &["docs", folder.to_str().expect("a path")]);
     assert!(output.status.success(), "{output:?}");
-    insta::assert_snapshot!(
-        "reference",
-        fs::read_to_string(folder.join("reference.md")).expect("reads")
-    );
-    let page = fs::read_to_string(folder.join("index.html")).expect("reads");
-    // Nothing asks the network.
-    for outside in ["src=", "<link", "url(", "@import", "fetch("] {
-        assert!(!page.contains(outside), "{outside}");
+    let reference = read(&folder.join("reference.md"));
+    insta::assert_snapshot!("reference", reference);
+
+    // The page loads nothing from the network.
+    let page = read(&folder.join("index.html"));
+    for external in ["src=", "<link", "url(", "@import", "fetch("] {
+        assert!(!page.contains(external), "{external}");
     }
     assert!(page.contains("<svg") && page.contains("id=\"db-query-file_by_id\""));
 }
 
-/// A secret's value is in nothing that is written.
+/// A manifest with secret values in bindings of several kinds.
+const MANIFEST_WITH_SECRETS: &str = r#"
+name = "a"
+
+[[hyperdrive]]
+binding = "H"
+id = "1"
+localConnectionString = "postgres://u:s3cr3t-one@h:1/d"
+
+[[unsafe.bindings]]
+name = "U"
+type = "t"
+key = "s3cr3t-four"
+
+[[services]]
+binding = "S"
+service = "s"
+props = { key = "s3cr3t-five" }
+"#;
+
 #[test]
-fn secrets_stay_where_they_are() {
+fn values_of_secrets_are_never_written() {
     let folder = scratch("secrets");
-    fs::write(folder.join("wrangler.toml"), "name = \"a\"\n\n[[hyperdrive]]\nbinding = \"H\"\nid = \"1\"\nlocalConnectionString = \"postgres://u:s3cr3t-one@h:1/d\"\n\n[[unsafe.bindings]]\nname = \"U\"\ntype = \"t\"\nkey = \"s3cr3t-four\"\n\n[[services]]\nbinding = \"S\"\nservice = \"s\"\nprops = { key = \"s3cr3t-five\" }\n").expect("writes");
-    fs::write(
-        folder.join(".dev.vars"),
-        "TOKEN=s3cr3t-two\nbad.name=s3cr3t-three\n",
-    )
-    .expect("writes");
-    let check = text(&bindery(&folder, &["check"]));
-    assert!(
-        check.contains("`bad.name` cannot name a binding"),
-        "{check}"
-    );
-    let mut said = check;
-    fs::write(folder.join(".dev.vars"), "TOKEN=s3cr3t-two\n").expect("writes");
+    write(&folder.join("wrangler.toml"), MANIFEST_WITH_SECRETS);
+
+    let secrets = folder.join(".dev.vars");
+    write(&secrets, "TOKEN=s3cr3t-two\nbad.name=s3cr3t-three\n");
+    let mut written = stdout(&bindery(&folder, &["check"]));
+    assert!(written.contains("`bad.name`"), "{written}");
+
+    write(&secrets, "TOKEN=s3cr3t-two\n");
     for command in ["expand", "types"] {
         let output = bindery(&folder, &[command]);
         assert!(output.status.success(), "{output:?}");
-        said.push_str(&text(&output));
+        written.push_str(&stdout(&output));
     }
     assert!(bindery(&folder, &["docs", "docs"]).status.success());
     for name in ["index.html", "reference.md"] {
-        said.push_str(&fs::read_to_string(folder.join("docs").join(name)).expect("reads"));
+        written.push_str(&read(&folder.join("docs").join(name)));
     }
+
     assert!(
-        said.contains("TOKEN") && !said.contains("s3cr3t"),
-        "a value is in what was written"
+        written.contains("TOKEN"),
+        "the name of the secret is missing"
+    );
+    assert!(
+        !written.contains("s3cr3t"),
+        "the value of a secret was written"
     );
 }

@@ -1,56 +1,121 @@
-//! Who handles what: the `handlers!` of a crate, as far as its text tells.
+//! The section of the handlers, which come from the `handlers!` in the source code of the crate.
 
 use std::fs;
 use std::path::Path;
 
 use bindery_codegen::handlers::Handlers;
+use bindery_codegen::manifest::{BindingKind, Consumer};
+use bindery_codegen::model::Project;
 use syn::Item;
 
-/// The first `handlers!` in the sources of a package.
-pub(crate) fn find(package: &Path) -> Option<Handlers> {
-    walk(&package.join("src"))
+use super::page::{Section, code};
+use super::yes_or_no;
+
+/// The handlers of requests, queues, crons and Durable Objects. `None` if there are none.
+pub(super) fn section(project: &Project, handlers: Option<&Handlers>) -> Option<Section> {
+    let manifest = &project.manifest;
+    let mut section = Section::new("handlers", "Handlers");
+
+    if let Some(fetch) = handlers.and_then(|handlers| handlers.fetch.as_ref()) {
+        section.text(format!("{} handles requests.", code(&path_text(fetch))));
+    }
+
+    let queues = manifest.merged.consumers.iter();
+    section.table(
+        &[
+            "queue",
+            "handler",
+            "batch size",
+            "batch timeout",
+            "retries",
+            "dead letter queue",
+        ],
+        queues.map(|consumer| queue(consumer, handlers)).collect(),
+    );
+
+    let crons = manifest.merged.crons.iter();
+    section.table(
+        &["cron", "handler"],
+        crons.map(|cron| vec![code(&cron.value), none()]).collect(),
+    );
+
+    let classes = manifest.classes(BindingKind::DurableObjectNamespace);
+    let rows = classes.map(|class| {
+        let exports = |handlers: &Handlers| {
+            let mut classes = handlers.durable_objects.iter();
+            classes.any(|known| *known == class.value)
+        };
+        vec![code(&class.value), yes_or_no(handlers.is_some_and(exports))]
+    });
+    section.table(&["Durable Object class", "exported"], rows.collect());
+
+    (!section.blocks.is_empty()).then_some(section)
 }
 
-fn walk(folder: &Path) -> Option<Handlers> {
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+fn none() -> String {
+    "none".to_owned()
+}
+
+/// The row of a consumed queue.
+fn queue(consumer: &Consumer, handlers: Option<&Handlers>) -> Vec<String> {
+    let name = &consumer.queue.value;
+    let handler = handlers.and_then(|handlers| {
+        let mut queues = handlers.queues.iter();
+        queues.find(|(queue, _)| queue.value() == *name)
+    });
+    let dead_letter_queue = consumer.dead_letter_queue.as_deref();
+    vec![
+        code(name),
+        handler.map_or_else(none, |(_, path)| code(&path_text(path))),
+        consumer.max_batch_size.to_string(),
+        format!("{} s", consumer.max_batch_timeout),
+        consumer.max_retries.to_string(),
+        dead_letter_queue.map_or_else(none, code),
+    ]
+}
+
+/// A path without generic arguments.
+fn path_text(path: &syn::Path) -> String {
+    let segments = path.segments.iter();
+    let names: Vec<String> = segments.map(|segment| segment.ident.to_string()).collect();
+    names.join("::")
+}
+
+/// The first `handlers!` in the source files of a package.
+pub(super) fn find(package: &Path) -> Option<Handlers> {
+    find_in_folder(&package.join("src"))
+}
+
+fn find_in_folder(folder: &Path) -> Option<Handlers> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
     paths.sort();
-    paths.into_iter().find_map(|path| {
+
+    paths.iter().find_map(|path| {
         if path.is_dir() {
-            return walk(&path);
+            find_in_folder(path)
+        } else {
+            find_in_file(path)
         }
-        let text = fs::read_to_string(&path)
-            .ok()
-            .filter(|text| text.contains("handlers!"))?;
-        syn::parse_file(&text)
-            .ok()?
-            .items
-            .into_iter()
-            .find_map(|item| match item {
-                Item::Macro(found)
-                    if found
-                        .mac
-                        .path
-                        .segments
-                        .last()
-                        .is_some_and(|last| last.ident == "handlers") =>
-                {
-                    found.mac.parse_body().ok()
-                }
-                _ => None,
-            })
     })
 }
 
-/// A handler as one writes it.
-pub(crate) fn shown(path: &syn::Path) -> String {
-    let names: Vec<String> = path
-        .segments
-        .iter()
-        .map(|segment| segment.ident.to_string())
-        .collect();
-    names.join("::")
+fn find_in_file(path: &Path) -> Option<Handlers> {
+    let text = fs::read_to_string(path).ok()?;
+    // Parsing every file of a crate would be slow.
+    if !text.contains("handlers!") {
+        return None;
+    }
+
+    let items = syn::parse_file(&text).ok()?.items;
+    items.into_iter().find_map(|item| {
+        let Item::Macro(item) = item else {
+            return None;
+        };
+        let name = item.mac.path.segments.last()?;
+        if name.ident != "handlers" {
+            return None;
+        }
+        item.mac.parse_body().ok()
+    })
 }

@@ -1,4 +1,4 @@
-//! The reference as one page of HTML: nothing in it asks the network.
+//! Renders the reference as one HTML page that loads nothing from the network.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -6,6 +6,9 @@ use super::page::{Block, Section};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
+
+/// The level of the headings of top-level sections. The title of the page is an `h1`.
+const TOP_LEVEL: usize = 2;
 
 pub(crate) fn render(title: &str, sections: &[Section]) -> String {
     html! {
@@ -21,13 +24,13 @@ pub(crate) fn render(title: &str, sections: &[Section]) -> String {
             body {
                 nav aria-label="Contents" {
                     a.name href="#" { (title) }
-                    input #search type="search" placeholder="Search" aria-label="Search the reference" autocomplete="off";
-                    ul { @for section in sections { (entry(section)) } }
+                    (search())
+                    ul { @for section in sections { (contents_entry(section)) } }
                 }
                 main {
                     h1 { (title) }
-                    p #nothing hidden { "Nothing has these words." }
-                    @for section in sections { (part(section, 2)) }
+                    p #nothing hidden { "No section matches the search." }
+                    @for section in sections { (part(section, TOP_LEVEL)) }
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -36,12 +39,19 @@ pub(crate) fn render(title: &str, sections: &[Section]) -> String {
     .into_string()
 }
 
-fn entry(section: &Section) -> Markup {
+fn search() -> Markup {
+    html! {
+        input #search type="search" placeholder="Search" aria-label="Search the reference"
+            autocomplete="off";
+    }
+}
+
+fn contents_entry(section: &Section) -> Markup {
     html! {
         li {
             a href={ "#" (section.id) } { (inline(&section.title)) }
             @if !section.parts.is_empty() {
-                ul { @for part in &section.parts { (entry(part)) } }
+                ul { @for part in &section.parts { (contents_entry(part)) } }
             }
         }
     }
@@ -66,12 +76,7 @@ fn block(block: &Block) -> Markup {
     html! {
         @match block {
             Block::Text(text) => p { (inline(text)) },
-            Block::Table(headings, rows) => div.scrolls {
-                table {
-                    thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
-                    tbody { @for row in rows { tr { @for cell in row { td { (inline(cell)) } } } } }
-                }
-            },
+            Block::Table(headings, rows) => (table(headings, rows)),
             Block::Code(language, text) => pre { code class={ "language-" (language) } { (text) } },
             Block::Warning(text) => p.warning { strong { "Warning " } (inline(text)) },
             Block::Diagram { svg, .. } => div.scrolls { (PreEscaped(svg)) },
@@ -79,7 +84,18 @@ fn block(block: &Block) -> Markup {
     }
 }
 
-/// Text with what stands between backticks as code.
+fn table(headings: &[&str], rows: &[Vec<String>]) -> Markup {
+    html! {
+        div.scrolls {
+            table {
+                thead { tr { @for heading in headings { th scope="col" { (heading) } } } }
+                tbody { @for row in rows { tr { @for cell in row { td { (inline(cell)) } } } } }
+            }
+        }
+    }
+}
+
+/// Text in which the parts between backticks are code.
 fn inline(text: &str) -> Markup {
     html! {
         @for (index, piece) in text.split('`').enumerate() {

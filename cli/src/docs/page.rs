@@ -1,35 +1,35 @@
-//! A reference as blocks: what HTML and Markdown are made from.
+//! The reference as sections and blocks, independent of the output format.
 
-/// A part of the reference, with parts below it.
+/// A section of the reference.
 #[derive(Debug)]
 pub(crate) struct Section {
-    /// What links name it by.
+    /// The target of links to the section.
     pub(crate) id: String,
-    /// Its heading.
+    /// The heading.
     pub(crate) title: String,
-    /// What is in it.
+    /// The content.
     pub(crate) blocks: Vec<Block>,
-    /// The parts below it.
+    /// The subsections.
     pub(crate) parts: Vec<Section>,
 }
 
-/// Something in a section. Text between backticks is code.
+/// A block of content. Texts and cells can contain code between backticks.
 #[derive(Debug)]
 pub(crate) enum Block {
     /// A paragraph.
     Text(String),
-    /// A table: its headings, and its rows.
+    /// A table: its headings and its rows.
     Table(Vec<&'static str>, Vec<Vec<String>>),
-    /// Text of a language, as it is.
+    /// Preformatted text: its language and the text.
     Code(&'static str, String),
-    /// What there is to look at.
+    /// A warning of the compiler.
     Warning(String),
-    /// A diagram: as SVG, and as Mermaid.
+    /// A diagram in two formats.
     Diagram { svg: String, mermaid: String },
 }
 
 impl Section {
-    /// A section without anything in it.
+    /// Creates an empty section.
     pub(crate) fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -39,12 +39,12 @@ impl Section {
         }
     }
 
-    /// With a paragraph.
+    /// Adds a paragraph.
     pub(crate) fn text(&mut self, text: impl Into<String>) {
         self.blocks.push(Block::Text(text.into()));
     }
 
-    /// With a table, unless it has no rows.
+    /// Adds a table, unless it has no rows.
     pub(crate) fn table(&mut self, headings: &[&'static str], rows: Vec<Vec<String>>) {
         if !rows.is_empty() {
             self.blocks.push(Block::Table(headings.to_vec(), rows));
@@ -52,7 +52,7 @@ impl Section {
     }
 }
 
-/// A name as code.
+/// The name as inline code.
 pub(crate) fn code(name: &str) -> String {
     if name.is_empty() {
         String::new()

@@ -1,0 +1,98 @@
+//! The section of the bindings: one table per kind.
+
+use bindery_codegen::manifest::{BindingKind, Resource};
+use bindery_codegen::model::{Bound, Project};
+
+use super::page::{Section, code};
+use super::{by_environment, environment_name, field};
+
+pub(super) fn section(project: &Project) -> Section {
+    let mut section = Section::new("bindings", "Bindings");
+    section.text(summary(project));
+
+    let kinds = project.bindings.iter().map(title);
+    let mut titles: Vec<&str> = kinds.collect();
+    titles.sort_unstable_by_key(|title| title.to_lowercase());
+    titles.dedup();
+
+    for wanted in titles {
+        let of_kind = project
+            .bindings
+            .iter()
+            .filter(|bound| title(bound) == wanted);
+        let rows = of_kind.map(|bound| row(project, bound));
+
+        let id = format!("kind-{}", wanted.replace(' ', "-"));
+        let mut part = Section::new(id, capitalize(wanted));
+        part.table(&["binding", "field", "resource"], rows.collect());
+        section.parts.push(part);
+    }
+    section
+}
+
+/// The number of bindings, and the environments if there are several.
+fn summary(project: &Project) -> String {
+    let count = match project.bindings.len() {
+        1 => "1 binding".to_owned(),
+        count => format!("{count} bindings"),
+    };
+
+    let environments = project.manifest.environments.iter();
+    let names: Vec<String> = environments
+        .map(|environment| code(&environment_name(environment)))
+        .collect();
+    let environments = if names.len() > 1 {
+        format!(" in the environments {}", names.join(", "))
+    } else {
+        String::new()
+    };
+    format!("{count}{environments}. Each binding is a field of `Env`.")
+}
+
+fn title(bound: &Bound) -> &'static str {
+    bound.resource.kind.definition().title.name
+}
+
+/// The title with a capital letter, except that "mTLS" starts with a lower-case letter.
+fn capitalize(title: &str) -> String {
+    let mut rest = title.chars();
+    match rest.next() {
+        Some(first) if !title.starts_with("mTLS") => first.to_uppercase().chain(rest).collect(),
+        _ => title.to_owned(),
+    }
+}
+
+fn row(project: &Project, bound: &Bound) -> Vec<String> {
+    let name = &bound.name.source;
+    let resources = by_environment(project, |environment| {
+        let mut bindings = environment.bindings.iter();
+        let binding = bindings.find(|binding| binding.name.value == *name)?;
+        Some(describe(&binding.resource))
+    });
+    let path = format!("env.{}", bound.name.field);
+    vec![code(name), field(&path, bound.optional), resources]
+}
+
+/// The resource that a binding is bound to, by the settings that identify it.
+fn describe(resource: &Resource) -> String {
+    let setting = |key: &str| {
+        let value = resource.setting(key);
+        value.map_or_else(|| "created by wrangler".to_owned(), code)
+    };
+    match resource.kind {
+        BindingKind::KvNamespace => setting("id"),
+        BindingKind::D1Database => {
+            let d1 = resource.d1();
+            let folder = d1.map(|d1| code(d1.folder())).unwrap_or_default();
+            format!("{}, migrations in {folder}", setting("database_name"))
+        }
+        BindingKind::R2Bucket => setting("bucket_name"),
+        BindingKind::QueueProducer => setting("queue"),
+        _ if resource.settings.is_empty() => "the account".to_owned(),
+        _ => {
+            let settings = resource.settings.iter();
+            let settings = settings.map(|(key, value)| format!("{key} {}", code(value)));
+            settings.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
