@@ -78,7 +78,10 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     let visibility = item.vis.into_token_stream();
     let compilation = project::declare(
         Span::call_site(),
-        Names { env: item.ident.to_string(), module: arguments.module.to_string() },
+        Names {
+            env: item.ident.to_string(),
+            module: arguments.module.to_string(),
+        },
         arguments.manifest.as_ref(),
         arguments.environment.as_ref(),
     );

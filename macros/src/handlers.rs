@@ -27,8 +27,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 fn check(input: &Handlers) -> TokenStream {
     // `#[bindings]` reports a manifest that is missing or invalid.
     let compilations = project::declared(Span::call_site());
-    let env = input.env.segments.last().map(|segment| segment.ident.to_string());
-    let named = compilations.iter().find(|(names, _)| Some(&names.env) == env.as_ref());
+    let env = input
+        .env
+        .segments
+        .last()
+        .map(|segment| segment.ident.to_string());
+    let named = compilations
+        .iter()
+        .find(|(names, _)| Some(&names.env) == env.as_ref());
     let Some((_, compilation)) = named.or(compilations.first()) else {
         return TokenStream::new();
     };

@@ -94,7 +94,10 @@ pub(crate) fn declared(span: Span) -> Vec<(Names, Rc<Compilation>)> {
             manifest,
             environment: None,
         });
-        let names = Names { env: "Env".to_owned(), module: "bindings".to_owned() };
+        let names = Names {
+            env: "Env".to_owned(),
+            module: "bindings".to_owned(),
+        };
         requests.extend(request.map(|request| (names, request)));
     }
 

@@ -1,4 +1,45 @@
-#![doc = include_str!("../../README.md")]
+//! A typed SDK for Cloudflare Workers that is generated from the wrangler manifest.
+//!
+//! [`bindings`](macro@bindings) reads `wrangler.toml`, `migrations/*.sql` and `queries/**/*.sql` while
+//! the crate compiles. It generates an `Env` with one typed field for each binding, and a method for
+//! each query, checked against the migrations. [`handlers!`] declares what the worker does. The same
+//! program runs natively ([`serve`](fn@serve)), in tests ([`test`](macro@test)), and on Workers.
+//!
+//! ```no_run
+//! # mod example {
+//! # use bindery::{Request, Response};
+//! # #[derive(Clone, Debug)] pub struct Env;
+//! pub async fn fetch(request: Request, env: Env) -> Response {
+//!     let (_, _) = (request, env);
+//!     Response::new("hello".into())
+//! }
+//! # }
+//! ```
+//!
+//! The [manual](https://github.com/bindery/bindery/tree/main/docs/book/src) has a page for each topic:
+//! getting started, queries, KV, R2, queues, other bindings, environments, testing, observing and
+//! deploying. Each diagnostic code has a
+//! [page](https://github.com/bindery/bindery/tree/main/docs/errors) too.
+//!
+//! # Modules
+//!
+//! - [`d1`], [`kv`], [`r2`] and [`queue`] are the types that generated bindings dereference to. The
+//!   other kinds of binding have a module each, from [`ai`] to [`workflow`].
+//! - [`error`] is the one error of all of them.
+//! - [`observe`] sends an event after each call to a binding.
+//! - [`http`] has the types of requests and responses.
+//!
+//! # Features
+//!
+//! No feature is on by default. A feature adds API and never changes behaviour.
+//!
+//! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters of
+//!   D1.
+//!
+//! # Supported Rust versions
+//!
+//! The minimum supported Rust version is the `rust-version` of `Cargo.toml`. A release that raises it
+//! says so in the changelog.
 
 extern crate self as bindery;
 

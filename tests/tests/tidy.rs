@@ -6,7 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders with code of the product.
-const FOLDERS: [&str; 5] = ["sqlite/src", "codegen/src", "macros/src", "runtime/src", "cli/src"];
+const FOLDERS: [&str; 5] = [
+    "sqlite/src",
+    "codegen/src",
+    "macros/src",
+    "runtime/src",
+    "cli/src",
+];
 
 const MAX_WIDTH: usize = 100;
 
@@ -38,16 +44,31 @@ fn sources_are_readable() {
     for folder in FOLDERS {
         let mut counts = Counts::default();
         for path in rust_files(&root.join(folder)) {
-            let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
-            counts.add(&name, &fs::read_to_string(&path).expect("the file is UTF-8"));
+            let name = path
+                .strip_prefix(&root)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            counts.add(
+                &name,
+                &fs::read_to_string(&path).expect("the file is UTF-8"),
+            );
         }
         println!("{folder}: {}", counts.summary());
         total.extend(counts);
     }
     println!("total: {}", total.summary());
 
-    assert!(total.wide.is_empty(), "over {MAX_WIDTH} columns:\n{}", total.wide.join("\n"));
-    assert!(total.deep.is_empty(), "nested deeper than {MAX_NESTING}:\n{}", total.deep.join("\n"));
+    assert!(
+        total.wide.is_empty(),
+        "over {MAX_WIDTH} columns:\n{}",
+        total.wide.join("\n")
+    );
+    assert!(
+        total.deep.is_empty(),
+        "nested deeper than {MAX_NESTING}:\n{}",
+        total.deep.join("\n")
+    );
     assert!(
         total.without_paragraphs.len() * 100 <= total.long * MAX_WITHOUT_PARAGRAPHS,
         "long functions without a blank line:\n{}",
@@ -87,9 +108,10 @@ impl Counts {
                 self.without_paragraphs.push(place.clone());
             }
         }
-        let depth = body.iter().filter(|line| is_statement(line)).map(|line| {
-            indentation(line).saturating_sub(indent) / 4
-        });
+        let depth = body
+            .iter()
+            .filter(|line| is_statement(line))
+            .map(|line| indentation(line).saturating_sub(indent) / 4);
         if depth.max().unwrap_or_default() > MAX_NESTING {
             self.deep.push(place);
         }
@@ -119,15 +141,30 @@ impl Counts {
 
 fn is_function(line: &str) -> bool {
     let line = line.trim_start();
-    let starts = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn "];
-    let async_starts = ["pub async fn ", "pub(crate) async fn ", "pub(super) async fn "];
-    starts.iter().chain(&async_starts).any(|start| line.starts_with(start))
+    let starts = [
+        "fn ",
+        "pub fn ",
+        "pub(crate) fn ",
+        "pub(super) fn ",
+        "async fn ",
+    ];
+    let async_starts = [
+        "pub async fn ",
+        "pub(crate) async fn ",
+        "pub(super) async fn ",
+    ];
+    starts
+        .iter()
+        .chain(&async_starts)
+        .any(|start| line.starts_with(start))
 }
 
 /// Whether a line starts a statement: its indentation is the nesting of the code.
 fn is_statement(line: &str) -> bool {
     let line = line.trim_start();
-    ["let ", "if ", "for ", "while ", "match ", "return"].iter().any(|word| line.starts_with(word))
+    ["let ", "if ", "for ", "while ", "match ", "return"]
+        .iter()
+        .any(|word| line.starts_with(word))
 }
 
 fn indentation(line: &str) -> usize {

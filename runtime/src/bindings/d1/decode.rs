@@ -219,10 +219,13 @@ impl FromColumn for f64 {
 /// Decodes `0` or `1`.
 impl FromColumn for bool {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
-        match i64::from_column(cell).map_err(|error| error.replace("INTEGER", "0 or 1"))? {
-            0 => Ok(false),
-            1 => Ok(true),
-            other => Err(format!("expected 0 or 1, found {other}")),
+        // D1 returns integers as REAL.
+        match cell {
+            Cell::Integer(0) | Cell::Real(0.0) => Ok(false),
+            Cell::Integer(1) | Cell::Real(1.0) => Ok(true),
+            Cell::Integer(other) => Err(format!("expected 0 or 1, found {other}")),
+            Cell::Real(other) => Err(format!("expected 0 or 1, found {other}")),
+            other => mismatch("0 or 1", &other),
         }
     }
 }
