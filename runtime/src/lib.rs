@@ -1,4 +1,5 @@
-#![doc = include_str!("../../README.md")]
+// The tests of `book` compile the example of the README.
+#![cfg_attr(not(doctest), doc = include_str!("../../README.md"))]
 
 extern crate self as bindery;
 
