@@ -1,0 +1,75 @@
+//! The tests that `testing.md` shows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::http::{Request, StatusCode};
+use bindery::observe::Event;
+use bindery::{Body, ErrorKind};
+use book::{App, Env, Job};
+
+#[bindery::test]
+async fn a_note_can_be_finished(env: Env) -> bindery::Result<()> {
+    let id = env.db.add_note("ann", "buy milk").await?.id;
+    assert_eq!(env.db.finish(id, "ann").await?.rows, 1);
+
+    let notes = env.db.notes_of("ann").await?;
+    assert!(notes[0].done_at.is_some());
+    Ok(())
+}
+
+#[bindery::test]
+async fn the_front_page_answers(env: Env) {
+    let request = Request::new(Body::empty());
+    let response = book::fetch(request, env).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[bindery::test]
+async fn a_job_finishes_a_note(env: Env) -> bindery::Result<()> {
+    let note = env.db.add_note("ann", "buy milk").await?.id;
+    let owner = "ann".to_owned();
+    env.queue.send(&Job { note, owner }).await?;
+
+    let deliveries = bindery::deliver_queues::<App>(&env).await?;
+    assert_eq!(deliveries, 1);
+    assert!(env.db.notes_of("ann").await?[0].done_at.is_some());
+    Ok(())
+}
+
+#[bindery::test]
+async fn names_are_unique(env: Env) -> bindery::Result<()> {
+    env.db.add_user("ann").await?;
+    let error = env.db.add_user("ann").await.err();
+    assert!(error.is_some_and(|error| error.is_constraint_violation()));
+    Ok(())
+}
+
+#[bindery::test]
+async fn models_are_not_available(env: Env) {
+    let input = serde_json::json!({ "prompt": "hello" });
+    let answer: bindery::Result<serde_json::Value> = env.ai.run("model", &input).await;
+    let kind = answer.err().map(|error| error.kind());
+    assert_eq!(kind, Some(ErrorKind::Unsupported));
+}
+
+#[bindery::test]
+async fn a_page_reads_few_rows(env: Env) -> bindery::Result<()> {
+    let rows = Arc::new(AtomicU64::new(0));
+    let total = Arc::clone(&rows);
+    env.observe(move |event: &Event<'_>| {
+        let read = event.measures.rows_read.unwrap_or_default();
+        total.fetch_add(read, Ordering::Relaxed);
+    });
+
+    env.db.notes_of("ann").await?;
+    assert!(rows.load(Ordering::Relaxed) <= 10);
+    Ok(())
+}
+
+#[test]
+fn two_environments_are_independent() -> bindery::Result<()> {
+    let (first, second): (Env, Env) = (bindery::in_memory()?, bindery::in_memory()?);
+    assert_eq!(first.vars.site_name, second.vars.site_name);
+    Ok(())
+}
