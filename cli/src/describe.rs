@@ -93,6 +93,7 @@ fn choose<'a>(
     name: Option<&str>,
 ) -> Result<&'a Database, String> {
     let names: Vec<&str> = databases.iter().map(|(name, _)| *name).collect();
+
     match (name, databases) {
         (Some(name), _) => {
             let found = databases.iter().find(|(known, _)| *known == name);
@@ -146,6 +147,7 @@ fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
 /// Describes every statement of the input.
 fn describe(arguments: &Arguments, catalog: &Catalog, types: &Types) -> Result<(), String> {
     let mut sources = Sources::default();
+
     for span in statements(arguments, &mut sources)? {
         let mut errors = Errors::default();
         let mut query = sql::analyze(&mut errors, catalog, sources.text(span), span);
@@ -306,6 +308,7 @@ impl Described<'_> {
             ));
         }
         lines.push(format!("  rows: {}", cardinality(query.rows)));
+
         for step in &query.plan {
             lines.push(format!(
                 "  plan: {}{}",

@@ -83,6 +83,7 @@ pub(crate) fn to_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
             + 1;
         (file, line, column)
     });
+
     json!({
         "level": diagnostic.severity.word(),
         "code": diagnostic.code.id(),

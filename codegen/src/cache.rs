@@ -1,7 +1,7 @@
 //! The cache between two runs of the compiler: values as bytes in the target folder, and back.
 //!
-//! A file is named by a hash of its inputs, this compiler included, and ends with a checksum. Stale,
-//! truncated and foreign files are ignored.
+//! A file is named by a hash of its inputs, this compiler included, and ends with a checksum.
+//! Stale, truncated and foreign files are ignored.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -70,6 +70,7 @@ impl Compilation {
             Some((folder, name)) => (format!("{folder}/"), name.to_owned()),
             None => (String::new(), manifest),
         };
+
         Target {
             krate: quote!(::bindery),
             parse: emit::parse_text,

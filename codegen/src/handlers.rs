@@ -34,6 +34,7 @@ impl Parse for Handlers {
             queues: Vec::new(),
             durable_objects: Vec::new(),
         };
+
         while !input.is_empty() {
             handlers.parse_entry(input, &mut env)?;
             if !input.is_empty() {

@@ -193,6 +193,7 @@ mod tests {
             let _ = (name.field_ident(), name.ty_ident());
         }
         assert_eq!(super::ident("type").to_string(), "r#type");
+
         assert_eq!(super::ident("self").to_string(), "self_");
     }
 }

@@ -22,8 +22,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     quote!(#errors #application #exports)
 }
 
-/// Compares the handlers with the manifest. What the code has too much is reported in the code, what
-/// it lacks is reported in the manifest.
+/// Compares the handlers with the manifest. What the code has too much is reported in the code,
+/// what it lacks is reported in the manifest.
 fn check(input: &Handlers) -> TokenStream {
     // `#[bindings]` reports a manifest that is missing or invalid.
     let compilations = project::declared(Span::call_site());

@@ -220,6 +220,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<String>, TokenStream> {
             "write a struct with a field for each part of the key",
         );
     };
+
     match &data.fields {
         Fields::Named(fields) => {
             let idents = fields.named.iter().filter_map(|field| field.ident.as_ref());

@@ -15,7 +15,8 @@ use crate::project;
 struct Input {
     binding: LitStr,
     krate: TokenStream,
-    /// The manifest, from the package, and the environment that was asked for; empty for all of them.
+    /// The manifest, from the package, and the environment that was asked for; empty for all of
+    /// them.
     manifest: LitStr,
     environment: LitStr,
     database: Expr,
@@ -31,6 +32,7 @@ struct Argument {
 impl Parse for Input {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let binding = input.parse()?;
+
         input.parse::<Token![,]>()?;
         let krate = input.parse::<syn::Path>()?.into_token_stream();
         input.parse::<Token![,]>()?;

@@ -71,6 +71,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<&Field>, TokenStream> {
             "write a struct with a field for each column",
         );
     };
+
     match &data.fields {
         Fields::Named(fields) => Ok(fields.named.iter().collect()),
         Fields::Unnamed(_) | Fields::Unit => error(

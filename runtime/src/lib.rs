@@ -1,24 +1,29 @@
 //! A typed SDK for Cloudflare Workers that is generated from the wrangler manifest.
 //!
-//! [`bindings`](macro@bindings) reads `wrangler.toml`, `migrations/*.sql` and `queries/**/*.sql` while
-//! the crate compiles. It generates an `Env` with one typed field for each binding, and a method for
-//! each query, checked against the migrations. [`handlers!`] declares what the worker does. The same
-//! program runs natively ([`serve`](fn@serve)), in tests ([`test`](macro@test)), and on Workers.
+//! [`bindings`](macro@bindings) reads `wrangler.toml`, `migrations/*.sql` and `queries/**/*.sql`
+//! while the crate compiles. It generates an `Env` with one typed field for each binding, and a
+//! method for each query, checked against the migrations. [`handlers!`] declares what the worker
+//! does. The same program runs natively ([`serve`](fn@serve)), in tests ([`test`](macro@test)), and
+//! on Workers.
 //!
-//! ```no_run
-//! # mod example {
-//! # use bindery::{Request, Response};
-//! # #[derive(Clone, Debug)] pub struct Env;
-//! pub async fn fetch(request: Request, env: Env) -> Response {
-//!     let (_, _) = (request, env);
-//!     Response::new("hello".into())
+//! ```ignore
+//! /// The bindings of `wrangler.toml`.
+//! #[bindery::bindings]
+//! pub struct Env;
+//!
+//! bindery::handlers! {
+//!     env: Env,
+//!     fetch: fetch,
 //! }
-//! # }
+//!
+//! async fn fetch(request: Request, env: Env) -> Result<Json<Vec<bindings::db::NotesOf>>> {
+//!     Ok(Json(env.db.notes_of("ann").await?))
+//! }
 //! ```
 //!
-//! The [manual](https://github.com/bindery/bindery/tree/main/docs/book/src) has a page for each topic:
-//! getting started, queries, KV, R2, queues, other bindings, environments, testing, observing and
-//! deploying. Each diagnostic code has a
+//! The [manual](https://github.com/bindery/bindery/tree/main/docs/book/src) has a page for each
+//! topic: getting started, queries, KV, R2, queues, other bindings, environments, testing,
+//! observing and deploying. Each diagnostic code has a
 //! [page](https://github.com/bindery/bindery/tree/main/docs/errors) too.
 //!
 //! # Modules
@@ -38,8 +43,8 @@
 //!
 //! # Supported Rust versions
 //!
-//! The minimum supported Rust version is the `rust-version` of `Cargo.toml`. A release that raises it
-//! says so in the changelog.
+//! The minimum supported Rust version is the `rust-version` of `Cargo.toml`. A release that raises
+//! it says so in the changelog.
 
 extern crate self as bindery;
 

@@ -134,6 +134,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Describes a denied action; the text completes "D1 does not allow ...".
 fn describe(action: &AuthAction<'_>) -> String {
     use AuthAction as Action;
+
     match action {
         Action::Function { function_name } => format!("the function `{function_name}`"),
         Action::Pragma { pragma_name, .. } => format!("the pragma `{pragma_name}`"),
@@ -165,6 +166,7 @@ fn describe(action: &AuthAction<'_>) -> String {
 /// Reports whether D1 allows an action.
 fn is_allowed(context: &AuthContext<'_>) -> bool {
     use AuthAction as Action;
+
     match context.action {
         Action::Attach { .. }
         | Action::Detach { .. }

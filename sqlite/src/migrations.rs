@@ -275,6 +275,7 @@ mod tests {
             "0001_init.sql",
             "0011_fail.sql",
         ];
+
         names.sort_by(|left, right| order(left, right));
         assert_eq!(
             names,

@@ -82,8 +82,9 @@ impl Counts {
         self.lines += lines.len();
         for (index, line) in lines.iter().enumerate() {
             let place = format!("{name}:{}", index + 1);
-            // rustfmt does not break strings.
-            if line.chars().count() > MAX_WIDTH && !line.contains('"') {
+            // rustfmt does not break strings, and links cannot be broken.
+            if line.chars().count() > MAX_WIDTH && !line.contains('"') && !line.contains("https://")
+            {
                 self.wide.push(place.clone());
             }
             if is_function(line) {

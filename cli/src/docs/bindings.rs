@@ -79,6 +79,7 @@ fn describe(resource: &Resource) -> String {
         let value = resource.setting(key);
         value.map_or_else(|| "created by wrangler".to_owned(), code)
     };
+
     match resource.kind {
         BindingKind::KvNamespace => setting("id"),
         BindingKind::D1Database => {

@@ -84,8 +84,8 @@ impl PlacedTable<'_> {
         self.x + self.width
     }
 
-    /// The vertical center of the row of a column, or of the primary key if there is no column name.
-    /// If the table does not have the column, the center of the title.
+    /// The vertical center of the row of a column, or of the primary key if there is no column
+    /// name. If the table does not have the column, the center of the title.
     fn center_of(&self, column: Option<&str>) -> usize {
         let mut columns = visible(self.table);
         let row = match column {

@@ -1,4 +1,5 @@
-//! The warnings of `cargo bindery check`: all of them in a section, and those of each query below it.
+//! The warnings of `cargo bindery check`: all of them in a section, and those of each query below
+//! it.
 
 use bindery_codegen::Compilation;
 use bindery_codegen::model::Method;

@@ -59,6 +59,7 @@ fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
 fn placeholder(out: &mut String, names: &Names<'_>, refused: &Refused) {
     let mut generics = String::new();
     let mut arguments = String::new();
+
     for index in 0..refused.parameters {
         let parameter = refused.outline.parameters.get(index);
         match parameter.filter(|parameter| parameter.scalar != ScalarType::Any) {

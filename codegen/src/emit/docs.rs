@@ -9,6 +9,7 @@ use crate::schema::Table;
 pub(super) fn binding(bound: &Bound) -> String {
     let definition = bound.resource.kind.definition();
     let mut docs = (definition.hooks.docs)(&bound.name.source, &bound.resource);
+
     if let (Some(d1), Some(database)) = (bound.resource.d1(), &bound.database) {
         docs.push_str(&migrations(database, &d1.migrations_dir.value));
     }

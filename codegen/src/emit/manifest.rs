@@ -42,6 +42,7 @@ fn environment(project: &Project, environment: &Environment, target: &Target) ->
         let name = &name.value;
         quote!((#name, #json))
     });
+
     quote! {
         #krate::__private::EnvironmentManifest {
             name: #name,
@@ -68,6 +69,7 @@ fn resource(project: &Project, binding: &Binding, target: &Target) -> Option<Tok
         .iter()
         .map(|(key, value)| quote!((#key, #value)));
     let content = content(binding, bound.database.as_ref(), target);
+
     Some(quote! {
         #krate::__private::Resource {
             binding: #name,
@@ -117,6 +119,7 @@ fn database_content(d1: &D1, database: &Database, target: &Target) -> TokenStrea
         }
         None => quote!(""),
     };
+
     quote! {
         #krate::__private::Content::Database {
             migrations_table: #migrations_table,
@@ -140,6 +143,7 @@ fn consumer(consumer: &Consumer, target: &Target) -> TokenStream {
         Some(queue) => quote!(::core::option::Option::Some(#queue)),
         None => quote!(::core::option::Option::None),
     };
+
     quote! {
         #krate::__private::Consumer {
             queue: #queue,

@@ -121,8 +121,8 @@ fn env(project: &Project, target: &Target) -> TokenStream {
     }
 }
 
-/// The implementation of the runtime's `Environment`. Every binding is opened before the first error
-/// returns, so that one error names all problems.
+/// The implementation of the runtime's `Environment`. Every binding is opened before the first
+/// error returns, so that one error names all problems.
 fn connect(project: &Project, target: &Target) -> TokenStream {
     let Target {
         krate,

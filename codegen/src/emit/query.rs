@@ -1,7 +1,7 @@
 //! Checked queries: row types, methods and inline queries.
 //!
-//! They are written as text, as calls of the declarative macros of the runtime (`generated.rs`), and
-//! parsed once: in a large project they are nearly all that is emitted.
+//! They are written as text, as calls of the declarative macros of the runtime (`generated.rs`),
+//! and parsed once: in a large project they are nearly all that is emitted.
 
 use std::fmt::Write;
 
@@ -94,6 +94,7 @@ pub(super) fn row(
     columns: &[ResultColumn],
 ) {
     let mut fields = String::new();
+
     for (index, column) in columns.iter().enumerate() {
         let docs = column_docs(column);
         let field = spelled(&Name::new(&column.name).field);
@@ -146,6 +147,7 @@ pub(super) fn method(
     query: &Query,
 ) {
     let mut arguments = String::new();
+
     for parameter in &query.parameters {
         let (argument, ty) = (argument(parameter), names.argument(parameter, "'a"));
         let _ = write!(arguments, "{argument}: {ty} => {}, ", encoder(parameter));

@@ -33,7 +33,8 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
     quote! {
         #[doc = #docs]
         #[derive(
-            ::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash,
+            ::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug,
+            ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash,
             #krate::__private::serde::Serialize, #krate::__private::serde::Deserialize,
         )]
         #[serde(crate = #serde)]
@@ -66,7 +67,9 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
         }
 
         impl #krate::d1::FromColumn for #ident {
-            fn from_column(cell: #krate::d1::Cell<'_>) -> ::core::result::Result<Self, #krate::__private::String> {
+            fn from_column(
+                cell: #krate::d1::Cell<'_>,
+            ) -> ::core::result::Result<Self, #krate::__private::String> {
                 #krate::__private::decode_text(cell, &Self::ALL, Self::as_str)
             }
         }

@@ -28,6 +28,7 @@ pub fn environment(project: &Project) -> String {
 fn merged(out: &mut String, project: &Project) {
     out.push_str("interface Env {\n");
     let environments = &project.manifest.environments;
+
     for bound in &project.bindings {
         // A binding can have another worker or class in each environment.
         let bindings = environments

@@ -60,7 +60,9 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
         pub struct Vars { #(#fields)* }
 
         impl Vars {
-            pub(super) fn read(connector: &mut #krate::__private::Connector<'_>) -> #krate::Result<Self> {
+            pub(super) fn read(
+                connector: &mut #krate::__private::Connector<'_>,
+            ) -> #krate::Result<Self> {
                 let _ = &connector;
                 #(#reads)*
                 ::core::result::Result::Ok(Self { #(#values)* })
@@ -102,7 +104,9 @@ pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
         pub struct Secrets { #(#fields)* }
 
         impl Secrets {
-            pub(super) fn read(connector: &mut #krate::__private::Connector<'_>) -> #krate::Result<Self> {
+            pub(super) fn read(
+                connector: &mut #krate::__private::Connector<'_>,
+            ) -> #krate::Result<Self> {
                 let _ = &connector;
                 #(#reads)*
                 ::core::result::Result::Ok(Self { #(#values)* })
@@ -125,6 +129,7 @@ impl Structs<'_> {
     /// `outside` is true if the type is used outside the module of these structs.
     fn rust_type(&mut self, var: &VarType, path: &str, outside: bool) -> TokenStream {
         let krate = &self.target.krate;
+
         match var {
             VarType::String => quote!(#krate::__private::String),
             VarType::Integer => quote!(i64),
@@ -183,7 +188,10 @@ impl Structs<'_> {
         let docs = format!("The object `{name}` among the variables.");
         self.tokens[index] = quote! {
             #[doc = #docs]
-            #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq, #krate::__private::serde::Deserialize)]
+            #[derive(
+                ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq,
+                #krate::__private::serde::Deserialize,
+            )]
             #[serde(crate = #serde)]
             #[non_exhaustive]
             pub struct #ident { #(#field_tokens)* }

@@ -41,6 +41,7 @@ fn top_level(errors: &mut Errors, entries: &[(Spanned<String>, Node)]) {
 
 fn environment(errors: &mut Errors, entries: &[(Spanned<String>, Node)], path: &str) {
     let allowed = keys().filter(|key| key.scope != Scope::Top);
+
     for (name, node) in entries {
         match keys().find(|key| key.field.key == name.value) {
             Some(key) if key.scope == Scope::Top => {

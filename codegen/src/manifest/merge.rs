@@ -192,8 +192,8 @@ fn merge_var(
     known.ty = both;
 }
 
-/// A name that is a secret in one environment and a variable in another is a secret in both, so that
-/// it never prints.
+/// A name that is a secret in one environment and a variable in another is a secret in both, so
+/// that it never prints.
 fn prefer_secrets(merged: &mut Merged, environments: &[Environment]) {
     for secret in &mut merged.secrets {
         let name = &secret.name.value;

@@ -67,8 +67,8 @@ type Entry<'n> = (&'n Spanned<String>, Table<'n>);
 
 /// Reads the manifest, for every environment or for the one with a name.
 ///
-/// Returns `None` if it is not valid TOML or JSON, or has no such environment. After any other error
-/// the rest of the manifest is still read.
+/// Returns `None` if it is not valid TOML or JSON, or has no such environment. After any other
+/// error the rest of the manifest is still read.
 pub fn parse(
     errors: &mut Errors,
     sources: &Sources,
@@ -181,6 +181,7 @@ fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
         return;
     };
     let names_of_top = names(top);
+
     for environment in others {
         let Some(name) = &environment.name else {
             continue;

@@ -150,6 +150,7 @@ fn rust_type(
     key: &Spanned<String>,
 ) -> Option<Spanned<String>> {
     let ty = text(errors, table, &key.value)?;
+
     if let Err(error) = syn::parse_str::<syn::Type>(&ty.value) {
         errors.push(
             Diagnostic::new(

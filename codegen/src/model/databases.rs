@@ -93,6 +93,7 @@ fn check_migrations_exist(errors: &mut Errors, binding: &str, d1: &D1) {
     let folder = &d1.migrations_dir;
     let help = "create one with `wrangler d1 migrations create`, or name the folder with \
                 `migrations_dir = \"...\"`";
+
     errors.push(
         Diagnostic::new(
             Code::NoMigrations,
@@ -142,6 +143,7 @@ fn add_unique(
     query: Annotated,
 ) {
     let name = query.name.clone();
+
     match names.get(&name.value) {
         Some(first) => errors.push(
             Diagnostic::new(

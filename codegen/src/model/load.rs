@@ -62,7 +62,8 @@ fn read(
     }
 }
 
-/// If the manifest does not list the required secrets, uses the names in the developer's local files.
+/// If the manifest does not list the required secrets, uses the names in the developer's local
+/// files.
 pub fn infer_secrets(
     errors: &mut Errors,
     sources: &mut Sources,
@@ -233,6 +234,7 @@ fn migrations(
 ) -> Vec<Spanned<String>> {
     let folder = d1.folder();
     let mut found = sql_files(&root.join(folder));
+
     found.retain(|name| pattern::matches(&d1.migrations_pattern, name));
     if found.is_empty() && d1.migrations_dir_is_explicit {
         errors.push(
@@ -273,6 +275,7 @@ fn stray_queries(
         end: 0,
     });
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
+
     for name in folders(&folder) {
         if !known.contains(&name) && !sql_files(&folder.join(&name)).is_empty() {
             errors.push(

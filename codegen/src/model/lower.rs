@@ -92,6 +92,7 @@ fn check_unique<'a>(
     names: impl Iterator<Item = &'a Spanned<String>>,
 ) {
     let mut seen: Vec<&Spanned<String>> = Vec::new();
+
     for name in names {
         let Some(other) = seen.iter().find(|other| other.value == name.value) else {
             seen.push(name);
@@ -165,6 +166,7 @@ fn check_reserved(errors: &mut Errors, name: &RustName<'_>) {
         "secrets"
     };
     let written = &name.written.value;
+
     errors.push(
         Diagnostic::new(
             Code::BindingName,

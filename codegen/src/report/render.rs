@@ -17,6 +17,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
         .id(diagnostic.code.id());
     let mut group: Group<'_> = Group::with_title(title);
     let mut groups = Vec::new();
+
     if let Some(span) = diagnostic.span {
         let file = sources.file(span.file);
         let mut snippet = Snippet::source(file.text.as_str())

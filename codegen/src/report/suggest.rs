@@ -8,6 +8,7 @@ const LONGEST_NAME: usize = 100;
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let length = lower.chars().count();
+
     // No slip of a name is this long, and comparing takes the product of the lengths.
     if length > LONGEST_NAME {
         return None;

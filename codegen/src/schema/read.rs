@@ -85,6 +85,7 @@ fn list_tables(connection: &Connection) -> rusqlite::Result<Vec<ListedTable>> {
             place: row.get(5)?,
         })
     })?;
+
     tables.collect()
 }
 
@@ -140,6 +141,7 @@ fn read_table(
     };
     let has_rowid = !matches!(kind, TableKind::View(_)) && !listed.without_rowid;
     let columns = columns(connection, &listed.name, listed.strict)?;
+
     Ok(Table {
         name: listed.name,
         kind,

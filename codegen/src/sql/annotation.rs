@@ -244,6 +244,7 @@ fn name(errors: &mut Errors, word: Option<&Word<'_>>, header: Span) -> Option<Sp
         );
         return None;
     };
+
     if !is_snake_case(word) {
         errors.push(
             Diagnostic::new(

@@ -54,6 +54,7 @@ impl Analyzer<'_> {
             }
             return None;
         };
+
         if column.generated {
             self.error(
                 Code::StoredType,
@@ -95,6 +96,7 @@ impl Analyzer<'_> {
             self.insert_select(table, written, insert, select);
             return;
         };
+
         for row in rows {
             if row.len() != written.len() {
                 let target = &insert.table.span;
@@ -215,6 +217,7 @@ impl Analyzer<'_> {
             return;
         };
         let given = self.expr_as(expr, &expected(table, column));
+
         if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
             let help = if column.has_default {
                 "omit the column: it has a default"

@@ -241,6 +241,7 @@ impl Call<'_> {
     /// The type of a result that is not NULL.
     fn returned(&self) -> Ty {
         let first = self.first();
+
         match self.signature.returns {
             Returns::Is(storage) => Ty::new(storage),
             Returns::Boolean => Ty::boolean(),

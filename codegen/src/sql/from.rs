@@ -232,6 +232,7 @@ fn merge_columns(
         JoinKind::Right | JoinKind::Full => true,
     };
     let mut merged = scope.merged.iter_mut();
+
     match merged.find(|merged| name.is(&merged.name) && merged.parts.contains(&left)) {
         Some(merged) => {
             merged.parts.push(right);

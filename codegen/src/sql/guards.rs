@@ -138,6 +138,7 @@ impl<'e> Searched<'e> {
     /// Adds the columns that a condition compares with a value that is fixed for the statement.
     fn filter(&mut self, filter: Option<&'e Expr>) {
         let Some(filter) = filter else { return };
+
         match &filter.kind {
             ExprKind::Binary(Operator::And, left, right) => {
                 self.filter(Some(left));

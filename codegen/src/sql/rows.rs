@@ -147,6 +147,7 @@ fn change_rows(
         ctes: Vec::new(),
         tables: Vec::new(),
     };
+
     // The tables of FROM choose rows of the target, but never multiply them.
     if tables.add(table, alias) && tables.first_single(filter, from.is_some()) {
         Rows::AtMostOne

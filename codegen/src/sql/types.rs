@@ -299,6 +299,7 @@ pub(super) fn converted(storage: Storage, declared: &str) -> Storage {
         return storage;
     }
     let becomes_text_or_real = storage.meets(Storage::NUMERIC.or(Storage::TEXT));
+
     match Affinity::of(declared) {
         Affinity::Blob => storage,
         Affinity::Text => {

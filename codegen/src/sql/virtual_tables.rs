@@ -19,6 +19,7 @@ pub(super) fn virtual_columns(
 ) -> Vec<RelationColumn> {
     let content = content_table(catalog, arguments);
     let mut columns = stored_columns(table);
+
     for (index, column) in columns.iter_mut().enumerate() {
         let ty = match module {
             "fts5" => full_text_type(column, content),
@@ -74,6 +75,7 @@ fn vocabulary_type(column: &str) -> Ty {
 /// The type of a column of an R-tree, or of a module without rules of its own.
 fn module_type(module: &str, index: usize, argument: Option<&String>) -> Ty {
     let is_tree = matches!(module, "rtree" | "rtree_i32");
+
     if is_tree && index == 0 {
         return Ty::new(Storage::INTEGER);
     }

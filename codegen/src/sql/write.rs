@@ -92,6 +92,7 @@ impl<'a> Analyzer<'a> {
                 columns
             }
         };
+
         Relation {
             name,
             columns,

@@ -473,6 +473,7 @@ mod tests {
             let text = format!("select 1{}", chain.repeat(50_000));
             assert!(parse(&text).is_err(), "{chain}");
         }
+
         assert!(parse(&format!("select 1 from a{}", " join a".repeat(50_000))).is_err());
     }
 

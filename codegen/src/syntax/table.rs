@@ -128,6 +128,7 @@ impl Parser<'_> {
                 self.skip();
             }
         }
+
         Ok(())
     }
 

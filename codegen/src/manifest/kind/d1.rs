@@ -88,8 +88,8 @@ impl D1 {
     }
 }
 
-/// The pattern relative to the folder of migrations. bindery must select the same files as wrangler,
-/// because other files would make another schema.
+/// The pattern relative to the folder of migrations. bindery must select the same files as
+/// wrangler, because other files would make another schema.
 fn migrations_pattern(
     errors: &mut Errors,
     table: &Table<'_>,

@@ -238,6 +238,7 @@ impl<'a> State<'a> {
             | BindingKind::WorkerLoader
             | BindingKind::Raw => Simulation::Unsupported,
         };
+
         Ok(Handle::Object(Object::new(
             binding,
             resource.title,

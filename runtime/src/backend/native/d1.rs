@@ -141,6 +141,7 @@ fn read_rows(
     sink: &mut dyn RowSink,
 ) -> Result<(), Failure> {
     let mut number = 0;
+
     while let Some(row) = rows.next()? {
         number += 1;
         if !sink.is_full() {

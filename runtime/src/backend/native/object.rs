@@ -171,6 +171,7 @@ impl Object {
             .into_iter()
             .flatten();
         let mut recipients = recipients.filter_map(Value::as_str);
+
         match recipients.find(|address| allowed.iter().all(|known| known != address)) {
             None => Ok(()),
             Some(address) => {

@@ -194,6 +194,7 @@ fn give_up(
         }
     };
     let queue = consumer.queue;
+
     log_line(&format!(
         "queue {queue}: message {id} failed {attempts} times and was {result}"
     ));

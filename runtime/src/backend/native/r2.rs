@@ -122,6 +122,7 @@ impl R2 {
         let insert = format!(
             "INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
         );
+
         self.index.transaction(|connection| {
             let replaced = connection.query_row(select, [&info.key], |row| row.get(0));
             let replaced: Option<String> = replaced.optional()?;
@@ -325,6 +326,7 @@ impl Drop for Incoming {
 impl Contents {
     fn create(&self, key: &str) -> Result<Incoming, Failure> {
         let name = file_name(key);
+
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(&name);

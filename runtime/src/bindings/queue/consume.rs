@@ -278,6 +278,7 @@ mod tests {
             message.retry_after(delay);
             verdict
         };
+
         assert_eq!(
             retried(Duration::from_millis(1_500)),
             Verdict::Retry(Some(2))
