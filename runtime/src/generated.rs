@@ -81,8 +81,6 @@ macro_rules! __bindery_method {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 #[expect(unreachable_pub, reason = "the macro declares public types")]
 mod tests {
-    #![allow(unreachable_pub, reason = "the macro writes `pub` types")]
-
     use crate::d1::{Cell, Cells, FromRow, Row};
 
     __bindery_row! {

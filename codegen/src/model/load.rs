@@ -260,7 +260,7 @@ fn migrations(
     migrations
 }
 
-/// Queries where no database looks for them would be dropped in silence.
+/// Reports files of queries that no database reads: they would be ignored silently.
 fn stray_queries(
     errors: &mut Errors,
     sources: &mut Sources,
@@ -269,47 +269,55 @@ fn stray_queries(
     known: &[String],
 ) {
     let folder = root.join(QUERIES);
-    let at = Some(Span {
+    for name in folders(&folder) {
+        if !known.contains(&name) && !sql_files(&folder.join(&name)).is_empty() {
+            errors.push(stray_folder(manifest, &name, known));
+        }
+    }
+
+    let files = sql_files(&folder).into_iter();
+    for name in files.filter(|name| !name.contains('/')) {
+        let shown = format!("{QUERIES}/{name}");
+        if let Some(file) = read(errors, sources, &shown, &root.join(&shown), None) {
+            errors.push(stray_file(file, &shown, &name, known));
+        }
+    }
+}
+
+/// A folder of queries that is not named after a database.
+fn stray_folder(manifest: &Manifest, name: &str, known: &[String]) -> Diagnostic {
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let help = match names.as_slice() {
+        [only] => {
+            format!("move its files to `{QUERIES}/{only}`: the folder is named after the binding")
+        }
+        _ => {
+            let suggestion = suggestion(name, "folders of databases", &names);
+            format!("the folder is named after the binding; {suggestion}")
+        }
+    };
+
+    let message = format!("`{QUERIES}/{name}` belongs to no database");
+    let start = Span {
         file: manifest.file,
         start: 0,
         end: 0,
-    });
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    };
+    Diagnostic::new(Code::StrayQueries, message, start)
+        .label("this manifest has no database with that name")
+        .help(help)
+}
 
-    for name in folders(&folder) {
-        if !known.contains(&name) && !sql_files(&folder.join(&name)).is_empty() {
-            errors.push(
-                Diagnostic::new(Code::StrayQueries, format!("`{QUERIES}/{name}` belongs to no database"), at)
-                    .label("this manifest binds no database of that name")
-                    .help(match names.as_slice() {
-                        [only] => format!("move its files to `{QUERIES}/{only}`: the folder is named after the binding"),
-                        _ => {
-                            format!("the folder is named after the binding; {}", suggestion(&name, "databases' folders", &names))
-                        }
-                    }),
-            );
-        }
-    }
-    for name in sql_files(&folder)
-        .into_iter()
-        .filter(|name| !name.contains('/'))
-    {
-        let shown = format!("{QUERIES}/{name}");
-        if let Some(file) = read(errors, sources, &shown, &root.join(&shown), None) {
-            let target = known.first().map_or("<binding>", String::as_str);
-            errors.push(
-                Diagnostic::new(
-                    Code::StrayQueries,
-                    format!("`{shown}` belongs to no database"),
-                    Span {
-                        file,
-                        start: 0,
-                        end: 0,
-                    },
-                )
-                .label("a file of queries stands in the folder of its database")
-                .help(format!("move it to `{QUERIES}/{target}/{name}`")),
-            );
-        }
-    }
+/// A file of queries outside the folder of a database.
+fn stray_file(file: FileId, shown: &str, name: &str, known: &[String]) -> Diagnostic {
+    let target = known.first().map_or("<binding>", String::as_str);
+    let message = format!("`{shown}` belongs to no database");
+    let start = Span {
+        file,
+        start: 0,
+        end: 0,
+    };
+    Diagnostic::new(Code::StrayQueries, message, start)
+        .label("queries are in the folder of their database")
+        .help(format!("move it to `{QUERIES}/{target}/{name}`"))
 }

@@ -25,7 +25,7 @@ pub use load::{Inputs, Variant, infer_secrets, load_databases, load_manifest};
 pub use lower::lower;
 pub use types::Types;
 
-/// A project without errors in its manifest.
+/// A project whose names are resolved.
 #[derive(Debug)]
 pub struct Project {
     /// The manifest.
@@ -47,7 +47,7 @@ pub struct Bound {
     pub resource: Resource,
     /// Whether some environment lacks it.
     pub optional: bool,
-    /// For a D1 database, what is in it.
+    /// The content of a D1 database.
     pub database: Option<Database>,
 }
 
@@ -56,17 +56,17 @@ pub struct Bound {
 pub struct Database {
     /// The schema.
     pub catalog: Catalog,
-    /// The schemas of environments whose own migrations make it.
+    /// The schemas of environments with their own migrations.
     pub variants: Vec<(D1, Catalog)>,
-    /// The file of the schema before the first migration, from the manifest's folder.
+    /// The file of the schema before the first migration, relative to the manifest.
     pub baseline: Option<String>,
     /// Whether every migration was applied. Queries are only analyzed if so.
     pub is_complete: bool,
-    /// Rust types that the project gives to columns.
+    /// The Rust types that the project assigns to columns.
     pub types: Types,
-    /// The annotated queries, by file and place.
+    /// The annotated queries without errors, in the order of the files.
     pub methods: Vec<Method>,
-    /// Queries that are refused: something stands in for each, so that one mistake is one error.
+    /// The annotated queries with errors. Each gets a placeholder, so that one cause is one error.
     pub refused: Vec<Refused>,
     /// What each type of the database's module is made from, by its name.
     type_sources: BTreeMap<String, TypeSource>,
@@ -75,24 +75,24 @@ pub struct Database {
 /// What a type of a database's module is made from.
 #[derive(Debug, Clone, Copy)]
 enum TypeSource {
-    /// The rows of the method of this number.
+    /// The rows of the method with this index.
     Rows(usize),
     /// A list of texts.
     TextEnum,
 }
 
-/// A query that is refused.
+/// A query with an error.
 #[derive(Debug)]
 pub struct Refused {
     /// The method.
     pub name: Name,
     /// The row type.
     pub row: Name,
-    /// How many rows it would give.
+    /// The annotated row count.
     pub cardinality: Cardinality,
     /// The number of parameters in its text.
     pub parameters: usize,
-    /// What is understood of it.
+    /// Its columns and parameters, as far as they are known.
     pub outline: Outline,
 }
 
@@ -101,15 +101,15 @@ pub struct Refused {
 pub struct Method {
     /// The method.
     pub name: Name,
-    /// The row type: the method's own, or one that queries of the same shape share.
+    /// The row type: the method's own, or one that several queries share.
     pub row: Name,
-    /// Whether the row type is made from this query.
+    /// Whether the row type is generated from this query.
     pub owns_row: bool,
-    /// How many rows.
+    /// The annotated row count.
     pub cardinality: Cardinality,
     /// The comment lines of the query.
     pub docs: Vec<String>,
-    /// The file that it is from.
+    /// The file of the query.
     pub file: String,
     /// The SQL as written.
     pub written: String,

@@ -1,43 +1,51 @@
 //! Suggestions for misspelled names.
 
-/// Characters of the longest word for which a nearest name is sought.
-const LONGEST_NAME: usize = 100;
+/// The longest word, in characters, that is compared with names. The comparison takes the product of
+/// the lengths, and no misspelled name is longer.
+const MAX_LENGTH: usize = 100;
 
-/// The candidate that `word` is most likely a slip of, if one is near.
+/// The most names that a help lists.
+const MAX_NAMES: usize = 16;
+
+/// The candidate that `word` most likely misspells, if one is close.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let length = lower.chars().count();
-
-    // No slip of a name is this long, and comparing takes the product of the lengths.
-    if length > LONGEST_NAME {
+    let word = word.to_lowercase();
+    let length = word.chars().count();
+    if length > MAX_LENGTH {
         return None;
     }
-    candidates
-        .into_iter()
-        .filter(|candidate| {
-            candidate.len() <= 4 * LONGEST_NAME
-                && candidate.chars().count().abs_diff(length) <= length / 2 + 1
-        })
-        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1)
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+
+    let mut nearest: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        let candidate_length = candidate.chars().count();
+        let is_comparable = candidate.len() <= 4 * MAX_LENGTH
+            && candidate_length.abs_diff(length) <= length / 2 + 1;
+        if !is_comparable {
+            continue;
+        }
+
+        let distance = distance(&word, &candidate.to_lowercase());
+        let is_close = distance <= (candidate_length.max(length) / 3).max(1);
+        if is_close && nearest.is_none_or(|(best, _)| distance < best) {
+            nearest = Some((distance, candidate));
+        }
+    }
+    nearest.map(|(_, candidate)| candidate)
 }
 
-/// Edits between two words: insert, delete, replace, or swap of neighbours.
+/// The edits between two words: insertions, deletions, replacements, and swaps of neighbors.
 fn distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
+
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=right.len()).collect();
     for i in 1..=left.len() {
         let mut row = vec![i; right.len() + 1];
         for j in 1..=right.len() {
-            let same = usize::from(left[i - 1] != right[j - 1]);
-            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + same);
+            let replaced = usize::from(left[i - 1] != right[j - 1]);
+            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + replaced);
             if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
                 row[j] = row[j].min(before_last[j - 2] + 1);
             }
@@ -47,29 +55,21 @@ fn distance(left: &str, right: &str) -> usize {
     last[right.len()]
 }
 
-/// Names that a help lists.
-const MOST_NAMES: usize = 16;
-
-/// `did you mean x?`, or the names there are.
+/// `did you mean x?`, or a list of the names.
 #[must_use]
-pub fn suggestion(word: &str, what: &str, candidates: &[&str]) -> String {
-    match nearest(word, candidates.iter().copied()) {
-        Some(candidate) => format!("did you mean `{candidate}`?"),
-        None if candidates.is_empty() => format!("there are no {what}"),
-        None => {
-            let names: Vec<String> = candidates
-                .iter()
-                .take(MOST_NAMES)
-                .map(|candidate| format!("`{candidate}`"))
-                .collect();
-            let more = candidates.len().saturating_sub(MOST_NAMES);
-            let more = if more == 0 {
-                String::new()
-            } else {
-                format!(", and {more} more")
-            };
-            format!("the {what}: {}{more}", names.join(", "))
-        }
+pub fn suggestion(word: &str, plural: &str, candidates: &[&str]) -> String {
+    if let Some(candidate) = nearest(word, candidates.iter().copied()) {
+        return format!("did you mean `{candidate}`?");
+    }
+    if candidates.is_empty() {
+        return format!("there are no {plural}");
+    }
+
+    let listed = candidates.iter().take(MAX_NAMES).map(|candidate| format!("`{candidate}`"));
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    match candidates.len().saturating_sub(MAX_NAMES) {
+        0 => format!("the {plural}: {listed}"),
+        more => format!("the {plural}: {listed}, and {more} more"),
     }
 }
 
