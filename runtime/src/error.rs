@@ -169,7 +169,7 @@ impl Error {
 
     /// Wraps an application error as [`ErrorKind::Internal`].
     ///
-    /// A handler that returns [`Result`](crate::Result) can then use `?` on errors of any type.
+    /// A handler that returns [`Result`] can then use `?` on errors of any type.
     ///
     /// # Examples
     /// ```

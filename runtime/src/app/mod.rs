@@ -16,7 +16,7 @@ pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
 pub(crate) use vars::RawVar;
 pub use vars::Secret;
 
-/// The environment of a worker. Implemented by [`#[bindings]`](attr@crate::bindings).
+/// The environment of a worker. Implemented by `#[bindings]`.
 pub trait Environment: Clone + Send + Sync + 'static {
     #[doc(hidden)]
     const MANIFEST: Manifest;
