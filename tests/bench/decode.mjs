@@ -1,14 +1,14 @@
 // On workerd: rows through a generated query against `worker`'s all() + results::<T>(), in turns.
-import { workerd } from "../e2e/worlds.mjs";
+import { workerd } from "../e2e/backends.mjs";
 
-const world = await workerd("tests/bench", { d1Databases: ["DB"] });
-// Observers outlive a request: those of one world are not those of the other.
+const backend = await workerd("tests/bench", { d1Databases: ["DB"] });
+// Observers outlive a request: those of one backend are not those of the other.
 const observed = await workerd("tests/bench", { d1Databases: ["DB"] });
 const ROUNDS = 11;
 
 async function time(path, rows, rounds) {
   const start = performance.now();
-  const { base } = path === "observed" ? observed : world;
+  const { base } = path === "observed" ? observed : backend;
   const response = await fetch(`${base}/${path}?rows=${rows}&rounds=${rounds}`);
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
@@ -30,5 +30,5 @@ for (const [rows, rounds] of [[1000, 20], [100, 100], [1, 300]]) {
   console.log(`${rows} rows of 8 columns, median of ${ROUNDS} rounds: all() undecoded ${ms(undecoded)}, bindery ${ms(bindery)}, bindery observed ${ms(observed)}, worker ${ms(worker)}`);
   console.log(`  worker / bindery ${(worker / bindery).toFixed(2)}, worker / bindery observed ${(worker / observed).toFixed(2)}`);
 }
-await world.stop();
+await backend.stop();
 await observed.stop();

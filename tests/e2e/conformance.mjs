@@ -1,7 +1,7 @@
 // Runs the conformance suite on workerd: the Rust code of `cargo test -p conformance`, built to Wasm.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { eventually, finish, root, suite, workerd } from "./worlds.mjs";
+import { eventually, finish, root, suite, workerd } from "./backends.mjs";
 
 // The worker that the worker under test calls, with a Durable Object and a Workflow.
 const other = {
@@ -78,7 +78,7 @@ const everything = {
   serviceBindings: { SERVICE: "other", BROWSER: placeholder, ANALYTICS: placeholder, K2: { name: "other", entrypoint: "Stream" }, UNSAFE: placeholder, FORWARD: placeholder, MODULE: placeholder },
 };
 
-const world = await workerd("tests/conformance", {
+const backend = await workerd("tests/conformance", {
   ...everything,
   d1Databases: ["DB"],
   kvNamespaces: ["CACHE", "OTHER"],
@@ -87,27 +87,27 @@ const world = await workerd("tests/conformance", {
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
   bindings: { NAME: "bindery", COUNT: 3, RATIO: 0.5, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame" },
 }, [other]);
-const stored = await world.miniflare.getSecretsStoreSecretAPI("STORED");
+const stored = await backend.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");
 
 /** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
-  const database = await world.miniflare.getD1Database("DB");
+  const database = await backend.miniflare.getD1Database("DB");
   for (const table of ["posts", "users", "loose", "received"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of ["CACHE", "OTHER"]) {
-    const namespace = await world.miniflare.getKVNamespace(name);
+    const namespace = await backend.miniflare.getKVNamespace(name);
     for (const { name } of (await namespace.list()).keys) await namespace.delete(name);
   }
-  const bucket = await world.miniflare.getR2Bucket("STORAGE");
+  const bucket = await backend.miniflare.getR2Bucket("STORAGE");
   for (const { key } of (await bucket.list()).objects) await bucket.delete(key);
 }
 
 async function run(name) {
-  const response = await fetch(`${world.base}/run/${name}`, { method: "POST" });
+  const response = await fetch(`${backend.base}/run/${name}`, { method: "POST" });
   return [response.status, await response.text()];
 }
 
-const names = await (await fetch(`${world.base}/cases`)).json();
+const names = await (await fetch(`${backend.base}/cases`)).json();
 assert.ok(names.length >= 30, "the cases are listed");
 const checks = Object.fromEntries(
   names.map((name) => [name, async () => {
@@ -141,5 +141,5 @@ checks["missing bindings and bindings of the wrong type are all reported at star
   }
 };
 const results = [await suite("conformance on workerd", checks)];
-await world.stop();
+await backend.stop();
 finish("conformance on workerd", results);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { eventually, finish, native, root, start, suite, workerd } from "./worlds.mjs";
+import { eventually, finish, native, root, start, suite, workerd } from "./backends.mjs";
 
 export const bindings = {
   d1Databases: ["DB"],

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { bindings, program } from "./files.mjs";
-import { eventually, finish, native, suite, workerd } from "./worlds.mjs";
+import { eventually, finish, native, suite, workerd } from "./backends.mjs";
 
 const require = createRequire(join(process.env.BINDERY_NODE_MODULES, "_"));
 const { chromium } = require("playwright-core");
@@ -26,7 +26,7 @@ const markup = "<img src=x onerror=window.ran=1>.png";
 const text = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.from(content) });
 
 /** Opens the page in a new profile, as `user` unless that is null, and records all problems. */
-async function visit(browser, world, user, options = {}) {
+async function visit(browser, backend, user, options = {}) {
   const context = await browser.newContext({ ...zone, viewport: { width: 1100, height: 800 }, ...options });
   const page = await context.newPage();
   // The native queue waits five seconds for a batch, and a slow machine may need more time.
@@ -37,7 +37,7 @@ async function visit(browser, world, user, options = {}) {
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("dialog", (dialog) => { problems.push(`a browser dialog: ${dialog.message()}`); dialog.dismiss(); });
-  await page.goto(world.base);
+  await page.goto(backend.base);
   const list = page.getByRole("list", { name: "Your files" });
   const visitor = {
     page,
@@ -48,7 +48,7 @@ async function visit(browser, world, user, options = {}) {
     button: (name) => page.getByRole("button", { name, exact: true }),
     names: () => list.locator(".name").allTextContents(),
     /** The files of this user according to the server. */
-    stored: async () => (await (await fetch(`${world.base}/api/files`, { headers: { "x-user-id": user } })).json()).files,
+    stored: async () => (await (await fetch(`${backend.base}/api/files`, { headers: { "x-user-id": user } })).json()).files,
     /** Selects files with the button of the page. */
     async choose(...files) {
       const chooser = page.waitForEvent("filechooser");
@@ -67,7 +67,7 @@ async function visit(browser, world, user, options = {}) {
     },
     /** Closes the page and asserts that there were no problems and no requests to other hosts. */
     async leave() {
-      const foreign = requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== world.base);
+      const foreign = requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== backend.base);
       await context.close();
       assert.deepEqual(foreign, []);
       assert.deepEqual(problems, []);
@@ -112,9 +112,9 @@ async function slow({ page, context }, bytesPerSecond) {
   await session.send("Network.emulateNetworkConditions", speed);
 }
 
-const checks = (browser, world) => ({
+const checks = (browser, backend) => ({
   "a new user is asked for a name, and the page remembers it": async () => {
-    const visitor = await visit(browser, world, null);
+    const visitor = await visit(browser, backend, null);
     const { page } = visitor;
     await page.getByText("Who are you?").waitFor();
     const asked = page.getByText("Enter a user name first.");
@@ -140,7 +140,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "upload, list, processed, download, delete": async () => {
-    const visitor = await visit(browser, world, "ann");
+    const visitor = await visit(browser, backend, "ann");
     const { page } = visitor;
     const name = "tide table.bin";
     const content = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, index) => (index * index) % 253));
@@ -181,7 +181,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "the page checks a waiting file again until it is processed": async () => {
-    const visitor = await visit(browser, world, "ben");
+    const visitor = await visit(browser, backend, "ben");
     await visitor.page.getByText("Nothing here yet").waitFor();
     const held = await gate(visitor.page);
     await visitor.choose(text("slow.txt", "slow"));
@@ -195,7 +195,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "several files can be dropped, also outside of the zone": async () => {
-    const visitor = await visit(browser, world, "cleo");
+    const visitor = await visit(browser, backend, "cleo");
     await visitor.page.getByText("Nothing here yet").waitFor();
     const onZone = await drop(visitor.page, "#zone", [["one.txt", "1"], ["two.txt", "22"], ["three.txt", "333"]]);
     assert.deepEqual(onZone, { lit: 1, after: 0 });
@@ -207,7 +207,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "markup in a name is shown as text and does not run": async () => {
-    const visitor = await visit(browser, world, "dora");
+    const visitor = await visit(browser, backend, "dora");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
     await visitor.choose({ name: markup, mimeType: "image/png", buffer: Buffer.alloc(tooLarge) }, text(markup, "small"));
@@ -223,7 +223,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "a file that is too large shows the error of the API": async () => {
-    const visitor = await visit(browser, world, "emil");
+    const visitor = await visit(browser, backend, "emil");
     const { page } = visitor;
     const answer = page.waitForResponse((response) => response.request().method() === "POST");
     await visitor.choose({ name: "whale.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(tooLarge) });
@@ -245,7 +245,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "an upload shows its progress and can be canceled": async () => {
-    const visitor = await visit(browser, world, "fay");
+    const visitor = await visit(browser, backend, "fay");
     await visitor.page.getByText("Nothing here yet").waitFor();
     await slow(visitor, 1_000_000);
     await visitor.choose({ name: "long.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(8_000_000) }, text("next.txt", "n"));
@@ -260,7 +260,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "an unreachable server is reported, and the page recovers": async () => {
-    const visitor = await visit(browser, world, "gus");
+    const visitor = await visit(browser, backend, "gus");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
     await visitor.choose(text("kept.txt", "kept"));
@@ -291,7 +291,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "a user only sees their own files": async () => {
-    const visitor = await visit(browser, world, "hal");
+    const visitor = await visit(browser, backend, "hal");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
     await visitor.choose(text("private.txt", "mine"));
@@ -312,7 +312,7 @@ const checks = (browser, world) => ({
     await visitor.leave();
   },
   "the keyboard reaches every control, and the focus is not lost": async () => {
-    const visitor = await visit(browser, world, "joy");
+    const visitor = await visit(browser, backend, "joy");
     const { page } = visitor;
     await page.getByText("Nothing here yet").waitFor();
     await visitor.choose(text("a.txt", "a"), text("b.txt", "b"));
@@ -350,7 +350,7 @@ const checks = (browser, world) => ({
   },
   "the page does not scroll sideways on a phone": async () => {
     for (const width of [390, 320]) {
-      const visitor = await visit(browser, world, `kim${width}`, { viewport: { width, height: 700 }, hasTouch: true });
+      const visitor = await visit(browser, backend, `kim${width}`, { viewport: { width, height: 700 }, hasTouch: true });
       const { page } = visitor;
       await page.getByText("Nothing here yet").waitFor();
       const long = `${"x".repeat(240)}.txt`;
@@ -373,11 +373,11 @@ const checks = (browser, world) => ({
 });
 
 /** Saves a screenshot of each state of the page. */
-async function screenshots(browser, world, folder) {
+async function screenshots(browser, backend, folder) {
   mkdirSync(folder, { recursive: true });
   for (const colorScheme of ["light", "dark"]) {
     for (const [size, viewport] of [["desktop", { width: 1100, height: 800 }], ["phone", { width: 390, height: 844 }]]) {
-      const visitor = await visit(browser, world, null, { colorScheme, viewport, deviceScaleFactor: 2 });
+      const visitor = await visit(browser, backend, null, { colorScheme, viewport, deviceScaleFactor: 2 });
       const { page } = visitor;
       const shoot = (state) => page.screenshot({ path: join(folder, `${state}-${size}-${colorScheme}.png`) });
       await page.getByText("Who are you?").waitFor();
@@ -427,13 +427,13 @@ async function screenshots(browser, world, folder) {
 if (process.argv[1] === import.meta.filename) {
   const results = [];
   const browser = await chromium.launch({ executablePath: process.env.BINDERY_CHROMIUM, args });
-  const worlds = [() => native(program), () => workerd("examples/files", bindings)];
-  for (const [index, start] of worlds.entries()) {
-    const world = await start();
-    results.push(await suite(`page, ${world.name}`, checks(browser, world)));
+  const backends = [() => native(program), () => workerd("examples/files", bindings)];
+  for (const [index, start] of backends.entries()) {
+    const backend = await start();
+    results.push(await suite(`page, ${backend.name}`, checks(browser, backend)));
     const folder = process.env.BINDERY_SCREENSHOTS;
-    if (folder && index === 0) results.push(await suite("page", { "screenshots are saved": () => screenshots(browser, world, folder) }));
-    await world.stop();
+    if (folder && index === 0) results.push(await suite("page", { "screenshots are saved": () => screenshots(browser, backend, folder) }));
+    await backend.stop();
   }
   await browser.close();
   finish("page", results);

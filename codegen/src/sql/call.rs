@@ -80,7 +80,8 @@ impl Analyzer<'_> {
     ///
     /// The levels that the aggregate may belong to, other than the innermost, are marked.
     fn aggregated_level(&mut self, function: &Function) -> Option<usize> {
-        let innermost = self.scopes.len().saturating_sub(1);
+        // In `VALUES (count(*))` there are no rows to aggregate. SQLite reports that.
+        let innermost = self.scopes.len().checked_sub(1)?;
         let level = match self.owner(function) {
             Owner::Level(level) => Some(level),
             Owner::Unknown => None,
