@@ -1,6 +1,6 @@
 //! The section of the bindings: one table per kind.
 
-use bindery_codegen::manifest::{BindingKind, Resource};
+use bindery_codegen::manifest::Resource;
 use bindery_codegen::model::{Bound, Project};
 
 use super::page::{Section, code};
@@ -75,25 +75,19 @@ fn row(project: &Project, bound: &Bound) -> Vec<String> {
 
 /// The resource that a binding is bound to, by the settings that identify it.
 fn describe(resource: &Resource) -> String {
-    let setting = |key: &str| {
-        let value = resource.setting(key);
-        value.map_or_else(|| "created by wrangler".to_owned(), code)
-    };
-
-    match resource.kind {
-        BindingKind::KvNamespace => setting("id"),
-        BindingKind::D1Database => {
-            let d1 = resource.d1();
-            let folder = d1.map(|d1| code(d1.folder())).unwrap_or_default();
-            format!("{}, migrations in {folder}", setting("database_name"))
-        }
-        BindingKind::R2Bucket => setting("bucket_name"),
-        BindingKind::QueueProducer => setting("queue"),
-        _ if resource.settings.is_empty() => "the account".to_owned(),
-        _ => {
-            let settings = resource.settings.iter();
-            let settings = settings.map(|(key, value)| format!("{key} {}", code(value)));
-            settings.collect::<Vec<_>>().join(", ")
-        }
+    if let Some(key) = resource.kind.definition().identifier {
+        let identifier = resource.setting(key);
+        let identifier = identifier.map_or_else(|| "created by wrangler".to_owned(), code);
+        return match resource.d1() {
+            Some(d1) => format!("{identifier}, migrations in {}", code(d1.folder())),
+            None => identifier,
+        };
     }
+    if resource.settings.is_empty() {
+        return "the account".to_owned();
+    }
+
+    let settings = resource.settings.iter();
+    let settings = settings.map(|(key, value)| format!("{key} {}", code(value)));
+    settings.collect::<Vec<_>>().join(", ")
 }

@@ -15,7 +15,9 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id());
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.id());
     let mut group = Group::with_title(title);
     if let Some(span) = diagnostic.span {
         group = group.elements(snippets(diagnostic, span, sources));

@@ -45,7 +45,9 @@ fn distance(left: &str, right: &str) -> usize {
         let mut row = vec![i; right.len() + 1];
         for j in 1..=right.len() {
             let replaced = usize::from(left[i - 1] != right[j - 1]);
-            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + replaced);
+            row[j] = (last[j] + 1)
+                .min(row[j - 1] + 1)
+                .min(last[j - 1] + replaced);
             if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
                 row[j] = row[j].min(before_last[j - 2] + 1);
             }
@@ -65,7 +67,10 @@ pub fn suggestion(word: &str, plural: &str, candidates: &[&str]) -> String {
         return format!("there are no {plural}");
     }
 
-    let listed = candidates.iter().take(MAX_NAMES).map(|candidate| format!("`{candidate}`"));
+    let listed = candidates
+        .iter()
+        .take(MAX_NAMES)
+        .map(|candidate| format!("`{candidate}`"));
     let listed = listed.collect::<Vec<_>>().join(", ");
     match candidates.len().saturating_sub(MAX_NAMES) {
         0 => format!("the {plural}: {listed}"),

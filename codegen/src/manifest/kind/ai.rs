@@ -15,5 +15,6 @@ pub(super) const AI: Definition = Definition {
     runtime: RuntimeType::new("ai", "Ai"),
     typescript: TypeScript::Name("Ai"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

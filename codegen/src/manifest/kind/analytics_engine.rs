@@ -15,5 +15,6 @@ pub(super) const DATASET: Definition = Definition {
     runtime: RuntimeType::new("analytics_engine", "AnalyticsEngine"),
     typescript: TypeScript::Name("AnalyticsEngineDataset"),
     native: Native::Simulated("appends data points to a file of JSON lines in the state folder"),
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

@@ -11,6 +11,7 @@ pub(super) const TEXT: Definition = Definition {
     runtime: RuntimeType::new("blob", "TextBlob"),
     typescript: TypeScript::Name("string"),
     native: Native::Full,
+    identifier: None,
     hooks: Hooks {
         embeds_file: true,
         ..Hooks::DEFAULT
@@ -25,6 +26,7 @@ pub(super) const DATA: Definition = Definition {
     runtime: RuntimeType::new("blob", "DataBlob"),
     typescript: TypeScript::Name("ArrayBuffer"),
     native: Native::Full,
+    identifier: None,
     hooks: Hooks {
         embeds_file: true,
         ..Hooks::DEFAULT

@@ -29,6 +29,7 @@ pub(super) const DATABASE: Definition = Definition {
     runtime: RuntimeType::new("d1", "D1"),
     typescript: TypeScript::Name("D1Database"),
     native: Native::Full,
+    identifier: Some("database_name"),
     hooks: Hooks {
         details: |errors, table| Details::D1(D1::read(errors, table)),
         docs: |binding, database| match database.setting("database_name") {

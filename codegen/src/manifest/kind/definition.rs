@@ -23,6 +23,8 @@ pub struct Definition {
     pub typescript: TypeScript,
     /// What the native backend does.
     pub native: Native,
+    /// The setting that identifies the resource. wrangler creates the resource if it is missing.
+    pub identifier: Option<&'static str>,
     /// The steps that only some kinds have.
     pub(crate) hooks: Hooks,
 }

@@ -28,5 +28,6 @@ pub(super) const NAMESPACE: Definition = Definition {
     runtime: RuntimeType::new("dispatch", "DispatchNamespace"),
     typescript: TypeScript::Name("DispatchNamespace"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

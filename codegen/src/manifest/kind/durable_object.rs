@@ -39,6 +39,7 @@ pub(super) const NAMESPACE: Definition = Definition {
         )
     }),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks {
         details: own_class,
         ..Hooks::DEFAULT

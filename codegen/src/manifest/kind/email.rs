@@ -23,6 +23,7 @@ pub(super) const SENDER: Definition = Definition {
     runtime: RuntimeType::new("email", "SendEmail"),
     typescript: TypeScript::Name("SendEmail"),
     native: Native::Simulated("appends emails to a file of JSON lines in the state folder"),
+    identifier: None,
     hooks: Hooks {
         check: destinations,
         ..Hooks::DEFAULT

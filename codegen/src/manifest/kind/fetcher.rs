@@ -33,6 +33,7 @@ pub(super) const SERVICE: Definition = Definition {
         }
     }),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks {
         is_public: |key| key != "props",
         ..Hooks::DEFAULT
@@ -70,6 +71,7 @@ pub(super) const ASSETS: Definition = Definition {
     runtime: FETCHER,
     typescript: TypeScript::Name("Fetcher"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };
 
@@ -81,6 +83,7 @@ pub(super) const BROWSER: Definition = Definition {
     runtime: FETCHER,
     typescript: TypeScript::Name("BrowserRun"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };
 
@@ -96,6 +99,7 @@ pub(super) const MTLS_CERTIFICATE: Definition = Definition {
     runtime: FETCHER,
     typescript: TypeScript::Name("Fetcher"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };
 
@@ -111,6 +115,7 @@ pub(super) const VPC_SERVICE: Definition = Definition {
     runtime: FETCHER,
     typescript: TypeScript::Name("Fetcher"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };
 
@@ -131,6 +136,7 @@ pub(super) const VPC_NETWORK: Definition = Definition {
     runtime: FETCHER,
     typescript: TypeScript::Name("Fetcher"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks {
         check: tunnel_or_network,
         ..Hooks::DEFAULT

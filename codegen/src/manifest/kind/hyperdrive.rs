@@ -23,6 +23,7 @@ pub(super) const HYPERDRIVE: Definition = Definition {
         "reads the connection string from \
          `CLOUDFLARE_HYPERDRIVE_LOCAL_CONNECTION_STRING_<BINDING>`",
     ),
+    identifier: None,
     // A connection string has a password.
     hooks: Hooks {
         is_public: |key| key != "localConnectionString",

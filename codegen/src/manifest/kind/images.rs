@@ -11,5 +11,6 @@ pub(super) const IMAGES: Definition = Definition {
     runtime: RuntimeType::new("images", "Images"),
     typescript: TypeScript::Name("ImagesBinding"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

@@ -18,5 +18,6 @@ pub(super) const STREAM: Definition = Definition {
          { success: true } | { success: false; error: { code: number; message: string; retryable: boolean } }\n\t\t>;\n\t}",
     ),
     native: Native::Simulated("appends records to a file of JSON lines in the state folder"),
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

@@ -24,6 +24,7 @@ pub(super) const NAMESPACE: Definition = Definition {
     },
     typescript: TypeScript::Name("KVNamespace"),
     native: Native::Full,
+    identifier: Some("id"),
     hooks: Hooks {
         check: |errors, table| {
             table.filled(errors, "id");

@@ -24,6 +24,7 @@ pub(super) const PIPELINE: Definition = Definition {
         "import(\"cloudflare:pipelines\").Pipeline<import(\"cloudflare:pipelines\").PipelineRecord>",
     ),
     native: Native::Simulated("appends records to a file of JSON lines in the state folder"),
+    identifier: None,
     hooks: Hooks {
         check: stream_or_pipeline,
         ..Hooks::DEFAULT

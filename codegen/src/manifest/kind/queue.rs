@@ -39,6 +39,7 @@ pub(super) const PRODUCER: Definition = Definition {
     runtime: RuntimeType::new("queue", "Queue"),
     typescript: TypeScript::Name("Queue"),
     native: Native::Full,
+    identifier: Some("queue"),
     hooks: Hooks {
         check: |errors, table| {
             table.filled(errors, "queue");

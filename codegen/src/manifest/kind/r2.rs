@@ -32,6 +32,7 @@ pub(super) const BUCKET: Definition = Definition {
     runtime: RuntimeType::new("r2", "R2"),
     typescript: TypeScript::Name("R2Bucket"),
     native: Native::Full,
+    identifier: Some("bucket_name"),
     hooks: Hooks {
         is_public: |key| key != "local_dev",
         check: bucket_name,

@@ -25,6 +25,7 @@ pub(super) const LIMITER: Definition = Definition {
     runtime: RuntimeType::new("rate_limit", "RateLimiter"),
     typescript: TypeScript::Name("RateLimit"),
     native: Native::Simulated("counts in this process"),
+    identifier: None,
     hooks: Hooks {
         check: limit_and_period,
         ..Hooks::DEFAULT

@@ -25,6 +25,7 @@ const fn raw(
         runtime: RAW,
         typescript: TypeScript::Name(typescript),
         native: Native::Unsupported,
+        identifier: None,
         hooks: Hooks::DEFAULT,
     }
 }
@@ -124,6 +125,7 @@ pub(super) const UNSAFE: Definition = Definition {
         ty.to_owned()
     }),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks {
         is_public: |key| key == "type" || key == "service",
         check: name_and_type,
@@ -159,6 +161,7 @@ pub(super) const LOG_FORWARDER: Definition = Definition {
     runtime: RAW,
     typescript: TypeScript::Name("any"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };
 
@@ -170,5 +173,6 @@ pub(super) const WASM_MODULE: Definition = Definition {
     runtime: RAW,
     typescript: TypeScript::Name("WebAssembly.Module"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

@@ -19,5 +19,6 @@ pub(super) const SECRET: Definition = Definition {
     runtime: RuntimeType::new("secrets_store", "StoredSecret"),
     typescript: TypeScript::Name("SecretsStoreSecret"),
     native: Native::Simulated("reads the variable with the name of the binding"),
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

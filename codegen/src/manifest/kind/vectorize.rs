@@ -15,5 +15,6 @@ pub(super) const INDEX: Definition = Definition {
     runtime: RuntimeType::new("vectorize", "Vectorize"),
     typescript: TypeScript::Name("VectorizeIndex"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

@@ -11,5 +11,6 @@ pub(super) const METADATA: Definition = Definition {
     runtime: RuntimeType::new("version", "VersionMetadata"),
     typescript: TypeScript::Name("WorkerVersionMetadata"),
     native: Native::Simulated("returns an id of zeros and the time the process started"),
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };

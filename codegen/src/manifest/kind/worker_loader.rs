@@ -11,5 +11,6 @@ pub(super) const LOADER: Definition = Definition {
     runtime: RuntimeType::new("worker_loader", "WorkerLoader"),
     typescript: TypeScript::Name("WorkerLoader"),
     native: Native::Unsupported,
+    identifier: None,
     hooks: Hooks::DEFAULT,
 };
