@@ -65,15 +65,24 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let binding = take("binding", "CACHE")?;
     let key = take("key", "\"file:{id}\"")?;
     let value = take("value", "FileMeta")?;
-    let ttl = attributes::take(&mut entries, "ttl")
-        .map(seconds)
-        .transpose()?;
+    let ttl = attributes::take(&mut entries, "ttl");
     attributes::refuse_rest(&entries, &ARGUMENTS)?;
 
     let binding_name = binding.to_string().trim_matches('"').to_owned();
-    check_binding(&binding, &binding_name)?;
     let key: LitStr = syn::parse2(key).map_err(|error| error.to_compile_error())?;
-    let Template { format, fields } = template(&input, &key)?;
+    let mut errors = TokenStream::new();
+    let mut report = |error: TokenStream| errors.extend(error);
+    check_binding(&binding, &binding_name).unwrap_or_else(&mut report);
+    let template = template(&input, &key).map_err(&mut report).ok();
+    let ttl = ttl
+        .map(seconds)
+        .transpose()
+        .map_err(&mut report)
+        .ok()
+        .flatten();
+    let Some(Template { format, fields }) = template.filter(|_| errors.is_empty()) else {
+        return Err(errors);
+    };
 
     let name = if fields.is_empty() {
         quote!(::std::borrow::Cow::Borrowed(#format))

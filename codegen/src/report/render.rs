@@ -7,8 +7,8 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use super::{Diagnostic, Severity};
 use crate::source::{Sources, Span};
 
-/// The text of a diagnostic: `error[CODE]: message` or `warning[CODE]: message`, the source line with
-/// carets, and the help.
+/// The text of a diagnostic: `error[CODE]: message` or `warning[CODE]: message`, the source line
+/// with carets, and the help.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let level = match diagnostic.severity {
@@ -28,8 +28,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     Renderer::plain().render(&[group])
 }
 
-/// The source of a diagnostic: one snippet for its file with all places in that file, and one for each
-/// place in another file.
+/// The source of a diagnostic: one snippet for its file with all places in that file, and one for
+/// each place in another file.
 fn snippets<'a>(
     diagnostic: &'a Diagnostic,
     span: Span,

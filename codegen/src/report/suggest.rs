@@ -1,7 +1,7 @@
 //! Suggestions for misspelled names.
 
-/// The longest word, in characters, that is compared with names. The comparison takes the product of
-/// the lengths, and no misspelled name is longer.
+/// The longest word, in characters, that is compared with names. The comparison takes the product
+/// of the lengths, and no misspelled name is longer.
 const MAX_LENGTH: usize = 100;
 
 /// The most names that a help lists.
