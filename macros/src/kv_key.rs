@@ -145,7 +145,7 @@ fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
     let is_namespace = |bound: &&Bound| bound.resource.kind == BindingKind::KvNamespace;
     let mut same_name = bindings.iter().filter(|bound| bound.name.source == name);
     let message = match same_name.clone().next() {
-        Some(_) if same_name.any(|bound| is_namespace(bound)) => return Ok(()),
+        Some(_) if same_name.any(&is_namespace) => return Ok(()),
         Some(_) => format!("`{name}` is not a KV namespace"),
         None => format!("the manifest has no binding `{name}`"),
     };

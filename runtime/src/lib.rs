@@ -54,7 +54,6 @@ mod bindings;
 pub mod http;
 mod app;
 mod backend;
-mod generated;
 mod limits;
 mod random;
 

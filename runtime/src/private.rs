@@ -25,8 +25,6 @@ pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 #[cfg(not(target_arch = "wasm32"))]
 pub use crate::backend::{TestOutcome, test};
 
-pub use crate::{__bindery_method as method, __bindery_row as row};
-
 use serde::ser::SerializeStruct;
 
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};

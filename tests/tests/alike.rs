@@ -2,6 +2,8 @@
 //! with the text of its snapshot. `cli/tests/commands.rs` compares `cargo bindery check` with the
 //! same snapshots.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;

@@ -2,6 +2,12 @@
 //!
 //! `cargo test -p bindery-tests --test tidy -- --nocapture` prints the counts.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and its counts are for people"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Checked queries: row types, methods and inline queries.
 //!
-//! They are written as text, as calls of the declarative macros of the runtime (`generated.rs`),
-//! and parsed once: in a large project they are nearly all that is emitted.
+//! They are nearly all that is emitted for a large project, so they are written as text, one
+//! template per item, and parsed once. ARCHITECTURE.md has the figures.
 
 use std::fmt::Write;
 
@@ -93,21 +93,39 @@ pub(super) fn row(
     docs: &str,
     columns: &[ResultColumn],
 ) {
-    let mut fields = String::new();
-
+    let (mut fields, mut reads, mut serialized) = (String::new(), String::new(), String::new());
     for (index, column) in columns.iter().enumerate() {
         let docs = column_docs(column);
         let field = spelled(&Name::new(&column.name).field);
         let (take, name, ty) = (take(column), &column.name, names.column(column));
-        let _ = write!(
-            fields,
-            "#[doc = {docs:?}] {take} {index} {name:?} {field}: {ty}, "
-        );
+        let _ = write!(fields, "#[doc = {docs:?}] pub {field}: {ty}, ");
+        let _ = write!(reads, "{field}: row.{take}({index})?, ");
+        let _ = write!(serialized, ".field({name:?}, &self.{field})");
     }
     let krate = names.krate;
+    let count = columns.len();
     let _ = writeln!(
         out,
-        "{krate}::__private::row! {{ #[doc = {docs:?}] {ident} {{ {fields}}} }}"
+        "#[doc = {docs:?}]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
+        pub struct {ident} {{ {fields} }}
+
+        impl {krate}::d1::FromRow for {ident} {{
+            fn from_row(
+                row: &mut {krate}::d1::Row<'_>,
+            ) -> ::core::result::Result<Self, {krate}::d1::DecodeError> {{
+                ::core::result::Result::Ok(Self {{ {reads} }})
+            }}
+        }}
+
+        impl {krate}::__private::serde::Serialize for {ident} {{
+            fn serialize<S: {krate}::__private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {{
+                {krate}::__private::Fields::new(serializer, {ident:?}, {count}){serialized}.end()
+            }}
+        }}"
     );
 }
 
@@ -146,19 +164,29 @@ pub(super) fn method(
     shape: &str,
     query: &Query,
 ) {
+    let krate = names.krate;
     let mut arguments = String::new();
-
+    let mut encoded = String::new();
     for parameter in &query.parameters {
         let (argument, ty) = (argument(parameter), names.argument(parameter, "'a"));
-        let _ = write!(arguments, "{argument}: {ty} => {}, ", encoder(parameter));
+        let encoder = encoder(parameter);
+        let _ = write!(arguments, "{argument}: {ty}, ");
+        let _ = write!(encoded, "{krate}::__private::{encoder}({argument}), ");
     }
-    let krate = names.krate;
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
     let _ = writeln!(
         out,
-        "{krate}::__private::method! {{ #[doc = {docs:?}] {method}<'a>({arguments}) -> {shape}, \
-         {name:?}, {sql:?}, columns: {columns:?}, reads_only: {reads_only} }}"
+        "#[doc = {docs:?}]
+        pub fn {method}<'a>(&'a self, {arguments}) -> {krate}::d1::Query<'a, {shape}> {{
+            static STATEMENT: {krate}::d1::Statement = {krate}::d1::Statement {{
+                name: {name:?},
+                sql: {sql:?},
+                columns: &{columns:?},
+                reads_only: {reads_only},
+            }};
+            {krate}::__private::query(&self.0, &STATEMENT, [{encoded}])
+        }}"
     );
 }
 

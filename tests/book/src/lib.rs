@@ -4,6 +4,11 @@
 //! this worker's `Env`. `tests/pages.rs` checks the other blocks of the pages. The first page shows
 //! the package in `tests/readme` instead.
 
+#![allow(
+    clippy::test_attr_in_doctest,
+    reason = "the page about tests shows tests"
+)]
+
 use axum::Router;
 use axum::routing::get;
 use bindery::queue::Batch;

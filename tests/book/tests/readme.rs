@@ -15,6 +15,10 @@ mod program {
     }
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "Cargo reads the output of a build script"
+)]
 mod build_script {
     include!("readme/build.rs");
 

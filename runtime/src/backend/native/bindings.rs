@@ -57,14 +57,14 @@ impl Backend {
         let environment = environment(manifest)?;
         let env_files =
             EnvFiles::read(&project_folder().join(manifest.folder), environment.name)
-                .map_err(|error| misconfigured("the local variables cannot be read", &error))?;
+                .map_err(|error| misconfigured("the local variables cannot be read", &*error))?;
 
         let mut state = State::new(folder)
-            .map_err(|error| misconfigured("the queues cannot be opened", &error))?;
+            .map_err(|error| misconfigured("the queues cannot be opened", &*error))?;
         let mut handles = BTreeMap::new();
         for resource in environment.resources {
             let handle = state.open(resource, &env_files).map_err(|error| {
-                misconfigured(&format!("`{}` cannot be opened", resource.binding), &error)
+                misconfigured(&format!("`{}` cannot be opened", resource.binding), &*error)
             })?;
             handles.insert(resource.binding, handle);
         }
@@ -311,7 +311,7 @@ fn environment(manifest: &Manifest) -> Result<EnvironmentManifest> {
     Err(Error::worker("start", ErrorKind::Misconfigured, message))
 }
 
-fn misconfigured(what: &str, error: &Box<dyn StdError + Send + Sync>) -> Error {
+fn misconfigured(what: &str, error: &(dyn StdError + Send + Sync)) -> Error {
     Error::worker(
         "start",
         ErrorKind::Misconfigured,
