@@ -3,7 +3,7 @@
 //! [`bindings`](macro@bindings) reads `wrangler.toml`, `migrations/*.sql` and `queries/**/*.sql`
 //! while the crate compiles. It generates an `Env` with one typed field for each binding, and a
 //! method for each query, checked against the migrations. [`handlers!`] declares what the worker
-//! does. The same program runs natively ([`serve`](fn@serve)), in tests ([`test`](macro@test)), and
+//! does. The same program runs natively (`serve`), in tests ([`test`](macro@test)), and
 //! on Workers.
 //!
 //! ```ignore

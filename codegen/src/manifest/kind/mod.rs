@@ -1,7 +1,7 @@
 //! The kinds of binding: everything that the compiler knows of each.
 //!
 //! There is one file for each type of the runtime, with a [`Definition`] for each kind that the
-//! type serves. A new kind needs a definition and a line in [`kinds!`]; every `match` on a kind is
+//! type serves. A new kind needs a definition and a line in `kinds!`; every `match` on a kind is
 //! exhaustive.
 
 mod definition;
