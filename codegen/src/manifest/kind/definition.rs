@@ -161,10 +161,12 @@ impl Hooks {
                 [] => String::new(),
                 settings => format!(" ({})", settings.join(", ")),
             };
-            format!(
-                "The {} `{binding}`{settings}.",
-                resource.kind.definition().title.name
-            )
+            let Title { article, name } = resource.kind.definition().title;
+            if article.is_empty() {
+                format!("The binding `{binding}` of {name}{settings}.")
+            } else {
+                format!("The {name} `{binding}`{settings}.")
+            }
         },
     };
 }
