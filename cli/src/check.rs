@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     project: ProjectArguments,
 
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     })
 }
 
-/// Checks one project. Returns whether it has no errors, and no denied warnings.
+/// Checks one project. Returns whether it has neither errors nor denied warnings.
 fn check(arguments: &Arguments, manifest: &Path) -> Result<bool, String> {
     let compilation = arguments.project.compile_manifest(manifest);
     let Compilation {

@@ -27,11 +27,11 @@ pub(crate) struct Arguments {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What the input is
+    /// The input format
     #[arg(long, value_enum, value_name = "KIND", default_value_t = Input::Sql)]
     input: Input,
 
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
 
     let compilation = arguments.project.compile()?;
-    // The statements are described with whatever is valid of the schema.
+    // The statements are described with the valid part of the schema.
     let errors = compilation
         .errors
         .render_stages(&compilation.sources, &[Stage::Manifest, Stage::Schema]);
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The database that is named, or the only one.
+/// The database that `--database` names, or the only one.
 fn choose<'a>(
     databases: &[(&str, &'a Database)],
     name: Option<&str>,
@@ -110,7 +110,7 @@ fn choose<'a>(
     }
 }
 
-/// The schema of the files that are named.
+/// The schema of the files that the arguments name.
 fn catalog_of_files(arguments: &Arguments) -> Result<Catalog, String> {
     let (mut errors, mut sources) = (Errors::default(), Sources::default());
     let mut inputs = schema::Inputs::default();
@@ -206,7 +206,7 @@ fn statements(arguments: &Arguments, sources: &mut Sources) -> Result<Vec<Span>,
     Ok(spans)
 }
 
-/// A statement and what is known of it.
+/// A statement and the result of its analysis.
 struct Described<'a> {
     catalog: &'a Catalog,
     sources: &'a Sources,

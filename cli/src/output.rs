@@ -1,4 +1,4 @@
-//! What the commands print and write.
+//! The output of the commands.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -10,7 +10,7 @@ use bindery_codegen::report::Diagnostic;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-/// How a command prints.
+/// The output format of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Text for people

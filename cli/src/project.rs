@@ -1,4 +1,4 @@
-//! Finds and compiles the project that a command is about.
+//! Finds and compiles the project of a command.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,8 @@ pub(crate) struct ProjectArguments {
 }
 
 impl ProjectArguments {
-    /// The manifest that is named, or the nearest one in this folder or above it, or all below it.
+    /// The manifest that `--manifest` names, or the nearest one in this folder or above it, or all
+    /// manifests below it.
     pub(crate) fn manifests(&self) -> Result<Vec<PathBuf>, String> {
         if let Some(path) = &self.manifest {
             let file = Some(path.clone()).filter(|path| path.is_file());

@@ -50,7 +50,7 @@ fn mix(hash: u64, word: u64) -> u64 {
 }
 
 /// A checksum of a file. Interrupted writes lose whole blocks, so one word of each 64 bytes is
-/// enough; a macro runs unoptimized, where reading every byte takes long.
+/// enough; a macro runs unoptimized, where reading every byte would be slow.
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     let (blocks, rest) = bytes.as_chunks::<64>();
     let blocks = blocks
@@ -121,7 +121,7 @@ encode_numbers! { u8 u32 i64 }
 
 impl Encode for usize {
     fn encode(&self, bytes: &mut Vec<u8>) {
-        // Files are at most 4 GB. A larger count is not found again.
+        // Files are at most 4 GB. A value with a larger count is not found again.
         u32::try_from(*self).unwrap_or(u32::MAX).encode(bytes);
     }
 

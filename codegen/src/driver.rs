@@ -11,7 +11,7 @@ use crate::model::{Project, QUERIES};
 use crate::report::Errors;
 use crate::source::{self, Sources};
 
-/// A project that was compiled: the result, and every error.
+/// The result of compiling a project, and its errors.
 #[derive(Debug)]
 pub struct Compilation {
     /// Errors and warnings.
@@ -22,13 +22,13 @@ pub struct Compilation {
     pub project: Option<Project>,
     /// The path of the manifest.
     pub manifest: PathBuf,
-    /// The environment that was requested, if it was one.
+    /// The requested environment; `None` for all of them.
     pub environment: Option<String>,
 }
 
 impl Compilation {
-    /// Compiles the project of a manifest, for all environments or for the one with a name. Results
-    /// are cached in `cache`, if there is such a folder.
+    /// Compiles the project of a manifest, for all environments or only for `environment`. Results
+    /// are cached in the folder `cache`, if it is given.
     #[must_use]
     pub fn new(manifest: &Path, environment: Option<&str>, cache: Option<PathBuf>) -> Self {
         let manifest = manifest
@@ -88,7 +88,7 @@ impl Compilation {
         }
     }
 
-    /// The paths of the files that a fresh clone has too.
+    /// The paths of the files that a fresh clone has as well.
     fn shared_files(&self) -> impl Iterator<Item = &Path> {
         let is_local = |name: &str| name.starts_with(".dev.vars") || name.starts_with(".env");
         let shared = self
@@ -103,7 +103,7 @@ impl Compilation {
         self.sources.files().map(|file| file.path.as_path())
     }
 
-    /// The folders in which a new file would be read too.
+    /// The folders in which a new file would also be read.
     #[must_use]
     pub fn folders(&self) -> Vec<PathBuf> {
         let root = self.manifest.parent().unwrap_or(Path::new("."));
@@ -113,7 +113,7 @@ impl Compilation {
     }
 }
 
-/// Why a build script fails: every error, as text.
+/// The error of a build script: every error of the project, as text.
 pub struct BuildError(String);
 
 /// Prints the text as it is, because `fn main` prints an error with `Debug`.
@@ -134,7 +134,7 @@ impl std::error::Error for BuildError {}
 /// Generates `Env` in a build script: writes `bindery.rs` to `OUT_DIR` and tells Cargo which files
 /// to watch.
 ///
-/// The manifest is the nearest one, in the package's folder or above it. With an environment only
+/// The manifest is the nearest one, in the package's folder or above it. With an environment, only
 /// that one is compiled. The crate includes the file:
 ///
 /// ```text

@@ -1,4 +1,4 @@
-//! The input of `handlers!`: which handler serves what.
+//! Parses the input of `handlers!`: the handlers of requests, queues and classes.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};

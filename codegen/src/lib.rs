@@ -1,4 +1,4 @@
-//! The compiler of bindery: a manifest, migrations and queries in, tokens out.
+//! The compiler of bindery: it turns a manifest, migrations and queries into tokens.
 //!
 //! Every entry point (the macros, a build script, the command line) runs one [`Compilation`] and
 //! differs only in how it prints [`Errors`]. The stages are the modules below, in order; none uses
@@ -25,8 +25,8 @@ pub use source::Sources;
 
 use model::Project;
 
-/// Reads the manifest at `path` with its migrations and queries: for all environments, or for the
-/// one with a name.
+/// Reads the manifest at `path` with its migrations and queries, for all environments or only for
+/// `environment`.
 ///
 /// Returns `None` if the manifest cannot be read. Every error is in `errors`.
 pub fn compile(

@@ -61,11 +61,11 @@ pub struct Sources {
     cache_folder: Option<PathBuf>,
 }
 
-/// The most files in the cache.
+/// The maximum number of files in the cache.
 const MAX_CACHED: usize = 16;
 
 impl Sources {
-    /// The file of an id that this value gave.
+    /// The file with an id that this value returned.
     #[must_use]
     pub fn file(&self, id: FileId) -> &File {
         &self.files[id.0 as usize]
@@ -92,12 +92,12 @@ impl Sources {
         fs::read(self.cache_folder.as_ref()?.join(name)).ok()
     }
 
-    /// Saves bytes under a name. A failure costs time and nothing else.
+    /// Saves bytes under a name. A failure only makes the next run slower.
     pub(crate) fn save_cached(&self, name: &str, bytes: &[u8]) {
         let Some(folder) = &self.cache_folder else {
             return;
         };
-        // Another process that reads meanwhile finds the whole file or none.
+        // Another process that reads at the same time finds the whole file or none.
         let unfinished = folder.join(format!("{name}.{}", std::process::id()));
         let written = fs::create_dir_all(folder)
             .and_then(|()| fs::write(&unfinished, bytes))
@@ -135,8 +135,8 @@ impl Sources {
         Some(self.add(name.to_owned(), path, text))
     }
 
-    /// Reads the names of a file of `NAME=value` lines, each on its own line. The values are
-    /// dropped, so that no message can contain one.
+    /// Reads a file of `NAME=value` lines and stores only the names, each on its line. The values
+    /// are dropped, so that no message can contain one.
     pub(crate) fn read_names(&mut self, folder: &Path, name: String) -> Option<FileId> {
         let path = folder.join(&name);
         // Malformed lines are skipped here, because their error would quote them. The runtime
@@ -155,7 +155,7 @@ impl Sources {
             };
             lines.push(names.next_if(assigns).unwrap_or_default());
         }
-        // Names written in another way have no line of their own.
+        // Names that were not found at the start of a line follow at the end.
         lines.extend(names);
         Some(self.add(name, path, lines.join("\n")))
     }

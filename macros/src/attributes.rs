@@ -51,7 +51,7 @@ pub(crate) fn required(input: &DeriveInput, name: &str) -> Result<(Vec<Entry>, S
     }
 }
 
-/// The same for an attribute that can be missing.
+/// The same as [`required`] for an attribute that can be missing.
 pub(crate) fn optional(
     input: &DeriveInput,
     name: &str,

@@ -22,8 +22,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     quote!(#errors #application #exports)
 }
 
-/// Compares the handlers with the manifest. What the code has too much is reported in the code,
-/// what it lacks is reported in the manifest.
+/// Compares the handlers with the manifest. A handler that the manifest does not have is reported
+/// in the code; a consumer or class without a handler is reported in the manifest.
 fn check(input: &Handlers) -> TokenStream {
     // `#[bindings]` reports a manifest that is missing or invalid.
     let compilations = project::declared(Span::call_site());
@@ -68,7 +68,7 @@ impl Check {
             .iter()
             .map(|consumer| consumer.queue.value.as_str())
             .collect();
-        // A misspelled name is reported once, and not as missing too.
+        // A misspelled name is reported once, and not also as missing.
         let mut misspelled: Vec<&str> = Vec::new();
         for (queue, _) in &input.queues {
             let name = queue.value();
@@ -130,7 +130,7 @@ impl Check {
         }
     }
 
-    /// Reports what the manifest has and bindery cannot serve yet.
+    /// Reports the triggers and classes of the manifest that bindery does not support yet.
     fn unsupported(&mut self, project: &Project) {
         for class in project.manifest.classes(BindingKind::Workflow) {
             let message = format!("Workflow classes are not supported yet: `{}`", class.value);

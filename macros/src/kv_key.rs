@@ -12,7 +12,7 @@ use crate::{attributes, project};
 /// The shortest lifetime of a value, in seconds.
 const MIN_TTL: u64 = 60;
 
-/// The most bytes of a key.
+/// The maximum number of bytes of a key.
 const MAX_KEY: usize = 512;
 
 /// The page that these limits come from.

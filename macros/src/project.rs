@@ -12,7 +12,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::LitStr;
 
-/// A manifest, and the environment that was requested if it was one.
+/// A manifest, and the requested environment; `None` for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Request {
     manifest: PathBuf,
@@ -131,7 +131,7 @@ fn nearest_manifest(span: Span, folder: &Path) -> Result<PathBuf, TokenStream> {
     })
 }
 
-/// Compiles a project, once as long as its files do not change.
+/// Compiles a project, and caches the result until one of its files changes.
 fn compile(request: Request) -> Rc<Compilation> {
     COMPILED.with_borrow_mut(|compiled| {
         if let Some((known, compilation)) = compiled.get(&request)

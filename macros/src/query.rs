@@ -15,9 +15,9 @@ use crate::project;
 struct Input {
     binding: LitStr,
     krate: TokenStream,
-    /// The manifest, from the package, and the environment that was asked for; empty for all of
-    /// them.
+    /// The path of the manifest, relative to the package.
     manifest: LitStr,
+    /// The requested environment; empty for all of them.
     environment: LitStr,
     database: Expr,
     sql: LitStr,
@@ -190,7 +190,7 @@ fn values(
         }
     }
 
-    // After a misspelled name, the right one would be reported as missing too.
+    // After a misspelled name, the correct name would also be reported as missing.
     if errors.is_empty() {
         if let Some((first, parameter)) = missing.first() {
             let all: Vec<String> = missing
@@ -239,7 +239,7 @@ fn sort<'a>(
     (named, positional)
 }
 
-/// Reports names that are given twice, and names of no parameter.
+/// Reports names that are given twice, and names that are not parameters.
 fn check_names(errors: &mut Errors, place: Place, names: &[String], named: &[(String, &Expr)]) {
     for (index, (name, _)) in named.iter().enumerate() {
         if named[..index].iter().any(|(first, _)| first == name) {

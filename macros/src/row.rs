@@ -24,7 +24,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         let help = "write `#[row(from = bindings::db::FileById)]`";
         project::error(span, Code::Attribute, "`from` is missing", help)
     })?;
-    // The expansion does not name the runtime, but every macro takes its path.
+    // The expansion does not name the runtime, but every macro accepts its path.
     let _ = attributes::take_crate(&mut entries);
     attributes::refuse_rest(&entries, &["from", "crate"])?;
     let path: Path = syn::parse2(from).map_err(|error| error.to_compile_error())?;
@@ -219,12 +219,12 @@ fn check_type(column: &ResultColumn, field: &Field) -> Option<TokenStream> {
     ))
 }
 
-/// The types that are not a type of the user's own.
+/// The types that the user does not define.
 const SCALARS: [&str; 9] = [
     "i64", "i32", "u32", "u64", "f64", "f32", "bool", "String", "Vec<u8>",
 ];
 
-/// The type of a column as a user writes it; `None` if it has a name that only the user knows.
+/// The type of a column as a user writes it; `None` if the user defines the type.
 fn expected(column: &ResultColumn) -> Option<String> {
     match column.scalar {
         _ if column.as_type.is_some() => None,

@@ -2,8 +2,8 @@
 //!
 //! [`bindings`](macro@bindings) reads `wrangler.toml`, `migrations/*.sql` and `queries/**/*.sql`
 //! while the crate compiles. It generates an `Env` with one typed field for each binding, and a
-//! method for each query, checked against the migrations. [`handlers!`] declares what the worker
-//! does. The same program runs natively (`serve`), in tests ([`test`](macro@test)), and
+//! method for each query, checked against the migrations. [`handlers!`] declares the handlers of
+//! the worker. The same program runs natively (`serve`), in tests ([`test`](macro@test)), and
 //! on Workers.
 //!
 //! ```ignore
@@ -24,27 +24,27 @@
 //! The [manual](https://github.com/bindery/bindery/tree/main/docs/book/src) has a page for each
 //! topic: getting started, queries, KV, R2, queues, other bindings, environments, testing,
 //! observing and deploying. Each diagnostic code has a
-//! [page](https://github.com/bindery/bindery/tree/main/docs/errors) too.
+//! [page](https://github.com/bindery/bindery/tree/main/docs/errors) as well.
 //!
 //! # Modules
 //!
 //! - [`d1`], [`kv`], [`r2`] and [`queue`] are the types that generated bindings dereference to. The
 //!   other kinds of binding have a module each, from [`ai`] to [`workflow`].
-//! - [`error`] is the one error of all of them.
+//! - [`error`] has the error type that all of them share.
 //! - [`observe`] sends an event after each call to a binding.
 //! - [`http`] has the types of requests and responses.
 //!
 //! # Features
 //!
-//! No feature is on by default. A feature adds API and never changes behaviour.
+//! No feature is on by default. A feature adds API and never changes behavior.
 //!
-//! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters of
-//!   D1.
+//! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters
+//!   of D1.
 //!
 //! # Supported Rust versions
 //!
 //! The minimum supported Rust version is the `rust-version` of `Cargo.toml`. A release that raises
-//! it says so in the changelog.
+//! it notes this in the changelog.
 
 extern crate self as bindery;
 

@@ -140,7 +140,7 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
 /// The difference of the two durations is the cost of a gate without observers.
 ///
 /// # Errors
-/// If the store cannot be opened or read.
+/// Fails if the store cannot be opened or read.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std::time::Duration)> {
     use crate::backend::Kv;

@@ -1,7 +1,7 @@
 //! The statements that D1 allows.
 //!
-//! SQLite consults the authorizer while it prepares a statement, so a cached statement costs
-//! nothing.
+//! SQLite calls the authorizer while it prepares a statement, so running a cached statement has no
+//! extra cost.
 //!
 //! <https://developers.cloudflare.com/d1/sql-api/sql-statements/>
 

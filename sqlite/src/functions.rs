@@ -143,7 +143,7 @@ pub(crate) const ALLOWED: &[&str] = &[
 /// Reports whether D1 allows a statement to call `name`.
 pub(crate) fn is_allowed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // SQLite calls the other ones itself while it alters a table; a user cannot name them.
+    // SQLite itself calls the other ones while it alters a table; a user cannot name them.
     ALLOWED.binary_search(&name.as_str()).is_ok()
         || name.starts_with("sqlite_rename_")
         || name == "sqlite_drop_column"

@@ -130,7 +130,7 @@ impl Database {
     /// Runs `work` with the rules lifted. Only for internal bookkeeping, never for a user's SQL.
     ///
     /// # Errors
-    /// Whatever `work` returns.
+    /// Returns the error of `work`.
     pub fn trusted<T>(
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,

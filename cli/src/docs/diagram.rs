@@ -64,7 +64,7 @@ const MARGIN: usize = 12;
 /// The space between the border of a table and its text.
 const PADDING: usize = 10;
 
-/// The most levels that tables are spread over.
+/// The maximum number of levels of tables.
 const MAX_LEVELS: usize = 8;
 
 /// A table with its position in the diagram.
@@ -193,7 +193,7 @@ fn draw_table(out: &mut String, placed: &PlacedTable<'_>) {
     }
 }
 
-/// Gives each table a position: the tables of a level are below each other.
+/// Assigns each table a position: the tables of a level are below each other.
 fn place<'a>(tables: &[&'a Table], references: &[Reference]) -> Vec<PlacedTable<'a>> {
     let levels = levels(tables.len(), references);
     let level_of = |table: &Table| {

@@ -54,7 +54,7 @@ fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
     }
 }
 
-/// The method of a query with an error. It takes the arguments that are known and anything for the
+/// The method of a query with an error. It accepts the known arguments, and any value for the
 /// others, so that the error is reported once and not at every call.
 fn placeholder(out: &mut String, names: &Names<'_>, refused: &Refused) {
     let mut generics = String::new();
@@ -82,7 +82,7 @@ fn placeholder(out: &mut String, names: &Names<'_>, refused: &Refused) {
     );
 }
 
-/// What a method does: its SQL, what it returns, what it takes, and what it accesses.
+/// The docs of a method: its SQL, its result, its parameters and its accesses.
 fn docs(method: &Method) -> String {
     let mut docs = String::new();
     if method.docs.is_empty() {

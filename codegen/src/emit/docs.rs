@@ -5,7 +5,7 @@ use crate::manifest::kind::Native;
 use crate::model::{Bound, Database, Project};
 use crate::schema::Table;
 
-/// What a binding is bound to, and what follows from it.
+/// The docs of a field: its resource, its native behavior and its tables.
 pub(super) fn binding(bound: &Bound) -> String {
     let definition = bound.resource.kind.definition();
     let mut docs = (definition.hooks.docs)(&bound.name.source, &bound.resource);
@@ -61,7 +61,7 @@ fn table(table: &Table) -> String {
     format!("- `{}`: {}", table.name, columns.join(", "))
 }
 
-/// What the docs of `Env` say below the user's own.
+/// The docs of `Env` that follow the user's own.
 pub(super) fn environment(project: &Project, target: &Target) -> String {
     let manifest = &project.manifest;
     let worker = manifest

@@ -7,7 +7,7 @@ use super::{Target, runtime_type};
 use crate::manifest::{Binding, Consumer, D1, Environment, FILE, Var};
 use crate::model::{Database, Project};
 
-/// The manifest. On Workers the platform knows all of it, so there it has no environments.
+/// The manifest. On Workers the platform reads it, so there the list of environments is empty.
 pub(super) fn manifest(project: &Project, target: &Target) -> TokenStream {
     let krate = &target.krate;
     let folder = &target.base;

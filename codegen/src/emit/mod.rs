@@ -1,4 +1,4 @@
-//! [`Project`] in, tokens out. Nothing here can fail.
+//! Turns a [`Project`] into tokens. Nothing here can fail.
 //!
 //! The expansion is types and one call into the runtime's hidden module for each operation. Paths
 //! are absolute, so the prelude and imports of the user's crate do not matter.
@@ -26,7 +26,7 @@ pub fn parse_text(text: &str) -> Option<TokenStream> {
     text.parse().ok()
 }
 
-/// Where the expansion goes, and the files it is made from.
+/// Where the expansion goes, and the files that it is generated from.
 #[derive(Debug)]
 pub struct Target {
     /// The path of the runtime crate.
@@ -47,7 +47,7 @@ pub struct Target {
     pub tracked: Vec<String>,
     /// The file name of the manifest.
     pub manifest_name: String,
-    /// The environment that was requested, if it was one.
+    /// The requested environment; `None` for all of them.
     pub environment: Option<String>,
 }
 

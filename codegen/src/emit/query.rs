@@ -195,7 +195,7 @@ fn argument(parameter: &Resolved) -> String {
     spelled(&Name::new(&parameter.name).field)
 }
 
-/// The function of the runtime's hidden module that makes a parameter of an argument.
+/// The function of the runtime's hidden module that converts an argument to a parameter.
 fn encoder(parameter: &Resolved) -> &'static str {
     if !parameter.list {
         "value"
@@ -206,7 +206,7 @@ fn encoder(parameter: &Resolved) -> &'static str {
     }
 }
 
-/// Whether the argument is a slice of anything that is a text.
+/// Whether the argument is a slice of any text type.
 fn takes_any_texts(parameter: &Resolved) -> bool {
     parameter.list && parameter.scalar == ScalarType::Text && parameter.as_type.is_none()
 }

@@ -52,7 +52,7 @@ fn merged(out: &mut String, project: &Project) {
     out.push_str("}\n");
 }
 
-/// The interface of one environment. The top level has none of its own.
+/// The interface of one environment, except for the top level.
 fn own(out: &mut String, environment: &Environment) {
     let Some(name) = &environment.name else {
         return;

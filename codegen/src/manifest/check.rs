@@ -235,7 +235,7 @@ fn missing(
     );
 }
 
-/// A date is valid TOML, but JSON has none and wrangler refuses it.
+/// Reports dates: TOML has them, but JSON does not, and wrangler rejects them.
 fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
     match value {
         Value::Date(_) => errors.push(

@@ -1,4 +1,4 @@
-//! One environment: what it binds and what calls its code.
+//! One environment: its bindings, and its triggers.
 
 use super::grammar::{self, Scope};
 use super::kind::{BindingKind, Form, Resource};
@@ -34,7 +34,7 @@ pub struct Environment {
 pub struct Binding {
     /// Its name.
     pub name: Spanned<String>,
-    /// What it is bound to.
+    /// Its resource.
     pub resource: Resource,
 }
 
@@ -43,9 +43,9 @@ pub struct Binding {
 pub struct Consumer {
     /// The queue's name.
     pub queue: Spanned<String>,
-    /// The most messages in one batch.
+    /// The maximum number of messages in a batch.
     pub max_batch_size: u32,
-    /// The most seconds that a batch waits to fill.
+    /// The maximum number of seconds that a batch waits to fill.
     pub max_batch_timeout: u32,
     /// How often a failed message is retried.
     pub max_retries: u32,
@@ -68,8 +68,8 @@ impl<'t, 'n> Levels<'t, 'n> {
         self.own.unwrap_or(self.top)
     }
 
-    /// The level that a top-level key is read from. Keys are inherited whole: wrangler merges
-    /// nothing inside of them.
+    /// The level that a top-level key is read from. A key is inherited as a whole: wrangler does
+    /// not merge its content.
     fn level_of(&self, key: &str) -> Option<&'t Table<'n>> {
         let scope = grammar::find(key)?.scope;
         Some(match (self.own, scope) {
@@ -141,7 +141,7 @@ fn worker(levels: &Levels<'_, '_>, environment: Option<&Spanned<String>>) -> Opt
     }
 }
 
-/// The name of a worker is part of its address.
+/// Checks the characters of the worker's name, which is part of its address.
 fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
     let Some(name) = own.filled(errors, "name") else {
         return;
@@ -162,7 +162,8 @@ fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
     }
 }
 
-/// A Durable Object class of this worker must be created by a migration, or declared in `exports`.
+/// Checks that each Durable Object class of this worker is created by a migration or declared in
+/// `exports`.
 fn check_classes(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &Environment) {
     let created = created_classes(levels);
     let namespaces = environment
@@ -266,7 +267,7 @@ fn bindings(errors: &mut Errors, levels: &Levels<'_, '_>, kind: BindingKind) -> 
         .collect()
 }
 
-/// The binding of a table. Static assets can be served without one.
+/// The binding of a table; `None` for static assets that are served without a binding.
 fn binding(errors: &mut Errors, table: &Table<'_>, kind: BindingKind) -> Option<Binding> {
     let definition = kind.definition();
     let hooks = &definition.hooks;
@@ -275,7 +276,7 @@ fn binding(errors: &mut Errors, table: &Table<'_>, kind: BindingKind) -> Option<
     let details = (hooks.details)(errors, table);
 
     let name = table.filled(errors, name_key)?;
-    // An invalid name stays, so that the code that uses it causes no further errors.
+    // Keep an invalid name, so that the code that uses it causes no further errors.
     check_name(errors, &name);
 
     let mut settings = Vec::new();

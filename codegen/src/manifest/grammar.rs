@@ -7,12 +7,12 @@
 
 use super::kind::BindingKind;
 
-/// The values that a key takes.
+/// The values that a key accepts.
 #[derive(Debug)]
 pub enum Shape {
     /// A string.
     Text,
-    /// One of some strings.
+    /// One of these strings.
     Word(&'static [&'static str]),
     /// A number.
     Number,
@@ -24,13 +24,14 @@ pub enum Shape {
     Json,
     /// An array.
     List(&'static Shape),
-    /// A table with keys of the user's own.
+    /// A table whose keys the user chooses.
     Map(&'static Shape),
     /// A table with these keys.
     Table(&'static [Field]),
     /// One of several shapes.
     Either(&'static [Shape]),
-    /// Anything: the worker's code cannot see it, so wrangler checks it. Says what it is about.
+    /// Any value: it does not affect the worker's code, so only wrangler checks it. The text is the
+    /// reason.
     Elsewhere(&'static str),
 }
 
@@ -122,7 +123,7 @@ static OTHER_KEYS: &[Key] = &[
         Top,
         Map(&Elsewhere("each environment is a manifest itself")),
     ),
-    // What the worker's code sees beside its bindings.
+    // What the worker's code sees in addition to its bindings.
     key("vars", Own, Map(&Json)),
     key("secrets", Own, Table(&[optional("required", List(&Text))])),
     // What calls the worker's code.

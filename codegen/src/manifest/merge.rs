@@ -1,4 +1,5 @@
-//! Merges every environment into one: what all have is required, what some have is optional.
+//! Merges all environments into one. Items that all environments have are required; the others
+//! are optional.
 
 use super::Binding;
 use super::environment::{Consumer, Environment};
@@ -7,7 +8,7 @@ use super::vars::{Var, VarType};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Spanned;
 
-/// What every environment binds, merged.
+/// The bindings, variables and secrets of all environments, merged.
 #[derive(Debug, Clone, Default)]
 pub struct Merged {
     /// The bindings, in the order of the file.
@@ -27,7 +28,7 @@ pub struct Merged {
 pub struct MergedBinding {
     /// Its name, where it first appears.
     pub name: Spanned<String>,
-    /// What it is bound to, where it first appears.
+    /// Its resource, where it first appears.
     pub resource: Resource,
     /// Whether some environment lacks it.
     pub optional: bool,

@@ -1,4 +1,4 @@
-//! `wrangler.toml`, `wrangler.json` or `wrangler.jsonc`: text in, a [`Manifest`] out.
+//! Reads `wrangler.toml`, `wrangler.json` or `wrangler.jsonc` into a [`Manifest`].
 //!
 //! `node` is the manifest as written, [`grammar`] and [`kind`] are the keys that wrangler accepts,
 //! `environment` is what one environment binds, and `merge` merges all of them into one.
@@ -65,7 +65,7 @@ impl Manifest {
 /// An entry of `env`: its name and its table.
 type Entry<'n> = (&'n Spanned<String>, Table<'n>);
 
-/// Reads the manifest, for every environment or for the one with a name.
+/// Reads the manifest, for all environments or only for `environment`.
 ///
 /// Returns `None` if it is not valid TOML or JSON, or has no such environment. After any other
 /// error the rest of the manifest is still read.
@@ -92,7 +92,7 @@ pub fn parse(
         .map(|entry| environment::read(errors, &top, entry.map(|(name, table)| (*name, table))))
         .collect();
 
-    // A user who requests one environment knows what it has.
+    // A user who requests one environment does not compare it with the others.
     if environment.is_none() {
         warn_of_missing_keys(errors, &top, &entries);
         warn_of_missing_names(errors, &environments);
@@ -129,7 +129,7 @@ fn entries<'n>(top: &Table<'n>) -> Vec<Entry<'n>> {
     tables.collect()
 }
 
-/// The environments to read: all of them, or the one with a name. The top level is `None`.
+/// The environments to read: all of them, or the requested one. The top level is `None`.
 fn requested<'e, 'n>(
     errors: &mut Errors,
     root: &Node,

@@ -1,4 +1,4 @@
-//! Which files a project is made of.
+//! Finds and reads the files of a project.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,28 +10,28 @@ use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, Spanned, folders, sql_files};
 
-/// The folder of annotated queries, one folder a database in it.
+/// The folder of annotated queries, with one folder per database.
 pub(crate) const QUERIES: &str = "queries";
 
 /// The files of one database.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// What makes its schema.
+    /// The files of its schema.
     pub schema: schema::Inputs,
     /// The files of queries.
     pub queries: Vec<FileId>,
-    /// What makes it in environments that have other migrations.
+    /// Its schemas in environments that have other migrations.
     pub variants: Vec<Variant>,
     /// Rust types by column or by declared type.
     pub types: Vec<(Spanned<String>, Spanned<String>)>,
 }
 
-/// The schema of a database in environments whose own migrations make it.
+/// A database in an environment with its own migrations.
 #[derive(Debug, Clone)]
 pub struct Variant {
-    /// What is bound there.
+    /// The database in that environment.
     pub d1: D1,
-    /// What makes its schema.
+    /// The files of its schema.
     pub schema: schema::Inputs,
 }
 
@@ -225,7 +225,7 @@ fn queries(errors: &mut Errors, sources: &mut Sources, root: &Path, folder: &str
     files
 }
 
-/// The migrations of a database: each its name in the migrations_table, and the whole file.
+/// The migrations of a database: the name of each in the migrations table, and its whole file.
 fn migrations(
     errors: &mut Errors,
     sources: &mut Sources,

@@ -1,4 +1,4 @@
-//! Gives everything its Rust name, and reports names that collide.
+//! Assigns the Rust names, and reports names that collide.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::names::{Name, spelled};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Spanned;
 
-/// Gives everything its Rust name. Of two names that collide the first is used.
+/// Assigns the Rust names of a project. Of two names that collide, the first is used.
 pub fn lower(
     errors: &mut Errors,
     manifest: Manifest,
@@ -60,7 +60,7 @@ fn first_of_each<T>(items: impl Iterator<Item = (Name, T)>) -> Vec<(Name, T)> {
 /// The fields of `Env` that are not bindings, and their types.
 const RESERVED: [(&str, &str); 2] = [("vars", "Vars"), ("secrets", "Secrets")];
 
-/// Reports what an environment has twice under one name.
+/// Reports names that an environment uses twice.
 fn check_duplicates(errors: &mut Errors, environment: &Environment) {
     let bindings = environment.bindings.iter().map(|binding| &binding.name);
     let vars = environment.vars.iter().map(|var| &var.name);

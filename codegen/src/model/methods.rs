@@ -91,7 +91,7 @@ fn name_text_enums(text_enums: &mut [TextEnum], query: &str) {
     }
 }
 
-/// The number of parameters in a text, whatever else is wrong with it.
+/// The number of parameters in a text, even if it has other errors.
 fn parameter_count(text: &str) -> usize {
     use bindery_sqlite::token::{Kind, tokenize};
 
@@ -99,7 +99,7 @@ fn parameter_count(text: &str) -> usize {
     let parameters = tokens.iter().filter(|token| token.kind == Kind::Parameter);
     let mut distinct: Vec<&str> = Vec::new();
     for parameter in parameters.map(|token| &text[token.span.clone()]) {
-        // Each `?` is a parameter of its own.
+        // Each `?` is a separate parameter.
         if parameter == "?" || !distinct.contains(&parameter) {
             distinct.push(parameter);
         }

@@ -66,13 +66,14 @@ pub struct Database {
     pub types: Types,
     /// The annotated queries without errors, in the order of the files.
     pub methods: Vec<Method>,
-    /// The annotated queries with errors. Each gets a placeholder, so that one cause is one error.
+    /// The annotated queries with errors. Each gets a placeholder, so that a cause is reported
+    /// once.
     pub refused: Vec<Refused>,
-    /// What each type of the database's module is made from, by its name.
+    /// The source of each type in the database's module, by the name of the type.
     type_sources: BTreeMap<String, TypeSource>,
 }
 
-/// What a type of a database's module is made from.
+/// The source of a type in a database's module.
 #[derive(Debug, Clone, Copy)]
 enum TypeSource {
     /// The rows of the method with this index.
@@ -113,7 +114,7 @@ pub struct Method {
     pub file: String,
     /// The SQL as written.
     pub written: String,
-    /// What it takes and gives.
+    /// The analyzed query: its parameters, columns and accesses.
     pub query: Query,
 }
 

@@ -7,10 +7,10 @@ use crate::schema::Catalog;
 use crate::source::{Sources, Span};
 use crate::sql::{self, Parsed};
 
-/// Fewer queries than this are analyzed before a thread has started.
+/// Fewer queries than this are analyzed in less time than a thread takes to start.
 pub(super) const MIN_QUERIES: usize = 64;
 
-/// More threads than this wait for memory instead of working.
+/// More threads than this only wait for memory.
 const MAX_THREADS: usize = 8;
 
 /// A query to analyze.

@@ -13,7 +13,7 @@ pub enum Stage {
     Rust,
 }
 
-/// Whether a code ends the build.
+/// Whether a diagnostic with a code makes the build fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Always an error.
@@ -38,7 +38,7 @@ impl Level {
 
 macro_rules! codes {
     ($($stage:ident { $($number:literal $code:ident $level:ident $title:literal,)+ })+) => {
-        /// The code of a diagnostic. It keeps its meaning.
+        /// The code of a diagnostic. Its meaning never changes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
             $($(#[doc = $title] $code,)+)+
@@ -60,7 +60,7 @@ macro_rules! codes {
                 match self { $($(Self::$code => Stage::$stage,)+)+ }
             }
 
-            /// Whether it ends the build.
+            /// Whether it makes the build fail.
             #[must_use]
             pub fn level(self) -> Level {
                 match self { $($(Self::$code => Level::$level,)+)+ }

@@ -12,7 +12,7 @@ pub use code::{Code, Level, Stage};
 pub use render::render;
 pub use suggest::{nearest, suggestion};
 
-/// Whether a diagnostic ends the build.
+/// Whether a diagnostic makes the build fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The build fails.
@@ -35,13 +35,13 @@ impl Severity {
 /// One error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether it ends the build.
+    /// Whether it makes the build fail.
     pub severity: Severity,
     /// The stable code.
     pub code: Code,
     /// One sentence, without a full stop.
     pub message: String,
-    /// The source text; `None` when there is none to point at.
+    /// The position in the source; `None` if the diagnostic has no position.
     pub span: Option<Span>,
     /// A few words beside the caret.
     pub label: String,
@@ -112,8 +112,8 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Adds a diagnostic, unless an equal one is there: a view that two queries read is analyzed
-    /// twice.
+    /// Adds a diagnostic, unless there is an equal one already: a view that two queries read is
+    /// analyzed twice.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.diagnostics.contains(&diagnostic) {
             self.diagnostics.push(diagnostic);

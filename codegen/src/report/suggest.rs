@@ -1,10 +1,10 @@
 //! Suggestions for misspelled names.
 
-/// The longest word, in characters, that is compared with names. The comparison takes the product
-/// of the lengths, and no misspelled name is longer.
+/// The longest word, in characters, that is compared with names. The time of a comparison
+/// grows with the product of the lengths, and no misspelled name is longer.
 const MAX_LENGTH: usize = 100;
 
-/// The most names that a help lists.
+/// The maximum number of names that a help lists.
 const MAX_NAMES: usize = 16;
 
 /// The candidate that `word` most likely misspells, if one is close.

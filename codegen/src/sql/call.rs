@@ -282,7 +282,7 @@ impl Call<'_> {
     }
 }
 
-/// What the function itself expects of an argument.
+/// The type that the function itself expects of an argument.
 fn own_expectation(argument: Argument, function: &str) -> Expectation {
     let storage = match argument {
         Argument::Text => Storage::TEXT,
@@ -300,7 +300,7 @@ fn is_literal(expr: &Expr) -> bool {
     )
 }
 
-/// Whether a call formats by a literal that is not empty: only an empty format returns NULL.
+/// Whether a call has a literal format that is not empty: only an empty format returns NULL.
 fn is_format(function: &Function) -> bool {
     let formats = function.name.is("printf") || function.name.is("format");
     let format = function.arguments.first().map(|format| &format.kind);

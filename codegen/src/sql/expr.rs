@@ -1,4 +1,4 @@
-//! Expressions: the type of each, and the types that it gives to the parameters in it.
+//! Expressions: the type of each, and the types that it implies for the parameters in it.
 
 use crate::report::{Code, suggestion};
 
@@ -10,7 +10,7 @@ use super::types::{Domain, Storage, Ty, cast};
 use crate::syntax::ast::{Expr, ExprKind, Ident, InList, Select, Source};
 
 impl Analyzer<'_> {
-    /// The type of an expression whose context expects nothing of it.
+    /// The type of an expression whose context expects no type.
     pub(super) fn expr(&mut self, expr: &Expr) -> Ty {
         self.typed(expr, None)
     }

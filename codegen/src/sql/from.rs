@@ -88,7 +88,7 @@ impl Analyzer<'_> {
 
     /// Adds the relation of a name without parentheses.
     fn table_source(&mut self, name: &Ident, alias: Option<&Ident>, scope: &mut Scope) {
-        // A table function can do without: `FROM pragma_table_list`.
+        // A table function without arguments needs no parentheses: `FROM pragma_table_list`.
         if self.catalog.table(&name.text).is_none()
             && let Some(columns) = function_columns(&name.text)
         {

@@ -65,9 +65,9 @@ pub(super) enum Null {
     First,
     /// If the first argument is NULL, or the frame of the window is empty.
     Frame,
-    /// Unless neither the first argument nor the default in the third can be NULL.
+    /// If the first argument, or the default in the third, can be NULL.
     Default,
-    /// Possibly, whatever the arguments are.
+    /// Possibly, for any arguments.
     Maybe,
 }
 

@@ -1,4 +1,4 @@
-//! Operators: the type of the result, and the types that the operands give to parameters.
+//! Operators: the type of the result, and the types that the operands imply for parameters.
 
 use super::analyzer::Analyzer;
 use super::expr::parameter;
@@ -188,7 +188,7 @@ pub(super) fn number_of(ty: &Ty) -> Storage {
     Storage::INTEGER.or(Storage::REAL)
 }
 
-/// What arithmetic expects of an operand: the type of the context if it is a number.
+/// The expectation of arithmetic for an operand: the type of the context if it is a number.
 fn arithmetic_expectation(expected: Option<&Expectation>) -> Expectation {
     match expected {
         Some(expected)
@@ -200,7 +200,7 @@ fn arithmetic_expectation(expected: Option<&Expectation>) -> Expectation {
     }
 }
 
-/// What arithmetic expects of a parameter whose other operand is `other`.
+/// The expectation of arithmetic for a parameter whose other operand is `other`.
 fn beside(other: &Ty, fallback: Expectation) -> Expectation {
     if other.storage == Storage::NONE {
         return fallback;

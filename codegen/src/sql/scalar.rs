@@ -84,7 +84,7 @@ impl ScalarType {
         }
     }
 
-    /// The type of an argument that takes any number of values.
+    /// The type of an argument that accepts any number of values.
     #[must_use]
     pub fn slice(self, paths: &Paths<'_>) -> String {
         match self {
@@ -96,7 +96,7 @@ impl ScalarType {
         }
     }
 
-    /// What D1 binds for a value of this type: every number is a REAL.
+    /// The type that D1 binds for a value of this type: every number is a REAL.
     pub(super) fn bound(self) -> (Storage, Domain) {
         match self {
             Self::Integer => (Storage::WHOLE, Domain::Any),

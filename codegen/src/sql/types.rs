@@ -148,7 +148,7 @@ impl Ty {
         Self::new(Storage::NONE).or_null("it is NULL")
     }
 
-    /// Adds NULL to this type. The reason of a type that is already nullable stays.
+    /// Adds NULL to this type. A type that is already nullable keeps its reason.
     #[must_use]
     pub fn or_null(mut self, reason: &'static str) -> Self {
         if !self.nullable {

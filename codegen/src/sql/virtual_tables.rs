@@ -72,14 +72,14 @@ fn vocabulary_type(column: &str) -> Ty {
     Ty::new(storage).or_null("a vocabulary does not enforce NOT NULL")
 }
 
-/// The type of a column of an R-tree, or of a module without rules of its own.
+/// The type of a column of an R-tree, or of a module without specific rules.
 fn module_type(module: &str, index: usize, argument: Option<&String>) -> Ty {
     let is_tree = matches!(module, "rtree" | "rtree_i32");
 
     if is_tree && index == 0 {
         return Ty::new(Storage::INTEGER);
     }
-    // A column after `+` is stored beside the tree, with a type of its own.
+    // A column after `+` is stored in addition to the tree, with its own type.
     if let Some(argument) = argument.filter(|argument| argument.starts_with('+')) {
         let (_, declared_type) = argument.split_once(char::is_whitespace).unwrap_or_default();
         let (storage, domain) = declared(declared_type, false);

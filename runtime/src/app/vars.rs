@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 /// A secret, which `Debug` does not print.
 ///
-/// There is no `Display`, so that a secret gets into a log or a response only by
-/// [`expose`](Self::expose).
+/// It does not implement `Display`, so that only [`expose`](Self::expose) can put a secret into a
+/// log or a response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -54,7 +54,7 @@ impl RawVar {
     /// variable as text, also numbers and objects.
     ///
     /// # Errors
-    /// The end of an error message. It is empty for text, because the error would quote the text.
+    /// Returns the end of an error message. It is empty for text, because it would quote the text.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
         match self {
             Self::Text(text) => {

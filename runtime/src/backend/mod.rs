@@ -16,21 +16,21 @@
 //!
 //! `D1`:
 //! - `run` runs one statement and passes each row to the sink of the call.
-//! - `batch` does the same for several statements in one transaction. After an error nothing of it
+//! - `batch` does the same for several statements in one transaction. After an error nothing
 //!   is stored.
 //! - Every number is bound as REAL, because that is how D1 binds a JavaScript number.
 //!
 //! `Kv`:
 //! - `get` returns the bytes of a value, or `None` if the key does not exist or has expired.
 //! - `put` stores the bytes of a value, and replaces a previous value with its metadata and TTL.
-//! - `delete` deletes a key, which need not exist.
+//! - `delete` deletes a key. Deleting a missing key is not an error.
 //! - `list` returns up to `limit` keys in their order, and a cursor if there are more.
 //!
 //! `R2`:
 //! - `put` stores a complete object or nothing: after an error the previous object is unchanged.
 //! - `get` returns the properties of an object and its content as a stream; `head` returns the
 //!   properties alone. Both return `None` if the key does not exist.
-//! - `delete` deletes up to 1000 keys, which need not exist.
+//! - `delete` deletes up to 1000 keys. Deleting a missing key is not an error.
 //! - `list` returns up to `limit` objects in the order of their keys, and a cursor if there are
 //!   more.
 //!

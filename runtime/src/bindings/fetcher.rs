@@ -33,8 +33,8 @@ impl Fetcher {
     /// A URI without a host receives a fixed one, because most bindings ignore the host.
     ///
     /// # Errors
-    /// `Unsupported` natively, where nothing simulates this kind. On Workers, any error that the
-    /// binding throws.
+    /// `Unsupported` natively, because bindery does not simulate this kind. On Workers, any error
+    /// that the binding throws.
     ///
     /// # Examples
     /// ```

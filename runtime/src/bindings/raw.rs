@@ -28,8 +28,8 @@ impl Raw {
     /// A path calls a method of a nested object: `videos.list`.
     ///
     /// # Errors
-    /// `Unsupported` natively, where nothing simulates these kinds. On Workers, any error that the
-    /// method throws.
+    /// `Unsupported` natively, because bindery does not simulate these kinds. On Workers, any error
+    /// that the method throws.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! The gate: the function through which every call to a binding goes.
+//! The gate: the function that every call to a binding passes.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -69,8 +69,8 @@ impl D1 {
         }
     }
 
-    /// What distinguishes one schema from another: the folder of its migrations, the files of the
-    /// folder, and the migrations table.
+    /// The key that distinguishes one schema from another: the folder of its migrations, the files
+    /// of the folder, and the migrations table.
     pub(crate) fn schema_key(&self) -> (&str, &str, &str) {
         (
             self.folder(),
@@ -90,7 +90,7 @@ impl D1 {
 }
 
 /// The pattern relative to the folder of migrations. bindery must select the same files as
-/// wrangler, because other files would make another schema.
+/// wrangler, because other files would create another schema.
 fn migrations_pattern(
     errors: &mut Errors,
     table: &Table<'_>,

@@ -1,4 +1,4 @@
-//! What a kind of binding consists of.
+//! The definition of a kind of binding.
 
 use super::{BindingKind, D1};
 use crate::manifest::grammar::Key;
@@ -6,7 +6,7 @@ use crate::manifest::table::Table;
 use crate::report::Errors;
 use crate::source::Spanned;
 
-/// Everything that the compiler knows of a kind of binding.
+/// Everything that the compiler knows about a kind of binding.
 #[derive(Debug)]
 pub struct Definition {
     /// The key of the manifest, with `.` for a table in a table.
@@ -15,7 +15,7 @@ pub struct Definition {
     pub title: Title,
     /// How its bindings are written.
     pub form: Form,
-    /// The top-level key that it belongs to, and everything that may stand there.
+    /// The top-level key that it belongs to, and the values of that key.
     pub grammar: Key,
     /// The type that its bindings wrap.
     pub runtime: RuntimeType,
@@ -42,7 +42,7 @@ impl Definition {
 /// What Cloudflare calls a kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Title {
-    /// `a`, `an`, or empty for a name that takes none.
+    /// `a`, `an`, or empty for a name without an article.
     pub article: &'static str,
     /// The words.
     pub name: &'static str,
@@ -95,7 +95,7 @@ pub struct RuntimeType {
     pub module: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Whether it takes the generated type of the binding as its parameter.
+    /// Whether its type parameter is the generated type of the binding.
     pub is_generic: bool,
 }
 
@@ -112,18 +112,18 @@ impl RuntimeType {
 /// The type of a binding in TypeScript, as `wrangler types` writes it.
 #[derive(Debug, Clone, Copy)]
 pub enum TypeScript {
-    /// A type that depends on nothing else.
+    /// A fixed type.
     Name(&'static str),
-    /// A type that depends on what the binding is bound to.
+    /// A type that depends on the resource.
     Of(fn(&Resource) -> String),
 }
 
 /// What the native backend does with a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Native {
-    /// Everything that the platform does.
+    /// The same as the platform.
     Full,
-    /// Something simpler, in the words of the docs.
+    /// A simpler behavior; the text completes "The native backend ..." in the docs.
     Simulated(&'static str),
     /// Each call returns an `Unsupported` error.
     Unsupported,
@@ -133,11 +133,11 @@ pub enum Native {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hooks {
     /// Whether a key of the binding's table may appear in generated code and docs. A value of any
-    /// shape, or of the user's own, may be a secret.
+    /// shape, or under a key that the user chooses, may be a secret.
     pub(crate) is_public: fn(&str) -> bool,
     /// Reports what the grammar cannot express.
     pub(crate) check: fn(&mut Errors, &Table<'_>),
-    /// Reads what the compiler needs beside the settings.
+    /// Reads what the compiler needs in addition to the settings.
     pub(crate) details: fn(&mut Errors, &Table<'_>) -> Details,
     /// Whether the native backend needs the content of the file that a setting names.
     pub(crate) embeds_file: bool,
@@ -171,7 +171,7 @@ impl Hooks {
     };
 }
 
-/// What a binding is bound to.
+/// The thing that a binding is bound to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
     /// Its kind.
@@ -179,7 +179,7 @@ pub struct Resource {
     /// The settings of the manifest as key and value, without those that may be secrets. A table in
     /// a table is `outer.inner`.
     pub settings: Vec<(String, String)>,
-    /// What the compiler needs beside the settings.
+    /// What the compiler needs in addition to the settings.
     pub details: Details,
 }
 
@@ -202,7 +202,7 @@ impl Resource {
         }
     }
 
-    /// The class of this worker that implements it, if it has one.
+    /// The class of this worker that implements it, if there is one.
     #[must_use]
     pub fn class(&self) -> Option<&Spanned<String>> {
         match &self.details {
@@ -212,7 +212,7 @@ impl Resource {
     }
 }
 
-/// What the compiler needs of a resource beside its settings.
+/// What the compiler needs of a resource in addition to its settings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Details {
     /// Nothing.
@@ -223,7 +223,7 @@ pub enum Details {
     Class(Spanned<String>),
 }
 
-/// The class of a Durable Object or Workflow, unless another worker has it.
+/// The class of a Durable Object or Workflow, unless another worker implements it.
 pub(super) fn own_class(errors: &mut Errors, table: &Table<'_>) -> Details {
     if table.get("script_name").is_some() {
         return Details::None;

@@ -46,7 +46,7 @@ pub(super) const NAMESPACE: Definition = Definition {
     },
 };
 
-/// The class, and the worker that has it when it is not this one.
+/// The class, and the worker that implements it if that is another one.
 pub(super) fn class_and_script(resource: &Resource) -> String {
     let class = resource.setting("class_name").unwrap_or_default();
     match resource.setting("script_name") {

@@ -1,4 +1,4 @@
-//! The kinds of binding: everything that the compiler knows of each.
+//! The kinds of binding: everything that the compiler knows about each.
 //!
 //! There is one file for each type of the runtime, with a [`Definition`] for each kind that the
 //! type serves. A new kind needs a definition and a line in `kinds!`; every `match` on a kind is
@@ -47,7 +47,7 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind,)+];
 
-            /// Everything that the compiler knows of the kind.
+            /// Everything that the compiler knows about the kind.
             #[must_use]
             pub fn definition(self) -> &'static Definition {
                 match self {

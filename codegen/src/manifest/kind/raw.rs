@@ -133,7 +133,7 @@ pub(super) const UNSAFE: Definition = Definition {
     },
 };
 
-/// The tables of this kind can hold anything, so the grammar cannot require a key.
+/// Requires `name` and `type`. The grammar cannot, because it accepts any table for this kind.
 fn name_and_type(errors: &mut Errors, table: &ManifestTable<'_>) {
     for key in ["name", "type"] {
         if table.string(key).is_none() {

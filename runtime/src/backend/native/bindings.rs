@@ -21,7 +21,7 @@ use super::{D1, Kv, Object, Queue, R2};
 #[derive(Clone)]
 pub struct Backend(Arc<Inner>);
 
-/// Prints no variables: some are secrets.
+/// Does not print variables, because some are secrets.
 impl fmt::Debug for Backend {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -96,7 +96,7 @@ impl Backend {
         &self.0.queues
     }
 
-    /// The environment that runs.
+    /// The selected environment.
     pub(super) fn environment(&self) -> &EnvironmentManifest {
         &self.0.environment
     }
@@ -141,15 +141,15 @@ impl Backend {
         }
     }
 
-    /// Whether the environment that runs has a binding.
+    /// Whether the selected environment has a binding.
     pub(crate) fn has(&self, binding: &str) -> bool {
         self.0.handles.contains_key(binding)
     }
 
     /// The value of a variable. `.dev.vars` overrides the manifest.
     ///
-    /// The process environment has unrelated variables, such as `USER`. It is read only if
-    /// `CLOUDFLARE_INCLUDE_PROCESS_ENV` is `true`, as wrangler does.
+    /// The process environment has unrelated variables, such as `USER`. As in wrangler, it is read
+    /// only if `CLOUDFLARE_INCLUDE_PROCESS_ENV` is `true`.
     pub(crate) fn var(&self, name: &str) -> Option<RawVar> {
         let include_process =
             std::env::var("CLOUDFLARE_INCLUDE_PROCESS_ENV").is_ok_and(|include| include == "true");
@@ -170,7 +170,7 @@ impl Backend {
     }
 
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
-        // The environment that runs may have a variable where another one has a secret.
+        // The selected environment may have a variable where another one has a secret.
         let var = || match self.0.vars.get(name) {
             Some(RawVar::Text(text)) => Some(text.clone()),
             _ => None,
@@ -202,7 +202,7 @@ impl<'a> State<'a> {
         })
     }
 
-    /// Opens what a binding is bound to.
+    /// Opens the resource of a binding.
     fn open(&mut self, resource: &Resource, env_files: &EnvFiles) -> Opened<Handle> {
         let binding = resource.binding;
         let simulation = match resource.kind {
@@ -287,7 +287,7 @@ fn local_value(env_files: &EnvFiles, name: &str) -> Option<String> {
     std::env::var(name).ok().or_else(|| env_files.get(name))
 }
 
-/// The environment that `CLOUDFLARE_ENV` names, as wrangler does; by default the top level.
+/// The environment that `CLOUDFLARE_ENV` names, as in wrangler; by default the top level.
 fn environment(manifest: &Manifest) -> Result<EnvironmentManifest> {
     let requested = std::env::var("CLOUDFLARE_ENV").unwrap_or_default();
     let environments = manifest.environments;

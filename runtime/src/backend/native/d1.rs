@@ -125,7 +125,7 @@ fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
         return Ok(Meta::default());
     }
 
-    // As on D1, the rows that triggers and foreign key actions change count too.
+    // As on D1, this includes the rows that triggers and foreign key actions change.
     let changes = connection.total_changes() - changes_before;
     Ok(Meta {
         rows_read: None,

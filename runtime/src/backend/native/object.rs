@@ -1,5 +1,5 @@
-//! The bindings that are one object with methods: a simulation where there is one, and an
-//! `Unsupported` error that names the binding where there is none.
+//! The bindings that are one object with methods. Those that bindery does not simulate return an
+//! `Unsupported` error that names the binding.
 //!
 //! Rate limits count in this process. Records, data points and emails are appended to files of JSON
 //! lines in the state folder. Stored secrets and connection strings come from the environment or
@@ -20,7 +20,7 @@ use crate::k2::Record;
 
 use super::clock::now_milliseconds;
 
-/// A binding and what simulates it.
+/// A binding and its simulation.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     binding: &'static str,
@@ -28,7 +28,7 @@ pub(crate) struct Object {
     simulation: Arc<Simulation>,
 }
 
-/// What simulates a binding.
+/// The simulation of a binding.
 #[derive(Debug)]
 pub(super) enum Simulation {
     /// A limit of calls with one key in a period.
@@ -41,9 +41,9 @@ pub(super) enum Simulation {
     /// Each call appends a line of JSON to a file. Tests have no file.
     Lines {
         file: Option<PathBuf>,
-        /// The addresses that email may go to; empty when any may.
+        /// The addresses that may receive email; empty if every address may.
         allowed: Vec<String>,
-        /// Keeps the lines of concurrent calls apart.
+        /// Prevents concurrent calls from mixing their lines.
         writing: Mutex<()>,
     },
     /// A secret of the environment.
@@ -264,7 +264,7 @@ fn count(counts: &Mutex<BTreeMap<String, (i64, u64)>>, key: &str, seconds: i64) 
     *count
 }
 
-/// Appends a value to a file as one line; an array as one line for each item.
+/// Appends a value to a file as one line, or an array as one line per item.
 fn append(file: &Path, value: &Value) -> Result<(), Failure> {
     let lines: String = match value.as_array() {
         Some(records) => records.iter().map(|record| format!("{record}\n")).collect(),

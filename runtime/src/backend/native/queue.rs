@@ -106,7 +106,7 @@ impl Queues {
         Ok(ids.len())
     }
 
-    /// The messages of the batch that is due, if one is.
+    /// The messages of the batch that is due, if there is one.
     fn due(&self, consumer: &Consumer, eager: bool) -> Result<Vec<(i64, RawMessage)>, Failure> {
         let now = now_milliseconds();
         let sql = "SELECT id, body, attempts, sent_at, visible_at FROM messages
@@ -203,11 +203,11 @@ fn give_up(
 
 /// Delivers all messages that are visible to the consumers of the worker, for tests.
 ///
-/// Batches are delivered immediately and not when they are full. Messages that the handlers send
+/// Batches are delivered immediately, even if they are not full. Messages that the handlers send
 /// are delivered too. Returns the number of deliveries: a message that is retried counts again.
 ///
 /// # Errors
-/// If a queue cannot be read. An error of a handler is not returned: its batch is retried.
+/// Fails if a queue cannot be read. An error of a handler is not returned: its batch is retried.
 pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
     let mut delivered = 0;
     loop {

@@ -29,7 +29,7 @@ impl<E: Debug> TestOutcome for Result<(), E> {
 /// Opens an environment with empty state in memory, and applies its migrations.
 ///
 /// # Errors
-/// If a migration fails, or a variable or secret is missing.
+/// Fails if a migration fails, or a variable or secret is missing.
 pub fn in_memory<E: Environment>() -> crate::Result<E> {
     E::connect(&Backend::open(None, &E::MANIFEST)?)
 }

@@ -15,7 +15,7 @@ use super::{D1, Kv, Object, Queue, R2};
 #[derive(Debug, Clone)]
 pub struct Backend(Handle);
 
-/// The observers of this instance of the worker. They outlive a request.
+/// The observers of this instance of the worker, which all of its requests share.
 fn observers() -> &'static Arc<Observers> {
     static OBSERVERS: OnceLock<Arc<Observers>> = OnceLock::new();
     OBSERVERS.get_or_init(Arc::default)

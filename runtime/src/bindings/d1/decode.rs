@@ -158,7 +158,7 @@ pub trait FromColumn: Sized {
     /// Decodes a value.
     ///
     /// # Errors
-    /// The expected and the actual type, such as `expected TEXT, found INTEGER`.
+    /// Returns the expected and the actual type, such as `expected TEXT, found INTEGER`.
     fn from_column(cell: Cell<'_>) -> Result<Self, String>;
 }
 

@@ -86,8 +86,8 @@ where
 
 /// Messages that are delivered together.
 ///
-/// If the handler returns `Ok`, every message is acknowledged that it did not retry. If the handler
-/// returns an error, every message is retried that it did not acknowledge. A message that exceeds
+/// If the handler returns `Ok`, every message that it did not retry is acknowledged. If the handler
+/// returns an error, every message that it did not acknowledge is retried. A message that exceeds
 /// the number of retries moves to the dead-letter queue, if the manifest names one.
 ///
 /// <https://developers.cloudflare.com/queues/configuration/batching-retries/>

@@ -46,7 +46,7 @@ impl R2 {
     /// Stores an object, and replaces the object with the same key.
     ///
     /// The content is streamed: at most one part of 5 MiB is held in memory. The object appears as
-    /// a whole at the end of the stream. If the stream ends early, the previous object stays.
+    /// a whole at the end of the stream. If the stream ends early, the previous object remains.
     ///
     /// # Errors
     /// `InvalidArgument` if the stream ends early. See also [`R2`].
@@ -70,8 +70,8 @@ impl R2 {
     ///
     /// # Errors
     /// `TooLarge` if the content has more bytes than [`PutOptions::max_bytes`], or the metadata
-    /// more than 8192 bytes; the previous object stays. `InvalidArgument` if the stream ends early.
-    /// See also [`R2`].
+    /// more than 8192 bytes; the previous object is unchanged. `InvalidArgument` if the stream ends
+    /// early. See also [`R2`].
     ///
     /// # Examples
     /// ```
