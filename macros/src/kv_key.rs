@@ -225,7 +225,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<String>, TokenStream> {
     };
     let Data::Struct(data) = &input.data else {
         return error(
-            "a key is a struct",
+            "`KvKey` needs a struct",
             "write a struct with a field for each part of the key",
         );
     };
@@ -237,7 +237,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<String>, TokenStream> {
         }
         Fields::Unit => Ok(Vec::new()),
         Fields::Unnamed(_) => error(
-            "the fields of a key have names",
+            "the fields of a key must have names",
             "write `struct Key { id: i64 }`",
         ),
     }
@@ -257,7 +257,7 @@ fn seconds(tokens: TokenStream) -> Result<u64, TokenStream> {
         Some(seconds) if seconds >= MIN_TTL => return Ok(seconds),
         Some(_) => (
             Code::ManifestLimit,
-            "KV keeps a value for at least 60 seconds".to_owned(),
+            "the TTL of a KV value is at least 60 seconds".to_owned(),
             "write at least `ttl = \"60s\"`",
         ),
         None => (

@@ -209,7 +209,7 @@ fn values(
                 1 => "1 value".to_owned(),
                 count => format!("{count} values"),
             };
-            let message = format!("the query takes {count}, but more are given");
+            let message = format!("the query takes {count}, but more are passed");
             let help = "remove the last ones, or add parameters to the SQL".to_owned();
             error(errors, place, message, help);
         }
@@ -246,7 +246,7 @@ fn check_names(errors: &mut Errors, place: Place, names: &[String], named: &[(St
             let help = "give each parameter one value; a variable with the name of a parameter is \
                         its value"
                 .to_owned();
-            error(errors, place, format!("`{name}` is given twice"), help);
+            error(errors, place, format!("`{name}` is passed twice"), help);
         }
     }
 

@@ -67,7 +67,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<&Field>, TokenStream> {
     };
     let Data::Struct(data) = &input.data else {
         return error(
-            "a row is a struct",
+            "`Row` needs a struct",
             "write a struct with a field for each column",
         );
     };
@@ -75,7 +75,7 @@ fn fields(input: &DeriveInput) -> Result<Vec<&Field>, TokenStream> {
     match &data.fields {
         Fields::Named(fields) => Ok(fields.named.iter().collect()),
         Fields::Unnamed(_) | Fields::Unit => error(
-            "the fields of a row have names",
+            "the fields of a row must have names",
             "write `struct Row { id: i64 }`",
         ),
     }
@@ -95,7 +95,7 @@ fn check(path: &Path, fields: &[&Field]) -> Result<Option<TokenStream>, TokenStr
         return Err(project::error(
             span,
             Code::Attribute,
-            "the path names no database",
+            "the path does not name a database",
             help,
         ));
     };

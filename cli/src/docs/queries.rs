@@ -17,7 +17,7 @@ pub(super) fn section(compilation: &Compilation, field: &str, method: &Method) -
         section.text(method.docs.join(" "));
     }
     let effect = if query.reads_only {
-        "Only reads, so it is safe to repeat."
+        "It writes nothing, so it is safe to retry."
     } else {
         "Writes."
     };

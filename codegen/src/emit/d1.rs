@@ -134,19 +134,19 @@ fn docs(method: &Method) -> String {
 /// The rows that a method returns, in words.
 fn returned(method: &Method) -> &'static str {
     match (method.cardinality, method.query.rows) {
-        (Cardinality::One, Rows::One) => "Returns one row: there always is one.",
+        (Cardinality::One, Rows::One) => "Returns exactly one row.",
         (Cardinality::One, Rows::AtMostOne) => {
-            "Returns the row; without one it is an error of the kind `NotFound`."
+            "Returns the row. If there is none, the error is `NotFound`."
         }
         (Cardinality::One, Rows::None | Rows::Never | Rows::Many) => {
-            "Returns the first row; without one it is an error of the kind `NotFound`."
+            "Returns the first row. If there is none, the error is `NotFound`."
         }
         (Cardinality::Optional, Rows::Many) => "Returns the first row, or `None`.",
         (Cardinality::Optional, Rows::None | Rows::Never | Rows::One | Rows::AtMostOne) => {
             "Returns the row, or `None`."
         }
         (Cardinality::Many, _) => "Returns every row.",
-        (Cardinality::Exec, _) => "Returns what was changed.",
+        (Cardinality::Exec, _) => "Returns the number of changed rows and the last inserted rowid.",
     }
 }
 
@@ -212,7 +212,7 @@ pub(super) fn module(bound: &Bound, database: &Database, target: &Target) -> Tok
                 };
             }
 
-            /// Makes a query that is checked where it is written.
+            /// Creates a query that is checked where it is written.
             ///
             /// `query!(env.db, "SELECT id FROM files WHERE user_id = :user", user)` takes the
             /// database, the SQL, and a value for each parameter: `name = value`, or a variable

@@ -156,7 +156,8 @@ fn word(errors: &mut Errors, span: Span, words: &[&str], text: &str, path: &str)
     }
     let allowed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     let message = format!("`{path}` must be {}, not `{text}`", allowed.join(" or "));
-    let diagnostic = Diagnostic::new(Code::ManifestField, message, span).label("not one of them");
+    let diagnostic =
+        Diagnostic::new(Code::ManifestField, message, span).label("not an allowed value");
     errors.push(did_you_mean(
         diagnostic,
         nearest(text, words.iter().copied()),
@@ -244,7 +245,7 @@ fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
                 format!("`{path}` cannot be a date"),
                 span,
             )
-            .label("wrangler refuses dates")
+            .label("wrangler rejects dates")
             .help("write it in quotes"),
         ),
         Value::Array(items) => {

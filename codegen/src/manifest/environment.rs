@@ -185,7 +185,7 @@ fn check_classes(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &Env
         );
         errors.push(
             Diagnostic::new(Code::ManifestField, message, class.span)
-                .label("the platform refuses to bind a class that no migration creates")
+                .label("the platform rejects a class that no migration creates")
                 .help(help)
                 .warning(),
         );
@@ -304,7 +304,7 @@ fn files(errors: &mut Errors, holder: &Table<'_>, kind: BindingKind) -> Vec<Bind
     errors.push(
         Diagnostic::new(
             Code::ManifestField,
-            format!("wrangler refuses to deploy `{key}` with this worker"),
+            format!("wrangler does not deploy `{key}` with this worker"),
             node.span,
         )
         .label("unsupported for ES-module workers, and every Rust worker is one")

@@ -194,7 +194,7 @@ fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
         });
         let missing: Vec<String> = missing.map(|(_, name)| format!("`{name}`")).collect();
         if !missing.is_empty() {
-            let label = "the top level has it, and environments inherit keys whole or not at all";
+            let label = "the top level has it; environments do not merge keys with the top level";
             errors.push(missing_in_environment(name, &missing, label));
         }
     }
@@ -223,7 +223,7 @@ fn missing_in_environment(name: &Spanned<String>, missing: &[String], label: &st
         missing.join(", ")
     );
     let help = format!(
-        "add what it needs below `env.{}`; what it lacks is an `Option` in `Env`",
+        "add what is missing below `env.{}`; otherwise it is an `Option` in `Env`",
         name.value
     );
     Diagnostic::new(Code::Environment, message, name.span)

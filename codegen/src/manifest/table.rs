@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
         if text.value.is_empty() {
             errors.push(
                 Diagnostic::new(Code::ManifestField, format!("`{key}` is empty"), text.span)
-                    .label("a name belongs here"),
+                    .label("expected a name"),
             );
             return None;
         }

@@ -65,8 +65,7 @@ fn check_duplicates(errors: &mut Errors, environment: &Environment) {
     let bindings = environment.bindings.iter().map(|binding| &binding.name);
     let vars = environment.vars.iter().map(|var| &var.name);
     let secrets = environment.secrets.iter().flatten();
-    let help =
-        "a Worker sees every binding, variable and secret under a name of its own: rename one";
+    let help = "each binding, variable and secret needs a unique name: rename one of them";
     check_unique(
         errors,
         "bindings are named",
@@ -76,7 +75,7 @@ fn check_duplicates(errors: &mut Errors, environment: &Environment) {
 
     let help = "remove or rename one of them";
     let queues = environment.consumers.iter().map(|consumer| &consumer.queue);
-    check_unique(errors, "consumers take the queue", help, queues);
+    check_unique(errors, "consumers read the queue", help, queues);
     check_unique(
         errors,
         "Workflows are named",

@@ -88,7 +88,7 @@ fn compare(
         errors.push(
             Diagnostic::new(
                 Code::Environment,
-                format!("{} has other types {schema}", written.title),
+                format!("{} has different types {schema}", written.title),
                 written.span,
             )
             .label(format!("its {difference} differs"))

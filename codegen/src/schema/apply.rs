@@ -71,7 +71,7 @@ fn open(
                     format!("the schema fails: {}", failure.message),
                     sources.whole(file).part(&failure.span),
                 )
-                .label("D1 would refuse this"),
+                .label("D1 rejects this"),
             );
         }
     }
@@ -131,7 +131,7 @@ fn report_failure(
             format!("the migration `{}` fails: {message}", file.value),
             file.span.part(&failure.span),
         )
-        .label("D1 would refuse this")
+        .label("D1 rejects this")
         .help("D1 would roll this file back and keep the files before it"),
     );
 }

@@ -109,7 +109,7 @@ pub(super) fn report_rejected(
     let is_denial = message.contains("not authorized") || message.contains("prohibited");
     let message = match database.denied().filter(|_| is_denial) {
         Some(denied) => format!("D1 does not allow {denied}"),
-        None => format!("D1 would refuse this: {message}"),
+        None => format!("D1 rejects this: {message}"),
     };
     errors.push(Diagnostic::new(Code::Sqlite, message, place.part(&at)).label("here"));
 }
@@ -127,7 +127,7 @@ fn report_rewritten(
     match catalog.database.connection().prepare(text) {
         Err(original) => report_rejected(errors, &catalog.database, text, place, &original),
         Ok(_) => {
-            let message = format!("D1 would refuse this: {error}");
+            let message = format!("D1 rejects this: {error}");
             errors.push(Diagnostic::new(Code::Sqlite, message, place).label("here"));
         }
     }

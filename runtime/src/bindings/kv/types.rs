@@ -46,9 +46,10 @@ pub struct Named<const ID: u64>(());
 /// A key of the namespace with a name. Derived with [`KvKey`].
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is a key of another KV namespace",
+    message = "`{Self}` is not a key of this KV namespace",
     label = "not a key of this namespace",
-    note = "`#[kv(binding = ...)]` on the key names the namespace that it belongs to"
+    note = "a key derives `KvKey`, and `#[kv(binding = ...)]` names its namespace",
+    note = "for a plain name use `get_text`, `get_bytes`, `put_bytes` or `delete_named`"
 )]
 pub trait KeyOf<Name> {}
 
