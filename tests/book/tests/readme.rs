@@ -4,6 +4,14 @@
 #[expect(unreachable_pub, reason = "it is written as the root of a crate")]
 mod notes;
 
+#[path = "readme/src/readme.rs"]
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "it is written as the root of a crate"
+)]
+mod readme;
+
 mod program {
     use super::notes;
 
