@@ -5,7 +5,7 @@
 mod notes;
 
 #[path = "readme/src/readme.rs"]
-#[expect(
+#[allow(
     unreachable_pub,
     dead_code,
     reason = "it is written as the root of a crate"
