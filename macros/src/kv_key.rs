@@ -80,15 +80,16 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         .map_err(&mut report)
         .ok()
         .flatten();
-    let Some(Template { format, fields }) = template.filter(|_| errors.is_empty()) else {
+    let Some(Template { format, parts }) = template.filter(|_| errors.is_empty()) else {
         return Err(errors);
     };
 
-    let name = if fields.is_empty() {
+    let name = if parts.is_empty() {
         quote!(::std::borrow::Cow::Borrowed(#format))
     } else {
+        let values = parts.iter().map(|part| part.value(&krate));
         quote!(::std::borrow::Cow::Owned(
-            ::std::format!(#format, #(self.#fields),*)
+            ::std::format!(#format, #(#values),*)
         ))
     };
     let ttl = ttl.map(|seconds| {
@@ -158,7 +159,26 @@ fn check_binding(tokens: &TokenStream, name: &str) -> Result<(), TokenStream> {
 /// A key such as `"file:{id}"` as a format string, and the fields in it.
 struct Template {
     format: String,
-    fields: Vec<Ident>,
+    parts: Vec<Part>,
+}
+
+/// A field in a key.
+struct Part {
+    field: Ident,
+    /// The first character of the text that follows, if another field comes after it.
+    separator: Option<char>,
+}
+
+impl Part {
+    /// The argument of the format string. A field that is not the last one must not contain the
+    /// separator: otherwise ("a", "b:c") and ("a:b", "c") were the same key.
+    fn value(&self, krate: &TokenStream) -> TokenStream {
+        let field = &self.field;
+        match self.separator {
+            Some(separator) => quote!(#krate::__private::KeyPart(&self.#field, #separator)),
+            None => quote!(self.#field),
+        }
+    }
 }
 
 fn template(input: &DeriveInput, key: &LitStr) -> Result<Template, TokenStream> {
@@ -170,7 +190,7 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<Template, TokenStream> 
 
     let mut template = Template {
         format: String::new(),
-        fields: Vec::new(),
+        parts: Vec::new(),
     };
     let mut rest = text.as_str();
     while let Some(open) = rest.find('{') {
@@ -183,14 +203,26 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<Template, TokenStream> 
             let message = format!("`{}` has no field `{field}`", input.ident);
             return Err(error(&message, &suggestion(field, "fields", &names)));
         }
+        if let Some(before) = template.parts.last_mut() {
+            before.separator = rest[..open].chars().next();
+            if before.separator.is_none() {
+                let message = format!("`{{{}}}{{{field}}}` has no separator", before.field);
+                let help = format!("write `{{{}}}:{{{field}}}`", before.field);
+                return Err(error(&message, &help));
+            }
+        }
+
         template.format.push_str(&rest[..open]);
         template.format.push_str("{}");
-        template.fields.push(format_ident!("{field}"));
+        template.parts.push(Part {
+            field: format_ident!("{field}"),
+            separator: None,
+        });
         rest = &rest[close + 1..];
     }
     template.format.push_str(rest);
 
-    let is_used = |name: &str| template.fields.iter().any(|field| field == name);
+    let is_used = |name: &str| template.parts.iter().any(|part| part.field == name);
     if let Some(unused) = names.iter().find(|name| !is_used(name)) {
         let message = format!("the field `{unused}` is not in the key");
         let help = format!(
@@ -200,7 +232,7 @@ fn template(input: &DeriveInput, key: &LitStr) -> Result<Template, TokenStream> 
     }
 
     let length = template.format.replace("{}", "").len();
-    if length > MAX_KEY || (template.fields.is_empty() && length == 0) {
+    if length > MAX_KEY || (template.parts.is_empty() && length == 0) {
         let message = format!("a key has 1 to {MAX_KEY} bytes");
         let help = format!("see {LIMITS}");
         return Err(project::error(

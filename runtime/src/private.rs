@@ -14,7 +14,7 @@ pub use crate::backend::Backend;
 pub use crate::bindings::kind::Connect;
 pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
-pub use crate::kv::{Binding, KeyOf, Named};
+pub use crate::kv::{Binding, KeyOf, KeyPart, Named};
 pub use crate::queue::{RawBatch, deliver};
 
 #[cfg(target_arch = "wasm32")]

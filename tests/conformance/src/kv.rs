@@ -25,6 +25,14 @@ pub struct ProfileKey<'a> {
     id: u32,
 }
 
+/// A key of two texts.
+#[derive(Debug, bindery::KvKey)]
+#[kv(binding = CACHE, key = "{tenant}:{name}", value = usize)]
+pub struct LabelKey<'a> {
+    tenant: &'a str,
+    name: &'a str,
+}
+
 /// A key without parts, in another namespace.
 #[derive(Debug, bindery::KvKey)]
 #[kv(binding = OTHER, key = "settings", value = Vec<i64>)]
@@ -86,6 +94,21 @@ pub async fn typed_keys(env: Env) -> Outcome {
     same!(error.kind(), ErrorKind::Decode);
     env.cache.delete(&key).await?;
     same!(env.cache.get(&key).await?, None);
+    Ok(())
+}
+
+/// Different fields make different keys, whatever text the fields contain.
+pub async fn keys_are_distinct(env: Env) -> Outcome {
+    let keys = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c"), ("", ":"), (":", "")];
+    for (index, (tenant, name)) in keys.into_iter().enumerate() {
+        env.cache.put(&LabelKey { tenant, name }, &index).await?;
+    }
+    for (index, (tenant, name)) in keys.into_iter().enumerate() {
+        let found = env.cache.get(&LabelKey { tenant, name }).await?;
+        same!(found, Some(index));
+    }
+    same!(env.cache.get_text("a:b:c").await?.as_deref(), Some("0"));
+    same!(env.cache.get_text("a%3Ab:c").await?.as_deref(), Some("1"));
     Ok(())
 }
 

@@ -62,6 +62,7 @@ macro_rules! each_case {
             tasks::optional_filters_and_sort_order
             kv::entries
             kv::typed_keys
+            kv::keys_are_distinct
             kv::read_through
             kv::metadata_and_lists
             kv::sizes

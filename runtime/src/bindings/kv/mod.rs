@@ -20,7 +20,7 @@ use crate::limits;
 use crate::observe::{Gate, Measures};
 
 #[doc(hidden)]
-pub use types::{Binding, KeyOf, Named};
+pub use types::{Binding, KeyOf, KeyPart, Named};
 pub use types::{GetOptions, KvKey, List, ListedKey, PutOptions};
 
 /// A KV namespace. `B` is the generated type of its binding.

@@ -1,12 +1,17 @@
 //! The options and results of KV operations, and the traits of typed keys.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A key of one namespace, with the type of its value. Derive it.
+///
+/// Different fields make different keys. In a key of several fields, the text of a field that
+/// another field follows is escaped: with `key = "{tenant}:{name}"`, a tenant `a:b` is `a%3Ab` in
+/// the name of the key. The last field is never escaped.
 ///
 /// # Examples
 /// ```ignore
@@ -52,6 +57,44 @@ pub struct Named<const ID: u64>(());
     note = "for a plain name use `get_text`, `get_bytes`, `put_bytes` or `delete_named`"
 )]
 pub trait KeyOf<Name> {}
+
+/// A field of a key that another field follows. It displays the separator between them, and `%`, as
+/// `%` and hexadecimal digits, so that different fields have different keys.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct KeyPart<'a, T>(pub &'a T, pub char);
+
+impl<T: fmt::Display> fmt::Display for KeyPart<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = self.1;
+        let mut escape = Escape {
+            formatter,
+            separator,
+        };
+        write!(escape, "{}", self.0)
+    }
+}
+
+/// Escapes what is written to it.
+struct Escape<'a, 'f> {
+    formatter: &'a mut fmt::Formatter<'f>,
+    separator: char,
+}
+
+impl fmt::Write for Escape<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if character != '%' && character != self.separator {
+                self.formatter.write_char(character)?;
+                continue;
+            }
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                write!(self.formatter, "%{byte:02X}")?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The options of [`get_bytes_with`](super::Kv::get_bytes_with) and
 /// [`get_text_with`](super::Kv::get_text_with).
@@ -150,4 +193,19 @@ pub struct ListedKey {
     pub expiration: Option<u64>,
     /// The metadata that was stored with the value.
     pub metadata: Option<serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeyPart;
+
+    #[test]
+    fn different_fields_make_different_keys() {
+        let key = |tenant: &str, name: &str| format!("{}:{name}", KeyPart(&tenant, ':'));
+        assert_eq!(key("a", "b:c"), "a:b:c");
+        assert_eq!(key("a:b", "c"), "a%3Ab:c");
+        assert_eq!(key("a%3Ab", "c"), "a%253Ab:c");
+        assert_eq!(KeyPart(&"é→e", '→').to_string(), "é%E2%86%92e");
+        assert_eq!(KeyPart(&-21, '1').to_string(), "-2%31");
+    }
 }
