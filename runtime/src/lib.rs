@@ -54,6 +54,7 @@ mod bindings;
 pub mod http;
 mod app;
 mod backend;
+mod json;
 mod limits;
 mod random;
 

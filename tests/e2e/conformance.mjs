@@ -85,7 +85,7 @@ const backend = await workerd("tests/conformance", {
   r2Buckets: ["STORAGE"],
   queueProducers: { QUEUE: "conformance-queue" },
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
-  bindings: { NAME: "bindery", COUNT: 3, RATIO: 0.5, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame" },
+  bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame" },
 }, [other]);
 const stored = await backend.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");
@@ -124,7 +124,7 @@ checks["missing bindings and bindings of the wrong type are all reported at star
   const poor = await workerd("tests/conformance", {
     d1Databases: ["DB"],
     kvNamespaces: ["CACHE", "STORAGE"],
-    bindings: { NAME: "bindery", COUNT: "three", RATIO: 0.5, ON: true, TREE: null, LEVEL: "loud", SWITCHES: '{"new_checkout": true, "limit": 2}' },
+    bindings: { NAME: "bindery", COUNT: "three", RATIO: 90.28571428571429, ON: true, TREE: null, LEVEL: "loud", SWITCHES: '{"new_checkout": true, "limit": 2}' },
     handleRuntimeStdio: (stdout, stderr) => { stdout.on("data", (text) => { output += text; }); stderr.on("data", (text) => { output += text; }); },
   });
   let output = "";

@@ -236,7 +236,10 @@ fn missing(
     );
 }
 
-/// Reports dates: TOML has them, but JSON does not, and wrangler rejects them.
+/// The largest integer up to which every integer is a JavaScript number: 2^53 - 1.
+const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
+
+/// Reports dates, which wrangler rejects, and integers that Workers would round.
 fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
     match value {
         Value::Date(_) => errors.push(
@@ -258,6 +261,15 @@ fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
                 json(errors, &node.value, node.span, &join(path, &key.value));
             }
         }
+        Value::Integer(integer) if integer.unsigned_abs() > MAX_SAFE_INTEGER => errors.push(
+            Diagnostic::new(
+                Code::ManifestLimit,
+                format!("`{path}` is beyond the integers that JavaScript represents exactly"),
+                span,
+            )
+            .label("not between -(2^53 - 1) and 2^53 - 1")
+            .help(format!("write it in quotes: `\"{integer}\"`")),
+        ),
         Value::Null
         | Value::String(_)
         | Value::Integer(_)

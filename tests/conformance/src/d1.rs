@@ -92,6 +92,46 @@ pub async fn numbers_are_real(env: Env) -> Outcome {
     Ok(())
 }
 
+/// Every double is read with the bits that were written, as a parameter and in a column.
+pub async fn reals_keep_every_bit(env: Env) -> Outcome {
+    let values = crate::random_reals(600);
+    for values in values.chunks(100) {
+        let queries: Vec<_> = values.iter().map(|value| env.db.real(*value)).collect();
+        let rows = env.db.batch(queries).await?;
+        for (row, value) in rows.iter().zip(values) {
+            same!(row.value.to_bits(), value.to_bits());
+        }
+    }
+
+    let known = 90.285_714_285_714_29;
+    let stored = env
+        .db
+        .add_user(
+            "ann@example.com",
+            None,
+            None,
+            Some(known),
+            false,
+            None,
+            None,
+        )
+        .await?;
+    same!(stored.score.map(f64::to_bits), Some(known.to_bits()));
+    same!(env.db.real(known).await?.value.to_bits(), known.to_bits());
+    same!(env.db.users_scored(&[0.5, known]).await?.len(), 1);
+
+    // JavaScript writes -0 as 0.
+    let zero = env.db.real(-0.0).await?.value;
+    same!(zero.to_bits(), 0.0_f64.to_bits());
+
+    let refused = env.db.users_scored(&[f64::NAN]).await;
+    same!(
+        refused.map_err(|error| error.kind()),
+        Err(ErrorKind::InvalidArgument)
+    );
+    Ok(())
+}
+
 /// Integers that a double cannot represent are rejected as arguments and as values.
 pub async fn integers_keep_every_bit(env: Env) -> Outcome {
     let most = 9_007_199_254_740_991_i64;

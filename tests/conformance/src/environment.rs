@@ -16,7 +16,10 @@ pub enum Level {
 pub async fn vars_and_secrets(env: Env) -> Outcome {
     same!(env.vars.name, "bindery");
     same!(env.vars.count, 3);
-    same!(env.vars.ratio, 0.5);
+    same!(
+        env.vars.ratio.to_bits(),
+        90.285_714_285_714_29_f64.to_bits()
+    );
     same!(env.vars.on, true);
     same!(
         env.vars.tree.a,

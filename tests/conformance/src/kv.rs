@@ -25,6 +25,11 @@ pub struct ProfileKey<'a> {
     id: u32,
 }
 
+/// A key of doubles.
+#[derive(Debug, bindery::KvKey)]
+#[kv(binding = OTHER, key = "reals", value = Vec<f64>)]
+pub struct Reals;
+
 /// A key of two texts.
 #[derive(Debug, bindery::KvKey)]
 #[kv(binding = CACHE, key = "{tenant}:{name}", value = usize)]
@@ -99,7 +104,13 @@ pub async fn typed_keys(env: Env) -> Outcome {
 
 /// Different fields make different keys, whatever text the fields contain.
 pub async fn keys_are_distinct(env: Env) -> Outcome {
-    let keys = [("a", "b:c"), ("a:b", "c"), ("a%3Ab", "c"), ("", ":"), (":", "")];
+    let keys = [
+        ("a", "b:c"),
+        ("a:b", "c"),
+        ("a%3Ab", "c"),
+        ("", ":"),
+        (":", ""),
+    ];
     for (index, (tenant, name)) in keys.into_iter().enumerate() {
         env.cache.put(&LabelKey { tenant, name }, &index).await?;
     }
@@ -109,6 +120,35 @@ pub async fn keys_are_distinct(env: Env) -> Outcome {
     }
     same!(env.cache.get_text("a:b:c").await?.as_deref(), Some("0"));
     same!(env.cache.get_text("a%3Ab:c").await?.as_deref(), Some("1"));
+    Ok(())
+}
+
+/// Numbers are read as they were written, and metadata that JavaScript would round is an error.
+pub async fn numbers_keep_every_bit(env: Env) -> Outcome {
+    let reals = crate::random_reals(600);
+    env.other.put(&Reals, &reals).await?;
+    let found = env.other.get(&Reals).await?.ok_or("it was stored")?;
+    let bits = |reals: &[f64]| reals.iter().map(|real| real.to_bits()).collect::<Vec<_>>();
+    same!(bits(&found), bits(&reals));
+
+    let settings = vec![i64::MAX, i64::MIN, 9_007_199_254_740_993];
+    env.other.put(&Settings, &settings).await?;
+    same!(env.other.get(&Settings).await?, Some(settings));
+
+    let with = |metadata| PutOptions::default().metadata(metadata);
+    let exact = serde_json::json!({ "n": 9_007_199_254_740_991_i64, "r": reals[1] });
+    env.cache
+        .put_bytes_with("exact", "v", with(exact.clone()))
+        .await?;
+    let listed = env.cache.list_with(ListOptions::default().prefix("exact"));
+    same!(listed.await?.keys[0].metadata.as_ref(), Some(&exact));
+
+    let rounded = with(serde_json::json!([9_007_199_254_740_993_i64]));
+    let refused = env.cache.put_bytes_with("rounded", "v", rounded).await;
+    same!(
+        refused.map_err(|error| error.kind()),
+        Err(ErrorKind::InvalidArgument)
+    );
     Ok(())
 }
 

@@ -37,6 +37,25 @@ macro_rules! same {
     }};
 }
 
+/// Returns finite doubles with random bits, and some that are hard to parse. The same on each call.
+pub(crate) fn random_reals(count: usize) -> Vec<f64> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let random = std::iter::from_fn(|| {
+        // xorshift64
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        Some(state)
+    });
+    let any = random.enumerate().map(|(index, bits)| match index % 3 {
+        0 => f64::from_bits(bits),
+        // Between 1 and 1000, as measurements often are.
+        1 => 1.0 + (bits >> 11) as f64 / (1_u64 << 53) as f64 * 999.0,
+        _ => (bits % 1_000_000) as f64 / 700.0,
+    });
+    any.filter(|value| value.is_finite()).take(count).collect()
+}
+
 /// Calls `$then! { module::case ... }` with every case.
 #[macro_export]
 macro_rules! each_case {
@@ -44,6 +63,7 @@ macro_rules! each_case {
         $then! {
             d1::values_cross
             d1::numbers_are_real
+            d1::reals_keep_every_bit
             d1::integers_keep_every_bit
             d1::optional_and_one
             d1::slices
@@ -64,6 +84,7 @@ macro_rules! each_case {
             kv::typed_keys
             kv::keys_are_distinct
             kv::read_through
+            kv::numbers_keep_every_bit
             kv::metadata_and_lists
             kv::sizes
             r2::objects
@@ -75,6 +96,7 @@ macro_rules! each_case {
             r2::bounds
             queue::limits
             queue::batch
+            queue::messages_keep_every_bit
             environment::vars_and_secrets
             everything::fetchers
             everything::durable_objects

@@ -14,6 +14,8 @@ pub struct Job {
     text: String,
     /// The first attempt that succeeds.
     succeed_at: u32,
+    /// Doubles, which have to arrive with every bit.
+    reals: Vec<f64>,
 }
 
 /// Stores each message that succeeds.
@@ -24,6 +26,11 @@ pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
     for message in batch {
         let attempts = message.attempts();
         if attempts < message.body().succeed_at {
+            message.retry();
+            continue;
+        }
+        let bits = |reals: &[f64]| reals.iter().map(|real| real.to_bits()).collect::<Vec<_>>();
+        if bits(&message.body().reals) != bits(&crate::random_reals(600)) {
             message.retry();
             continue;
         }
@@ -41,6 +48,7 @@ pub async fn send(env: Env) -> Outcome {
     let job = |text: &str, succeed_at: u32| Job {
         text: text.to_owned(),
         succeed_at,
+        reals: crate::random_reals(600),
     };
     env.queue.send(&job("one \u{1F600}", 0)).await?;
     env.queue
@@ -104,5 +112,20 @@ pub async fn limits(env: Env) -> Outcome {
 pub async fn batch(env: Env) -> Outcome {
     env.queue.send_batch::<Job>(&[]).await?;
     same!(env.db.noted().await?.len(), 0);
+    Ok(())
+}
+
+/// A message with an integer that JavaScript would round is an error.
+pub async fn messages_keep_every_bit(env: Env) -> Outcome {
+    let refused = env.queue.send(&[9_007_199_254_740_993_i64]).await;
+    same!(
+        refused.map_err(|error| error.kind()),
+        Err(ErrorKind::InvalidArgument)
+    );
+    let refused = env.queue.send_batch(&[0, u64::MAX]).await;
+    same!(
+        refused.map_err(|error| error.kind()),
+        Err(ErrorKind::InvalidArgument)
+    );
     Ok(())
 }

@@ -160,6 +160,11 @@ fn read_rows(
     Ok(())
 }
 
+/// Removes the sign of a zero, as D1 does: JavaScript writes it as `0` in JSON.
+fn positive_zero(value: f64) -> f64 {
+    value + 0.0
+}
+
 /// A parameter, bound as on D1: every number is REAL.
 struct Bound<'a>(&'a Parameter<'a>);
 
@@ -169,7 +174,7 @@ impl ToSql for Bound<'_> {
             // The caller has reported refused parameters.
             Parameter::Null | Parameter::Refused(_) => ToSqlOutput::Owned(Value::Null),
             Parameter::Integer(value) => ToSqlOutput::Owned(Value::Real(*value as f64)),
-            Parameter::Real(value) => ToSqlOutput::Owned(Value::Real(*value)),
+            Parameter::Real(value) => ToSqlOutput::Owned(Value::Real(positive_zero(*value))),
             Parameter::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Parameter::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
         })
@@ -194,7 +199,7 @@ impl Cells for NativeRow<'_> {
             ValueRef::Integer(value) => Cell::Integer(value),
             // D1 returns an infinity as null.
             ValueRef::Real(value) if !value.is_finite() => Cell::Null,
-            ValueRef::Real(value) => Cell::Real(value),
+            ValueRef::Real(value) => Cell::Real(positive_zero(value)),
             ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text)),
             ValueRef::Blob(bytes) => Cell::Blob(bytes.into()),
         })

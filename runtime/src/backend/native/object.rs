@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::app::{Content, Resource};
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Request, Response};
+use crate::json;
 use crate::k2::Record;
 
 use super::clock::now_milliseconds;
@@ -117,6 +118,10 @@ impl Object {
     }
 
     pub(crate) async fn call(&self, method: &str, values: &[Value]) -> Result<Value, Failure> {
+        for value in values {
+            json::encode("the argument", value)?;
+        }
+
         match &*self.simulation {
             Simulation::RateLimit {
                 limit,

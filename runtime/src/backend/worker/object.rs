@@ -6,6 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, Request, Response};
+use crate::json;
 use crate::k2::Record;
 
 use super::js::{Handle, call, call_async, failure, get, object, parse, send, stringify};
@@ -32,7 +33,7 @@ impl Object {
                 None => (self.js_value(), method),
             };
             let result = call_async(&owner, method, &arguments(values)?).await?;
-            json(&result)
+            to_json(&result)
         })
         .await
     }
@@ -71,7 +72,7 @@ impl Object {
     ) -> Result<serde_json::Value, Failure> {
         send(async {
             let records: Array = records.iter().map(record).collect();
-            json(&call_async(self.0.value(), "send", &[records.into()]).await?)
+            to_json(&call_async(self.0.value(), "send", &[records.into()]).await?)
         })
         .await
     }
@@ -79,7 +80,7 @@ impl Object {
     /// Returns the entry point of a dynamic worker, which the platform loads from `code` if it has
     /// not loaded a worker of that name before.
     pub(crate) async fn load(&self, name: &str, code: &serde_json::Value) -> Result<Self, Failure> {
-        let code = parse(&code.to_string())?;
+        let code = argument(code)?;
         // The closure is freed when it is called. If the platform never calls it, it leaks.
         let callback = Closure::once_into_js(move || code);
         let worker = call(self.0.value(), "get", &[JsValue::from_str(name), callback])?;
@@ -129,7 +130,7 @@ impl Object {
 
     /// Returns the format and size of an image.
     pub(crate) async fn image_info(&self, image: &[u8]) -> Result<serde_json::Value, Failure> {
-        send(async { json(&call_async(self.0.value(), "info", &[stream(image)?]).await?) }).await
+        send(async { to_json(&call_async(self.0.value(), "info", &[stream(image)?]).await?) }).await
     }
 
     /// Applies transformations to an image, and returns the bytes of the result.
@@ -142,11 +143,11 @@ impl Object {
         send(async {
             let mut transformer = call(self.0.value(), "input", &[stream(image)?])?;
             for transformation in transformations {
-                let transformation = parse(&transformation.to_string())?;
+                let transformation = argument(transformation)?;
                 transformer = call(&transformer, "transform", &[transformation])?;
             }
 
-            let output = parse(&output.to_string())?;
+            let output = argument(output)?;
             let result = call_async(&transformer, "output", &[output]).await?;
             let response = call(&result, "response", &[])?;
             let buffer = call_async(&response, "arrayBuffer", &[]).await?;
@@ -163,14 +164,15 @@ impl Object {
 
 /// Converts JSON values to the arguments of a method.
 fn arguments(values: &[serde_json::Value]) -> Result<Vec<JsValue>, Failure> {
-    values
-        .iter()
-        .map(|value| parse(&value.to_string()))
-        .collect()
+    values.iter().map(argument).collect()
+}
+
+fn argument(value: &serde_json::Value) -> Result<JsValue, Failure> {
+    parse(&json::encode("the argument", value)?)
 }
 
 /// Converts a result to JSON. A value that JSON cannot represent, such as `undefined`, is null.
-fn json(value: &JsValue) -> Result<serde_json::Value, Failure> {
+fn to_json(value: &JsValue) -> Result<serde_json::Value, Failure> {
     let Some(json) = stringify(value) else {
         return Ok(serde_json::Value::Null);
     };

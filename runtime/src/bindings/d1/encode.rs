@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{ErrorKind, Failure};
+use crate::json;
 use crate::limits::{self, MAX_SAFE_INTEGER};
 
 use super::{Json, Value};
@@ -94,10 +95,13 @@ impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
 
 /// Encodes a slice as JSON text for `json_each`.
 pub(crate) fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
-    // Numbers, booleans and strings never fail to serialize. A number that JSON cannot represent
-    // becomes null, as on D1.
-    let json = serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned());
-    Parameter::Text(Cow::Owned(json))
+    match serde_json::to_string(items) {
+        Ok(json) if json::contains_null(&json) => {
+            Parameter::Refused("a list must not contain NaN or an infinity".to_owned())
+        }
+        Ok(json) => Parameter::Text(Cow::Owned(json)),
+        Err(error) => Parameter::Refused(format!("the list is not valid JSON: {error}")),
+    }
 }
 
 /// Encodes a slice of texts as JSON text for `json_each`.

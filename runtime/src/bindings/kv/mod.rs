@@ -16,6 +16,7 @@ pub use super::list::ListOptions;
 use crate::backend::{self, Backend};
 use crate::bindings::{BindingKind, Connect};
 use crate::error::{ErrorKind, Failure, Result};
+use crate::json;
 use crate::limits;
 use crate::observe::{Gate, Measures};
 
@@ -322,7 +323,8 @@ impl<B: Binding> Kv<B> {
     ///
     /// # Errors
     /// `TooLarge` if the value has more than 25 MiB or the metadata more than 1024 bytes.
-    /// `InvalidArgument` if the TTL is less than 60 seconds. See also [`Kv`].
+    /// `InvalidArgument` if the TTL is less than 60 seconds, or the metadata contains an integer
+    /// beyond ±(2^53 − 1). See also [`Kv`].
     ///
     /// # Examples
     /// ```
@@ -424,7 +426,9 @@ impl<B: Binding> Kv<B> {
         value: &[u8],
         options: &PutOptions,
     ) -> Result<((), Measures), Failure> {
-        let metadata = options.metadata.as_ref().map(ToString::to_string);
+        let metadata = options.metadata.as_ref();
+        let metadata = metadata.map(|metadata| json::encode("the metadata", metadata));
+        let metadata = metadata.transpose()?;
 
         limits::kv_key(name)?;
         limits::bytes(

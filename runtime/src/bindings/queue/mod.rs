@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::backend::{self, Backend};
 use crate::bindings::{BindingKind, Connect};
 use crate::error::{ErrorKind, Failure, Result};
+use crate::json;
 use crate::limits;
 use crate::observe::{Gate, Measures};
 
@@ -77,7 +78,8 @@ impl Queue {
     ///
     /// # Errors
     /// `TooLarge` if the JSON has more than 128,000 bytes. `InvalidArgument` if the message cannot
-    /// be serialized as JSON.
+    /// be serialized as JSON, or contains an integer beyond ±(2^53 − 1), which a consumer in
+    /// JavaScript would round.
     ///
     /// # Examples
     /// ```
@@ -92,8 +94,7 @@ impl Queue {
     /// Sends a message as JSON, with options.
     ///
     /// # Errors
-    /// `TooLarge` if the JSON has more than 128,000 bytes. `InvalidArgument` if the message cannot
-    /// be serialized as JSON, or if the delay is more than 24 hours.
+    /// See [`send`](Self::send). `InvalidArgument` if the delay is more than 24 hours.
     ///
     /// # Examples
     /// ```
@@ -134,8 +135,7 @@ impl Queue {
     ///
     /// # Errors
     /// `TooLarge` if there are more than 100 messages, a message has more than 128,000 bytes, or
-    /// all messages have more than 256,000 bytes. `InvalidArgument` if a message cannot be
-    /// serialized as JSON.
+    /// all messages have more than 256,000 bytes. See also [`send`](Self::send).
     ///
     /// # Examples
     /// ```
@@ -203,10 +203,7 @@ fn delay_seconds(delay: Duration) -> Result<u32, Failure> {
 
 /// Encodes a message as JSON and checks its size.
 fn encode<T: Serialize + ?Sized>(message: &T) -> Result<String, Failure> {
-    let body = serde_json::to_string(message).map_err(|error| {
-        let message = "the message is not valid JSON";
-        Failure::because(ErrorKind::InvalidArgument, message, error)
-    })?;
+    let body = json::encode("the message", message)?;
     limits::bytes(
         "the message",
         body.len(),

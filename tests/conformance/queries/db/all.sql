@@ -45,6 +45,12 @@ SELECT count(*) AS users, max(age) AS oldest, total(score) AS score, EXISTS (SEL
 -- How numbers cross: every parameter is a REAL.
 SELECT typeof(:n + 0) AS kind, 5 / CAST(:n AS INTEGER) AS whole, 5 / :n AS ratio, :n * 2 AS twice FROM (SELECT 1) WHERE :n = 2;
 
+-- name: real :one
+SELECT CAST(:value AS REAL) AS value;
+
+-- name: users_scored :many
+SELECT email FROM users WHERE score IN (:scores) ORDER BY id;
+
 -- name: add_loose :exec
 INSERT INTO loose (id, number, text, flag) VALUES (:id, CAST(:number AS TEXT), :text, :flag);
 
