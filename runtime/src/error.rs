@@ -34,6 +34,8 @@ pub struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Whether the call has changed stored data.
+    pub(crate) is_committed: bool,
 }
 
 impl Failure {
@@ -42,6 +44,7 @@ impl Failure {
             kind,
             message: message.into(),
             source: None,
+            is_committed: false,
         }
     }
 
@@ -54,6 +57,24 @@ impl Failure {
             kind,
             message: message.into(),
             source: Some(source.into()),
+            is_committed: false,
+        }
+    }
+
+    /// Adds the name of the query of a batch that failed.
+    pub(crate) fn of_query(self, name: &str) -> Self {
+        Self {
+            message: format!("`{name}`: {}", self.message),
+            ..self
+        }
+    }
+
+    /// The failure of a call that has changed stored data before it failed.
+    pub(crate) fn after_commit(self) -> Self {
+        Self {
+            message: format!("{}; the changes of the call are committed", self.message),
+            is_committed: true,
+            ..self
         }
     }
 }
@@ -254,6 +275,15 @@ impl Error {
         matches!(self.kind(), ErrorKind::Constraint(_))
     }
 
+    /// Whether the call has changed stored data although it returned an error.
+    ///
+    /// This is the case if a statement of D1 succeeds and one of its rows then cannot be decoded,
+    /// or if a query of a committed batch finds no row. Repeating the call repeats its changes.
+    #[must_use]
+    pub fn is_committed(&self) -> bool {
+        self.0.failure.is_committed
+    }
+
     /// Whether a retry of the call may succeed.
     ///
     /// A retry is not always safe: the service may have applied a write before it failed.
@@ -292,6 +322,7 @@ impl fmt::Debug for Error {
             .field("query", &self.0.query)
             .field("kind", &self.0.failure.kind)
             .field("message", &self.0.failure.message)
+            .field("is_committed", &self.0.failure.is_committed)
             .finish()
     }
 }

@@ -73,4 +73,4 @@ pub use kv::KvKey;
 pub use random::random_id;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use backend::{deliver_queues, in_memory, serve};
+pub use backend::{Server, ServerOptions, WorkerService, deliver_queues, in_memory, serve};

@@ -45,6 +45,8 @@ pub(crate) mod queue {
 pub(crate) mod d1 {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/d1/platform/limits/";
     pub(crate) const VALUE_BYTES: usize = 2_000_000;
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) const QUERY_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 }
 
 /// The limits of Vectorize.

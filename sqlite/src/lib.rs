@@ -23,6 +23,9 @@ pub use authorizer::Access;
 pub use limits::{MAX_BOUND_PARAMETERS, MAX_PATTERN_BYTES, MAX_ROW_BYTES, MAX_SQL_BYTES};
 pub use rusqlite;
 
+/// How long a connection waits for the lock of another process.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// A SQLite connection that behaves like a D1 database.
 #[derive(Debug)]
 pub struct Database {
@@ -49,7 +52,20 @@ impl Database {
         let connection = rusqlite::Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Self::with_rules(connection)
+    }
+
+    /// Opens the database file at `path`, which exists, to read from it.
+    ///
+    /// In WAL mode, readers and the writer do not wait for each other.
+    ///
+    /// # Errors
+    /// When SQLite cannot open it or rejects a setting.
+    pub fn open_reader(path: &Path) -> rusqlite::Result<Self> {
+        let connection = rusqlite::Connection::open(path)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         Self::with_rules(connection)
     }
 
@@ -107,6 +123,19 @@ impl Database {
         &self.connection
     }
 
+    /// Calls `handler` after every `steps` steps of SQLite's virtual machine. If it returns `true`,
+    /// SQLite interrupts the statement.
+    ///
+    /// # Errors
+    /// When SQLite rejects the handler.
+    pub fn on_progress(
+        &mut self,
+        steps: i32,
+        handler: impl FnMut() -> bool + Send + 'static,
+    ) -> rusqlite::Result<()> {
+        self.connection.progress_handler(steps, Some(handler))
+    }
+
     /// Prepares a statement and returns it with the tables and columns that it reads and writes.
     ///
     /// # Errors
@@ -141,7 +170,8 @@ impl Database {
         result
     }
 
-    /// Runs `work` in a transaction, which commits on success and rolls back on failure.
+    /// Runs `work` in a transaction, which commits on success and rolls back on failure and when
+    /// `work` panics.
     ///
     /// # Errors
     /// Any error of `work` or of SQLite. All changes are then rolled back.
@@ -149,28 +179,74 @@ impl Database {
         &self,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.trusted(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
-
-        let committed = work(&self.connection).and_then(|value| {
-            self.trusted(|connection| connection.execute_batch("COMMIT"))?;
-            Ok(value)
-        });
-        if committed.is_err() {
-            self.roll_back();
-        }
-        committed
+        self.transact("BEGIN IMMEDIATE", work)
     }
 
-    /// Rolls the open transaction back.
-    fn roll_back(&self) {
-        // A failed ROLLBACK means that SQLite has already rolled back by itself.
-        let _already_rolled_back = self.trusted(|connection| connection.execute_batch("ROLLBACK"));
+    /// Runs `work`, which only reads, in a transaction. All of its reads see the same state.
+    ///
+    /// # Errors
+    /// Any error of `work` or of SQLite.
+    pub fn snapshot<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.transact("BEGIN", work)
+    }
+
+    fn transact<T, E: From<rusqlite::Error>>(
+        &self,
+        begin: &str,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.trusted(|connection| connection.execute_batch(begin))?;
+        let open = OpenTransaction(self);
+
+        let value = work(&self.connection)?;
+        self.trusted(|connection| connection.execute_batch("COMMIT"))?;
+        drop(open);
+        Ok(value)
+    }
+}
+
+/// A transaction that is rolled back when it is dropped, unless it was committed.
+struct OpenTransaction<'a>(&'a Database);
+
+impl Drop for OpenTransaction<'_> {
+    fn drop(&mut self) {
+        // After some errors SQLite has already rolled back by itself.
+        if !self.0.connection.is_autocommit() {
+            let rolled_back =
+                |connection: &rusqlite::Connection| connection.execute_batch("ROLLBACK");
+            let _ = self.0.trusted(rolled_back);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Database;
+
+    #[test]
+    fn a_panic_rolls_the_transaction_back() {
+        let database = Database::in_memory().expect("opens");
+        let create = "CREATE TABLE a (x)";
+        database
+            .connection()
+            .execute_batch(create)
+            .expect("creates");
+
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            database.transaction(|connection| -> rusqlite::Result<()> {
+                connection.execute("INSERT INTO a VALUES (1)", [])?;
+                panic!("in a transaction");
+            })
+        }));
+        assert!(panicked.is_err() && database.connection().is_autocommit());
+
+        let count = "SELECT count(*) FROM a";
+        let count = database.connection().query_row(count, [], |row| row.get(0));
+        assert_eq!(count, Ok(0));
+    }
 
     #[test]
     fn a_database_is_restored_from_its_bytes() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bindery_sqlite::rusqlite;
+use bindery_sqlite::token::{Kind, tokenize};
 use bindery_sqlite::{Access, Database, migrations};
 
 use crate::report::{Code, Diagnostic, Errors};
@@ -15,6 +16,7 @@ use super::ResultColumn;
 /// What SQLite reports about a prepared statement.
 pub(super) struct Prepared {
     pub(super) accesses: BTreeSet<Access>,
+    /// Whether it writes nothing and does not depend on its connection.
     pub(super) reads_only: bool,
 }
 
@@ -63,8 +65,22 @@ pub(super) fn prepare(
     accesses.retain(|access| catalog.table(&access.table).is_some());
     Some(Prepared {
         accesses,
-        reads_only: statement.readonly(),
+        reads_only: statement.readonly() && !depends_on_connection(sql),
     })
+}
+
+/// Whether a statement reads or changes the state of its connection: what the previous statement
+/// changed, or a setting. It cannot run on a connection for reading.
+fn depends_on_connection(sql: &str) -> bool {
+    let functions = ["changes", "last_insert_rowid", "total_changes"];
+    let tokens = tokenize(sql);
+    let first = tokens.iter().find(|token| token.kind != Kind::Comment);
+    let is_pragma = first.is_some_and(|first| first.is(sql, "pragma"));
+    is_pragma
+        || tokens.iter().any(|token| {
+            let is_function = |name: &&str| token.is(sql, name);
+            functions.iter().any(is_function)
+        })
 }
 
 /// Reports a text that bindery's grammar rejects: with SQLite's error, unless SQLite accepts it.

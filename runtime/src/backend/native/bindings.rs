@@ -59,7 +59,7 @@ impl Backend {
             EnvFiles::read(&project_folder().join(manifest.folder), environment.name)
                 .map_err(|error| misconfigured("the local variables cannot be read", &*error))?;
 
-        let mut state = State::new(folder)
+        let mut state = State::new(folder, environment.resources)
             .map_err(|error| misconfigured("the queues cannot be opened", &*error))?;
         let mut handles = BTreeMap::new();
         for resource in environment.resources {
@@ -182,34 +182,35 @@ impl Backend {
     }
 }
 
-/// The state that is being opened. Two bindings of one database or bucket share it.
+/// The state that is being opened. Bindings of one namespace, database or bucket share it.
 struct State<'a> {
     folder: Option<&'a Path>,
+    resources: &'static [Resource],
     queues: Queues,
-    databases: BTreeMap<&'static str, D1>,
-    buckets: BTreeMap<&'static str, R2>,
+    namespaces: Vec<(&'static Resource, Kv)>,
+    databases: Vec<(&'static Resource, D1)>,
+    buckets: Vec<(&'static Resource, R2)>,
 }
 
 impl<'a> State<'a> {
-    fn new(folder: Option<&'a Path>) -> Opened<Self> {
+    fn new(folder: Option<&'a Path>, resources: &'static [Resource]) -> Opened<Self> {
         let path = path(folder, "", "queues.sqlite")?;
         let queues = Queues::open(path.as_deref())?;
         Ok(Self {
             folder,
+            resources,
             queues,
-            databases: BTreeMap::new(),
-            buckets: BTreeMap::new(),
+            namespaces: Vec::new(),
+            databases: Vec::new(),
+            buckets: Vec::new(),
         })
     }
 
     /// Opens the resource of a binding.
-    fn open(&mut self, resource: &Resource, env_files: &EnvFiles) -> Opened<Handle> {
+    fn open(&mut self, resource: &'static Resource, env_files: &EnvFiles) -> Opened<Handle> {
         let binding = resource.binding;
         let simulation = match resource.kind {
-            BindingKind::Kv => {
-                let path = path(self.folder, "kv", &format!("{binding}.sqlite"))?;
-                return Ok(Handle::Kv(Kv::open(path.as_deref())?));
-            }
+            BindingKind::Kv => return Ok(Handle::Kv(self.namespace(resource)?)),
             BindingKind::D1 => return Ok(Handle::D1(self.database(resource)?)),
             BindingKind::R2 => return Ok(Handle::R2(self.bucket(resource)?)),
             BindingKind::Queue => {
@@ -246,30 +247,89 @@ impl<'a> State<'a> {
         )))
     }
 
-    fn database(&mut self, resource: &Resource) -> Opened<D1> {
-        let name = resource
-            .setting("database_name")
-            .unwrap_or(resource.binding);
-        if let Some(database) = self.databases.get(name) {
-            return Ok(database.clone());
+    fn namespace(&mut self, resource: &'static Resource) -> Opened<Kv> {
+        if let Some(namespace) = shared(&self.namespaces, resource) {
+            return Ok(namespace);
         }
 
-        let path = path(self.folder, "d1", &format!("{name}.sqlite"))?;
+        let namespace = Kv::open(self.path(resource, "kv", ".sqlite")?.as_deref())?;
+        self.namespaces.push((resource, namespace.clone()));
+        Ok(namespace)
+    }
+
+    fn database(&mut self, resource: &'static Resource) -> Opened<D1> {
+        if let Some(database) = shared(&self.databases, resource) {
+            database.migrate(resource)?;
+            return Ok(database);
+        }
+
+        let path = self.path(resource, "d1", ".sqlite")?;
         let database = D1::open(path.as_deref(), resource)?;
-        self.databases.insert(name, database.clone());
+        self.databases.push((resource, database.clone()));
         Ok(database)
     }
 
-    fn bucket(&mut self, resource: &Resource) -> Opened<R2> {
-        let name = resource.setting("bucket_name").unwrap_or(resource.binding);
-        if let Some(bucket) = self.buckets.get(name) {
-            return Ok(bucket.clone());
+    fn bucket(&mut self, resource: &'static Resource) -> Opened<R2> {
+        if let Some(bucket) = shared(&self.buckets, resource) {
+            return Ok(bucket);
         }
 
-        let bucket = R2::open(path(self.folder, "r2", name)?.as_deref())?;
-        self.buckets.insert(name, bucket.clone());
+        let bucket = R2::open(self.path(resource, "r2", "")?.as_deref())?;
+        self.buckets.push((resource, bucket.clone()));
         Ok(bucket)
     }
+
+    /// The path of a resource. It has the name of one of the bindings that share it: of the one
+    /// whose path exists, so that the order of the manifest does not matter.
+    fn path(&self, resource: &Resource, folder: &str, suffix: &str) -> Opened<Option<PathBuf>> {
+        let sharing = self
+            .resources
+            .iter()
+            .filter(|other| is_shared(other, resource));
+        let mut paths = Vec::new();
+        for other in sharing {
+            paths.extend(path(
+                self.folder,
+                folder,
+                &format!("{}{suffix}", local_name(other)),
+            )?);
+        }
+
+        let existing = paths.iter().position(|path| path.exists());
+        let index = existing.unwrap_or_default();
+        Ok((index < paths.len()).then(|| paths.swap_remove(index)))
+    }
+}
+
+/// The handle of a resource that another binding has opened.
+fn shared<H: Clone>(opened: &[(&Resource, H)], resource: &Resource) -> Option<H> {
+    let found = opened.iter().find(|(other, _)| is_shared(other, resource));
+    found.map(|(_, handle)| handle.clone())
+}
+
+/// Whether two bindings are bound to one resource: they have the same name, or the same id.
+fn is_shared(left: &Resource, right: &Resource) -> bool {
+    let same_id = |key| {
+        let id = left.setting(key).filter(|id| !id.is_empty());
+        id.is_some() && id == right.setting(key)
+    };
+    left.kind == right.kind
+        && (local_name(left) == local_name(right)
+            || match left.kind {
+                BindingKind::Kv => same_id("id"),
+                BindingKind::D1 => same_id("database_id"),
+                _ => false,
+            })
+}
+
+/// The name of a resource in the state folder.
+fn local_name(resource: &Resource) -> &'static str {
+    let key = match resource.kind {
+        BindingKind::D1 => "database_name",
+        BindingKind::R2 => "bucket_name",
+        _ => return resource.binding,
+    };
+    resource.setting(key).unwrap_or(resource.binding)
 }
 
 /// The path of a part of the state, whose folder is created; `None` in memory.

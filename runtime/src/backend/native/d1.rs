@@ -4,23 +4,25 @@
 //! bound as REAL.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bindery_sqlite::rusqlite::ffi;
 use bindery_sqlite::rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use bindery_sqlite::rusqlite::{self, Connection, Rows, Statement as Prepared, ToSql};
+use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, ToSql};
 use bindery_sqlite::{Database, migrations};
 
 use crate::app::{Content, Resource};
-use crate::d1::query::RowSink;
 use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row, Statement};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::bindings::Opened;
+use super::pool::Pool;
+
+/// The number of rows after which decoding lets other tasks run.
+const ROWS_PER_TURN: usize = 256;
 
 /// A database, shared by the handles of one backend.
 #[derive(Debug, Clone)]
-pub struct D1(Arc<Mutex<Database>>);
+pub struct D1(Pool<Database>);
 
 impl D1 {
     /// Opens a file, or a database in memory, and applies the pending migrations.
@@ -30,45 +32,80 @@ impl D1 {
             None => Database::in_memory()?,
         };
 
-        if let Content::Database {
-            migrations_table,
-            baseline,
-            migrations,
-        } = resource.content
-        {
-            create_baseline(&database, baseline)?;
-            apply_pending(&database, migrations_table, migrations)?;
-        }
-
-        Ok(Self(Arc::new(Mutex::new(database))))
+        migrate(&database, resource)?;
+        Ok(Self(Pool::new(path, database)?))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Database) -> T) -> T {
-        // SQLite rolls back a transaction that a panic interrupts, so the database is usable.
-        work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Applies the pending migrations of another binding of the same database.
+    pub(super) fn migrate(&self, resource: &Resource) -> Opened<()> {
+        let migrated = self.0.with_writer(|database| migrate(database, resource));
+        migrated.unwrap_or_else(|| Err("the database is in use".into()))
     }
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
-        self.with(|database| execute(database.connection(), call))
+        if call.statement.reads_only {
+            let attempt = self.0.try_read(|database| {
+                let connection = database.connection();
+                read(
+                    connection,
+                    call.statement,
+                    call.parameters,
+                    call.limit,
+                    |row| call.rows.row(row).map_err(Failure::from),
+                )
+            });
+            if let Some(result) = attempt {
+                return result.map(|()| Meta::default());
+            }
+            call.rows.clear();
+        }
+
+        let owned = OwnedCall::new(&call);
+        let work = move |database: &Database| owned.run(database.connection());
+        let Ran { meta, rows } = if call.statement.reads_only {
+            self.0.read(work).await?
+        } else {
+            self.0.write(work).await?
+        };
+        rows.decode(call).await?;
+        Ok(meta)
     }
 
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
-        self.with(|database| {
-            database.transaction(|connection| {
-                let mut metas = Vec::with_capacity(calls.len());
-                for call in calls {
-                    let call = Call {
-                        statement: call.statement,
-                        parameters: call.parameters,
-                        rows: &mut *call.rows,
-                        wants_meta: call.wants_meta,
-                    };
-                    metas.push(execute(connection, call)?);
-                }
-                Ok(metas)
-            })
-        })
+        let owned: Vec<OwnedCall> = calls.iter().map(OwnedCall::new).collect();
+        let run_all = move |connection: &Connection| -> Result<Vec<Ran>, Failure> {
+            owned.iter().map(|call| call.run(connection)).collect()
+        };
+        let ran = if calls.iter().all(|call| call.statement.reads_only) {
+            let work = move |database: &Database| database.snapshot(run_all);
+            self.0.read(work).await?
+        } else {
+            let work = move |database: &Database| database.transaction(run_all);
+            self.0.write(work).await?
+        };
+
+        let mut metas = Vec::with_capacity(ran.len());
+        for (call, Ran { meta, rows }) in calls.iter_mut().zip(ran) {
+            let decoded = rows.decode(call.reborrow()).await;
+            decoded.map_err(|failure| failure.of_query(call.statement.name))?;
+            metas.push(meta);
+        }
+        Ok(metas)
     }
+}
+
+/// Brings a database to the last migration of a binding.
+fn migrate(database: &Database, resource: &Resource) -> Opened<()> {
+    let Content::Database {
+        migrations_table,
+        baseline,
+        migrations,
+    } = resource.content
+    else {
+        return Ok(());
+    };
+    create_baseline(database, baseline)?;
+    apply_pending(database, migrations_table, migrations)
 }
 
 /// Creates the schema that existed before the first migration, in a new database.
@@ -114,46 +151,115 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-/// Runs one statement and passes its rows to the sink of the call.
-fn execute(connection: &Connection, call: Call<'_>) -> Result<Meta, Failure> {
-    let mut prepared = connection.prepare_cached(call.statement.sql)?;
-    bind(&mut prepared, call.parameters)?;
-
-    let changes_before = connection.total_changes();
-    read_rows(prepared.raw_query(), call.statement, call.rows)?;
-    if call.statement.reads_only {
-        return Ok(Meta::default());
-    }
-
-    // As on D1, this includes the rows that triggers and foreign key actions change.
-    let changes = connection.total_changes() - changes_before;
-    Ok(Meta {
-        rows_read: None,
-        rows_written: Some(changes),
-        changes,
-        last_row_id: connection.last_insert_rowid(),
-    })
+/// A call that a thread without the borrows of the caller can run.
+struct OwnedCall {
+    statement: &'static Statement,
+    parameters: Vec<Parameter<'static>>,
+    limit: usize,
 }
 
-fn read_rows(
-    mut rows: Rows<'_>,
-    statement: &Statement,
-    sink: &mut dyn RowSink,
-) -> Result<(), Failure> {
-    let mut number = 0;
+/// The counts and rows of a call that has run.
+struct Ran {
+    meta: Meta,
+    rows: OwnedRows,
+}
 
+impl OwnedCall {
+    fn new(call: &Call<'_>) -> Self {
+        Self {
+            statement: call.statement,
+            parameters: call.parameters.iter().map(Parameter::to_static).collect(),
+            limit: call.limit,
+        }
+    }
+
+    fn run(&self, connection: &Connection) -> Result<Ran, Failure> {
+        let Self {
+            statement,
+            parameters,
+            limit,
+        } = self;
+        let changes_before = connection.total_changes();
+        let mut rows = OwnedRows::default();
+        read(connection, statement, parameters, *limit, |row| {
+            rows.push(row, statement.columns.len())
+        })?;
+
+        if statement.reads_only {
+            return Ok(Ran {
+                meta: Meta::default(),
+                rows,
+            });
+        }
+        // As on D1, this includes the rows that triggers and foreign key actions change.
+        let changes = connection.total_changes() - changes_before;
+        let meta = Meta {
+            rows_read: None,
+            rows_written: Some(changes),
+            changes,
+            last_row_id: connection.last_insert_rowid(),
+        };
+        Ok(Ran { meta, rows })
+    }
+}
+
+/// Rows that are decoded after their statement has ended. Decoding runs code of the user, which
+/// must not hold a connection or a transaction.
+#[derive(Default)]
+struct OwnedRows {
+    rows: Vec<Vec<Cell<'static>>>,
+}
+
+impl OwnedRows {
+    fn push(&mut self, row: &mut Row<'_>, columns: usize) -> Result<(), Failure> {
+        let cells = (0..columns).map(|index| row.cell(index).map(Cell::into_static));
+        let cells = cells.collect::<Result<_, _>>();
+        let decode = |message| Failure::new(ErrorKind::Decode, message);
+        self.rows.push(cells.map_err(decode)?);
+        Ok(())
+    }
+
+    /// Passes the rows to the sink of the call.
+    async fn decode(self, call: Call<'_>) -> Result<(), Failure> {
+        for (index, cells) in self.rows.iter().enumerate() {
+            if index % ROWS_PER_TURN == ROWS_PER_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            let mut row = Row::new(cells, call.statement.columns, index + 1);
+            call.rows.row(&mut row)?;
+        }
+        Ok(())
+    }
+}
+
+impl Cells for Vec<Cell<'static>> {
+    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+        let cell = self.get(index).map(Cell::by_ref);
+        cell.ok_or_else(|| "the row has too few columns".to_owned())
+    }
+}
+
+/// Runs one statement and passes up to `limit` rows to `each`.
+fn read(
+    connection: &Connection,
+    statement: &Statement,
+    parameters: &[Parameter<'_>],
+    limit: usize,
+    mut each: impl FnMut(&mut Row<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut prepared = connection.prepare_cached(statement.sql)?;
+    bind(&mut prepared, parameters)?;
+
+    let mut rows = prepared.raw_query();
+    let mut number = 0;
     while let Some(row) = rows.next()? {
         number += 1;
-        if !sink.is_full() {
+        if number <= limit {
             let cells = NativeRow(row);
-            let mut row = Row::new(&cells, statement.columns, number);
-            sink.row(&mut row).map_err(|error| {
-                let message = error.to_string();
-                Failure::because(ErrorKind::Decode, message, error)
-            })?;
+            each(&mut Row::new(&cells, statement.columns, number))?;
         }
         // A statement that writes has to run to its end, even if no more rows are needed.
-        if sink.is_full() && statement.reads_only {
+        if number >= limit && statement.reads_only {
             break;
         }
     }

@@ -9,10 +9,12 @@ use crate::error::Failure;
 use crate::kv::{List, ListOptions, ListedKey};
 
 use super::clock::now_milliseconds;
-use super::store::Store;
+use super::store::{KeyRange, Store};
 
-/// The table of the entries.
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
+/// The versions of the tables.
+const SCHEMA: [&str; 2] = [ENTRIES, EXPIRATIONS];
+
+const ENTRIES: &str = "CREATE TABLE IF NOT EXISTS entries (
     key TEXT PRIMARY KEY NOT NULL,
     value BLOB NOT NULL,
     metadata TEXT,
@@ -20,12 +22,15 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
     expiration INTEGER
 ) STRICT, WITHOUT ROWID";
 
+const EXPIRATIONS: &str = "CREATE INDEX entries_by_expiration ON entries (expiration)
+    WHERE expiration IS NOT NULL";
+
 #[derive(Debug, Clone)]
 pub(crate) struct Kv(Store);
 
 impl Kv {
     pub(super) fn open(path: Option<&Path>) -> rusqlite::Result<Self> {
-        Store::open(path, SCHEMA).map(Self)
+        Store::open(path, &SCHEMA).map(Self)
     }
 
     pub(crate) fn in_memory() -> Result<Self, Failure> {
@@ -39,11 +44,13 @@ impl Kv {
     ) -> Result<Option<Vec<u8>>, Failure> {
         let sql = "SELECT value FROM entries
              WHERE key = ?1 AND (expiration IS NULL OR expiration > ?2)";
-        self.0.with(|connection| {
+        let (name, now) = (name.to_owned(), now_seconds());
+        let read = move |connection: &Connection| {
             let mut statement = connection.prepare_cached(sql)?;
-            let value = statement.query_row(params![name, now_seconds()], |row| row.get(0));
+            let value = statement.query_row(params![name, now], |row| row.get(0));
             value.optional()
-        })
+        };
+        self.0.read(read).await
     }
 
     pub(crate) async fn put(
@@ -53,40 +60,44 @@ impl Kv {
         ttl: Option<Duration>,
         metadata: Option<&str>,
     ) -> Result<(), Failure> {
-        let expiration = ttl.map(|ttl| now_seconds().saturating_add_unsigned(ttl.as_secs()));
+        let now = now_seconds();
+        let expiration = ttl.map(|ttl| now.saturating_add_unsigned(ttl.as_secs()));
         let sql = "INSERT OR REPLACE INTO entries (key, value, metadata, expiration)
              VALUES (?1, ?2, ?3, ?4)";
-        self.0.with(|connection| {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let metadata = metadata.map(str::to_owned);
+        let write = move |connection: &Connection| {
             let mut statement = connection.prepare_cached(sql)?;
             statement.execute(params![name, value, metadata, expiration])?;
-            Ok(())
-        })
+            delete_expired(connection, now)
+        };
+        self.0.write(write).await
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Failure> {
-        self.0.with(|connection| {
-            connection
-                .prepare_cached("DELETE FROM entries WHERE key = ?1")?
-                .execute([name])
-                .map(drop)
-        })
+        let name = name.to_owned();
+        let write = move |connection: &Connection| {
+            let sql = "DELETE FROM entries WHERE key = ?1";
+            connection.prepare_cached(sql)?.execute([name]).map(drop)
+        };
+        self.0.write(write).await
     }
 
     pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
-        let prefix = options.prefix.as_deref().unwrap_or_default();
-        // A cursor is the last key of the previous page.
-        let after = options.cursor.as_deref();
+        let range = KeyRange::new(options.prefix.as_deref(), options.cursor.as_deref());
+        let now = now_seconds();
         let sql = "SELECT key, expiration, metadata FROM entries
-             WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 AND (?2 IS NULL OR key > ?2)
-             ORDER BY key LIMIT ?3";
-        let mut keys = self.0.with(|connection| {
-            delete_expired(connection)?;
+             WHERE key >= ?1 AND key > ?2 AND key < ?3 AND (expiration IS NULL OR expiration > ?4)
+             ORDER BY key LIMIT ?5";
+        let read = move |connection: &Connection| {
+            let KeyRange { start, after, end } = &range;
             let mut statement = connection.prepare_cached(sql)?;
             // One more key shows whether there is another page.
-            let parameters = params![prefix, after, i64::from(limit) + 1];
+            let parameters = params![start, after, end, now, i64::from(limit) + 1];
             let rows = statement.query_map(parameters, listed_key)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
-        })?;
+        };
+        let mut keys = self.0.read(read).await?;
 
         let has_more = keys.len() > limit as usize;
         keys.truncate(limit as usize);
@@ -96,9 +107,11 @@ impl Kv {
     }
 }
 
-fn delete_expired(connection: &Connection) -> rusqlite::Result<()> {
-    let sql = "DELETE FROM entries WHERE expiration <= ?1";
-    connection.execute(sql, [now_seconds()]).map(drop)
+/// Deletes a few of the values that have expired. Each put deletes more of them than it adds.
+fn delete_expired(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM entries WHERE key IN
+         (SELECT key FROM entries WHERE expiration <= ?1 LIMIT 8)";
+    connection.prepare_cached(sql)?.execute([now]).map(drop)
 }
 
 /// Reads a row of key, expiration and metadata.

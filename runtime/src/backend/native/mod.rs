@@ -6,11 +6,15 @@
 mod clock;
 mod d1;
 mod env_files;
+mod folder;
 mod kv;
 mod object;
+mod panic;
+mod pool;
 mod queue;
 mod r2;
 mod serve;
+mod server;
 mod store;
 mod test;
 mod bindings;
@@ -24,4 +28,22 @@ pub(crate) use queue::Queue;
 pub use queue::deliver_queues;
 pub(crate) use r2::R2;
 pub use serve::serve;
+pub use server::{Server, ServerOptions, WorkerService};
 pub use test::{TestOutcome, in_memory, test};
+
+use std::future::Future;
+
+use crate::error::{ErrorKind, Failure};
+
+/// Runs a future to its end, even if the caller stops waiting for it.
+async fn run_to_end<T: Send + 'static>(
+    future: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return future.await;
+    };
+    runtime.spawn(future).await.unwrap_or_else(|error| {
+        let message = "the process is shutting down";
+        Err(Failure::because(ErrorKind::Unavailable, message, error))
+    })
+}

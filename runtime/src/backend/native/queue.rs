@@ -1,6 +1,8 @@
 //! Queues in SQLite, and the delivery of their messages to the consumers of the worker.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bindery_sqlite::rusqlite::{self, Connection, Row, params};
 
@@ -8,15 +10,21 @@ use crate::app::{Application, Consumer, Environment};
 use crate::error::{Error, Failure, Result, Service};
 use crate::queue::{RawBatch, RawMessage, Verdict};
 
+use tokio::sync::Notify;
+
 use super::clock::{at_milliseconds, log_line, now_milliseconds};
+use super::panic::catch_panic;
 use super::store::Store;
 
-/// The table of the messages of all queues.
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS messages (
+/// The versions of the tables.
+const SCHEMA: [&str; 2] = [MESSAGES, IN_FLIGHT];
+
+/// The messages of all queues.
+const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     queue TEXT NOT NULL,
     body TEXT NOT NULL,
-    -- The number of deliveries so far.
+    -- The number of deliveries so far, counted before each delivery.
     attempts INTEGER NOT NULL DEFAULT 0,
     -- Milliseconds since the Unix epoch.
     sent_at INTEGER NOT NULL,
@@ -24,9 +32,22 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS messages (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS messages_by_queue ON messages (queue, visible_at)";
 
+/// Whether a message is being delivered, or was when the process ended.
+const IN_FLIGHT: &str = "ALTER TABLE messages ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0";
+
+/// The longest time between two looks at a queue: the clock of the machine can be set.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// The pause after a queue could not be read.
+const ERROR_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The queues of one backend.
 #[derive(Debug, Clone)]
-pub(super) struct Queues(Store);
+pub(super) struct Queues {
+    store: Store,
+    /// Wakes the consumers when messages are added.
+    changed: Arc<Notify>,
+}
 
 /// A queue to send messages to.
 #[derive(Debug, Clone)]
@@ -38,6 +59,14 @@ pub(crate) struct Queue {
 /// A message that was delivered: its id, its attempts and its verdict.
 type Outcome = (i64, u32, Verdict);
 
+/// The state of a queue for its consumer.
+enum Next {
+    /// A batch that is due, with the ids of its messages.
+    Batch(Vec<(i64, RawMessage)>),
+    /// No batch is due before this time has passed.
+    Wait(Duration),
+}
+
 impl Queue {
     pub(crate) async fn send(
         &self,
@@ -45,13 +74,16 @@ impl Queue {
         delay_seconds: u32,
         _batch: bool,
     ) -> Result<(), Failure> {
-        self.queues.send(self.name, bodies, delay_seconds)
+        self.queues.send(self.name, bodies, delay_seconds).await
     }
 }
 
 impl Queues {
     pub(super) fn open(path: Option<&Path>) -> rusqlite::Result<Self> {
-        Store::open(path, SCHEMA).map(Self)
+        Ok(Self {
+            store: Store::open(path, &SCHEMA)?,
+            changed: Arc::default(),
+        })
     }
 
     pub(super) fn queue(&self, name: &'static str) -> Queue {
@@ -61,99 +93,216 @@ impl Queues {
         }
     }
 
-    fn send(&self, queue: &str, bodies: &[String], delay_seconds: u32) -> Result<(), Failure> {
+    async fn send(
+        &self,
+        queue: &'static str,
+        bodies: &[String],
+        delay_seconds: u32,
+    ) -> Result<(), Failure> {
         let now = now_milliseconds();
         let visible_at = now + i64::from(delay_seconds) * 1000;
-        let sql = "INSERT INTO messages (queue, body, sent_at, visible_at) VALUES (?1, ?2, ?3, ?4)";
-        self.0.transaction(|connection| {
+        let bodies = bodies.to_vec();
+        let write = move |connection: &Connection| {
+            let sql = "INSERT INTO messages (queue, body, sent_at, visible_at)
+                 VALUES (?1, ?2, ?3, ?4)";
             let mut insert = connection.prepare_cached(sql)?;
             for body in bodies {
                 insert.execute(params![queue, body, now, visible_at])?;
             }
             Ok(())
-        })
+        };
+        self.store.write(write).await?;
+        self.changed.notify_waiters();
+        Ok(())
     }
 
-    /// Delivers one batch if a batch is due, and returns the number of its messages.
+    /// Delivers the batches of one consumer as they become due, until `stopping` is set.
+    pub(super) async fn consume<A: Application>(
+        &self,
+        consumer: Consumer,
+        env: A::Env,
+        stopping: impl Fn() -> bool,
+    ) {
+        while !stopping() {
+            let changed = self.changed.notified();
+            let wait = match self.deliver::<A>(&consumer, &env, false).await {
+                Ok(Delivered::Messages(_)) => continue,
+                Ok(Delivered::Nothing(wait)) => wait,
+                Err(failure) => {
+                    log_line(&format!("queue {}: {}", consumer.queue, failure.message));
+                    ERROR_INTERVAL
+                }
+            };
+            let _ = tokio::time::timeout(wait.min(MAX_WAIT), changed).await;
+        }
+    }
+
+    /// Wakes the consumers.
+    pub(super) fn wake(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Delivers one batch if a batch is due.
     ///
     /// A batch is due when it is full or the consumer's timeout has passed; an `eager` batch is due
     /// immediately.
-    pub(super) async fn deliver<A: Application>(
+    async fn deliver<A: Application>(
         &self,
         consumer: &Consumer,
         env: &A::Env,
         eager: bool,
-    ) -> Result<usize, Failure> {
-        let messages = self.due(consumer, eager)?;
-        if messages.is_empty() {
-            return Ok(0);
-        }
+    ) -> Result<Delivered, Failure> {
+        let messages = match self.take(*consumer, eager).await? {
+            Next::Batch(messages) => messages,
+            Next::Wait(wait) => return Ok(Delivered::Nothing(wait)),
+        };
 
         let (ids, messages): (Vec<i64>, Vec<RawMessage>) = messages.into_iter().unzip();
         let queue = consumer.queue;
         let mut batch = RawBatch::new(queue.to_owned(), messages);
-        let outcome = A::queue(&mut batch, env.clone()).await;
-        if let Err(error) = &outcome {
-            log_line(&format!("queue {queue}: the handler failed: {error}"));
+        let outcome = catch_panic(A::queue(&mut batch, env.clone())).await;
+        let problem = match &outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("the handler failed: {error}")),
+            Err(message) => Some(format!("the handler panicked: {message}")),
+        };
+        if let Some(problem) = &problem {
+            log_line(&format!("queue {queue}: {problem}"));
         }
 
-        batch.settle(outcome.is_ok());
+        batch.settle(problem.is_none());
         let messages = ids.iter().zip(&batch.messages).zip(&batch.verdicts);
         let outcomes: Vec<Outcome> = messages
             .map(|((id, message), verdict)| (*id, message.attempts, *verdict))
             .collect();
-        self.settle(consumer, &outcomes)?;
-        Ok(ids.len())
+        self.settle(*consumer, outcomes).await?;
+        Ok(Delivered::Messages(ids.len()))
     }
 
-    /// The messages of the batch that is due, if there is one.
-    fn due(&self, consumer: &Consumer, eager: bool) -> Result<Vec<(i64, RawMessage)>, Failure> {
+    /// Takes the batch that is due, if there is one, and counts the attempts of its messages.
+    async fn take(&self, consumer: Consumer, eager: bool) -> Result<Next, Failure> {
         let now = now_milliseconds();
-        let sql = "SELECT id, body, attempts, sent_at, visible_at FROM messages
-             WHERE queue = ?1 AND visible_at <= ?2 ORDER BY id LIMIT ?3";
-        let (messages, oldest) = self.0.with(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let parameters = params![consumer.queue, now, consumer.max_batch_size];
-            let mut rows = statement.query(parameters)?;
-
-            let mut messages = Vec::new();
-            let mut oldest = i64::MAX;
-            while let Some(row) = rows.next()? {
-                messages.push(message(row)?);
-                oldest = oldest.min(row.get("visible_at")?);
-            }
-            Ok((messages, oldest))
-        })?;
-
-        let is_full = messages.len() >= consumer.max_batch_size as usize;
-        let timeout = i64::from(consumer.max_batch_timeout) * 1000;
-        let has_waited = now.saturating_sub(oldest) >= timeout;
-        if eager || is_full || has_waited {
-            Ok(messages)
-        } else {
-            Ok(Vec::new())
+        // Reading does not wait for writers.
+        let look = move |connection: &Connection| due(connection, &consumer, now, eager);
+        if let Due::In(wait) = self.store.read(look).await? {
+            return Ok(Next::Wait(wait));
         }
+
+        let write = move |connection: &Connection| {
+            let mut batch = Vec::new();
+            if let Due::Now(messages) = due(connection, &consumer, now, eager)? {
+                for (id, message) in messages {
+                    // The process ended while it delivered the message for the last time.
+                    if message.attempts > consumer.max_retries.saturating_add(1) {
+                        give_up(connection, &consumer, id, message.attempts - 1, now)?;
+                        continue;
+                    }
+                    let sql = "UPDATE messages SET attempts = ?2, in_flight = 1 WHERE id = ?1";
+                    let mut update = connection.prepare_cached(sql)?;
+                    update.execute(params![id, message.attempts])?;
+                    batch.push((id, message));
+                }
+            }
+            Ok(batch)
+        };
+        let batch = self.store.write(write).await?;
+        if batch.is_empty() {
+            return Ok(Next::Wait(Duration::ZERO));
+        }
+        Ok(Next::Batch(batch))
     }
 
     /// Deletes the messages that were acknowledged, and delays those that are retried.
-    fn settle(&self, consumer: &Consumer, outcomes: &[Outcome]) -> Result<(), Failure> {
+    async fn settle(&self, consumer: Consumer, outcomes: Vec<Outcome>) -> Result<(), Failure> {
         let now = now_milliseconds();
-        self.0.transaction(|connection| {
+        let write = move |connection: &Connection| {
             for (id, attempts, verdict) in outcomes {
                 match verdict {
-                    Verdict::Ack | Verdict::Undecided => delete(connection, *id)?,
-                    Verdict::Retry(delay) if *attempts <= consumer.max_retries => {
+                    Verdict::Ack | Verdict::Undecided => delete(connection, id)?,
+                    Verdict::Retry(delay) if attempts <= consumer.max_retries => {
                         let delay = i64::from(delay.unwrap_or(consumer.retry_delay)) * 1000;
                         let sql =
-                            "UPDATE messages SET attempts = ?2, visible_at = ?3 WHERE id = ?1";
-                        connection.execute(sql, params![id, attempts, now + delay])?;
+                            "UPDATE messages SET in_flight = 0, visible_at = ?2 WHERE id = ?1";
+                        connection.execute(sql, params![id, now + delay])?;
                     }
-                    Verdict::Retry(_) => give_up(connection, consumer, *id, *attempts, now)?,
+                    Verdict::Retry(_) => give_up(connection, &consumer, id, attempts, now)?,
                 }
             }
             Ok(())
-        })
+        };
+        self.store.write(write).await?;
+        self.changed.notify_waiters();
+        Ok(())
     }
+}
+
+/// The result of [`Queues::deliver`].
+enum Delivered {
+    /// The number of messages that were delivered.
+    Messages(usize),
+    /// No batch is due before this time has passed.
+    Nothing(Duration),
+}
+
+/// The messages that are due, or the time until a batch can be due.
+enum Due {
+    Now(Vec<(i64, RawMessage)>),
+    In(Duration),
+}
+
+fn due(
+    connection: &Connection,
+    consumer: &Consumer,
+    now: i64,
+    eager: bool,
+) -> rusqlite::Result<Due> {
+    let sql = "SELECT id, body, attempts, in_flight, sent_at, visible_at FROM messages
+         WHERE queue = ?1 AND visible_at <= ?2 ORDER BY id LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![consumer.queue, now, consumer.max_batch_size])?;
+
+    let mut messages = Vec::new();
+    let mut oldest = now;
+    while let Some(row) = rows.next()? {
+        // A message that may have killed the process is delivered alone, so that only its own
+        // attempts are spent.
+        let was_interrupted: bool = row.get("in_flight")?;
+        if was_interrupted && !messages.is_empty() {
+            break;
+        }
+        oldest = oldest.min(row.get("visible_at")?);
+        messages.push(message(row)?);
+        if was_interrupted {
+            return Ok(Due::Now(messages));
+        }
+    }
+
+    let timeout = i64::from(consumer.max_batch_timeout) * 1000;
+    let remaining = timeout - now.saturating_sub(oldest);
+    let is_full = messages.len() >= consumer.max_batch_size as usize;
+    if messages.is_empty() {
+        next_visible(connection, consumer, now).map(Due::In)
+    } else if eager || is_full || remaining <= 0 {
+        Ok(Due::Now(messages))
+    } else {
+        Ok(Due::In(milliseconds(remaining)))
+    }
+}
+
+/// The time until the next message of a queue is visible.
+fn next_visible(
+    connection: &Connection,
+    consumer: &Consumer,
+    now: i64,
+) -> rusqlite::Result<Duration> {
+    let sql = "SELECT min(visible_at) FROM messages WHERE queue = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let next: Option<i64> = statement.query_row([consumer.queue], |row| row.get(0))?;
+    Ok(next.map_or(Duration::MAX, |next| milliseconds(next - now)))
+}
+
+fn milliseconds(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
 /// Reads a message, and its id in the table.
@@ -184,7 +333,8 @@ fn give_up(
 ) -> rusqlite::Result<()> {
     let result = match consumer.dead_letter_queue {
         Some(queue) => {
-            let sql = "UPDATE messages SET queue = ?2, attempts = 0, visible_at = ?3 WHERE id = ?1";
+            let sql = "UPDATE messages
+                 SET queue = ?2, attempts = 0, in_flight = 0, visible_at = ?3 WHERE id = ?1";
             connection.execute(sql, params![id, queue, now])?;
             format!("moved to `{queue}`")
         }
@@ -215,9 +365,12 @@ pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
         for consumer in env.backend().environment().consumers {
             let queues = env.backend().queues();
             let count = queues.deliver::<A>(consumer, env, true).await;
-            delivered += count.map_err(|failure| {
+            let count = count.map_err(|failure| {
                 Error::new(Service::Queue, consumer.queue, "receive", None, failure)
             })?;
+            if let Delivered::Messages(count) = count {
+                delivered += count;
+            }
         }
         if delivered == before {
             return Ok(delivered);

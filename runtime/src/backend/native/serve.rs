@@ -1,42 +1,38 @@
-//! `cargo run`: an HTTP server and the delivery of queues, with the state in a folder.
+//! `cargo run`: a server that the process environment configures.
 
-use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::routing::Router;
 use tokio::net::TcpListener;
 
-use crate::app::{Application, Consumer, Environment};
+use crate::app::Application;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{DRAIN_TIMEOUT, DrainableBody, Request, Response};
 use crate::observe;
 
-use super::env_files::project_folder;
+use super::server::{Server, ServerOptions};
 use super::{Backend, log_line};
 
-/// The interval at which an empty queue is polled.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The pause after a queue could not be read.
-const ERROR_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Runs the worker as a native process until it is stopped.
+/// Runs the worker as a native process until it receives SIGTERM or ctrl-c.
+///
+/// It then stops accepting connections and waits up to 30 seconds for requests, background work and
+/// batches of queues in progress.
 ///
 /// The process environment configures it:
 ///
 /// - `BINDERY_ADDRESS`: the address to listen on, by default `127.0.0.1:8787`. Port 0 selects a
 ///   free port.
-/// - `BINDERY_STATE`: the folder of the state, by default `.bindery` in the package.
+/// - `BINDERY_STATE`: the folder of the state, by default `.bindery` in the package. One process
+///   can use a folder at a time.
 /// - `BINDERY_LOG`: the format of the log, `lines` (the default), `json` or `off`.
+///
+/// [`Server`] has the same as an API, for a listener of your own or as a part of another program.
 #[must_use]
 pub fn serve<A: Application>() -> ExitCode {
-    match run::<A>() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| misconfigured(format!("the async runtime cannot start: {error}")));
+    match runtime.and_then(|runtime| runtime.block_on(run::<A>())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log_line(&format!("error: {error}"));
@@ -45,54 +41,45 @@ pub fn serve<A: Application>() -> ExitCode {
     }
 }
 
-fn run<A: Application>() -> Result<()> {
-    let address = address()?;
-    let folder = std::env::var_os("BINDERY_STATE")
-        .map_or_else(|| project_folder().join(".bindery"), PathBuf::from);
-    let backend = Backend::open(Some(&folder), &A::Env::MANIFEST)?;
-    install_logger(&backend)?;
-    let env = A::Env::connect(&backend)?;
+async fn run<A: Application>() -> Result<()> {
+    let mut options = ServerOptions::default();
+    if let Some(folder) = std::env::var_os("BINDERY_STATE") {
+        options = options.state(folder);
+    }
+    let folder = options.state.display().to_string();
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| io_error("the async runtime cannot start", &error))?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            let problem = format!(
-                "cannot listen on {address}; set BINDERY_ADDRESS to another address, or to \
-                 127.0.0.1:0 for a free port"
-            );
-            io_error(&problem, &error)
-        })?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| io_error("the address of the listener is not known", &error))?;
+    // Nothing of the state changes before the port is bound.
+    let (listener, address) = bind().await?;
+    let owner = format!("the process {} on http://{address}", std::process::id());
+    let server = Server::<A>::start_as(options, &owner)?;
+    install_logger(server.backend())?;
 
-        let environment = backend.environment();
-        for consumer in environment.consumers {
-            tokio::spawn(consume::<A>(backend.clone(), env.clone(), *consumer));
-        }
-
-        let (worker, folder) = (environment.worker, folder.display());
-        log_line(&format!(
-            "{worker} listens on http://{address}, with its state in {folder}"
-        ));
-        let handler = move |request: Request| respond::<A>(request, env.clone());
-        axum::serve(listener, Router::new().fallback(handler))
-            .await
-            .map_err(|error| io_error("the server stopped", &error))
-    })
+    let worker = server.backend().environment().worker;
+    log_line(&format!(
+        "{worker} listens on http://{address}, with its state in {folder}"
+    ));
+    server.serve(listener).await
 }
 
-fn address() -> Result<SocketAddr> {
+/// Binds the address that `BINDERY_ADDRESS` names.
+async fn bind() -> Result<(TcpListener, SocketAddr)> {
     let address = std::env::var("BINDERY_ADDRESS").unwrap_or_else(|_| "127.0.0.1:8787".to_owned());
-    address.parse().map_err(|_| {
-        let message = format!(
+    let address: SocketAddr = address.parse().map_err(|_| {
+        misconfigured(format!(
             "BINDERY_ADDRESS is `{address}`, which is not an address such as 127.0.0.1:8787"
-        );
-        misconfigured(message)
-    })
+        ))
+    })?;
+
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        misconfigured(format!(
+            "cannot listen on {address}; set BINDERY_ADDRESS to another address, or to \
+             127.0.0.1:0 for a free port: {error}"
+        ))
+    })?;
+    let address = listener.local_addr().map_err(|error| {
+        misconfigured(format!("the address of the listener is not known: {error}"))
+    })?;
+    Ok((listener, address))
 }
 
 /// Installs the observer that `BINDERY_LOG` names.
@@ -107,38 +94,6 @@ fn install_logger(backend: &Backend) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Delivers the batches of one queue as they become due.
-async fn consume<A: Application>(backend: Backend, env: A::Env, consumer: Consumer) {
-    loop {
-        match backend.queues().deliver::<A>(&consumer, &env, false).await {
-            Ok(0) => tokio::time::sleep(POLL_INTERVAL).await,
-            Ok(_) => {}
-            Err(failure) => {
-                log_line(&format!("queue {}: {}", consumer.queue, failure.message));
-                tokio::time::sleep(ERROR_INTERVAL).await;
-            }
-        }
-    }
-}
-
-/// Responds to a request. The handler runs in its own task, so that a panic only fails its request.
-async fn respond<A: Application>(request: Request, env: A::Env) -> Result<Response, Infallible> {
-    let (request, body) = DrainableBody::wrap(request);
-    let outcome = tokio::spawn(A::fetch(request, env)).await;
-
-    // On timeout, respond anyway.
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, body.drain()).await;
-    Ok(outcome.unwrap_or_else(|_| {
-        let headers = [("content-type", "application/json")];
-        let body = r#"{"error":{"kind":"internal","message":"the request could not be served"}}"#;
-        (StatusCode::INTERNAL_SERVER_ERROR, headers, body).into_response()
-    }))
-}
-
-fn io_error(problem: &str, error: &io::Error) -> Error {
-    misconfigured(format!("{problem}: {error}"))
 }
 
 fn misconfigured(message: String) -> Error {

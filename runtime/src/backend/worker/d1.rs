@@ -52,13 +52,8 @@ impl D1 {
 
             let mut metas = Vec::with_capacity(calls.len());
             for (call, result) in calls.iter_mut().zip(results.iter()) {
-                let call = Call {
-                    statement: call.statement,
-                    parameters: call.parameters,
-                    rows: &mut *call.rows,
-                    wants_meta: call.wants_meta,
-                };
-                metas.push(read_result(&result, call)?);
+                let meta = read_result(&result, call.reborrow());
+                metas.push(meta.map_err(|failure| failure.of_query(call.statement.name))?);
             }
             Ok(metas)
         })
@@ -127,6 +122,7 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     let mut failure = None;
     let seed = RowsSeed {
         sink: call.rows,
+        limit: call.limit,
         columns: call.statement.columns,
         failure: &mut failure,
     };
@@ -147,9 +143,9 @@ fn classify(failure: Failure) -> Failure {
     let Failure {
         kind,
         message: full,
-        source,
-    } = failure;
-    let message = full.strip_prefix("D1_ERROR: ").unwrap_or(&full);
+        ..
+    } = &failure;
+    let message = full.strip_prefix("D1_ERROR: ").unwrap_or(full);
     let end = message.find(": SQLITE_").unwrap_or(message.len());
     let message = message[..end].to_owned();
 
@@ -169,18 +165,19 @@ fn classify(failure: Failure) -> Failure {
     } else if has("string or blob too big") {
         ErrorKind::TooLarge
     } else {
-        kind
+        *kind
     };
     Failure {
         kind,
         message,
-        source,
+        ..failure
     }
 }
 
 /// Decodes the array of rows.
 struct RowsSeed<'s> {
     sink: &'s mut dyn RowSink,
+    limit: usize,
     columns: &'static [&'static str],
     /// The first error of the sink. It is not an error of the JSON.
     failure: &'s mut Option<Failure>,
@@ -207,16 +204,13 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
         while rows.next_element_seed(RowSeed(&mut cells))?.is_some() {
             number += 1;
             // serde_json requires that the array is read to its end.
-            if self.failure.is_some() || self.sink.is_full() {
+            if self.failure.is_some() || number > self.limit {
                 continue;
             }
 
             let source = JsonRow(&cells);
             let mut row = Row::new(&source, self.columns, number);
-            *self.failure = self.sink.row(&mut row).err().map(|error| {
-                let message = error.to_string();
-                Failure::because(ErrorKind::Decode, message, error)
-            });
+            *self.failure = self.sink.row(&mut row).err().map(Failure::from);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use crate::backend;
 use crate::error::Failure;
 
-use super::query::Rows;
+use super::query::{Rows, after_commit};
 use super::{Call, Meta, Query, Shape, check};
 
 /// Queries that can run as one transaction: a tuple of up to eight queries, or a `Vec`.
@@ -52,12 +52,19 @@ macro_rules! tuple {
                     statement: self.$index.statement,
                     parameters: &self.$index.parameters,
                     rows: &mut rows.$index,
+                    limit: $shape::LIMIT,
                     wants_meta: true,
                 }),*];
-                let metas = backend.batch(&mut calls).await?;
+                let statements = [$(self.$index.statement),*];
+                let committed = |failure| after_commit(failure, statements);
+                let metas = backend.batch(&mut calls).await.map_err(committed)?;
 
                 let mut each = metas.iter().copied();
-                let output = ($(rows.$index.finish(&each.next().unwrap_or_default())?,)*);
+                let output = ($({
+                    let output = rows.$index.finish(&each.next().unwrap_or_default());
+                    let named = |failure: Failure| failure.of_query(self.$index.statement.name);
+                    output.map_err(named).map_err(committed)?
+                },)*);
                 Ok((output, metas))
             }
         }
@@ -91,14 +98,18 @@ impl<S: Shape> private::Run for Vec<Query<'_, S>> {
                 statement: query.statement,
                 parameters: &query.parameters,
                 rows,
+                limit: S::LIMIT,
                 wants_meta: true,
             });
         }
-        let metas = backend.batch(&mut calls).await?;
+        let statements = || self.iter().map(|query| query.statement);
+        let committed = |failure| after_commit(failure, statements());
+        let metas = backend.batch(&mut calls).await.map_err(committed)?;
 
         let mut output = Vec::with_capacity(rows.len());
-        for (rows, meta) in rows.into_iter().zip(&metas) {
-            output.push(rows.finish(meta)?);
+        for ((rows, meta), statement) in rows.into_iter().zip(&metas).zip(statements()) {
+            let named = |failure: Failure| failure.of_query(statement.name);
+            output.push(rows.finish(meta).map_err(named).map_err(committed)?);
         }
         Ok((output, metas))
     }

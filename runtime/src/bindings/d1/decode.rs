@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::json::JsonText;
+use crate::error::{ErrorKind, Failure};
 use crate::limits::MAX_SAFE_INTEGER;
 
 /// A value as the database returns it.
@@ -35,6 +36,31 @@ impl Cell<'_> {
             Self::Real(_) => "REAL",
             Self::Text(_) => "TEXT",
             Self::Blob(_) => "BLOB",
+        }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Cell<'_> {
+    /// Copies what the value borrows.
+    pub(crate) fn into_static(self) -> Cell<'static> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Integer(value) => Cell::Integer(value),
+            Self::Real(value) => Cell::Real(value),
+            Self::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+            Self::Blob(bytes) => Cell::Blob(Cow::Owned(bytes.into_owned())),
+        }
+    }
+
+    /// Returns the value with its text or bytes borrowed.
+    pub(crate) fn by_ref(&self) -> Cell<'_> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Integer(value) => Cell::Integer(*value),
+            Self::Real(value) => Cell::Real(*value),
+            Self::Text(text) => Cell::Text(Cow::Borrowed(text)),
+            Self::Blob(bytes) => Cell::Blob(Cow::Borrowed(bytes)),
         }
     }
 }
@@ -73,6 +99,12 @@ impl<'a> Row<'a> {
             columns,
             number,
         }
+    }
+
+    /// Returns the value of the column at `index`, from 0.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
+        self.cells.cell(index)
     }
 
     /// Decodes the value of the column at `index`, from 0.
@@ -128,6 +160,13 @@ impl fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        let message = error.to_string();
+        Self::because(ErrorKind::Decode, message, error)
+    }
+}
 
 /// A type into which a row can be decoded. Generated for every query.
 pub trait FromRow: Sized + Send {

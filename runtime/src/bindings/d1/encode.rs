@@ -25,6 +25,21 @@ pub enum Parameter<'a> {
     Refused(String),
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl Parameter<'_> {
+    /// Copies what the parameter borrows.
+    pub(crate) fn to_static(&self) -> Parameter<'static> {
+        match self {
+            Self::Null => Parameter::Null,
+            Self::Integer(value) => Parameter::Integer(*value),
+            Self::Real(value) => Parameter::Real(*value),
+            Self::Text(text) => Parameter::Text(Cow::Owned(text.to_string())),
+            Self::Blob(bytes) => Parameter::Blob(Cow::Owned(bytes.to_vec())),
+            Self::Refused(reason) => Parameter::Refused(reason.clone()),
+        }
+    }
+}
+
 impl From<i64> for Parameter<'_> {
     fn from(value: i64) -> Self {
         Self::Integer(value)

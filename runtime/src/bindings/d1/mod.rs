@@ -90,6 +90,10 @@ impl D1 {
     /// The error of the first query that fails. The transaction is then rolled back.
     /// `InvalidArgument` if there are no queries, or a parameter cannot be bound.
     ///
+    /// The platform returns the rows of a batch after its transaction has ended. So if a query of
+    /// one row finds no row (`NotFound`), or a row cannot be decoded (`Decode`), the changes of the
+    /// batch are committed, and [`Error::is_committed`](crate::Error::is_committed) is true.
+    ///
     /// # Examples
     /// ```
     /// # use bindery::d1::{D1, Exec, FromRow, Many, Query};

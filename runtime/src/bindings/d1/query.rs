@@ -19,7 +19,7 @@ pub struct Statement {
     pub sql: &'static str,
     /// The names of the result columns.
     pub columns: &'static [&'static str],
-    /// Whether the statement only reads.
+    /// Whether the statement only reads, and does not depend on earlier statements.
     pub reads_only: bool,
 }
 
@@ -211,16 +211,36 @@ pub(crate) struct Call<'c> {
     pub(crate) statement: &'static Statement,
     pub(crate) parameters: &'c [Parameter<'c>],
     pub(crate) rows: &'c mut dyn RowSink,
+    /// The maximum number of rows that the sink takes.
+    pub(crate) limit: usize,
     /// Whether the counts of rows are needed.
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        expect(dead_code, reason = "SQLite counts them at no cost")
+    )]
     pub(crate) wants_meta: bool,
+}
+
+impl Call<'_> {
+    /// Returns the same call, with its sink borrowed for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Call<'_> {
+        Call {
+            rows: &mut *self.rows,
+            ..*self
+        }
+    }
 }
 
 /// Receives the rows of a statement from a backend.
 pub(crate) trait RowSink: Send {
     /// Decodes a row and stores it.
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError>;
-    /// Reports whether no more rows are needed.
-    fn is_full(&self) -> bool;
+    /// Forgets the rows so far, because the statement runs again.
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(dead_code, reason = "only SQLite runs one again")
+    )]
+    fn clear(&mut self);
 }
 
 /// The rows of one query.
@@ -232,8 +252,8 @@ impl<S: Shape> RowSink for Rows<S> {
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
-        self.0.len() >= S::LIMIT
+    fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -245,6 +265,22 @@ impl<S: Shape> Rows<S> {
         };
         S::finish(self.0, changes)
             .ok_or_else(|| Failure::new(ErrorKind::NotFound, "the query found no row"))
+    }
+}
+
+/// Marks the failure of statements that have run: a row cannot be decoded, or is missing. The
+/// platform returns the rows of a statement or batch after its transaction has ended, and the
+/// native backend decodes them then, too.
+pub(super) fn after_commit<'s>(
+    failure: Failure,
+    statements: impl IntoIterator<Item = &'s Statement>,
+) -> Failure {
+    let mut statements = statements.into_iter();
+    let is_late = matches!(failure.kind, ErrorKind::Decode | ErrorKind::NotFound);
+    if is_late && !statements.all(|statement| statement.reads_only) {
+        failure.after_commit()
+    } else {
+        failure
     }
 }
 
@@ -270,9 +306,11 @@ impl<'a, S: Shape> IntoFuture for Query<'a, S> {
                     statement,
                     parameters: &parameters,
                     rows: &mut rows,
+                    limit: S::LIMIT,
                     wants_meta,
                 };
-                let meta = database.backend.run(call).await?;
+                let meta = database.backend.run(call).await;
+                let meta = meta.map_err(|failure| after_commit(failure, [statement]))?;
 
                 let count = rows.0.len() as u64;
                 let output = rows.finish(&meta)?;

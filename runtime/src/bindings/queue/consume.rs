@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::whole_seconds;
+use super::delay_seconds;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 
@@ -124,6 +124,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
         for (message, verdict) in messages.iter().zip(verdicts) {
             match decode(message) {
                 Ok(body) => decoded.push(Message {
+                    queue,
                     id: &message.id,
                     timestamp: message.timestamp,
                     attempts: message.attempts,
@@ -185,6 +186,7 @@ impl<'a, T> IntoIterator for Batch<'a, T> {
 
 /// A message of a batch.
 pub struct Message<'a, T> {
+    queue: &'a str,
     id: &'a str,
     timestamp: SystemTime,
     attempts: u32,
@@ -239,24 +241,29 @@ impl<T> Message<'_, T> {
 
     /// Retries the message after `delay`: at most 24 hours (86,400 seconds).
     ///
-    /// A delay that is not a whole number of seconds is rounded up to whole seconds. The limit is
-    /// checked by the platform.
+    /// A delay that is not a whole number of seconds is rounded up to whole seconds.
     ///
     /// <https://developers.cloudflare.com/queues/configuration/batching-retries/#delay-messages>
     ///
+    /// # Errors
+    /// `InvalidArgument` if the delay is more than 24 hours. The message then has the outcome of
+    /// the batch.
+    ///
     /// # Examples
     /// ```
-    /// # fn f(message: bindery::queue::Message<'_, String>) {
+    /// # fn f(message: bindery::queue::Message<'_, String>) -> bindery::Result<()> {
     /// use std::time::Duration;
     ///
     /// // Wait longer after each failed attempt.
     /// let delay = Duration::from_secs(30) * message.attempts();
-    /// message.retry_after(delay);
-    /// # }
+    /// message.retry_after(delay)?;
+    /// # Ok(()) }
     /// ```
-    pub fn retry_after(self, delay: Duration) {
-        let seconds = u32::try_from(whole_seconds(delay)).unwrap_or(u32::MAX);
+    pub fn retry_after(self, delay: Duration) -> Result<()> {
+        let seconds = delay_seconds(delay)
+            .map_err(|failure| Error::new(Service::Queue, self.queue, "retry", None, failure))?;
         *self.verdict = Verdict::Retry(Some(seconds));
+        Ok(())
     }
 }
 
@@ -265,25 +272,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_retry_delay_is_rounded_up_to_whole_seconds() {
+    fn a_retry_delay_is_rounded_up_to_whole_seconds_and_limited() {
         let retried = |delay| {
             let mut verdict = Verdict::Undecided;
             let message = Message {
+                queue: "jobs",
                 id: "1",
                 timestamp: SystemTime::UNIX_EPOCH,
                 attempts: 1,
                 body: (),
                 verdict: &mut verdict,
             };
-            message.retry_after(delay);
-            verdict
+            let outcome = message.retry_after(delay);
+            (outcome.map_err(|error| error.kind()), verdict)
         };
 
-        assert_eq!(
-            retried(Duration::from_millis(1_500)),
-            Verdict::Retry(Some(2))
-        );
-        assert_eq!(retried(Duration::from_secs(5)), Verdict::Retry(Some(5)));
-        assert_eq!(retried(Duration::MAX), Verdict::Retry(Some(u32::MAX)));
+        let seconds = |seconds| (Ok(()), Verdict::Retry(Some(seconds)));
+        assert_eq!(retried(Duration::from_millis(1_500)), seconds(2));
+        assert_eq!(retried(Duration::from_secs(86_400)), seconds(86_400));
+        let refused = (Err(ErrorKind::InvalidArgument), Verdict::Undecided);
+        assert_eq!(retried(Duration::from_secs(86_401)), refused);
+        assert_eq!(retried(Duration::MAX), refused);
     }
 }

@@ -1,0 +1,374 @@
+//! SQLite without blocking the async workers.
+//!
+//! A file has one connection that writes, and several that read: in WAL mode, readers and the
+//! writer do not wait for each other. A read runs on the thread of its caller within a budget of
+//! steps of SQLite's virtual machine. A read that exceeds the budget runs again on a thread that
+//! may block. A write always runs there, because a commit can wait for the disk.
+//!
+//! A database in memory has one connection, and everything runs on the thread of the caller.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bindery_sqlite::Database;
+use bindery_sqlite::rusqlite::{self, Connection};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::task::spawn_blocking;
+
+use crate::error::{ErrorKind, Failure};
+use crate::limits;
+
+/// The steps of SQLite's virtual machine after which a connection checks its budget.
+const STEPS_PER_CHECK: i32 = 1000;
+
+/// The checks after which a read leaves the thread of its caller: 20,000 steps are less than a
+/// millisecond of work, and enough for a few hundred rows.
+const INLINE_CHECKS: u64 = 20;
+
+/// The number of reads on blocking threads: enough that a slow one does not delay the others, and
+/// few enough that they leave time for the async workers. More of them wait.
+fn blocking_reads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (2 * cores).clamp(4, 16)
+}
+
+/// The number of connections that are kept open for reading.
+const IDLE_READERS: usize = 16;
+
+/// A connection of a pool.
+pub(super) trait Session: Send + Sized + 'static {
+    /// Opens a connection to read from a file.
+    fn open_reader(path: &Path) -> rusqlite::Result<Self>;
+    /// Calls `handler` during each statement; `true` interrupts it.
+    fn on_progress(
+        &mut self,
+        handler: impl FnMut() -> bool + Send + 'static,
+    ) -> rusqlite::Result<()>;
+}
+
+impl Session for Database {
+    fn open_reader(path: &Path) -> rusqlite::Result<Self> {
+        Self::open_reader(path)
+    }
+
+    fn on_progress(
+        &mut self,
+        handler: impl FnMut() -> bool + Send + 'static,
+    ) -> rusqlite::Result<()> {
+        self.on_progress(STEPS_PER_CHECK, handler)
+    }
+}
+
+impl Session for Connection {
+    fn open_reader(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Self::open(path)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.busy_timeout(super::store::BUSY_TIMEOUT)?;
+        Ok(connection)
+    }
+
+    fn on_progress(
+        &mut self,
+        handler: impl FnMut() -> bool + Send + 'static,
+    ) -> rusqlite::Result<()> {
+        self.progress_handler(STEPS_PER_CHECK, Some(handler))
+    }
+}
+
+/// The connections of one file, or the connection of a database in memory.
+#[derive(Debug)]
+pub(super) struct Pool<C>(Arc<Connections<C>>);
+
+impl<C> Clone for Pool<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[derive(Debug)]
+enum Connections<C> {
+    Memory(Mutex<Metered<C>>),
+    File {
+        path: PathBuf,
+        writer: Arc<AsyncMutex<Metered<C>>>,
+        /// The readers that are not in use.
+        readers: Mutex<Vec<Metered<C>>>,
+        blocking_reads: Arc<Semaphore>,
+    },
+}
+
+impl<C: Session> Pool<C> {
+    /// A pool for `connection`, which writes to the file at `path`, or is in memory.
+    pub(super) fn new(path: Option<&Path>, connection: C) -> rusqlite::Result<Self> {
+        let connection = Metered::new(connection)?;
+        Ok(Self(Arc::new(match path {
+            None => Connections::Memory(Mutex::new(connection)),
+            Some(path) => Connections::File {
+                path: path.to_owned(),
+                writer: Arc::new(AsyncMutex::new(connection)),
+                readers: Mutex::default(),
+                blocking_reads: Arc::new(Semaphore::new(blocking_reads())),
+            },
+        })))
+    }
+
+    /// Runs a write on this thread, before the pool is used.
+    pub(super) fn with_writer<T>(&self, work: impl FnOnce(&C) -> T) -> Option<T> {
+        match &*self.0 {
+            Connections::Memory(connection) => Some(work(&lock(connection).connection)),
+            Connections::File { writer, .. } => {
+                let writer = writer.try_lock().ok()?;
+                Some(work(&writer.connection))
+            }
+        }
+    }
+
+    /// Runs a read on this thread. Returns `None` if it takes too long here: then the caller has to
+    /// discard what it has read, and call [`read`](Self::read).
+    pub(super) fn try_read<T>(
+        &self,
+        work: impl FnOnce(&C) -> Result<T, Failure>,
+    ) -> Option<Result<T, Failure>> {
+        let reader = match &*self.0 {
+            Connections::Memory(connection) => {
+                return Some(lock(connection).run(Budget::Time, work));
+            }
+            Connections::File { .. } => match self.reader() {
+                Ok(reader) => reader,
+                Err(failure) => return Some(Err(failure)),
+            },
+        };
+
+        let result = reader.get().run(Budget::Steps, work);
+        let is_busy = || {
+            let kind = result.as_ref().err().map(|failure| failure.kind);
+            kind == Some(ErrorKind::Overloaded)
+        };
+        if reader.get().meter.stopped(STEPS_SPENT) || is_busy() {
+            return None;
+        }
+        Some(result)
+    }
+
+    /// Runs a read on a thread that may block. If the future is dropped, the read is interrupted.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&C) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let blocking_reads = match &*self.0 {
+            Connections::Memory(connection) => return lock(connection).run(Budget::Time, work),
+            Connections::File { blocking_reads, .. } => blocking_reads,
+        };
+        let permit = Arc::clone(blocking_reads).acquire_owned().await;
+
+        let reader = self.reader()?;
+        let mut interrupt = InterruptOnDrop(Some(Arc::clone(&reader.get().meter)));
+        let result = blocking(move || {
+            let result = reader.get().run(Budget::Time, work);
+            drop(permit);
+            result
+        });
+        let result = result.await;
+        interrupt.0 = None;
+        result
+    }
+
+    /// Runs a write on a thread that may block, when all previous writes are done. If the future is
+    /// dropped after the write has started, the write runs to its end.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&C) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let writer = match &*self.0 {
+            Connections::Memory(connection) => return lock(connection).run(Budget::Time, work),
+            Connections::File { writer, .. } => Arc::clone(writer).lock_owned().await,
+        };
+        blocking(move || writer.run(Budget::Time, work)).await
+    }
+
+    /// Takes an idle reader, or opens one.
+    fn reader(&self) -> Result<Reader<C>, Failure> {
+        let Connections::File { path, readers, .. } = &*self.0 else {
+            let message = "a database in memory has no readers";
+            return Err(Failure::new(ErrorKind::Internal, message));
+        };
+
+        let idle = lock(readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Metered::new(C::open_reader(path)?)?,
+        };
+        connection.meter.reset();
+        Ok(Reader {
+            pool: self.clone(),
+            connection: Some(connection),
+        })
+    }
+}
+
+/// Runs `work` on a thread that may block, or here if there is no async runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    if Handle::try_current().is_err() {
+        return work();
+    }
+    spawn_blocking(work).await.unwrap_or_else(|error| {
+        let message = "the process is shutting down";
+        Err(Failure::because(ErrorKind::Unavailable, message, error))
+    })
+}
+
+/// A reader in use. It returns to the pool when it is dropped.
+struct Reader<C: Session> {
+    pool: Pool<C>,
+    /// `Some` until it is dropped.
+    connection: Option<Metered<C>>,
+}
+
+impl<C: Session> Reader<C> {
+    #[expect(clippy::expect_used, reason = "only `drop` takes the connection")]
+    fn get(&self) -> &Metered<C> {
+        self.connection.as_ref().expect("the reader is in use")
+    }
+}
+
+impl<C: Session> Drop for Reader<C> {
+    fn drop(&mut self) {
+        let Connections::File { readers, .. } = &*self.pool.0 else {
+            return;
+        };
+        let mut readers = lock(readers);
+        if readers.len() < IDLE_READERS && !std::thread::panicking() {
+            readers.extend(self.connection.take());
+        }
+    }
+}
+
+/// Interrupts a read when it is dropped, unless the read has ended.
+struct InterruptOnDrop(Option<Arc<Meter>>);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        if let Some(meter) = &self.0 {
+            meter.is_interrupted.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a statement may spend before it is interrupted.
+#[derive(Clone, Copy)]
+enum Budget {
+    /// A few steps of SQLite's virtual machine.
+    Steps,
+    /// D1's limit of time.
+    Time,
+}
+
+/// A connection that interrupts a statement when its budget is spent.
+#[derive(Debug)]
+struct Metered<C> {
+    connection: C,
+    meter: Arc<Meter>,
+}
+
+impl<C: Session> Metered<C> {
+    fn new(mut connection: C) -> rusqlite::Result<Self> {
+        let meter = Arc::<Meter>::default();
+        let handler = Arc::clone(&meter);
+        connection.on_progress(move || handler.check())?;
+        Ok(Self { connection, meter })
+    }
+
+    fn run<T>(
+        &self,
+        budget: Budget,
+        work: impl FnOnce(&C) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.meter.start(budget);
+        let result = work(&self.connection);
+        if result.is_err() && self.meter.stopped(TIME_SPENT) {
+            let seconds = limits::d1::QUERY_TIME.as_secs();
+            let page = limits::d1::PAGE;
+            let message = format!("the call took more than {seconds} seconds; see {page}");
+            return Err(Failure::new(ErrorKind::Timeout, message));
+        }
+        result
+    }
+}
+
+/// The state of a budget.
+#[derive(Debug, Default)]
+struct Meter {
+    /// The checks that are left, or a number that is never reached.
+    checks: AtomicU64,
+    /// The end of the time, in milliseconds since [`EPOCH`].
+    deadline: AtomicU64,
+    is_interrupted: AtomicBool,
+    /// Why the statement was interrupted: 0 if it was not.
+    reason: AtomicU64,
+}
+
+/// The reasons of [`Meter::reason`].
+const STEPS_SPENT: u64 = 1;
+const TIME_SPENT: u64 = 2;
+const INTERRUPTED: u64 = 3;
+
+/// The time that deadlines count from.
+static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl Meter {
+    /// Forgets the previous call.
+    fn reset(&self) {
+        self.is_interrupted.store(false, Ordering::Relaxed);
+        self.reason.store(0, Ordering::Relaxed);
+    }
+
+    fn start(&self, budget: Budget) {
+        self.reason.store(0, Ordering::Relaxed);
+        match budget {
+            Budget::Steps => self.checks.store(INLINE_CHECKS, Ordering::Relaxed),
+            Budget::Time => {
+                self.checks.store(u64::MAX, Ordering::Relaxed);
+                let deadline = EPOCH.elapsed() + limits::d1::QUERY_TIME;
+                self.deadline
+                    .store(milliseconds(deadline), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Reports whether the statement has to stop. SQLite calls it.
+    fn check(&self) -> bool {
+        let reason = if self.is_interrupted.load(Ordering::Relaxed) {
+            INTERRUPTED
+        } else if self.checks.load(Ordering::Relaxed) != u64::MAX {
+            match self.checks.fetch_sub(1, Ordering::Relaxed) {
+                0 | 1 => STEPS_SPENT,
+                _ => return false,
+            }
+        } else if milliseconds(EPOCH.elapsed()) >= self.deadline.load(Ordering::Relaxed) {
+            TIME_SPENT
+        } else {
+            return false;
+        };
+        self.reason.store(reason, Ordering::Relaxed);
+        true
+    }
+
+    fn stopped(&self, reason: u64) -> bool {
+        self.reason.load(Ordering::Relaxed) == reason
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Locks a mutex. A panic while it was held has left nothing half done: SQLite rolls back.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,310 @@
+//! A worker as a native server: HTTP, the delivery of queues, and the state in a folder.
+
+mod connection;
+mod request;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+#[cfg(unix)]
+use futures_util::future::select;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::app::{Application, Environment};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Request, Response};
+
+use super::env_files::project_folder;
+use super::folder::StateFolder;
+use super::{Backend, log_line};
+
+/// The options of [`Server::start`].
+///
+/// # Examples
+/// ```
+/// use bindery::ServerOptions;
+///
+/// let options = ServerOptions::default().state("/var/lib/notes").max_connections(1000);
+/// assert_eq!(options.max_connections, 1000);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// The folder of the state. The default is `.bindery` in the package, or in the current folder
+    /// if Cargo does not run the program.
+    pub state: PathBuf,
+    /// The number of connections that are open at once. More of them wait. The default is 10,000,
+    /// or less if the process cannot open that many files.
+    pub max_connections: usize,
+    /// The time in which a client has to send the headers of a request, on a new connection or
+    /// after the previous response. The default is 30 seconds.
+    pub header_timeout: Duration,
+    /// The longest pause in the body of a request, and in reading a response. The default is 30
+    /// seconds.
+    pub idle_timeout: Duration,
+    /// The time that a shutdown waits for requests, background work and batches of queues. The
+    /// default is 30 seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            state: project_folder().join(".bindery"),
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// Sets the folder of the state.
+    #[must_use]
+    pub fn state(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state = folder.into();
+        self
+    }
+
+    /// Sets the number of connections that are open at once.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Sets the time in which a client has to send the headers of a request.
+    #[must_use]
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
+        self
+    }
+
+    /// Sets the longest pause in the body of a request, and in reading a response.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets the time that a shutdown waits for work in progress.
+    #[must_use]
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+}
+
+/// A worker that runs in this process: its handlers, its queues, and its state in a folder.
+///
+/// [`serve`](crate::serve()) is enough for most programs. Use a `Server` to listen on a socket of
+/// your own, or to make the worker a part of another program.
+///
+/// # Examples
+/// The worker as a part of an axum program:
+/// ```ignore
+/// let worker = Server::<App>::start(ServerOptions::default()).await?;
+/// let router = axum::Router::new()
+///     .route("/health", axum::routing::get(|| async { "ok" }))
+///     .fallback_service(worker.service());
+/// axum::serve(listener, router).await?;
+/// worker.shutdown().await;
+/// ```
+pub struct Server<A: Application> {
+    env: A::Env,
+    backend: Backend,
+    options: ServerOptions,
+    is_stopping: Arc<AtomicBool>,
+    consumers: Vec<JoinHandle<()>>,
+    /// Kept until the server is dropped.
+    _folder: StateFolder,
+}
+
+impl<A: Application> fmt::Debug for Server<A> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Server")
+            .field("backend", &self.backend)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A: Application> Server<A> {
+    /// Opens the state, applies pending migrations, and starts to deliver the messages of queues.
+    ///
+    /// # Errors
+    /// `Misconfigured` if another process uses the folder of the state, a migration fails, or a
+    /// variable or secret is missing.
+    ///
+    /// # Panics
+    /// Panics outside of a Tokio runtime.
+    pub async fn start(options: ServerOptions) -> Result<Self> {
+        let process = std::process::id();
+        Self::start_as(options, &format!("the process {process}"))
+    }
+
+    /// Starts as the owner of the state folder whose name is `owner`.
+    pub(super) fn start_as(options: ServerOptions, owner: &str) -> Result<Self> {
+        let folder = StateFolder::open(&options.state, owner).map_err(|error| {
+            let path = options.state.display();
+            misconfigured(format!(
+                "the state folder `{path}` cannot be opened: {error}"
+            ))
+        })?;
+        let backend = Backend::open(Some(folder.path()), &A::Env::MANIFEST)?;
+        let env = A::Env::connect(&backend)?;
+
+        let is_stopping = Arc::<AtomicBool>::default();
+        let consumers = backend.environment().consumers.iter().map(|consumer| {
+            let (queues, env) = (backend.queues().clone(), env.clone());
+            let (consumer, is_stopping) = (*consumer, Arc::clone(&is_stopping));
+            tokio::spawn(async move {
+                let is_stopping = || is_stopping.load(Ordering::Acquire);
+                queues.consume::<A>(consumer, env, is_stopping).await;
+            })
+        });
+        Ok(Self {
+            consumers: consumers.collect(),
+            env,
+            backend,
+            options,
+            is_stopping,
+            _folder: folder,
+        })
+    }
+
+    /// Returns the environment of the worker.
+    #[must_use]
+    pub fn env(&self) -> &A::Env {
+        &self.env
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Returns the worker as a service, which responds to requests with its fetch handler.
+    ///
+    /// The service reads the address of the client from the extension `std::net::SocketAddr` of the
+    /// request, if the program sets it.
+    #[must_use]
+    pub fn service(&self) -> WorkerService<A> {
+        WorkerService {
+            env: self.env.clone(),
+            backend: self.backend.clone(),
+        }
+    }
+
+    /// Serves HTTP/1.1 and HTTP/2 without TLS, until the process receives SIGTERM or ctrl-c. Then
+    /// [shuts down](Self::shutdown).
+    ///
+    /// # Errors
+    /// `Misconfigured` if the signals cannot be received.
+    pub async fn serve(self, listener: TcpListener) -> Result<()> {
+        let stop = stop_signal()
+            .map_err(|error| misconfigured(format!("signals cannot be received: {error}")))?;
+        self.serve_until(listener, stop).await;
+        Ok(())
+    }
+
+    /// Serves HTTP/1.1 and HTTP/2 without TLS, until `stop` completes. Then
+    /// [shuts down](Self::shutdown).
+    pub async fn serve_until(self, listener: TcpListener, stop: impl Future<Output = ()> + Send) {
+        let service = self.service();
+        connection::accept(listener, service, &self.options, stop).await;
+        self.shutdown().await;
+    }
+
+    /// Waits for background work and for the batches that the consumers of queues process, at most
+    /// for [`ServerOptions::shutdown_timeout`].
+    pub async fn shutdown(self) {
+        self.is_stopping.store(true, Ordering::Release);
+        self.backend.queues().wake();
+
+        let deadline = tokio::time::Instant::now() + self.options.shutdown_timeout;
+        for consumer in self.consumers {
+            if tokio::time::timeout_at(deadline, consumer).await.is_err() {
+                log_line("the shutdown did not wait for all batches: they are delivered again");
+                return;
+            }
+        }
+    }
+}
+
+/// The worker as a `tower` service. See [`Server::service`].
+pub struct WorkerService<A: Application> {
+    env: A::Env,
+    backend: Backend,
+}
+
+impl<A: Application> Clone for WorkerService<A> {
+    fn clone(&self) -> Self {
+        Self {
+            env: self.env.clone(),
+            backend: self.backend.clone(),
+        }
+    }
+}
+
+impl<A: Application> fmt::Debug for WorkerService<A> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("WorkerService")
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = std::result::Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Self { env, .. } = self.clone();
+        Box::pin(async move { Ok(request::respond::<A>(request, env).await) })
+    }
+}
+
+/// Completes when the process receives SIGTERM or ctrl-c. The second of these signals ends the
+/// process.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    #[cfg(unix)]
+    let mut terminate = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate())?
+    };
+    let received = async move {
+        let interrupt = pin!(tokio::signal::ctrl_c());
+        #[cfg(unix)]
+        let _ = select(pin!(terminate.recv()), interrupt).await;
+        #[cfg(not(unix))]
+        let _ = interrupt.await;
+    };
+    Ok(async {
+        received.await;
+        log_line("stopping: waiting for requests and batches in progress");
+        tokio::spawn(async {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
+            }
+        });
+    })
+}
+
+fn misconfigured(message: String) -> Error {
+    Error::worker("start", ErrorKind::Misconfigured, message)
+}

@@ -1,0 +1,5 @@
+//! Runs the worker.
+
+fn main() -> std::process::ExitCode {
+    bindery::serve::<native::App>()
+}
