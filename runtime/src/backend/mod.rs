@@ -15,9 +15,11 @@
 //! - `observe` installs an observer, and `observers` returns all of them.
 //!
 //! `D1`:
-//! - `run` runs one statement and passes each row to the sink of the call.
-//! - `batch` does the same for several statements in one transaction. After an error nothing
-//!   is stored.
+//! - `run` runs one statement and passes its rows to the sink of the call. If a row cannot be
+//!   decoded, the changes of the statement are committed.
+//! - `try_run` runs a statement that only reads without waiting, or returns `None`.
+//! - `batch` runs several statements in one transaction. After an error of a statement nothing is
+//!   stored. If a row cannot be decoded, the transaction is committed.
 //! - Every number is bound as REAL, because that is how D1 binds a JavaScript number.
 //!
 //! `Kv`:

@@ -54,8 +54,37 @@ impl Gate {
 
         let stopwatch = Stopwatch::start();
         let outcome = work.await;
-        let duration = stopwatch.elapsed();
+        self.report(operation, query, &stopwatch, outcome)
+    }
 
+    /// Runs one call that does not wait. Returns `None` if `work` does: then nothing was done.
+    pub(crate) fn pass_now<T>(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        work: impl FnOnce() -> Option<Result<(T, Measures), Failure>>,
+    ) -> Option<Result<T>> {
+        if !self.is_watched() {
+            return Some(match work()? {
+                Ok((value, _)) => Ok(value),
+                Err(failure) => Err(self.error(operation, query, failure)),
+            });
+        }
+
+        let stopwatch = Stopwatch::start();
+        let outcome = work()?;
+        Some(self.report(operation, query, &stopwatch, outcome))
+    }
+
+    /// Sends an event to the observers.
+    fn report<T>(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        stopwatch: &Stopwatch,
+        outcome: Result<(T, Measures), Failure>,
+    ) -> Result<T> {
+        let duration = stopwatch.elapsed();
         let (value, measures) = match outcome {
             Ok((value, measures)) => (Ok(value), measures),
             Err(failure) => {
@@ -63,6 +92,7 @@ impl Gate {
                 (Err(error), Measures::default())
             }
         };
+
         self.observers.record(&Event {
             service: self.service,
             operation,

@@ -12,7 +12,10 @@ fn main() {}
     reason = "a benchmark reports on standard output and panics on errors"
 )]
 fn main() {
-    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => panic!("{error}"),
     };
@@ -24,11 +27,13 @@ fn main() {
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::hint::black_box;
+    use std::path::Path;
     use std::time::Instant;
 
-    use bench::Env;
+    use bench::{App, Env};
     use bindery::observe::Event;
-    use bindery_sqlite::rusqlite::Row;
+    use bindery::{Server, ServerOptions};
+    use bindery_sqlite::rusqlite::{self, Connection, Row};
 
     const READS: i64 = 20_000;
     const ROUNDS: usize = 9;
@@ -66,15 +71,43 @@ mod native {
     }
 
     pub(crate) async fn run(report: impl Fn(&str)) -> Outcome<()> {
+        let bare = Connection::open_in_memory()?;
+        bare.execute_batch(include_str!("../migrations/0001_files.sql"))?;
         let env: Env = bindery::in_memory()?;
         let watched: Env = bindery::in_memory()?;
-        watched.observe(|event: &Event<'_>| {
+        observe(&watched);
+        report("native point read, 8 columns, in memory:");
+        point_reads(&report, &bare, &env, &watched).await?;
+
+        let folder = std::env::temp_dir().join(format!("bindery-bench-{}", std::process::id()));
+        let state = |name: &str| ServerOptions::default().state(folder.join(name));
+        let server = Server::<App>::start(state("a")).await?;
+        let watched = Server::<App>::start(state("b")).await?;
+        observe(watched.env());
+        let file = folder.join("a/d1/bench.sqlite");
+        let bare = Connection::open(&file)?;
+        report("the same in a file:");
+        point_reads(&report, &bare, server.env(), watched.env()).await?;
+        concurrent_reads(&report, &file, server.env()).await?;
+        server.shutdown().await;
+        watched.shutdown().await;
+        std::fs::remove_dir_all(&folder)?;
+
+        gate(&report).await
+    }
+
+    fn observe(env: &Env) {
+        env.observe(|event: &Event<'_>| {
             black_box(event.duration);
         });
+    }
 
-        let bare = bindery_sqlite::rusqlite::Connection::open_in_memory()?;
-        bare.execute_batch(include_str!("../migrations/0001_files.sql"))?;
-
+    async fn point_reads(
+        report: &impl Fn(&str),
+        bare: &Connection,
+        env: &Env,
+        watched: &Env,
+    ) -> Outcome<()> {
         let sql = env.db.file_by_id(1).sql();
         let (mut by_hand, mut generated, mut observed) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = 0;
@@ -109,24 +142,80 @@ mod native {
 
         let (by_hand, generated, observed) = (median(by_hand), median(generated), median(observed));
         let each = |seconds: f64| seconds / READS as f64 * 1e6;
-        report(&format!(
-            "native point read, 8 columns, median of {ROUNDS} rounds of {READS}:"
-        ));
-        report(&format!(
-            "  rusqlite, cached statement    {:7.2} us",
-            each(by_hand)
-        ));
-        report(&format!(
-            "  generated query, no observer  {:7.2} us   ratio {:.2}",
-            each(generated),
-            generated / by_hand
-        ));
-        report(&format!(
-            "  generated query, one observer {:7.2} us   ratio {:.2}",
-            each(observed),
-            observed / by_hand
-        ));
-        gate(&report).await
+        let line = |name: &str, seconds: f64| {
+            let ratio = seconds / by_hand;
+            report(&format!(
+                "  {name:29} {:7.2} us   ratio {ratio:.2}",
+                each(seconds)
+            ));
+        };
+        line("rusqlite, cached statement", by_hand);
+        line("generated query, no observer", generated);
+        line("generated query, one observer", observed);
+        Ok(())
+    }
+
+    /// Compares threads, each with its own connection, with 16 tasks.
+    ///
+    /// SQLite takes its locks with system calls unless another connection of the process holds
+    /// them. More threads than cores are interrupted while they hold locks, so they look faster.
+    async fn concurrent_reads(report: &impl Fn(&str), path: &Path, env: &Env) -> Outcome<()> {
+        const READERS: i64 = 16;
+        let cores = std::thread::available_parallelism()?.get() as i64;
+        let sql = env.db.file_by_id(1).sql();
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            times[0].push(threads(path, sql, cores)?);
+            times[1].push(threads(path, sql, READERS)?);
+
+            let start = Instant::now();
+            let tasks = (0..READERS).map(|_| {
+                let env = env.clone();
+                tokio::spawn(async move {
+                    for read in 0..READS / READERS {
+                        black_box(env.db.file_by_id(black_box(read % 1000 + 1)).await?);
+                    }
+                    Ok::<_, bindery::Error>(())
+                })
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                task.await??;
+            }
+            times[2].push(start.elapsed().as_secs_f64());
+        }
+
+        let [by_core, by_reader, generated] = times.map(median);
+        let line = |name: &str, seconds: f64| {
+            let (rate, ratio) = (READS as f64 / seconds, generated / seconds);
+            report(&format!(
+                "  {name:29} {rate:8.0} reads/s   ratio {ratio:.2}"
+            ));
+        };
+        report("concurrent reads of the file:");
+        line("rusqlite, a thread per core", by_core);
+        line("rusqlite, 16 threads", by_reader);
+        line("generated query, 16 tasks", generated);
+        Ok(())
+    }
+
+    /// Reads with rusqlite on several threads, and returns the time in seconds.
+    fn threads(path: &Path, sql: &'static str, count: i64) -> Outcome<f64> {
+        let start = Instant::now();
+        let threads = (0..count).map(|_| {
+            let path = path.to_owned();
+            std::thread::spawn(move || -> rusqlite::Result<()> {
+                let connection = Connection::open(path)?;
+                for read in 0..READS / count {
+                    let mut statement = connection.prepare_cached(sql)?;
+                    black_box(statement.query_row([black_box(read % 1000 + 1)], file)?);
+                }
+                Ok(())
+            })
+        });
+        for thread in threads.collect::<Vec<_>>() {
+            thread.join().map_err(|_| "a thread panicked")??;
+        }
+        Ok(start.elapsed().as_secs_f64())
     }
 
     /// Compares a call through the gate with a direct call of the backend.

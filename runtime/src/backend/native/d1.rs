@@ -3,6 +3,7 @@
 //! A query has the same result as on D1: SQLite applies the rules and limits of D1, and numbers are
 //! bound as REAL.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use bindery_sqlite::rusqlite::ffi;
@@ -11,7 +12,7 @@ use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, ToSql};
 use bindery_sqlite::{Database, migrations};
 
 use crate::app::{Content, Resource};
-use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row, Statement};
+use crate::d1::{Call, Cell, Meta, Parameter, Row, Statement};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::bindings::Opened;
@@ -42,24 +43,18 @@ impl D1 {
         migrated.unwrap_or_else(|| Err("the database is in use".into()))
     }
 
-    pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
-        if call.statement.reads_only {
-            let attempt = self.0.try_read(|database| {
-                let connection = database.connection();
-                read(
-                    connection,
-                    call.statement,
-                    call.parameters,
-                    call.limit,
-                    |row| call.rows.row(row).map_err(Failure::from),
-                )
-            });
-            if let Some(result) = attempt {
-                return result.map(|()| Meta::default());
-            }
-            call.rows.clear();
-        }
+    /// Runs a statement that only reads on this thread. Returns `None` if it takes too long.
+    pub(crate) fn try_run(&self, call: Call<'_>) -> Option<Result<Meta, Failure>> {
+        let read = |database: &Database| {
+            let (connection, limit) = (database.connection(), call.limit);
+            read(connection, call.statement, call.parameters, limit, |row| {
+                Ok(call.rows.row(row)?)
+            })
+        };
+        Some(self.0.try_read(read)?.map(|()| Meta::default()))
+    }
 
+    pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         let owned = OwnedCall::new(&call);
         let work = move |database: &Database| owned.run(database.connection());
         let Ran { meta, rows } = if call.statement.reads_only {
@@ -225,17 +220,10 @@ impl OwnedRows {
             if index % ROWS_PER_TURN == ROWS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
-            let mut row = Row::new(cells, call.statement.columns, index + 1);
+            let mut row = Row::new(Cells::Values(cells), call.statement.columns, index + 1);
             call.rows.row(&mut row)?;
         }
         Ok(())
-    }
-}
-
-impl Cells for Vec<Cell<'static>> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
-        let cell = self.get(index).map(Cell::by_ref);
-        cell.ok_or_else(|| "the row has too few columns".to_owned())
     }
 }
 
@@ -255,8 +243,7 @@ fn read(
     while let Some(row) = rows.next()? {
         number += 1;
         if number <= limit {
-            let cells = NativeRow(row);
-            each(&mut Row::new(&cells, statement.columns, number))?;
+            each(&mut Row::new(Cells::Row(row), statement.columns, number))?;
         }
         // A statement that writes has to run to its end, even if no more rows are needed.
         if number >= limit && statement.reads_only {
@@ -294,21 +281,42 @@ fn bind(statement: &mut Prepared<'_>, parameters: &[Parameter<'_>]) -> Result<()
     Ok(())
 }
 
-/// A row of SQLite.
-struct NativeRow<'a>(&'a rusqlite::Row<'a>);
+/// The values of one row: of the current row of a statement, or copied from one.
+#[derive(Clone, Copy)]
+pub(crate) enum Cells<'a> {
+    Row(&'a rusqlite::Row<'a>),
+    Values(&'a [Cell<'static>]),
+}
 
-impl Cells for NativeRow<'_> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
-        let value = self.0.get_ref(index).map_err(|error| error.to_string())?;
-        Ok(match value {
-            ValueRef::Null => Cell::Null,
-            ValueRef::Integer(value) => Cell::Integer(value),
-            // D1 returns an infinity as null.
-            ValueRef::Real(value) if !value.is_finite() => Cell::Null,
-            ValueRef::Real(value) => Cell::Real(positive_zero(value)),
-            ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text)),
-            ValueRef::Blob(bytes) => Cell::Blob(bytes.into()),
-        })
+impl<'a> Cells<'a> {
+    /// Returns the value of the column at `index`, from 0.
+    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'a>, String> {
+        match self {
+            Self::Row(row) => row
+                .get_ref(index)
+                .map(cell)
+                .map_err(|error| error.to_string()),
+            Self::Values(cells) => {
+                let cell = cells.get(index).map(Cell::by_ref);
+                cell.ok_or_else(|| "there is no such column".to_owned())
+            }
+        }
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Integer(value),
+        // D1 returns an infinity as null.
+        ValueRef::Real(value) if !value.is_finite() => Cell::Null,
+        ValueRef::Real(value) => Cell::Real(positive_zero(value)),
+        // The check of valid text is faster than the conversion of text that may be invalid.
+        ValueRef::Text(text) => Cell::Text(match std::str::from_utf8(text) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(text),
+        }),
+        ValueRef::Blob(bytes) => Cell::Blob(bytes.into()),
     }
 }
 

@@ -21,7 +21,7 @@ mod bindings;
 
 pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, log_line};
-pub(crate) use d1::D1;
+pub(crate) use d1::{Cells, D1};
 pub(crate) use kv::Kv;
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;

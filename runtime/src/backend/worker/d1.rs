@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::d1::query::RowSink;
-use crate::d1::{Call, Cell, Cells, Meta, Parameter, Row};
+use crate::d1::{Call, Cell, Meta, Parameter, Row};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::js::{Handle, call as call_js, call_async, get, send, stringify};
@@ -21,6 +21,12 @@ use super::js::{Handle, call as call_js, call_async, get, send, stringify};
 pub struct D1(pub(super) Handle);
 
 impl D1 {
+    /// The platform answers later, so nothing runs on the thread of the caller.
+    #[expect(clippy::unused_self, reason = "the native backend needs it")]
+    pub(crate) fn try_run(&self, _: Call<'_>) -> Option<Result<Meta, Failure>> {
+        None
+    }
+
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         send(async {
             let statement = self.prepare(&call)?;
@@ -208,8 +214,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
                 continue;
             }
 
-            let source = JsonRow(&cells);
-            let mut row = Row::new(&source, self.columns, number);
+            let mut row = Row::new(Cells(&cells), self.columns, number);
             *self.failure = self.sink.row(&mut row).err().map(Failure::from);
         }
         Ok(())
@@ -300,18 +305,14 @@ impl<'de> Visitor<'de> for CellSeed {
     }
 }
 
-/// A decoded row.
-struct JsonRow<'c, 'de>(&'c [Cell<'de>]);
+/// The values of one row.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<'a>(&'a [Cell<'a>]);
 
-impl Cells for JsonRow<'_, '_> {
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
-        match self.0.get(index) {
-            None => Err("no such column".to_owned()),
-            Some(Cell::Null) => Ok(Cell::Null),
-            Some(Cell::Integer(value)) => Ok(Cell::Integer(*value)),
-            Some(Cell::Real(value)) => Ok(Cell::Real(*value)),
-            Some(Cell::Text(text)) => Ok(Cell::Text(Cow::Borrowed(text))),
-            Some(Cell::Blob(bytes)) => Ok(Cell::Blob(Cow::Borrowed(bytes))),
-        }
+impl<'a> Cells<'a> {
+    /// Returns the value of the column at `index`, from 0.
+    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'a>, String> {
+        let cell = self.0.get(index).map(Cell::by_ref);
+        cell.ok_or_else(|| "there is no such column".to_owned())
     }
 }

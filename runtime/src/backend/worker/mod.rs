@@ -15,7 +15,7 @@ mod bindings;
 
 pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, log_line};
-pub(crate) use d1::D1;
+pub(crate) use d1::{Cells, D1};
 pub use entry::{fetch, no_durable_object, queue};
 pub(crate) use kv::Kv;
 pub(crate) use object::Object;

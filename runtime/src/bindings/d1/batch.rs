@@ -5,7 +5,7 @@ use std::future::Future;
 use crate::backend;
 use crate::error::Failure;
 
-use super::query::{Rows, after_commit};
+use super::query::{Collected, after_commit};
 use super::{Call, Meta, Query, Shape, check};
 
 /// Queries that can run as one transaction: a tuple of up to eight queries, or a `Vec`.
@@ -47,7 +47,7 @@ macro_rules! tuple {
             ) -> Result<(Self::Output, Vec<Meta>), Failure> {
                 $(check(&self.$index.parameters)?;)*
 
-                let mut rows = ($(Rows::<$shape>(Vec::new()),)*);
+                let mut rows = ($(Collected::<$shape>::default(),)*);
                 let mut calls = [$(Call {
                     statement: self.$index.statement,
                     parameters: &self.$index.parameters,
@@ -91,7 +91,7 @@ impl<S: Shape> private::Run for Vec<Query<'_, S>> {
             check(&query.parameters)?;
         }
 
-        let mut rows: Vec<Rows<S>> = self.iter().map(|_| Rows(Vec::new())).collect();
+        let mut rows: Vec<Collected<S>> = self.iter().map(|_| Collected::default()).collect();
         let mut calls = Vec::with_capacity(self.len());
         for (query, rows) in self.iter().zip(&mut rows) {
             calls.push(Call {

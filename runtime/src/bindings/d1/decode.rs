@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::json::JsonText;
+use crate::backend::Cells;
 use crate::error::{ErrorKind, Failure};
 use crate::limits::MAX_SAFE_INTEGER;
 
@@ -40,9 +41,9 @@ impl Cell<'_> {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 impl Cell<'_> {
     /// Copies what the value borrows.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn into_static(self) -> Cell<'static> {
         match self {
             Self::Null => Cell::Null,
@@ -65,15 +66,9 @@ impl Cell<'_> {
     }
 }
 
-/// The values of one row, as a backend stores them.
-pub(crate) trait Cells {
-    /// Returns the value of the column at `index`, from 0.
-    fn cell(&self, index: usize) -> Result<Cell<'_>, String>;
-}
-
 /// A row that is being decoded.
 pub struct Row<'a> {
-    cells: &'a dyn Cells,
+    cells: Cells<'a>,
     columns: &'static [&'static str],
     number: usize,
 }
@@ -89,11 +84,7 @@ impl fmt::Debug for Row<'_> {
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(
-        cells: &'a dyn Cells,
-        columns: &'static [&'static str],
-        number: usize,
-    ) -> Self {
+    pub(crate) fn new(cells: Cells<'a>, columns: &'static [&'static str], number: usize) -> Self {
         Self {
             cells,
             columns,
@@ -113,11 +104,16 @@ impl<'a> Row<'a> {
     /// Fails if the stored value does not match the type `T`.
     pub fn take<T: FromColumn>(&mut self, index: usize) -> Result<T, DecodeError> {
         let value = self.cells.cell(index).and_then(T::from_column);
-        value.map_err(|message| DecodeError {
+        value.map_err(|message| self.error(index, message))
+    }
+
+    #[cold]
+    fn error(&self, index: usize, message: String) -> DecodeError {
+        DecodeError {
             row: self.number,
             column: self.columns.get(index).copied().unwrap_or_default(),
             message,
-        })
+        }
     }
 
     /// Decodes a column that is declared JSON, as text. Generated code calls it.

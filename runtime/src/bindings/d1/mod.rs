@@ -24,7 +24,6 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
-pub(crate) use decode::Cells;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub use encode::Parameter;
 pub(crate) use encode::{check, list, text_list};
@@ -32,7 +31,7 @@ pub use json::Json;
 #[doc(hidden)]
 pub use json::JsonText;
 pub(crate) use query::Call;
-pub use query::{Changes, Exec, Many, One, Optional, Query, Shape, Statement};
+pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape, Statement};
 pub use text_enum::UnknownText;
 pub(crate) use text_enum::{decode_text, parse_text};
 

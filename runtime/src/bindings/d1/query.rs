@@ -4,6 +4,9 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
 
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::Measures;
@@ -118,13 +121,16 @@ pub trait Shape: Send + 'static {
     type Row: FromRow;
     /// The type of the result.
     type Output: Send;
+    /// The rows that are kept.
+    #[doc(hidden)]
+    type Rows: Rows<Self::Row>;
     /// The maximum number of rows to read.
     const LIMIT: usize;
     #[doc(hidden)]
     const WANTS_CHANGES: bool = false;
 
     #[doc(hidden)]
-    fn finish(rows: Vec<Self::Row>, changes: Changes) -> Option<Self::Output>;
+    fn finish(rows: Self::Rows, changes: Changes) -> Option<Self::Output>;
 }
 
 /// One row; a result without rows is an error.
@@ -157,26 +163,29 @@ pub struct Changes {
 impl<T: FromRow + 'static> Shape for One<T> {
     type Row = T;
     type Output = T;
+    type Rows = Option<T>;
     const LIMIT: usize = 1;
 
-    fn finish(rows: Vec<T>, _: Changes) -> Option<T> {
-        rows.into_iter().next()
+    fn finish(row: Option<T>, _: Changes) -> Option<T> {
+        row
     }
 }
 
 impl<T: FromRow + 'static> Shape for Optional<T> {
     type Row = T;
     type Output = Option<T>;
+    type Rows = Option<T>;
     const LIMIT: usize = 1;
 
-    fn finish(rows: Vec<T>, _: Changes) -> Option<Option<T>> {
-        Some(rows.into_iter().next())
+    fn finish(row: Option<T>, _: Changes) -> Option<Option<T>> {
+        Some(row)
     }
 }
 
 impl<T: FromRow + 'static> Shape for Many<T> {
     type Row = T;
     type Output = Vec<T>;
+    type Rows = Vec<T>;
     const LIMIT: usize = usize::MAX;
 
     fn finish(rows: Vec<T>, _: Changes) -> Option<Vec<T>> {
@@ -198,11 +207,39 @@ impl FromRow for NoRow {
 impl Shape for Exec {
     type Row = NoRow;
     type Output = Changes;
+    type Rows = Vec<NoRow>;
     const LIMIT: usize = 0;
     const WANTS_CHANGES: bool = true;
 
     fn finish(_: Vec<NoRow>, changes: Changes) -> Option<Changes> {
         Some(changes)
+    }
+}
+
+/// The rows of one query: one of them, or all. It is public because [`Shape`] names it.
+#[doc(hidden)]
+pub trait Rows<T>: Default + Send {
+    fn push(&mut self, row: T);
+    fn count(&self) -> usize;
+}
+
+impl<T: Send> Rows<T> for Option<T> {
+    fn push(&mut self, row: T) {
+        *self = Some(row);
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.is_some())
+    }
+}
+
+impl<T: Send> Rows<T> for Vec<T> {
+    fn push(&mut self, row: T) {
+        self.push(row);
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 
@@ -235,29 +272,25 @@ impl Call<'_> {
 pub(crate) trait RowSink: Send {
     /// Decodes a row and stores it.
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError>;
-    /// Forgets the rows so far, because the statement runs again.
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(dead_code, reason = "only SQLite runs one again")
-    )]
-    fn clear(&mut self);
 }
 
-/// The rows of one query.
-pub(crate) struct Rows<S: Shape>(pub(crate) Vec<S::Row>);
+/// The sink of the rows of one query.
+pub(crate) struct Collected<S: Shape>(pub(crate) S::Rows);
 
-impl<S: Shape> RowSink for Rows<S> {
+impl<S: Shape> Default for Collected<S> {
+    fn default() -> Self {
+        Self(S::Rows::default())
+    }
+}
+
+impl<S: Shape> RowSink for Collected<S> {
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError> {
         self.0.push(S::Row::from_row(row)?);
         Ok(())
     }
-
-    fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
-impl<S: Shape> Rows<S> {
+impl<S: Shape> Collected<S> {
     pub(super) fn finish(self, meta: &Meta) -> Result<S::Output, Failure> {
         let changes = Changes {
             rows: meta.changes,
@@ -284,49 +317,113 @@ pub(super) fn after_commit<'s>(
     }
 }
 
+impl<'a, S: Shape> Query<'a, S> {
+    /// Runs a read on this thread. Returns `None` if that is not possible, or would take too long.
+    fn run_now(&self) -> Option<Result<S::Output>> {
+        if !self.statement.reads_only {
+            return None;
+        }
+        let work = || {
+            if let Err(failure) = check(&self.parameters) {
+                return Some(Err(failure));
+            }
+
+            let mut rows = Collected::<S>::default();
+            let call = self.call(&mut rows);
+            let meta = self.database.backend.try_run(call)?;
+            Some(meta.and_then(|meta| finish(rows, &meta)))
+        };
+        let gate = &self.database.gate;
+        gate.pass_now("query", Some(self.statement.name), work)
+    }
+
+    /// Runs the query.
+    async fn run(self) -> Result<S::Output> {
+        let work = async {
+            check(&self.parameters)?;
+
+            let mut rows = Collected::<S>::default();
+            let meta = self.database.backend.run(self.call(&mut rows)).await;
+            let meta = meta.map_err(|failure| after_commit(failure, [self.statement]))?;
+            finish(rows, &meta)
+        };
+        let gate = &self.database.gate;
+        gate.pass("query", Some(self.statement.name), work).await
+    }
+
+    fn call<'c>(&'c self, rows: &'c mut Collected<S>) -> Call<'c> {
+        Call {
+            statement: self.statement,
+            parameters: &self.parameters,
+            rows,
+            limit: S::LIMIT,
+            wants_meta: S::WANTS_CHANGES || self.database.gate.is_watched(),
+        }
+    }
+}
+
+/// Returns the result of a query, and its counts.
+fn finish<S: Shape>(rows: Collected<S>, meta: &Meta) -> Result<(S::Output, Measures), Failure> {
+    let count = rows.0.count() as u64;
+    let output = rows.finish(meta)?;
+    let measures = Measures {
+        rows_read: meta.rows_read,
+        rows_written: meta.rows_written,
+        count: Some(count),
+        ..Measures::default()
+    };
+    Ok((output, measures))
+}
+
 impl<'a, S: Shape> IntoFuture for Query<'a, S> {
     type Output = Result<S::Output>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+    type IntoFuture = QueryFuture<'a, S>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let Self {
-                database,
-                statement,
-                parameters,
-                ..
-            } = self;
+        QueryFuture(Progress::New(self))
+    }
+}
 
-            let work = async {
-                check(&parameters)?;
+/// The future of a [`Query`]. A short read natively is done when it is first polled, and then needs
+/// no allocation.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct QueryFuture<'a, S: Shape>(Progress<'a, S>);
 
-                let mut rows = Rows::<S>(Vec::new());
-                let wants_meta = S::WANTS_CHANGES || database.gate.is_watched();
-                let call = Call {
-                    statement,
-                    parameters: &parameters,
-                    rows: &mut rows,
-                    limit: S::LIMIT,
-                    wants_meta,
-                };
-                let meta = database.backend.run(call).await;
-                let meta = meta.map_err(|failure| after_commit(failure, [statement]))?;
+enum Progress<'a, S: Shape> {
+    New(Query<'a, S>),
+    Running(BoxFuture<'a, Result<S::Output>>),
+    Done,
+}
 
-                let count = rows.0.len() as u64;
-                let output = rows.finish(&meta)?;
-                let measures = Measures {
-                    rows_read: meta.rows_read,
-                    rows_written: meta.rows_written,
-                    count: Some(count),
-                    ..Measures::default()
-                };
-                Ok((output, measures))
-            };
+impl<S: Shape> fmt::Debug for QueryFuture<'_, S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("QueryFuture")
+            .finish_non_exhaustive()
+    }
+}
 
-            database
-                .gate
-                .pass("query", Some(statement.name), work)
-                .await
-        })
+impl<'a, S: Shape> Future for QueryFuture<'a, S> {
+    type Output = Result<S::Output>;
+
+    #[expect(
+        clippy::panic,
+        reason = "every future may panic when it is polled after its end"
+    )]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut running = match std::mem::replace(&mut self.0, Progress::Done) {
+            Progress::New(query) => match query.run_now() {
+                Some(result) => return Poll::Ready(result),
+                None => Box::pin(query.run()) as BoxFuture<'a, _>,
+            },
+            Progress::Running(running) => running,
+            Progress::Done => panic!("a query was polled after its end"),
+        };
+
+        let result = running.as_mut().poll(context);
+        if result.is_pending() {
+            self.0 = Progress::Running(running);
+        }
+        result
     }
 }
