@@ -93,7 +93,27 @@ mod native {
         watched.shutdown().await;
         std::fs::remove_dir_all(&folder)?;
 
-        gate(&report).await
+        gate(&report).await?;
+        tests(&report)
+    }
+
+    /// Measures empty tests of a worker with two migrations.
+    fn tests(report: &impl Fn(&str)) -> Outcome<()> {
+        const TESTS: u32 = 5000;
+        let test = || {
+            bindery::__private::test(|env: files::Env| async move {
+                black_box(env);
+            });
+        };
+        let time = std::thread::spawn(move || {
+            let start = Instant::now();
+            (0..TESTS).for_each(|_| test());
+            start.elapsed()
+        });
+        let time = time.join().map_err(|_| "a test panicked")?;
+        let rate = f64::from(TESTS) / time.as_secs_f64();
+        report(&format!("tests with an empty body: {rate:.0} per second"));
+        Ok(())
     }
 
     fn observe(env: &Env) {

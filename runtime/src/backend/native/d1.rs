@@ -4,7 +4,9 @@
 //! bound as REAL.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use bindery_sqlite::rusqlite::ffi;
 use bindery_sqlite::rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -16,7 +18,7 @@ use crate::d1::{Call, Cell, Meta, Parameter, Row, Statement};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::bindings::Opened;
-use super::pool::Pool;
+use super::pool::{Pool, lock};
 
 /// The number of rows after which decoding lets other tasks run.
 const ROWS_PER_TURN: usize = 256;
@@ -29,11 +31,13 @@ impl D1 {
     /// Opens a file, or a database in memory, and applies the pending migrations.
     pub(super) fn open(path: Option<&Path>, resource: &Resource) -> Opened<Self> {
         let database = match path {
-            Some(path) => Database::open(path)?,
-            None => Database::in_memory()?,
+            Some(path) => {
+                let database = Database::open(path)?;
+                migrate(&database, resource)?;
+                database
+            }
+            None => migrated_in_memory(resource)?,
         };
-
-        migrate(&database, resource)?;
         Ok(Self(Pool::new(path, database)?))
     }
 
@@ -87,6 +91,47 @@ impl D1 {
         }
         Ok(metas)
     }
+}
+
+/// Opens a database in memory with all migrations of a binding. The migrations run once in a
+/// process: its tests use copies of the result.
+fn migrated_in_memory(resource: &Resource) -> Opened<Database> {
+    static TEMPLATES: Mutex<BTreeMap<TemplateKey, Arc<[u8]>>> = Mutex::new(BTreeMap::new());
+
+    let key = template_key(resource);
+    let template = key.and_then(|key| lock(&TEMPLATES).get(&key).cloned());
+    if let Some(template) = template {
+        return Ok(Database::from_bytes(&template)?);
+    }
+
+    let mut database = Database::in_memory()?;
+    migrate(&database, resource)?;
+    if let Some(key) = key {
+        lock(&TEMPLATES).insert(key, database.to_bytes()?.into());
+    }
+    Ok(database)
+}
+
+/// The addresses of the texts that a database is created from. They are constants of the program.
+type TemplateKey = (usize, usize, usize);
+
+fn template_key(resource: &Resource) -> Option<TemplateKey> {
+    let Content::Database {
+        migrations_table,
+        baseline,
+        migrations,
+    } = resource.content
+    else {
+        return None;
+    };
+    let address = |text: &str| text.as_ptr() as usize;
+    let key = (
+        address(migrations_table),
+        address(baseline),
+        migrations.as_ptr() as usize,
+    );
+    // Empty slices can have the address of another constant.
+    (!migrations.is_empty()).then_some(key)
 }
 
 /// Brings a database to the last migration of a binding.

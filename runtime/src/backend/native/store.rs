@@ -1,6 +1,7 @@
 //! The SQLite databases of KV, the index of R2 and the queues. The rules of D1 do not apply there.
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bindery_sqlite::rusqlite::types::Value;
@@ -15,25 +16,45 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A SQLite file or a database in memory, shared by the handles of one backend.
 #[derive(Debug, Clone)]
-pub(super) struct Store(Pool<Connection>);
+pub(super) struct Store {
+    /// A database in memory is opened when it is first used: most tests use few of them.
+    pool: Arc<OnceLock<Pool<Connection>>>,
+    versions: &'static [&'static str],
+}
 
 impl Store {
     /// Opens a file, or a database in memory, and brings its tables to the last of `versions`: the
     /// SQL that creates them, and the SQL of each later change.
-    pub(super) fn open(path: Option<&Path>, versions: &[&str]) -> rusqlite::Result<Self> {
-        let connection = match path {
-            Some(path) => Connection::open(path)?,
-            None => Connection::open_in_memory()?,
+    pub(super) fn open(
+        path: Option<&Path>,
+        versions: &'static [&'static str],
+    ) -> rusqlite::Result<Self> {
+        let store = Self {
+            pool: Arc::default(),
+            versions,
+        };
+        let Some(path) = path else {
+            return Ok(store);
         };
 
-        if path.is_some() {
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, "synchronous", "normal")?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-        }
-
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         upgrade(&connection, versions)?;
-        Ok(Self(Pool::new(path, connection)?))
+        let pool = Pool::new(Some(path), connection)?;
+        store.pool.get_or_init(|| pool);
+        Ok(store)
+    }
+
+    fn pool(&self) -> Result<&Pool<Connection>, Failure> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let connection = Connection::open_in_memory()?;
+        upgrade(&connection, self.versions)?;
+        let pool = Pool::new(None, connection)?;
+        Ok(self.pool.get_or_init(|| pool))
     }
 
     /// Runs a read. It can run twice: what it returns the first time is then discarded.
@@ -41,10 +62,11 @@ impl Store {
         &self,
         work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
-        if let Some(result) = self.0.try_read(|connection| Ok(work(connection)?)) {
+        let pool = self.pool()?;
+        if let Some(result) = pool.try_read(|connection| Ok(work(connection)?)) {
             return result.map_err(internal);
         }
-        let result = self.0.read(move |connection| Ok(work(connection)?)).await;
+        let result = pool.read(move |connection| Ok(work(connection)?)).await;
         result.map_err(internal)
     }
 
@@ -53,7 +75,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
-        let result = self.0.write(move |connection| {
+        let result = self.pool()?.write(move |connection| {
             let behavior = TransactionBehavior::Immediate;
             let transaction = rusqlite::Transaction::new_unchecked(connection, behavior)?;
             let value = work(&transaction)?;
