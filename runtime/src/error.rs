@@ -188,6 +188,12 @@ impl Error {
         )
     }
 
+    /// Removes the location.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn into_failure(self) -> Failure {
+        self.0.failure
+    }
+
     /// Wraps an application error as [`ErrorKind::Internal`].
     ///
     /// A handler that returns [`Result`] can then use `?` on errors of any type.

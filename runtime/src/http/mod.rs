@@ -15,10 +15,18 @@ use tower_service::Service;
 pub use axum_core::body::Body;
 pub use axum_core::response::IntoResponse;
 
-/// The request that a handler receives.
-pub type Request = http::Request<Body>;
-/// The response that a handler returns.
-pub type Response = http::Response<Body>;
+/// A request: the one that a handler receives, or one to send.
+///
+/// # Examples
+/// ```
+/// use bindery::{Body, Request};
+///
+/// let request: Request = Request::get("https://example.com/").body(Body::empty())?;
+/// # Ok::<(), http::Error>(())
+/// ```
+pub type Request<B = Body> = http::Request<B>;
+/// A response: the one that a handler returns, or one to a request.
+pub type Response<B = Body> = http::Response<B>;
 
 /// Responds to a request with a service, such as an `axum::Router`.
 pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>(

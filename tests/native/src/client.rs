@@ -30,8 +30,26 @@ impl Worker {
     /// # Errors
     /// See [`start`](Self::start).
     pub fn start_on(worker: &str, folder: &Path, address: &str) -> io::Result<Self> {
-        let mut child = Command::new(worker)
-            .env("BINDERY_ADDRESS", address)
+        let mut command = Command::new(worker);
+        Self::start_command(command.env("BINDERY_ADDRESS", address), folder)
+    }
+
+    /// Starts a program that cannot write files of more than `blocks` blocks.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    pub fn start_limited(worker: &str, folder: &Path, blocks: u32) -> io::Result<Self> {
+        // Without the trap, the signal would end the process instead of failing the write.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{worker}'");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script])
+            .env("BINDERY_ADDRESS", "127.0.0.1:0");
+        Self::start_command(&mut command, folder)
+    }
+
+    fn start_command(command: &mut Command, folder: &Path) -> io::Result<Self> {
+        let mut child = command
             .env("BINDERY_STATE", folder)
             .env("BINDERY_LOG", "off")
             .stderr(Stdio::piped())

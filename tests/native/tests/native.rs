@@ -283,3 +283,16 @@ fn a_shutdown_waits_for_requests_and_for_messages() {
         "it accepts no more connections"
     );
 }
+
+#[test]
+fn ctrl_c_stops_an_idle_worker() {
+    let folder = Folder::new("idle");
+    let mut worker = folder.start();
+    worker.signal("INT").expect("is sent");
+    assert!(
+        worker
+            .wait(Duration::from_secs(10))
+            .expect("it ends")
+            .success()
+    );
+}

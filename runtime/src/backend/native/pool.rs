@@ -109,7 +109,7 @@ enum Connections<C> {
         path: PathBuf,
         writer: Arc<AsyncMutex<Metered<C>>>,
         /// The readers that are not in use.
-        readers: [Mutex<Vec<Metered<C>>>; SHELVES],
+        readers: Box<[Mutex<Vec<Metered<C>>>; SHELVES]>,
         blocking_reads: Arc<Semaphore>,
     },
 }
@@ -148,7 +148,7 @@ impl<C: Session> Pool<C> {
     ) -> Option<Result<T, Failure>> {
         let reader = match &*self.0 {
             Connections::Memory(connection) => {
-                return Some(lock(connection).run(Budget::Time, work));
+                return Some(lock(connection).run(TIME, work));
             }
             Connections::File { .. } => match self.reader() {
                 Ok(reader) => reader,
@@ -173,7 +173,7 @@ impl<C: Session> Pool<C> {
         work: impl FnOnce(&C) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let blocking_reads = match &*self.0 {
-            Connections::Memory(connection) => return lock(connection).run(Budget::Time, work),
+            Connections::Memory(connection) => return lock(connection).run(TIME, work),
             Connections::File { blocking_reads, .. } => blocking_reads,
         };
         let permit = Arc::clone(blocking_reads).acquire_owned().await;
@@ -181,7 +181,7 @@ impl<C: Session> Pool<C> {
         let reader = self.reader()?;
         let mut interrupt = InterruptOnDrop(Some(Arc::clone(&reader.get().meter)));
         let result = blocking(move || {
-            let result = reader.get().run(Budget::Time, work);
+            let result = reader.get().run(TIME, work);
             drop(permit);
             result
         });
@@ -197,10 +197,10 @@ impl<C: Session> Pool<C> {
         work: impl FnOnce(&C) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let writer = match &*self.0 {
-            Connections::Memory(connection) => return lock(connection).run(Budget::Time, work),
+            Connections::Memory(connection) => return lock(connection).run(TIME, work),
             Connections::File { writer, .. } => Arc::clone(writer).lock_owned().await,
         };
-        blocking(move || writer.run(Budget::Time, work)).await
+        blocking(move || writer.run(TIME, work)).await
     }
 
     /// Takes an idle reader, or opens one.
@@ -278,9 +278,12 @@ impl Drop for InterruptOnDrop {
 enum Budget {
     /// A few steps of SQLite's virtual machine.
     Steps,
-    /// D1's limit of time.
-    Time,
+    /// A time.
+    Time(Duration),
 }
+
+/// The time that D1 allows a call.
+const TIME: Budget = Budget::Time(limits::d1::QUERY_TIME);
 
 /// A connection that interrupts a statement when its budget is spent.
 #[derive(Debug)]
@@ -319,6 +322,8 @@ impl<C: Session> Metered<C> {
 struct Meter {
     /// The checks that are left, or a number that is never reached.
     checks: AtomicU64,
+    /// The time, in milliseconds.
+    limit: AtomicU64,
     /// The end of the time, in milliseconds since [`EPOCH`]. The first check sets it, because most
     /// calls end before it, and reading the clock is slow in comparison.
     deadline: AtomicU64,
@@ -346,8 +351,9 @@ impl Meter {
         self.reason.store(0, Ordering::Relaxed);
         match budget {
             Budget::Steps => self.checks.store(INLINE_CHECKS, Ordering::Relaxed),
-            Budget::Time => {
+            Budget::Time(limit) => {
                 self.checks.store(u64::MAX, Ordering::Relaxed);
+                self.limit.store(milliseconds(limit), Ordering::Relaxed);
                 self.deadline.store(u64::MAX, Ordering::Relaxed);
             }
         }
@@ -375,7 +381,8 @@ impl Meter {
         let now = EPOCH.elapsed();
         let deadline = self.deadline.load(Ordering::Relaxed);
         if deadline == u64::MAX {
-            let deadline = milliseconds(now + limits::d1::QUERY_TIME);
+            let limit = self.limit.load(Ordering::Relaxed);
+            let deadline = milliseconds(now).saturating_add(limit);
             self.deadline.store(deadline, Ordering::Relaxed);
         }
         milliseconds(now) >= deadline
@@ -393,4 +400,60 @@ fn milliseconds(duration: Duration) -> u64 {
 /// Locks a mutex. A panic while it was held has left nothing half done: SQLite rolls back.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDLESS: &str =
+        "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c";
+
+    fn query(connection: &Connection, sql: &str) -> Result<i64, Failure> {
+        Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    #[test]
+    fn a_query_ends_when_its_time_is_spent() {
+        let connection = Connection::open_in_memory().expect("opens");
+        let connection = Metered::new(connection).expect("has a handler");
+        let time = Budget::Time(Duration::from_millis(20));
+        let failure = connection.run(time, |connection| query(connection, ENDLESS));
+        assert_eq!(failure.expect_err("is endless").kind, ErrorKind::Timeout);
+        let result = connection.run(TIME, |connection| query(connection, "SELECT 1"));
+        assert!(
+            result.is_ok_and(|one| one == 1),
+            "the connection can be used again"
+        );
+    }
+
+    #[test]
+    fn a_read_that_nobody_waits_for_is_interrupted() {
+        let path = std::env::temp_dir().join(format!("bindery-pool-{}", std::process::id()));
+        let writer = Connection::open(&path).expect("opens");
+        writer
+            .pragma_update(None, "journal_mode", "wal")
+            .expect("sets");
+        let pool = Pool::new(Some(&path), writer).expect("opens");
+
+        let short = pool.try_read(|connection| query(connection, "SELECT 1"));
+        assert!(short.is_some_and(|result| result.is_ok_and(|one| one == 1)));
+        let long = pool.try_read(|connection| query(connection, ENDLESS));
+        assert!(long.is_none(), "it exceeds the budget of steps");
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("starts");
+        runtime.block_on(async {
+            let read = pool.read(|connection| query(connection, ENDLESS));
+            let read = tokio::time::timeout(Duration::from_millis(20), read);
+            assert!(read.await.is_err(), "it is endless");
+        });
+        // The runtime waits for the threads that block: it would never end.
+        drop(runtime);
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
@@ -12,10 +11,10 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::backend::native::bindings::Opened;
-use crate::backend::native::clock::now_milliseconds;
 use crate::backend::native::pool::lock;
-use crate::error::{ErrorKind, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::http::Body;
+use crate::random::random_id;
 
 /// The number of bytes that are read from a file at once.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -123,7 +122,7 @@ impl Contents {
 
     /// Starts the upload of an object.
     pub(super) async fn create(&self, key: &str) -> Result<Incoming, Failure> {
-        let name = file_name(key);
+        let name = file_name(key)?;
         let content = match self {
             Self::Folder { uploads, .. } => {
                 let path = uploads.join(&name);
@@ -239,9 +238,7 @@ fn stream(file: File) -> Body {
 }
 
 /// A unique file name that starts with the key, so that a person can recognize it.
-fn file_name(key: &str) -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-
+fn file_name(key: &str) -> Result<String, Failure> {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let readable: String = key
         .chars()
@@ -249,10 +246,8 @@ fn file_name(key: &str) -> String {
         .take(80)
         .collect();
 
-    let now = now_milliseconds();
-    let process = std::process::id();
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{readable}~{now:x}-{process:x}-{number:x}")
+    let unique = random_id().map_err(Error::into_failure)?;
+    Ok(format!("{readable}~{unique}"))
 }
 
 fn allow_missing(result: io::Result<()>) -> io::Result<()> {

@@ -1,0 +1,185 @@
+//! The server as a part of this program: its bounds, HTTP/2, and the worker as a service.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bindery::{Server, ServerOptions};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use native::App;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tower_service::Service;
+
+/// Runs a test with a server.
+fn with_server<F: Future<Output = ()>>(
+    name: &str,
+    options: impl FnOnce(ServerOptions) -> ServerOptions,
+    test: impl FnOnce(SocketAddr) -> F,
+) {
+    let folder = folder(name);
+    let runtime = tokio::runtime::Runtime::new().expect("starts");
+    runtime.block_on(async {
+        let options = options(ServerOptions::default().state(&folder));
+        let server = Server::<App>::start(options).await.expect("starts");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("is bound");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = server.serve_until(listener, async { drop(stopped.await) });
+        let serving = tokio::spawn(serving);
+
+        test(address).await;
+        drop(stop);
+        serving.await.expect("it ends without a panic");
+    });
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+async fn send(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(request.as_bytes()).await.expect("is sent");
+    let mut response = Vec::new();
+    // The server may reset a connection that it has not read to its end.
+    let _ = stream.read_to_end(&mut response).await;
+    String::from_utf8(response).expect("is text")
+}
+
+#[test]
+fn a_client_that_sends_no_request_is_disconnected() {
+    let options = |options: ServerOptions| options.header_timeout(Duration::from_millis(200));
+    with_server("headers", options, |address| async move {
+        let silent = send(address, "");
+        let half = send(address, "GET / HTTP/1.1\r\nHost: loc");
+        let preface = send(address, "PRI * HTTP/2.0\r\n");
+        let idle = send(address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(silent.await, "");
+        assert!(!half.await.contains("200 OK"));
+        assert_eq!(preface.await, "");
+        assert!(idle.await.ends_with("ok"), "the request has a response");
+    });
+}
+
+#[test]
+fn a_client_that_pauses_in_a_body_gets_an_error() {
+    let options = |options: ServerOptions| options.idle_timeout(Duration::from_millis(200));
+    with_server("body", options, |address| async move {
+        let start = Instant::now();
+        let head = "PUT /r2/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf";
+        let response = send(address, head).await;
+        assert!(response.starts_with("HTTP/1.1 400"), "{response}");
+        assert!(response.contains("the client paused"), "{response}");
+        assert!(start.elapsed() < Duration::from_secs(20));
+        let get = "GET /r2/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        assert!(
+            send(address, get).await.starts_with("HTTP/1.1 404"),
+            "nothing is stored"
+        );
+    });
+}
+
+#[test]
+fn headers_and_connections_are_bounded() {
+    let options = |options: ServerOptions| {
+        options
+            .max_connections(2)
+            .header_timeout(Duration::from_millis(300))
+    };
+    with_server("bounds", options, |address| async move {
+        let get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        // They hold both connections until their time is over.
+        let silent = [
+            TcpStream::connect(address).await,
+            TcpStream::connect(address).await,
+        ];
+        let start = Instant::now();
+        assert!(send(address, get).await.ends_with("ok"));
+        assert!(
+            start.elapsed() >= Duration::from_millis(100),
+            "it had to wait"
+        );
+        drop(silent);
+
+        let many = "X-A: b\r\n".repeat(200);
+        let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
+        assert!(send(address, &many).await.starts_with("HTTP/1.1 431"));
+        let missing = send(address, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+        assert!(missing.starts_with("HTTP/1.1 400"), "{missing}");
+    });
+}
+
+#[test]
+fn http2_is_served_without_tls() {
+    with_server(
+        "http2",
+        |options| options,
+        |address| async move {
+            let stream = TcpStream::connect(address).await.expect("connects");
+            let builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+            let connection = builder.handshake(TokioIo::new(stream)).await;
+            let (mut sender, connection) = connection.expect("is HTTP/2");
+            tokio::spawn(connection);
+            let request = hyper::Request::get(format!("http://{address}/uri?b=2"));
+            let request = request
+                .body(Empty::<bytes::Bytes>::new())
+                .expect("is valid");
+            let response = sender.send_request(request).await.expect("a response");
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .expect("a body")
+                .to_bytes();
+            assert_eq!(body, format!("http://{address}/uri?b=2 127.0.0.1"));
+        },
+    );
+}
+
+#[test]
+fn a_worker_is_a_part_of_another_program() {
+    let folder = folder("service");
+    let runtime = tokio::runtime::Runtime::new().expect("starts");
+    runtime.block_on(async {
+        let options = || ServerOptions::default().state(&folder);
+        let server = Server::<App>::start(options()).await.expect("starts");
+        let again = Server::<App>::start(options()).await.map(drop);
+        let message = again.expect_err("the folder is in use").to_string();
+        assert!(message.contains("uses this folder"), "{message}");
+
+        let mut service = server.service();
+        let request = bindery::Request::get("http://example.com/uri");
+        let request = request.header("cf-connecting-ip", "203.0.113.7");
+        let request = request.body(bindery::Body::empty()).expect("is valid");
+        let Ok(response) = service.call(request).await;
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        assert_eq!(body, "http://example.com/uri 203.0.113.7");
+        drop(service);
+
+        server
+            .env()
+            .cache
+            .put_bytes("a", "b")
+            .await
+            .expect("is stored");
+        server.shutdown().await;
+        let server = Server::<App>::start(options()).await.expect("starts again");
+        let stored = server.env().cache.get_text("a").await.expect("is read");
+        assert_eq!(stored.as_deref(), Some("b"));
+        server.shutdown().await;
+    });
+    let _ = std::fs::remove_dir_all(folder);
+}
