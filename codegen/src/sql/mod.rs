@@ -71,8 +71,8 @@ pub struct Query {
     pub tables: Vec<String>,
     /// Every column that is read or written, also by triggers.
     pub accesses: BTreeSet<Access>,
-    /// Whether the statement writes nothing and does not depend on earlier statements, so that it can
-    /// be retried.
+    /// Whether the statement writes nothing and does not depend on earlier statements, so that it
+    /// can be retried.
     pub reads_only: bool,
     /// The number of rows that it can return.
     pub rows: Rows,
