@@ -13,6 +13,8 @@ pub struct Handlers {
     pub krate: TokenStream,
     /// The environment.
     pub env: Path,
+    /// The function that runs once.
+    pub start: Option<Path>,
     /// The handler of requests.
     pub fetch: Option<Path>,
     /// The queues and their handlers.
@@ -22,7 +24,7 @@ pub struct Handlers {
 }
 
 /// The words that start an entry.
-const WORDS: [&str; 4] = ["env", "fetch", "queue", "durable_object"];
+const WORDS: [&str; 5] = ["env", "start", "fetch", "queue", "durable_object"];
 
 impl Parse for Handlers {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -30,6 +32,7 @@ impl Parse for Handlers {
         let mut handlers = Self {
             krate: quote!(::bindery),
             env: syn::parse_quote!(Env),
+            start: None,
             fetch: None,
             queues: Vec::new(),
             durable_objects: Vec::new(),
@@ -60,6 +63,7 @@ impl Handlers {
         let word: Ident = input.parse()?;
         match word.to_string().as_str() {
             "env" => *env = Some(parse_path(input)?),
+            "start" => self.start = Some(parse_path(input)?),
             "fetch" => self.fetch = Some(parse_path(input)?),
             "queue" => self.queues.push((input.parse()?, parse_path(input)?)),
             "durable_object" => self.durable_objects.push(input.parse()?),

@@ -163,19 +163,31 @@ impl Check {
 /// The type that implements the runtime's `Application`.
 fn application(input: &Handlers) -> TokenStream {
     let Handlers { krate, env, .. } = input;
-    let fetch = match &input.fetch {
-        Some(path) => {
-            // With the span of the handler, so that rustc points there when its signature is wrong.
-            let call = quote_spanned!(path.span()=> #path(request, env));
-            quote!(#krate::__private::IntoResponse::into_response(#call.await))
-        }
+    let private = quote!(#krate::__private);
+    // With the span of the handler, so that rustc points there when its signature is wrong.
+    let start = match &input.start {
+        Some(path) => quote_spanned! {path.span()=>
+            #private::StartHandler::start(#path, env, context)
+        },
         None => quote! {{
-            let _ = (request, env);
-            #krate::__private::no_fetch()
+            let _ = (env, context);
+            ::core::result::Result::Ok(())
+        }},
+    };
+    let fetch = match &input.fetch {
+        Some(path) => quote_spanned! {path.span()=>
+            #private::FetchHandler::respond(#path, request, env, context).await
+        },
+        None => quote! {{
+            let _ = (request, env, context);
+            #private::no_fetch()
         }},
     };
     let queues = input.queues.iter().map(|(queue, path)| {
-        quote!(#queue => #krate::__private::deliver(batch, |batch| #path(batch, env)).await,)
+        let process = quote_spanned! {path.span()=>
+            #private::QueueHandler::process(#path, batch, env, context).await
+        };
+        quote!(#queue => #process,)
     });
     quote! {
         /// The worker: its environment and its handlers.
@@ -185,18 +197,27 @@ fn application(input: &Handlers) -> TokenStream {
         impl #krate::Application for App {
             type Env = #env;
 
-            async fn fetch(request: #krate::Request, env: Self::Env) -> #krate::Response {
+            fn start(env: &Self::Env, context: &#krate::Context) -> #krate::Result<()> {
+                #start
+            }
+
+            async fn fetch(
+                request: #krate::Request,
+                env: Self::Env,
+                context: #krate::Context,
+            ) -> #krate::Response {
                 #fetch
             }
 
             async fn queue(
-                batch: &mut #krate::__private::RawBatch,
+                batch: &mut #private::RawBatch,
                 env: Self::Env,
+                context: #krate::Context,
             ) -> #krate::Result<()> {
-                let _ = &env;
-                match #krate::__private::RawBatch::queue(batch) {
+                let _ = (&env, &context);
+                match #private::RawBatch::queue(batch) {
                     #(#queues)*
-                    _ => #krate::__private::no_queue(batch),
+                    _ => #private::no_queue(batch),
                 }
             }
         }
@@ -220,17 +241,17 @@ fn exports(input: &Handlers) -> TokenStream {
             pub fn fetch(
                 request: #private::web_sys::Request,
                 env: #value,
-                _context: #value,
+                context: #value,
             ) -> #promise {
-                #private::fetch::<super::App>(request, env)
+                #private::fetch::<super::App>(request, env, context)
             }
         }
     });
     let queue = (!input.queues.is_empty()).then(|| {
         quote! {
             #attribute
-            pub fn queue(batch: #value, env: #value, _context: #value) -> #promise {
-                #private::queue::<super::App>(batch, env)
+            pub fn queue(batch: #value, env: #value, context: #value) -> #promise {
+                #private::queue::<super::App>(batch, env, context)
             }
         }
     });

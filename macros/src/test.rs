@@ -1,44 +1,172 @@
 //! `#[bindery::test]`
 
-use bindery_codegen::report::Code;
-use proc_macro2::TokenStream;
+use bindery_codegen::model::Project;
+use bindery_codegen::report::{Code, suggestion};
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::ItemFn;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{ItemFn, Path, Token};
 
-use crate::{attributes, project};
+use crate::attributes::{self, Entry};
+use crate::project;
+
+/// An argument of the attribute.
+enum Argument {
+    Crate(Path),
+    /// `vars(NAME = value)`
+    Vars(Vec<Entry>),
+    /// `secrets(NAME = value)`
+    Secrets(Vec<Entry>),
+}
+
+/// The names of the arguments.
+const ARGUMENTS: [&str; 3] = ["vars", "secrets", "crate"];
+
+impl Parse for Argument {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = attributes::name(input)?;
+        match name.to_string().as_str() {
+            "crate" => {
+                input.parse::<Token![=]>()?;
+                Ok(Self::Crate(input.parse()?))
+            }
+            "vars" => Ok(Self::Vars(entries(input)?)),
+            "secrets" => Ok(Self::Secrets(entries(input)?)),
+            other => {
+                let help = suggestion(other, "arguments", &ARGUMENTS);
+                let message = format!("unknown argument `{other}`; {help}");
+                Err(syn::Error::new(name.span(), message))
+            }
+        }
+    }
+}
+
+/// `(NAME = value, ...)`
+fn entries(input: ParseStream<'_>) -> syn::Result<Vec<Entry>> {
+    let content;
+    syn::parenthesized!(content in input);
+    let entries = Punctuated::<Entry, Token![,]>::parse_terminated(&content)?;
+    Ok(entries.into_iter().collect())
+}
+
+/// The arguments of the attribute.
+struct Arguments {
+    krate: TokenStream,
+    vars: Vec<Entry>,
+    secrets: Vec<Entry>,
+}
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand_checked(attribute, item).unwrap_or_else(|errors| errors)
 }
 
 fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStream, TokenStream> {
-    let mut entries = attributes::parse(attribute)?;
-    let krate = attributes::take_crate(&mut entries);
-    attributes::refuse_rest(&entries, &["crate"])?;
+    let Arguments {
+        krate,
+        vars,
+        secrets,
+    } = arguments(attribute)?;
+    let unknown = unknown_names(&vars, &secrets);
 
     let function: ItemFn = syn::parse2(item).map_err(|error| error.to_compile_error())?;
     let ident = &function.sig.ident;
-    if function.sig.asyncness.is_none() || function.sig.inputs.len() != 1 {
-        let message = "a test is an async function with the environment as its argument";
-        let help = format!("write `async fn {ident}(env: Env)`");
-        return Err(project::error(
-            ident.span(),
-            Code::Attribute,
-            message,
-            &help,
-        ));
-    }
+    let call = match (function.sig.asyncness, function.sig.inputs.len()) {
+        (Some(_), 1) => quote!(|env, _| #ident(env)),
+        (Some(_), 2) => quote!(|env, world| #ident(env, world)),
+        _ => return Err(wrong_signature(ident)),
+    };
 
     let attributes = &function.attrs;
     let mut inner = function.clone();
     inner.attrs.clear();
+    let private = quote!(#krate::__private);
+    let vars = vars.iter().map(|Entry { name, value }| {
+        let name = name.to_string();
+        quote!((#name, #private::serde_json::json!(#value)))
+    });
+    let secrets = secrets.iter().map(|Entry { name, value }| {
+        let name = name.to_string();
+        quote!((#name, #private::String::from(#value)))
+    });
     Ok(quote! {
+        #unknown
         #[cfg(not(target_arch = "wasm32"))]
         #[::core::prelude::v1::test]
         #(#attributes)*
         fn #ident() {
             #inner
-            #krate::__private::test(#ident)
+            let options = #private::TestOptions {
+                vars: #private::Vec::from([#(#vars),*]),
+                secrets: #private::Vec::from([#(#secrets),*]),
+            };
+            #private::test(options, #call)
         }
     })
+}
+
+fn arguments(attribute: TokenStream) -> Result<Arguments, TokenStream> {
+    let mut arguments = Arguments {
+        krate: quote!(::bindery),
+        vars: Vec::new(),
+        secrets: Vec::new(),
+    };
+    let parsed = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(attribute);
+    for argument in parsed.map_err(|error| error.to_compile_error())? {
+        match argument {
+            Argument::Crate(path) => arguments.krate = quote!(#path),
+            Argument::Vars(entries) => arguments.vars.extend(entries),
+            Argument::Secrets(entries) => arguments.secrets.extend(entries),
+        }
+    }
+    Ok(arguments)
+}
+
+/// Reports the variables and secrets that no manifest of the package has.
+fn unknown_names(vars: &[Entry], secrets: &[Entry]) -> TokenStream {
+    let Some(first) = vars.first().or(secrets.first()) else {
+        return TokenStream::new();
+    };
+    let compilations = project::declared(first.name.span());
+    let projects: Option<Vec<&Project>> = compilations
+        .iter()
+        .map(|(_, compilation)| compilation.project.as_ref())
+        .collect();
+    // `#[bindings]` reports a manifest that is missing or invalid.
+    let Some(projects) = projects.filter(|projects| !projects.is_empty()) else {
+        return TokenStream::new();
+    };
+
+    let known_vars: Vec<&str> = projects
+        .iter()
+        .flat_map(|project| project.vars.iter().map(|(name, _)| name.source.as_str()))
+        .collect();
+    let known_secrets: Vec<&str> = projects
+        .iter()
+        .flat_map(|project| project.secrets.iter().map(|(name, _)| name.source.as_str()))
+        .collect();
+    let vars = vars
+        .iter()
+        .map(|entry| unknown("variable", entry, &known_vars));
+    let secrets = secrets
+        .iter()
+        .map(|entry| unknown("secret", entry, &known_secrets));
+    vars.chain(secrets).collect()
+}
+
+fn unknown(kind: &str, entry: &Entry, known: &[&str]) -> TokenStream {
+    let name = entry.name.to_string();
+    if known.contains(&name.as_str()) {
+        return TokenStream::new();
+    }
+    let message = format!("the manifest has no {kind} `{name}`");
+    let help = suggestion(&name, &format!("{kind}s"), known);
+    project::error(entry.name.span(), Code::UnknownBinding, &message, &help)
+}
+
+fn wrong_signature(ident: &Ident) -> TokenStream {
+    let message = "a test is an async function with the environment as its argument";
+    let help =
+        format!("write `async fn {ident}(env: Env)`, or with a second argument `world: TestWorld`");
+    project::error(ident.span(), Code::Attribute, message, &help)
 }

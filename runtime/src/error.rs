@@ -346,6 +346,14 @@ impl StdError for Error {
 /// contain internal details such as the names of tables and columns.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        let headers = [(http::header::CONTENT_TYPE, "application/json")];
+        (self.status(), headers, self.to_json()).into_response()
+    }
+}
+
+impl Error {
+    /// The body of the response.
+    pub(crate) fn to_json(&self) -> String {
         let status = self.status();
         let message = if self.is_constraint_violation() {
             "the change conflicts with stored data"
@@ -358,8 +366,7 @@ impl IntoResponse for Error {
         let body = serde_json::json!({
             "error": { "kind": self.kind().name(), "message": message }
         });
-        let headers = [(http::header::CONTENT_TYPE, "application/json")];
-        (status, headers, body.to_string()).into_response()
+        body.to_string()
     }
 }
 

@@ -33,6 +33,7 @@
 //! - [`error`] has the error type that all of them share.
 //! - [`observe`] sends an event after each call to a binding.
 //! - [`http`] has the types of requests and responses.
+//! - [`time`] and [`random`] work in both worlds, and follow the clock and the seed of a test.
 //!
 //! # Features
 //!
@@ -50,19 +51,20 @@ extern crate self as bindery;
 
 pub mod error;
 pub mod observe;
+pub mod random;
+pub mod time;
 mod bindings;
 pub mod http;
 mod app;
 mod backend;
 mod json;
 mod limits;
-mod random;
 
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 
-pub use app::{Application, Environment, Secret};
+pub use app::{Application, Cf, Context, Environment, Secret, TaskOutput};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
 pub use bindery_macros::{Column, KvKey, Row, bindings, handlers, test};
@@ -70,7 +72,11 @@ pub use bindings::*;
 pub use error::{Error, ErrorKind, Result, Service};
 pub use http::{Body, Request, Response};
 pub use kv::KvKey;
-pub use random::random_id;
+
+#[cfg(target_arch = "wasm32")]
+pub use wasm_bindgen::JsValue;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use backend::{Server, ServerOptions, WorkerService, deliver_queues, in_memory, serve};
+pub use backend::{
+    Server, ServerOptions, TestClock, TestWorld, WorkerService, deliver_queues, in_memory, serve,
+};

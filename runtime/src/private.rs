@@ -8,14 +8,15 @@ pub use serde;
 pub use serde_json;
 
 pub use crate::app::{
-    Connector, Consumer, Content, Environment, EnvironmentManifest, Manifest, Resource,
+    Connector, Consumer, Content, Environment, EnvironmentManifest, FetchHandler, Manifest,
+    QueueHandler, Resource, StartHandler,
 };
 pub use crate::backend::Backend;
 pub use crate::bindings::kind::Connect;
 pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
 pub use crate::kv::{Binding, KeyOf, KeyPart, Named};
-pub use crate::queue::{RawBatch, deliver};
+pub use crate::queue::RawBatch;
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::backend::{fetch, no_durable_object, queue};
@@ -23,7 +24,7 @@ pub use crate::backend::{fetch, no_durable_object, queue};
 pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use crate::backend::{TestOutcome, test};
+pub use crate::backend::{TestOptions, TestOutcome, test};
 
 use serde::ser::SerializeStruct;
 

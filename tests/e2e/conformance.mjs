@@ -78,7 +78,10 @@ const everything = {
   serviceBindings: { SERVICE: "other", BROWSER: placeholder, ANALYTICS: placeholder, K2: { name: "other", entrypoint: "Stream" }, UNSAFE: placeholder, FORWARD: placeholder, MODULE: placeholder },
 };
 
+let output = "";
+const collect = (stdout, stderr) => { for (const stream of [stdout, stderr]) stream.on("data", (text) => { output += text; process.stderr.write(text); }); };
 const backend = await workerd("tests/conformance", {
+  handleRuntimeStdio: collect,
   ...everything,
   d1Databases: ["DB"],
   kvNamespaces: ["CACHE", "OTHER"],
@@ -119,6 +122,30 @@ checks["queue::delivery"] = async () => {
   await reset();
   assert.deepEqual(await run("queue::send"), [200, "ok"]);
   await eventually("every message that can arrive has arrived", async () => (await run("queue::arrived"))[0] === 200);
+};
+checks["the start hook runs once"] = async () => {
+  for (let index = 0; index < 3; index++) assert.equal(await (await fetch(`${backend.base}/starts`)).text(), "1");
+};
+checks["background work ends after the response"] = async () => {
+  await reset();
+  assert.equal(await (await fetch(`${backend.base}/background`, { method: "POST" })).text(), "started");
+  await eventually("the work is done", async () => (await (await fetch(`${backend.base}/noted`)).text()) === "background");
+};
+checks["a handler sees an absolute URI and the address of the client"] = async () => {
+  const description = await (await fetch(`${backend.base}/request`)).text();
+  // Miniflare sets `cf` even without a network.
+  assert.equal(description, "http 127.0.0.1 /request true true");
+};
+checks["a panic is a response, and the next request works"] = async () => {
+  const slow = fetch(`${backend.base}/slow`);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const response = await fetch(`${backend.base}/panic`);
+  assert.equal(response.status, 500);
+  assert.deepEqual(await response.json(), { error: { kind: "internal", message: "the request could not be served" } });
+  // The instance of the module has ended, and with it the other requests.
+  assert.ok((await slow).status >= 500, "it does not hang");
+  assert.equal((await fetch(`${backend.base}/cases`)).status, 200);
+  await eventually("the log contains the panic", () => output.includes("worker fetch: the handler panicked: a handler"));
 };
 checks["missing bindings and bindings of the wrong type are all reported at startup"] = async () => {
   const poor = await workerd("tests/conformance", {

@@ -113,9 +113,26 @@ fn env(project: &Project, target: &Target) -> TokenStream {
         }
 
         impl #ident {
-            /// Sends `observer` an event after each call to a binding from now on.
+            /// Sends `observer` an event after each call to a binding from now on. It replaces an
+            /// observer of the same type.
             pub fn observe(&self, observer: impl #krate::observe::Observer + 'static) {
                 self.__backend.observe(observer);
+            }
+
+            /// Returns the object of the platform that is bound to `name`, or `undefined`.
+            ///
+            /// It is for what bindery does not have. Calls to it are not measured.
+            #[cfg(target_arch = "wasm32")]
+            #[must_use]
+            pub fn raw(&self, name: &str) -> #krate::JsValue {
+                self.__backend.raw(name)
+            }
+
+            /// Returns the `env` object of the platform, from which `worker::Env` can be made.
+            #[cfg(target_arch = "wasm32")]
+            #[must_use]
+            pub fn platform(&self) -> #krate::JsValue {
+                self.__backend.platform()
             }
         }
     }

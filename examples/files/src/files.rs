@@ -64,7 +64,7 @@ pub async fn upload(
 ) -> Result<db::AddFile, AppError> {
     let max_bytes = max_file_size(env)?;
     // The random part makes the key unique, also for two uploads of the same name.
-    let key = format!("{user}/{}/{filename}", bindery::random_id()?);
+    let key = format!("{user}/{}/{filename}", bindery::random::id()?);
     let options = PutOptions::default()
         .content_type(content_type)
         .max_bytes(max_bytes);

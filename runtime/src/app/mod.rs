@@ -1,6 +1,9 @@
 //! The worker: its handlers, its environment and its manifest.
 
+mod cf;
 mod connector;
+mod context;
+mod handler;
 mod manifest;
 mod vars;
 
@@ -11,7 +14,11 @@ use crate::error::Result;
 use crate::http::{Request, Response};
 use crate::queue::RawBatch;
 
+pub use cf::Cf;
 pub use connector::Connector;
+pub use context::{Context, TaskOutput};
+#[doc(hidden)]
+pub use handler::{FetchHandler, QueueHandler, StartHandler};
 pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
 pub(crate) use vars::RawVar;
 pub use vars::Secret;
@@ -33,9 +40,23 @@ pub trait Application: Send + Sync + 'static {
     /// The environment of the worker.
     type Env: Environment;
 
+    /// Runs once, before the first request or batch.
+    ///
+    /// # Errors
+    /// The error of the start hook.
+    fn start(env: &Self::Env, context: &Context) -> Result<()>;
+
     /// Responds to a request.
-    fn fetch(request: Request, env: Self::Env) -> impl Future<Output = Response> + Send;
+    fn fetch(
+        request: Request,
+        env: Self::Env,
+        context: Context,
+    ) -> impl Future<Output = Response> + Send;
 
     /// Processes a batch of messages from a queue.
-    fn queue(batch: &mut RawBatch, env: Self::Env) -> impl Future<Output = Result<()>> + Send;
+    fn queue(
+        batch: &mut RawBatch,
+        env: Self::Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send;
 }

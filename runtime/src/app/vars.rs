@@ -42,7 +42,13 @@ impl RawVar {
     /// Converts a value of the manifest, which the compiler wrote as JSON.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn of_json(json: &str) -> Self {
-        match serde_json::from_str(json).unwrap_or(serde_json::Value::Null) {
+        Self::new(serde_json::from_str(json).unwrap_or(serde_json::Value::Null))
+    }
+
+    /// Converts a JSON value.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn new(value: serde_json::Value) -> Self {
+        match value {
             serde_json::Value::String(text) => Self::Text(text),
             other => Self::Json(other),
         }

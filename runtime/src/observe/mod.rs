@@ -6,6 +6,7 @@
 mod event;
 mod gate;
 
+use std::any::TypeId;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,6 +19,10 @@ pub(crate) use gate::Gate;
 /// Receives an event after each call.
 ///
 /// It runs on the thread that made the call, before the call returns, so it should be fast.
+///
+/// Install observers in the start hook of [`handlers!`](macro@crate::handlers). An observer replaces
+/// one of the same type, so installing it twice by mistake has no effect. Each closure in the source
+/// has its own type.
 pub trait Observer: Send + Sync {
     /// Records one call.
     fn record(&self, event: &Event<'_>);
@@ -48,21 +53,26 @@ pub fn json() -> impl Observer {
 pub(crate) struct Observers {
     /// Whether the list has an entry, so that a call without observers needs no lock.
     any: AtomicBool,
-    list: RwLock<Vec<Arc<dyn Observer>>>,
+    /// One observer of each type, with that type.
+    list: RwLock<Vec<(TypeId, Arc<dyn Observer>)>>,
 }
 
 impl Observers {
-    pub(crate) fn install(&self, observer: impl Observer + 'static) {
-        self.list
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(observer));
+    /// Adds an observer, which replaces one of the same type: a handler that installs it for each
+    /// request does not make the calls slower and slower.
+    pub(crate) fn install<O: Observer + 'static>(&self, observer: O) {
+        let entry: (TypeId, Arc<dyn Observer>) = (TypeId::of::<O>(), Arc::new(observer));
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        match list.iter_mut().find(|(known, _)| *known == entry.0) {
+            Some(known) => *known = entry,
+            None => list.push(entry),
+        }
         self.any.store(true, Ordering::Release);
     }
 
     fn record(&self, event: &Event<'_>) {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
-        for observer in list.iter() {
+        for (_, observer) in list.iter() {
             observer.record(event);
         }
     }

@@ -101,7 +101,7 @@ async fn undecoded(State(env): State<Env>, Query(rounds): Query<Rounds>) -> Resu
 
 #[cfg(target_arch = "wasm32")]
 async fn all(env: &Env, rows: i64) -> Result<worker::D1Result, String> {
-    let platform: worker::Env = env.__backend.platform().into();
+    let platform: worker::Env = env.platform().into();
     let database = platform.d1("DB").map_err(|error| error.to_string())?;
     let statement = database
         .prepare(env.db.all_files(rows).sql())

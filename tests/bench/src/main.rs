@@ -101,7 +101,8 @@ mod native {
     fn tests(report: &impl Fn(&str)) -> Outcome<()> {
         const TESTS: u32 = 5000;
         let test = || {
-            bindery::__private::test(|env: files::Env| async move {
+            let options = bindery::__private::TestOptions::default();
+            bindery::__private::test(options, |env: files::Env, _| async move {
                 black_box(env);
             });
         };

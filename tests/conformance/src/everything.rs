@@ -97,7 +97,7 @@ pub async fn workflows(env: Env) -> Outcome {
     if IS_NATIVE {
         return unsupported(env.orders.create(None, &json!({ "n": 2 })).await, "ORDERS");
     }
-    let id = bindery::random_id()?;
+    let id = bindery::random::id()?;
     let instance = env.orders.create(Some(&id), &json!({ "n": 2 })).await?;
     same!(instance.id(), id);
     for _ in 0..200 {
@@ -259,11 +259,11 @@ pub async fn emails(env: Env) -> Outcome {
 
 /// The limit is two per minute and key.
 pub async fn rate_limits(env: Env) -> Outcome {
-    let key = bindery::random_id()?;
+    let key = bindery::random::id()?;
     same!(env.limiter.limit(&key).await?, true);
     same!(env.limiter.limit(&key).await?, true);
     same!(env.limiter.limit(&key).await?, false);
-    same!(env.limiter.limit(&bindery::random_id()?).await?, true);
+    same!(env.limiter.limit(&bindery::random::id()?).await?, true);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ pub mod queue;
 pub mod r2;
 mod serve;
 pub mod tasks;
+pub mod time;
 
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
@@ -17,6 +18,7 @@ pub struct Env;
 
 bindery::handlers! {
     env: Env,
+    start: serve::start,
     fetch: serve::fetch,
     queue "conformance-queue": queue::consume,
 }
@@ -117,6 +119,8 @@ macro_rules! each_case {
             everything::the_rest
             everything::raw
             gate::observers_receive_every_call
+            time::sleeps
+            time::identifiers
         }
     };
 }

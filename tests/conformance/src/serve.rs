@@ -4,7 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bindery::{Request, Response};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bindery::{Context, Request, Response};
 
 use crate::{Env, Outcome, each_case};
 
@@ -24,13 +26,61 @@ macro_rules! table {
 }
 each_case!(table);
 
+/// The number of calls of the start hook.
+static STARTS: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) fn start(_: &Env) {
+    STARTS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Responds to the test runner.
-pub(crate) async fn fetch(request: Request, env: Env) -> Response {
+pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Response {
+    if request.uri().path() == "/background" {
+        let env = env.clone();
+        context.wait_until(async move { env.db.note("background", 1).await });
+    }
     let router = Router::new()
         .route("/cases", get(async || Json(NAMES)))
         .route("/run/{name}", post(answer))
+        .route(
+            "/starts",
+            get(async || STARTS.load(Ordering::Relaxed).to_string()),
+        )
+        .route("/background", post(async || "started"))
+        .route("/noted", get(noted))
+        .route("/request", get(describe))
+        .route("/panic", get(panic))
+        .route("/slow", get(slow))
         .with_state(env);
     bindery::http::route(router, request).await
+}
+
+async fn noted(State(env): State<Env>) -> Result<String, bindery::Error> {
+    let rows = env.db.noted().await?;
+    Ok(rows.into_iter().map(|row| row.body).collect())
+}
+
+/// Describes the request as the handler sees it.
+async fn describe(context: Context, request: Request) -> String {
+    let scheme = request.uri().scheme_str().unwrap_or("none");
+    let host = request.uri().host().unwrap_or("none");
+    let ip = request.headers().contains_key("cf-connecting-ip");
+    let colo = context.cf().colo;
+    format!(
+        "{scheme} {host} {} {ip} {}",
+        request.uri().path(),
+        colo.is_some()
+    )
+}
+
+#[expect(clippy::panic, reason = "the test needs a panic in a handler")]
+async fn panic() -> String {
+    panic!("a handler")
+}
+
+async fn slow() -> &'static str {
+    bindery::time::sleep(std::time::Duration::from_millis(500)).await;
+    "slow"
 }
 
 async fn answer(State(env): State<Env>, Path(name): Path<String>) -> (StatusCode, String) {

@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{EnvironmentManifest, Manifest, RawVar, Resource};
+use crate::app::{Cf, Context, EnvironmentManifest, Manifest, RawVar, Resource};
 use crate::bindings::BindingKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Observer, Observers};
 
+use super::context::Tasks;
 use super::env_files::{EnvFiles, project_folder};
 use super::object::Simulation;
 use super::queue::Queues;
@@ -38,6 +39,15 @@ struct Inner {
     observers: Arc<Observers>,
     vars: BTreeMap<String, RawVar>,
     env_files: EnvFiles,
+    overrides: Overrides,
+    tasks: Tasks,
+}
+
+/// The variables and secrets that replace those of the manifest and of the machine.
+#[derive(Default)]
+pub(super) struct Overrides {
+    pub(super) vars: BTreeMap<String, RawVar>,
+    pub(super) secrets: BTreeMap<String, String>,
 }
 
 enum Handle {
@@ -53,7 +63,11 @@ pub(super) type Opened<T> = std::result::Result<T, Box<dyn StdError + Send + Syn
 
 impl Backend {
     /// Opens the state in `folder`, or new state in memory, and applies pending migrations.
-    pub(crate) fn open(folder: Option<&Path>, manifest: &Manifest) -> Result<Self> {
+    pub(super) fn open(
+        folder: Option<&Path>,
+        manifest: &Manifest,
+        overrides: Overrides,
+    ) -> Result<Self> {
         let environment = environment(manifest)?;
         let env_files =
             EnvFiles::read(&project_folder().join(manifest.folder), environment.name)
@@ -80,7 +94,19 @@ impl Backend {
             observers: Arc::default(),
             vars,
             env_files,
+            overrides,
+            tasks: Tasks::default(),
         })))
+    }
+
+    /// Returns the context of a handler.
+    pub(super) fn context(&self, cf: Arc<Cf>) -> Context {
+        Context::new(super::Context::new(self.0.tasks.clone(), cf))
+    }
+
+    /// The work in the background.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
     }
 
     pub(crate) fn observers(&self) -> Arc<Observers> {
@@ -155,10 +181,14 @@ impl Backend {
             std::env::var("CLOUDFLARE_INCLUDE_PROCESS_ENV").is_ok_and(|include| include == "true");
         let process = include_process.then(|| std::env::var(name).ok()).flatten();
 
-        process
-            .or_else(|| self.0.env_files.get(name))
-            .map(RawVar::Text)
-            .or_else(|| self.0.vars.get(name).cloned())
+        let set = self.0.overrides.vars.get(name).cloned();
+        let other = || {
+            process
+                .or_else(|| self.0.env_files.get(name))
+                .map(RawVar::Text)
+                .or_else(|| self.0.vars.get(name).cloned())
+        };
+        set.or_else(other)
     }
 
     /// Where a missing secret can be set.
@@ -175,6 +205,9 @@ impl Backend {
             Some(RawVar::Text(text)) => Some(text.clone()),
             _ => None,
         };
+        if let Some(text) = self.0.overrides.secrets.get(name) {
+            return Some(text.clone());
+        }
         std::env::var(name)
             .ok()
             .or_else(|| self.0.env_files.get(name))

@@ -1,7 +1,10 @@
 //! Time, and the log.
 
 use std::io::Write;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::world;
 
 /// Measures the duration of a call.
 pub(crate) struct Stopwatch(Instant);
@@ -21,11 +24,42 @@ pub(crate) fn log_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// The current time.
+pub(crate) fn now() -> SystemTime {
+    let now = SystemTime::now();
+    let Some(world) = world::current() else {
+        return now;
+    };
+    let ahead = world.ahead();
+    let distance = Duration::from_millis(ahead.unsigned_abs());
+    let moved = if ahead < 0 {
+        now.checked_sub(distance)
+    } else {
+        now.checked_add(distance)
+    };
+    moved.unwrap_or(now)
+}
+
+/// The time since the process started, on a clock that is only set by tests.
+pub(crate) fn monotonic() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    let elapsed = START.elapsed();
+    let ahead = world::current().map_or(0, |world| world.ahead());
+    elapsed + Duration::from_millis(u64::try_from(ahead).unwrap_or(0))
+}
+
+/// Waits for a time.
+pub(crate) async fn sleep(duration: Duration) {
+    match world::current() {
+        Some(world) => world.sleep(duration).await,
+        None => tokio::time::sleep(duration).await,
+    }
+}
+
 /// The milliseconds since the Unix epoch.
 pub(super) fn now_milliseconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -4,6 +4,7 @@
 //! `queues.sqlite`. An acknowledged write survives a crash of the process.
 
 mod clock;
+mod context;
 mod d1;
 mod env_files;
 mod folder;
@@ -17,10 +18,12 @@ mod serve;
 mod server;
 mod store;
 mod test;
+mod world;
 mod bindings;
 
 pub use bindings::Backend;
-pub(crate) use clock::{Stopwatch, log_line};
+pub(crate) use clock::{Stopwatch, log_line, monotonic, now, sleep};
+pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub(crate) use kv::Kv;
 pub(crate) use object::Object;
@@ -29,11 +32,16 @@ pub use queue::deliver_queues;
 pub(crate) use r2::R2;
 pub use serve::serve;
 pub use server::{Server, ServerOptions, WorkerService};
-pub use test::{TestOutcome, in_memory, test};
+pub use test::{TestClock, TestOptions, TestOutcome, TestWorld, in_memory, test};
 
 use std::future::Future;
 
 use crate::error::{ErrorKind, Failure};
+
+/// Fills `bytes` with random numbers if a test has chosen their seed. Returns whether it has.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> bool {
+    world::current().is_some_and(|world| world.fill_random(bytes))
+}
 
 /// Runs a future to its end, even if the caller stops waiting for it.
 async fn run_to_end<T: Send + 'static>(

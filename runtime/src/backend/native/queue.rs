@@ -160,7 +160,8 @@ impl Queues {
         let (ids, messages): (Vec<i64>, Vec<RawMessage>) = messages.into_iter().unzip();
         let queue = consumer.queue;
         let mut batch = RawBatch::new(queue.to_owned(), messages);
-        let outcome = catch_panic(A::queue(&mut batch, env.clone())).await;
+        let context = env.backend().context(Arc::default());
+        let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;
         let problem = match &outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("the handler failed: {error}")),

@@ -1,11 +1,15 @@
-//! Tests, each with a backend in memory.
+//! Tests, each with a backend in memory and a world of its own.
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use crate::app::Environment;
+use crate::app::{Cf, Context, Environment, RawVar};
 
-use super::Backend;
+use super::bindings::Overrides;
+use super::world::{self, World};
+use super::{Backend, clock};
 
 /// A type that a test can return.
 pub trait TestOutcome {
@@ -26,17 +30,106 @@ impl<E: Debug> TestOutcome for Result<(), E> {
     }
 }
 
+/// The variables and secrets that a test sets, by name.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct TestOptions {
+    pub vars: Vec<(&'static str, serde_json::Value)>,
+    pub secrets: Vec<(&'static str, String)>,
+}
+
+/// The world of one test: its clock, its random numbers and its background work.
+///
+/// A test receives it as an optional second argument.
+///
+/// # Examples
+/// ```ignore
+/// #[bindery::test]
+/// async fn a_session_expires(env: Env, world: TestWorld) -> bindery::Result<()> {
+///     let session = sessions(&env).create("ann").await?;
+///     world.clock().advance(Duration::from_secs(31 * 86_400));
+///     assert!(sessions(&env).load(&session.id).await?.is_none());
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct TestWorld {
+    backend: Backend,
+    world: Arc<World>,
+}
+
+impl TestWorld {
+    /// Returns the clock of the test.
+    #[must_use]
+    pub fn clock(&self) -> TestClock {
+        TestClock(Arc::clone(&self.world))
+    }
+
+    /// Returns a context for a handler that the test calls.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        self.context_with(Cf::default())
+    }
+
+    /// Returns a context with properties of Cloudflare.
+    #[must_use]
+    pub fn context_with(&self, cf: Cf) -> Context {
+        self.backend.context(Arc::new(cf))
+    }
+
+    /// Waits until the work of [`Context::wait_until`] has ended. The end of a test waits too.
+    pub async fn background_work(&self) {
+        self.backend.tasks().idle().await;
+    }
+
+    /// Makes the numbers of [`random`](mod@crate::random) the same in each run of the test.
+    pub fn seed(&self, seed: u64) {
+        self.world.seed(seed);
+    }
+}
+
+/// The clock of one test: of [`time`](mod@crate::time), of TTLs, and of delays.
+///
+/// It runs like the clock of the machine until the test moves it. `CURRENT_TIMESTAMP` and the other
+/// functions of SQLite use the clock of the machine.
+#[derive(Debug, Clone)]
+pub struct TestClock(Arc<World>);
+
+impl TestClock {
+    /// Moves the clock forward, and wakes those who sleep until then.
+    pub fn advance(&self, duration: Duration) {
+        let milliseconds = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.0.move_clock(milliseconds);
+    }
+
+    /// Sets the clock to a time.
+    pub fn set(&self, time: SystemTime) {
+        let now = clock::now();
+        match time.duration_since(now) {
+            Ok(ahead) => self.advance(ahead),
+            Err(error) => {
+                let behind = error.duration().as_millis();
+                self.0
+                    .move_clock(-i64::try_from(behind).unwrap_or(i64::MAX));
+            }
+        }
+    }
+}
+
 /// Opens an environment with empty state in memory, and applies its migrations.
 ///
 /// # Errors
 /// Fails if a migration fails, or a variable or secret is missing.
 pub fn in_memory<E: Environment>() -> crate::Result<E> {
-    E::connect(&Backend::open(None, &E::MANIFEST)?)
+    E::connect(&Backend::open(None, &E::MANIFEST, Overrides::default())?)
 }
 
-/// Runs a test with an environment from [`in_memory`].
+/// Runs a test with an environment in memory.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
-pub fn test<E: Environment, F: Future<Output: TestOutcome>>(body: impl FnOnce(E) -> F) {
+pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
+    options: TestOptions,
+    body: impl FnOnce(E, TestWorld) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -45,8 +138,33 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(body: impl FnOnce(E)
         Err(error) => panic!("the async runtime of the test cannot start: {error}"),
     };
 
-    match in_memory::<E>() {
-        Ok(env) => runtime.block_on(body(env)).check(),
+    let world = Arc::<World>::default();
+    let _entered = world::enter(&world);
+    let backend = Backend::open(None, &E::MANIFEST, overrides(options));
+    let opened = backend.and_then(|backend| Ok((E::connect(&backend)?, backend)));
+    let (env, backend) = match opened {
+        Ok(opened) => opened,
         Err(error) => panic!("the environment of the test cannot be opened: {error}"),
+    };
+
+    let tasks = backend.tasks().clone();
+    let world = TestWorld { backend, world };
+    runtime.block_on(body(env, world)).check();
+    runtime.block_on(tasks.idle());
+    if let Some(message) = tasks.take_panic() {
+        panic!("background work of the test panicked: {message}");
+    }
+}
+
+fn overrides(options: TestOptions) -> Overrides {
+    let vars = options.vars.into_iter();
+    let secrets = options.secrets.into_iter();
+    Overrides {
+        vars: vars
+            .map(|(name, value)| (name.to_owned(), RawVar::new(value)))
+            .collect(),
+        secrets: secrets
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
     }
 }

@@ -41,6 +41,12 @@ impl Backend {
         self.0.value().clone()
     }
 
+    /// Returns a property of the `env` object, or undefined.
+    #[must_use]
+    pub fn raw(&self, name: &str) -> JsValue {
+        get(self.0.value(), name)
+    }
+
     /// Returns the object of a binding, if it has the property that identifies its kind.
     fn handle(&self, binding: &str, kind: BindingKind) -> Result<Handle, String> {
         let value = get(self.0.value(), binding);

@@ -11,7 +11,7 @@ impl Stopwatch {
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        Duration::try_from_secs_f64((js_sys::Date::now() - self.0) / 1000.0).unwrap_or_default()
+        since_epoch(js_sys::Date::now() - self.0)
     }
 }
 
@@ -20,8 +20,26 @@ pub(crate) fn log_line(line: &str) {
     worker::console_log!("{line}");
 }
 
+/// The current time. `SystemTime::now` panics on Workers.
+pub(crate) fn now() -> SystemTime {
+    UNIX_EPOCH + since_epoch(js_sys::Date::now())
+}
+
+/// A time for differences. Workers have no other clock, and the platform does not set it back.
+pub(crate) fn monotonic() -> Duration {
+    since_epoch(js_sys::Date::now())
+}
+
+/// Waits for a time.
+pub(crate) async fn sleep(duration: Duration) {
+    super::js::send(worker::Delay::from(duration)).await;
+}
+
 /// Converts a JavaScript `Date`.
 pub(super) fn at(date: &wasm_bindgen::JsValue) -> SystemTime {
-    let milliseconds = js_sys::Date::new(date).get_time();
-    UNIX_EPOCH + Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
+    UNIX_EPOCH + since_epoch(js_sys::Date::new(date).get_time())
+}
+
+fn since_epoch(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
 }

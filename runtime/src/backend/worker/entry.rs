@@ -1,24 +1,25 @@
 //! The functions behind the exports of `handlers!`, which the platform calls.
 
+use std::cell::Cell;
 use std::pin::pin;
 
 use futures_util::future::select;
 use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::future_to_promise;
 
-use crate::app::{Application, Environment};
+use crate::app::{Application, Context, Environment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Body, DRAIN_TIMEOUT, DrainableBody, IntoResponse, Response};
 
 use super::js::{call, get};
+use super::panic::promise;
 use super::queue::{received, settle};
 use super::{Backend, log_line};
 
 /// Responds to a request.
-pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue) -> Promise {
-    future_to_promise(async move {
-        let response = respond::<A>(request, env).await;
+pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: JsValue) -> Promise {
+    promise("fetch", async move {
+        let response = respond::<A>(request, env, context).await;
         to_js(response.unwrap_or_else(|error| {
             log_line(&format!("error: {error}"));
             error.into_response()
@@ -26,20 +27,40 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue) -> Promise
     })
 }
 
-async fn respond<A: Application>(request: web_sys::Request, env: JsValue) -> Result<Response> {
-    let env = A::Env::connect(&Backend::new(env))?;
+async fn respond<A: Application>(
+    request: web_sys::Request,
+    env: JsValue,
+    context: JsValue,
+) -> Result<Response> {
+    let context = Context::new(super::Context::new(context, &request));
+    let env = connect::<A>(env, &context)?;
     let request = worker::request_from_wasm(request).map_err(|error| {
         let message = format!("the request cannot be read: {error}");
         Error::worker("fetch", ErrorKind::InvalidArgument, message)
     })?;
 
-    let (request, body) = DrainableBody::wrap(request.map(Body::new));
-    let response = A::fetch(request, env).await;
+    let (mut request, body) = DrainableBody::wrap(request.map(Body::new));
+    request.extensions_mut().insert(context.clone());
+    let response = A::fetch(request, env, context).await;
 
     // On timeout, respond anyway.
     let timeout = worker::Delay::from(DRAIN_TIMEOUT);
     select(pin!(body.drain()), pin!(timeout)).await;
     Ok(response)
+}
+
+/// Opens the bindings, and runs the start hook before the first request or batch of this instance.
+fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
+    thread_local! {
+        static IS_STARTED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    let env = A::Env::connect(&Backend::new(env))?;
+    if !IS_STARTED.get() {
+        A::start(&env, context)?;
+        IS_STARTED.set(true);
+    }
+    Ok(env)
 }
 
 fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
@@ -75,13 +96,13 @@ fn with_length(
 }
 
 /// Processes a batch of messages.
-pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
-    future_to_promise(async move {
-        let env =
-            A::Env::connect(&Backend::new(env)).map_err(|error| exception(&error.to_string()))?;
+pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> Promise {
+    promise("queue", async move {
+        let context = Context::new(super::Context::new(context, &JsValue::UNDEFINED));
+        let env = connect::<A>(env, &context).map_err(|error| exception(&error.to_string()))?;
 
         let mut raw = received(&batch);
-        let outcome = A::queue(&mut raw, env).await;
+        let outcome = A::queue(&mut raw, env, context).await;
         if let Err(error) = &outcome {
             let queue = raw.queue();
             log_line(&format!("queue {queue}: the handler failed: {error}"));
@@ -98,7 +119,7 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue) -> Promise {
 pub fn no_durable_object(class: &str) -> Promise {
     let message = format!("bindery does not support Durable Objects such as `{class}` yet");
     let response = Error::worker("fetch", ErrorKind::Unsupported, message).into_response();
-    future_to_promise(async move { to_js(response) })
+    promise("fetch", async move { to_js(response) })
 }
 
 fn exception(message: &str) -> JsValue {

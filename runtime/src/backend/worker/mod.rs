@@ -4,20 +4,28 @@
 //! Almost all calls into JavaScript go through `js`.
 
 mod clock;
+mod context;
 mod d1;
 mod entry;
 mod js;
 mod kv;
 mod object;
+mod panic;
 mod queue;
 mod r2;
 mod bindings;
 
 pub use bindings::Backend;
-pub(crate) use clock::{Stopwatch, log_line};
+pub(crate) use clock::{Stopwatch, log_line, monotonic, now, sleep};
+pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub use entry::{fetch, no_durable_object, queue};
 pub(crate) use kv::Kv;
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub(crate) use r2::R2;
+
+/// Only natively a test can choose the random numbers.
+pub(crate) fn fill_random(_: &mut [u8]) -> bool {
+    false
+}

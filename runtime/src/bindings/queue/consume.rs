@@ -1,7 +1,6 @@
 //! The batches that a consumer receives.
 
 use std::fmt;
-use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
@@ -69,19 +68,6 @@ impl RawBatch {
             }
         }
     }
-}
-
-/// Runs a queue handler over a batch. Generated code calls it.
-#[doc(hidden)]
-pub async fn deliver<'b, T, F>(
-    batch: &'b mut RawBatch,
-    handler: impl FnOnce(Batch<'b, T>) -> F,
-) -> Result<()>
-where
-    T: DeserializeOwned,
-    F: Future<Output = Result<()>>,
-{
-    handler(Batch::new(batch)).await
 }
 
 /// Messages that are delivered together.

@@ -16,8 +16,6 @@ use crate::json;
 use crate::limits;
 use crate::observe::{Gate, Measures};
 
-#[doc(hidden)]
-pub use consume::deliver;
 pub use consume::{Batch, Message, RawBatch};
 pub(crate) use consume::{RawMessage, Verdict};
 

@@ -14,7 +14,7 @@ use crate::backend::native::bindings::Opened;
 use crate::backend::native::pool::lock;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::http::Body;
-use crate::random::random_id;
+use crate::random;
 
 /// The number of bytes that are read from a file at once.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -246,7 +246,7 @@ fn file_name(key: &str) -> Result<String, Failure> {
         .take(80)
         .collect();
 
-    let unique = random_id().map_err(Error::into_failure)?;
+    let unique = random::id().map_err(Error::into_failure)?;
     Ok(format!("{readable}~{unique}"))
 }
 

@@ -18,10 +18,11 @@ use futures_util::future::select;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::app::{Application, Environment};
+use crate::app::{Application, Cf, Environment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response};
 
+use super::bindings::Overrides;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
 use super::{Backend, log_line};
@@ -50,6 +51,8 @@ pub struct ServerOptions {
     /// The longest pause in the body of a request, and in reading a response. The default is 30
     /// seconds.
     pub idle_timeout: Duration,
+    /// What [`Context::cf`](crate::Context::cf) returns. By default nothing is known.
+    pub cf: Cf,
     /// The time that a shutdown waits for requests, background work and batches of queues. The
     /// default is 30 seconds.
     pub shutdown_timeout: Duration,
@@ -62,6 +65,7 @@ impl Default for ServerOptions {
             max_connections: 10_000,
             header_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(30),
+            cf: Cf::default(),
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -96,6 +100,13 @@ impl ServerOptions {
         self
     }
 
+    /// Sets what [`Context::cf`](crate::Context::cf) returns.
+    #[must_use]
+    pub fn cf(mut self, cf: Cf) -> Self {
+        self.cf = cf;
+        self
+    }
+
     /// Sets the time that a shutdown waits for work in progress.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -123,6 +134,7 @@ pub struct Server<A: Application> {
     env: A::Env,
     backend: Backend,
     options: ServerOptions,
+    cf: Arc<Cf>,
     is_stopping: Arc<AtomicBool>,
     consumers: Vec<JoinHandle<()>>,
     /// Kept until the server is dropped.
@@ -161,8 +173,11 @@ impl<A: Application> Server<A> {
                 "the state folder `{path}` cannot be opened: {error}"
             ))
         })?;
-        let backend = Backend::open(Some(folder.path()), &A::Env::MANIFEST)?;
+        let overrides = Overrides::default();
+        let backend = Backend::open(Some(folder.path()), &A::Env::MANIFEST, overrides)?;
         let env = A::Env::connect(&backend)?;
+        let cf = Arc::new(options.cf.clone());
+        A::start(&env, &backend.context(Arc::clone(&cf)))?;
 
         let is_stopping = Arc::<AtomicBool>::default();
         let consumers = backend.environment().consumers.iter().map(|consumer| {
@@ -178,6 +193,7 @@ impl<A: Application> Server<A> {
             env,
             backend,
             options,
+            cf,
             is_stopping,
             _folder: folder,
         })
@@ -201,7 +217,7 @@ impl<A: Application> Server<A> {
     pub fn service(&self) -> WorkerService<A> {
         WorkerService {
             env: self.env.clone(),
-            backend: self.backend.clone(),
+            context: self.backend.context(Arc::clone(&self.cf)),
         }
     }
 
@@ -231,12 +247,17 @@ impl<A: Application> Server<A> {
         self.is_stopping.store(true, Ordering::Release);
         self.backend.queues().wake();
 
-        let deadline = tokio::time::Instant::now() + self.options.shutdown_timeout;
-        for consumer in self.consumers {
-            if tokio::time::timeout_at(deadline, consumer).await.is_err() {
-                log_line("the shutdown did not wait for all batches: they are delivered again");
-                return;
-            }
+        let consumers = futures_util::future::join_all(self.consumers);
+        let work = async {
+            // A consumer that panicked has reported it.
+            drop(consumers.await);
+            self.backend.tasks().idle().await;
+        };
+        if tokio::time::timeout(self.options.shutdown_timeout, work)
+            .await
+            .is_err()
+        {
+            log_line("the shutdown did not wait for all batches and background work");
         }
     }
 }
@@ -244,14 +265,14 @@ impl<A: Application> Server<A> {
 /// The worker as a `tower` service. See [`Server::service`].
 pub struct WorkerService<A: Application> {
     env: A::Env,
-    backend: Backend,
+    context: crate::Context,
 }
 
 impl<A: Application> Clone for WorkerService<A> {
     fn clone(&self) -> Self {
         Self {
             env: self.env.clone(),
-            backend: self.backend.clone(),
+            context: self.context.clone(),
         }
     }
 }
@@ -274,8 +295,8 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Self { env, .. } = self.clone();
-        Box::pin(async move { Ok(request::respond::<A>(request, env).await) })
+        let Self { env, context } = self.clone();
+        Box::pin(async move { Ok(request::respond::<A>(request, env, context).await) })
     }
 }
 

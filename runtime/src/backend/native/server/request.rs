@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use crate::app::Application;
+use crate::app::{Application, Context};
 use crate::error::{Error, ErrorKind};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Request, Response};
 
@@ -29,13 +29,18 @@ const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 ///
 /// The handler runs in its own task: it runs to its end if the client goes away, and a panic fails
 /// only its request.
-pub(super) async fn respond<A: Application>(mut request: Request, env: A::Env) -> Response {
+pub(super) async fn respond<A: Application>(
+    mut request: Request,
+    env: A::Env,
+    context: Context,
+) -> Response {
     if let Err(problem) = normalize(&mut request) {
         return Error::worker("fetch", ErrorKind::InvalidArgument, problem).into_response();
     }
 
+    request.extensions_mut().insert(context.clone());
     let (request, body) = DrainableBody::wrap(request);
-    let outcome = tokio::spawn(A::fetch(request, env)).await;
+    let outcome = tokio::spawn(A::fetch(request, env, context)).await;
 
     // On timeout, respond anyway.
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, body.drain()).await;
@@ -110,7 +115,7 @@ where
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        context: &mut task::Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {

@@ -1,0 +1,161 @@
+//! The functions that `handlers!` accepts: with or without a [`Context`] as their last argument.
+
+use std::future::Future;
+
+use axum_core::response::IntoResponse;
+use serde::de::DeserializeOwned;
+
+use super::Context;
+use crate::error::Result;
+use crate::http::{Request, Response};
+use crate::queue::{Batch, RawBatch};
+
+/// A function that responds to requests. `Form` is its signature, which the compiler infers.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a fetch handler",
+    label = "not a fetch handler",
+    note = "write `async fn fetch(request: Request, env: Env) -> Response`, or with a third \
+            argument `context: Context`",
+    note = "the result is anything that implements `IntoResponse`, and the future is `Send`"
+)]
+pub trait FetchHandler<Env, Form> {
+    fn respond(
+        self,
+        request: Request,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Response> + Send;
+}
+
+impl<F, Output, R, Env> FetchHandler<Env, fn(Request, Env) -> R> for F
+where
+    F: FnOnce(Request, Env) -> Output,
+    Output: Future<Output = R> + Send,
+    R: IntoResponse,
+{
+    fn respond(
+        self,
+        request: Request,
+        env: Env,
+        _: Context,
+    ) -> impl Future<Output = Response> + Send {
+        into_response(self(request, env))
+    }
+}
+
+impl<F, Output, R, Env> FetchHandler<Env, fn(Request, Env, Context) -> R> for F
+where
+    F: FnOnce(Request, Env, Context) -> Output,
+    Output: Future<Output = R> + Send,
+    R: IntoResponse,
+{
+    fn respond(
+        self,
+        request: Request,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Response> + Send {
+        into_response(self(request, env, context))
+    }
+}
+
+async fn into_response<R: IntoResponse>(output: impl Future<Output = R>) -> Response {
+    output.await.into_response()
+}
+
+/// A function that processes batches of a queue.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a queue handler",
+    label = "not a queue handler",
+    note = "write `async fn process(batch: Batch<'_, Message>, env: Env) -> bindery::Result<()>`, \
+            or with a third argument `context: Context`",
+    note = "`Message` implements `serde::Deserialize`, and the future is `Send`"
+)]
+pub trait QueueHandler<'b, Env, Form> {
+    fn process(
+        self,
+        batch: &'b mut RawBatch,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl<'b, F, Output, T, Env> QueueHandler<'b, Env, fn(Batch<'b, T>, Env)> for F
+where
+    F: FnOnce(Batch<'b, T>, Env) -> Output,
+    Output: Future<Output = Result<()>> + Send,
+    T: DeserializeOwned + 'b,
+{
+    fn process(
+        self,
+        batch: &'b mut RawBatch,
+        env: Env,
+        _: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        self(Batch::new(batch), env)
+    }
+}
+
+impl<'b, F, Output, T, Env> QueueHandler<'b, Env, fn(Batch<'b, T>, Env, Context)> for F
+where
+    F: FnOnce(Batch<'b, T>, Env, Context) -> Output,
+    Output: Future<Output = Result<()>> + Send,
+    T: DeserializeOwned + 'b,
+{
+    fn process(
+        self,
+        batch: &'b mut RawBatch,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        self(Batch::new(batch), env, context)
+    }
+}
+
+/// A function that runs when a worker starts.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a start hook",
+    label = "not a start hook",
+    note = "write `fn start(env: &Env)` or `fn start(env: &Env) -> bindery::Result<()>`, or with \
+            a second argument `context: &Context`"
+)]
+pub trait StartHandler<Env, Form> {
+    fn start(self, env: &Env, context: &Context) -> Result<()>;
+}
+
+impl<F: FnOnce(&Env) -> R, R: StartOutput, Env> StartHandler<Env, fn(&Env) -> R> for F {
+    fn start(self, env: &Env, _: &Context) -> Result<()> {
+        self(env).into_result()
+    }
+}
+
+impl<F, R, Env> StartHandler<Env, fn(&Env, &Context) -> R> for F
+where
+    F: FnOnce(&Env, &Context) -> R,
+    R: StartOutput,
+{
+    fn start(self, env: &Env, context: &Context) -> Result<()> {
+        self(env, context).into_result()
+    }
+}
+
+/// The output of a start hook.
+#[doc(hidden)]
+pub trait StartOutput {
+    fn into_result(self) -> Result<()>;
+}
+
+impl StartOutput for () {
+    fn into_result(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl StartOutput for Result<()> {
+    fn into_result(self) -> Result<()> {
+        self
+    }
+}

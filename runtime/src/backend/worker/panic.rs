@@ -1,0 +1,153 @@
+//! Panics on Workers.
+//!
+//! A panic ends the instance of the Wasm module, and the next request gets a new one. Nothing polls
+//! the futures of the old instance anymore, so their promises would never settle: the platform would
+//! report that the worker hung. Therefore the panic hook settles all of them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::PanicHookInfo;
+use std::pin::Pin;
+use std::sync::Once;
+use std::task::{Context, Poll};
+
+use js_sys::{Function, Promise};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::error::{Error, ErrorKind};
+
+use super::log_line;
+
+/// A promise that has not settled, and how to settle it.
+struct Pending {
+    operation: &'static str,
+    resolve: Function,
+    reject: Function,
+}
+
+thread_local! {
+    static PENDING: RefCell<BTreeMap<u64, Pending>> = const { RefCell::new(BTreeMap::new()) };
+    /// The promise whose future is being polled.
+    static CURRENT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs a future and returns a promise for its result. The promise settles even if this or another
+/// future panics: the one of `fetch` with a response, any other with an exception.
+pub(super) fn promise<F>(operation: &'static str, future: F) -> Promise
+where
+    F: Future<Output = Result<JsValue, JsValue>> + 'static,
+{
+    static INSTALL: Once = Once::new();
+    thread_local! {
+        static NEXT: Cell<u64> = const { Cell::new(1) };
+    }
+    INSTALL.call_once(install);
+    let id = NEXT.get();
+    NEXT.set(id + 1);
+
+    let promise = Promise::new(&mut |resolve, reject| {
+        let pending = Pending {
+            operation,
+            resolve,
+            reject,
+        };
+        PENDING.with(|all| all.borrow_mut().insert(id, pending));
+    });
+    spawn_local(async move {
+        let tracked = Tracked {
+            id,
+            future: Box::pin(future),
+        };
+        let result = tracked.await;
+        if let Some(pending) = PENDING.with(|all| all.borrow_mut().remove(&id)) {
+            pending.settle(result);
+        }
+    });
+    promise
+}
+
+/// A future during whose polls its promise is the current one.
+struct Tracked<F> {
+    id: u64,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let outer = CURRENT.replace(self.id);
+        let result = self.future.as_mut().poll(context);
+        CURRENT.set(outer);
+        result
+    }
+}
+
+impl Pending {
+    fn settle(&self, result: Result<JsValue, JsValue>) {
+        // Settling a promise does not throw.
+        let _ = match result {
+            Ok(value) => self.resolve.call1(&JsValue::UNDEFINED, &value),
+            Err(error) => self.reject.call1(&JsValue::UNDEFINED, &error),
+        };
+    }
+
+    /// Settles the promise of a future that will not end.
+    fn fail(&self, error: &Error) {
+        if self.operation != "fetch" {
+            return self.settle(Err(js_sys::Error::new(&error.to_string()).into()));
+        }
+        // The body is text: a stream would come from the instance that ends.
+        let init = web_sys::ResponseInit::new();
+        init.set_status(error.status().as_u16());
+        let response = web_sys::Response::new_with_opt_str_and_init(Some(&error.to_json()), &init);
+        if let Ok(response) = &response {
+            let _ = response.headers().set("content-type", "application/json");
+        }
+        self.settle(response.map(Into::into));
+    }
+}
+
+/// Adds the settling of promises to the panic hook.
+fn install() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        settle_all(info);
+        previous(info);
+    }));
+}
+
+fn settle_all(info: &PanicHookInfo<'_>) {
+    let current = CURRENT.get();
+    let text = info.payload_as_str().unwrap_or("a value that is not text");
+    // A panic in this function would end the process before it settles anything.
+    let Some(mut all) = PENDING.with(|all| {
+        all.try_borrow_mut()
+            .ok()
+            .map(|mut all| std::mem::take(&mut *all))
+    }) else {
+        return;
+    };
+
+    if let Some(pending) = all.remove(&current) {
+        let message = format!("the handler panicked: {text}");
+        let error = Error::worker(pending.operation, ErrorKind::Internal, message);
+        log_line(&format!("error: {error}"));
+        pending.fail(&error);
+    }
+    if cfg!(panic = "unwind") {
+        // The instance lives on, and with it the other futures.
+        PENDING.with(|pending| pending.borrow_mut().append(&mut all));
+        return;
+    }
+    for pending in all.into_values() {
+        let message = "the instance of the worker ended, because another request panicked";
+        pending.fail(&Error::worker(
+            pending.operation,
+            ErrorKind::Unavailable,
+            message,
+        ));
+    }
+}
