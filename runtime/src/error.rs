@@ -340,6 +340,10 @@ impl StdError for Error {
     }
 }
 
+/// The text of a server error, for the log. The body of the response does not contain it.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerErrorText(pub(crate) String);
+
 /// The status of the error, with the body `{"error": {"kind": "...", "message": "..."}}`.
 ///
 /// The message of a server error or of a constraint is a general one, because the original can
@@ -347,7 +351,13 @@ impl StdError for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let headers = [(http::header::CONTENT_TYPE, "application/json")];
-        (self.status(), headers, self.to_json()).into_response()
+        let response = (self.status(), headers, self.to_json());
+        let mut response = response.into_response();
+        if self.status().is_server_error() {
+            let text = self.to_string();
+            response.extensions_mut().insert(ServerErrorText(text));
+        }
+        response
     }
 }
 

@@ -78,5 +78,6 @@ pub use wasm_bindgen::JsValue;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use backend::{
-    Server, ServerOptions, TestClock, TestWorld, WorkerService, deliver_queues, in_memory, serve,
+    LogFormat, Server, ServerOptions, TestClock, TestWorld, WorkerService, deliver_queues,
+    in_memory, serve,
 };

@@ -48,7 +48,11 @@
 //!   Images whose arguments are not JSON.
 //! - An operation that a backend does not have fails with `Unsupported`.
 //!
-//! `Stopwatch` measures the duration of a call, and `log_line` writes a line to the log.
+//! `Context` is the context of a handler, with background work and the properties of a request.
+//!
+//! `Stopwatch` measures the duration of a call, and `count_call` counts it. `now`, `monotonic` and
+//! `sleep` are the clock. `fill_random` supplies the random numbers of a test, and `log_line` writes
+//! a line to the log.
 //!
 //! All methods that do I/O are async, and their futures are `Send`. Their callers have checked the
 //! arguments against `limits`. They return a `Failure`, to which the `Gate` adds the location.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Event, Measures, Observers};
-use crate::backend::Stopwatch;
+use crate::backend::{self, Stopwatch};
 use crate::error::{Error, Failure, Result, Service};
 
 /// Adds the location to the errors of one binding, and sends an event after each of its calls.
@@ -45,6 +45,7 @@ impl Gate {
         query: Option<&'static str>,
         work: impl Future<Output = Result<(T, Measures), Failure>>,
     ) -> Result<T> {
+        backend::count_call();
         if !self.is_watched() {
             return match work.await {
                 Ok((value, _)) => Ok(value),
@@ -65,7 +66,9 @@ impl Gate {
         work: impl FnOnce() -> Option<Result<(T, Measures), Failure>>,
     ) -> Option<Result<T>> {
         if !self.is_watched() {
-            return Some(match work()? {
+            let outcome = work()?;
+            backend::count_call();
+            return Some(match outcome {
                 Ok((value, _)) => Ok(value),
                 Err(failure) => Err(self.error(operation, query, failure)),
             });
@@ -73,6 +76,7 @@ impl Gate {
 
         let stopwatch = Stopwatch::start();
         let outcome = work()?;
+        backend::count_call();
         Some(self.report(operation, query, &stopwatch, outcome))
     }
 

@@ -51,6 +51,11 @@ fn get(worker: &Worker, path: &str) -> (u16, String) {
     request(worker, "GET", path, "")
 }
 
+/// Waits until the log contains a text.
+fn logs(worker: &Worker, text: &str) {
+    eventually(text, || worker.log().contains(text));
+}
+
 /// Waits until a condition holds.
 fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -205,11 +210,7 @@ fn a_panicking_message_does_not_stop_its_consumer() {
         let arrived = |part| received.contains(part);
         arrived(r#"["dead","panic",1]"#) && arrived(r#""one""#) && arrived(r#""two""#)
     });
-    assert!(
-        worker.log().contains("the handler panicked: a message"),
-        "{}",
-        worker.log()
-    );
+    logs(&worker, "the handler panicked: a message");
 }
 
 #[test]
@@ -252,11 +253,7 @@ fn requests_are_the_same_as_on_workers() {
     let (status, body) = get(&worker, "/panic");
     assert_eq!(status, 500);
     assert!(body.contains("the request could not be served"), "{body}");
-    assert!(
-        worker.log().contains("the handler panicked: a handler"),
-        "{}",
-        worker.log()
-    );
+    logs(&worker, "the handler panicked: a handler");
     assert_eq!(get(&worker, "/"), (200, "ok".to_owned()));
 }
 

@@ -1,6 +1,5 @@
-//! Time, and the log.
+//! Time.
 
-use std::io::Write;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -17,11 +16,6 @@ impl Stopwatch {
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
-}
-
-/// Writes a line to standard error. An error is ignored: there is no other place to report it.
-pub(crate) fn log_line(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// The current time.

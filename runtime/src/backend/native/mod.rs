@@ -9,6 +9,7 @@ mod d1;
 mod env_files;
 mod folder;
 mod kv;
+mod log;
 mod object;
 mod panic;
 mod pool;
@@ -22,16 +23,18 @@ mod world;
 mod bindings;
 
 pub use bindings::Backend;
-pub(crate) use clock::{Stopwatch, log_line, monotonic, now, sleep};
+pub(crate) use clock::{Stopwatch, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub(crate) use kv::Kv;
+pub(crate) use log::log_line;
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub use queue::deliver_queues;
 pub(crate) use r2::R2;
 pub use serve::serve;
-pub use server::{Server, ServerOptions, WorkerService};
+pub(crate) use server::count_call;
+pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestOptions, TestOutcome, TestWorld, in_memory, test};
 
 use std::future::Future;

@@ -12,7 +12,8 @@ use crate::queue::{RawBatch, RawMessage, Verdict};
 
 use tokio::sync::Notify;
 
-use super::clock::{at_milliseconds, log_line, now_milliseconds};
+use super::clock::{at_milliseconds, now_milliseconds};
+use super::log::log_line;
 use super::panic::catch_panic;
 use super::store::Store;
 

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use tokio::net::TcpListener;
 
-use crate::app::Application;
+use crate::app::{Application, Cf};
 use crate::error::{Error, ErrorKind, Result};
-use crate::observe;
 
-use super::server::{Server, ServerOptions};
-use super::{Backend, log_line};
+use super::server::{LogFormat, Server, ServerOptions};
+use super::{log, log_line};
 
 /// Runs the worker as a native process until it receives SIGTERM or ctrl-c.
 ///
@@ -24,6 +23,8 @@ use super::{Backend, log_line};
 /// - `BINDERY_STATE`: the folder of the state, by default `.bindery` in the package. One process
 ///   can use a folder at a time.
 /// - `BINDERY_LOG`: the format of the log, `lines` (the default), `json` or `off`.
+/// - `BINDERY_CF`: what [`Context::cf`](crate::Context::cf) returns, as JSON such as
+///   `{"country": "DE"}`.
 ///
 /// [`Server`] has the same as an API, for a listener of your own or as a part of another program.
 #[must_use]
@@ -32,17 +33,21 @@ pub fn serve<A: Application>() -> ExitCode {
         .enable_all()
         .build()
         .map_err(|error| misconfigured(format!("the async runtime cannot start: {error}")));
-    match runtime.and_then(|runtime| runtime.block_on(run::<A>())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log_line(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
+    log::start_writer();
+    let result = runtime.and_then(|runtime| runtime.block_on(run::<A>()));
+    if let Err(error) = &result {
+        log_line(&format!("error: {error}"));
+    }
+    log::flush();
+    if result.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
 async fn run<A: Application>() -> Result<()> {
-    let mut options = ServerOptions::default();
+    let mut options = ServerOptions::default().log(log_format()?).cf(cf()?);
     if let Some(folder) = std::env::var_os("BINDERY_STATE") {
         options = options.state(folder);
     }
@@ -52,7 +57,6 @@ async fn run<A: Application>() -> Result<()> {
     let (listener, address) = bind().await?;
     let owner = format!("the process {} on http://{address}", std::process::id());
     let server = Server::<A>::start_as(options, &owner)?;
-    install_logger(server.backend())?;
 
     let worker = server.backend().environment().worker;
     log_line(&format!(
@@ -82,18 +86,29 @@ async fn bind() -> Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Installs the observer that `BINDERY_LOG` names.
-fn install_logger(backend: &Backend) -> Result<()> {
+/// The format of the log that `BINDERY_LOG` names.
+fn log_format() -> Result<LogFormat> {
     match std::env::var("BINDERY_LOG").as_deref() {
-        Ok("off") => {}
-        Ok("json") => backend.observe(observe::json()),
-        Ok("lines") | Err(_) => backend.observe(observe::console()),
+        Ok("off") => Ok(LogFormat::Off),
+        Ok("json") => Ok(LogFormat::Json),
+        Ok("lines") | Err(_) => Ok(LogFormat::Lines),
         Ok(other) => {
             let message = format!("BINDERY_LOG is `{other}`, not `lines`, `json` or `off`");
-            return Err(misconfigured(message));
+            Err(misconfigured(message))
         }
     }
-    Ok(())
+}
+
+/// What `BINDERY_CF` sets as the properties of each request.
+fn cf() -> Result<Cf> {
+    let Ok(json) = std::env::var("BINDERY_CF") else {
+        return Ok(Cf::default());
+    };
+    serde_json::from_str(&json).map_err(|error| {
+        misconfigured(format!(
+            "BINDERY_CF is not JSON such as {{\"country\": \"DE\"}}: {error}"
+        ))
+    })
 }
 
 fn misconfigured(message: String) -> Error {

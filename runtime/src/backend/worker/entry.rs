@@ -8,7 +8,7 @@ use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::app::{Application, Context, Environment};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ServerErrorText};
 use crate::http::{Body, DRAIN_TIMEOUT, DrainableBody, IntoResponse, Response};
 
 use super::js::{call, get};
@@ -20,10 +20,11 @@ use super::{Backend, log_line};
 pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: JsValue) -> Promise {
     promise("fetch", async move {
         let response = respond::<A>(request, env, context).await;
-        to_js(response.unwrap_or_else(|error| {
-            log_line(&format!("error: {error}"));
-            error.into_response()
-        }))
+        let response = response.unwrap_or_else(IntoResponse::into_response);
+        if let Some(ServerErrorText(text)) = response.extensions().get() {
+            log_line(&format!("error: {text}"));
+        }
+        to_js(response)
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod request;
+mod request_log;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -21,11 +22,14 @@ use tokio::task::JoinHandle;
 use crate::app::{Application, Cf, Environment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response};
+use crate::observe;
 
 use super::bindings::Overrides;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
 use super::{Backend, log_line};
+
+pub(crate) use request_log::count_call;
 
 /// The options of [`Server::start`].
 ///
@@ -53,6 +57,8 @@ pub struct ServerOptions {
     pub idle_timeout: Duration,
     /// What [`Context::cf`](crate::Context::cf) returns. By default nothing is known.
     pub cf: Cf,
+    /// What the server logs. The default is [`LogFormat::Off`].
+    pub log: LogFormat,
     /// The time that a shutdown waits for requests, background work and batches of queues. The
     /// default is 30 seconds.
     pub shutdown_timeout: Duration,
@@ -66,6 +72,7 @@ impl Default for ServerOptions {
             header_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(30),
             cf: Cf::default(),
+            log: LogFormat::default(),
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -107,12 +114,32 @@ impl ServerOptions {
         self
     }
 
+    /// Sets what the server logs.
+    #[must_use]
+    pub fn log(mut self, format: LogFormat) -> Self {
+        self.log = format;
+        self
+    }
+
     /// Sets the time that a shutdown waits for work in progress.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
     }
+}
+
+/// What a server logs to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// One readable line for each request and for each call to a binding.
+    Lines,
+    /// The same as lines of JSON.
+    Json,
+    /// Only the requests that fail with a status from 500 to 599.
+    #[default]
+    Off,
 }
 
 /// A worker that runs in this process: its handlers, its queues, and its state in a folder.
@@ -175,6 +202,11 @@ impl<A: Application> Server<A> {
         })?;
         let overrides = Overrides::default();
         let backend = Backend::open(Some(folder.path()), &A::Env::MANIFEST, overrides)?;
+        match options.log {
+            LogFormat::Lines => backend.observe(observe::console()),
+            LogFormat::Json => backend.observe(observe::json()),
+            LogFormat::Off => {}
+        }
         let env = A::Env::connect(&backend)?;
         let cf = Arc::new(options.cf.clone());
         A::start(&env, &backend.context(Arc::clone(&cf)))?;
@@ -218,6 +250,7 @@ impl<A: Application> Server<A> {
         WorkerService {
             env: self.env.clone(),
             context: self.backend.context(Arc::clone(&self.cf)),
+            log: self.options.log,
         }
     }
 
@@ -266,6 +299,7 @@ impl<A: Application> Server<A> {
 pub struct WorkerService<A: Application> {
     env: A::Env,
     context: crate::Context,
+    log: LogFormat,
 }
 
 impl<A: Application> Clone for WorkerService<A> {
@@ -273,6 +307,7 @@ impl<A: Application> Clone for WorkerService<A> {
         Self {
             env: self.env.clone(),
             context: self.context.clone(),
+            log: self.log,
         }
     }
 }
@@ -295,8 +330,15 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Self { env, context } = self.clone();
-        Box::pin(async move { Ok(request::respond::<A>(request, env, context).await) })
+        let Self { env, context, log } = self.clone();
+        Box::pin(async move {
+            let logged = request_log::LoggedRequest::new(&request, log);
+            let response = logged
+                .count(request::respond::<A>(request, env, context))
+                .await;
+            logged.log(&response);
+            Ok(response)
+        })
     }
 }
 

@@ -17,8 +17,8 @@ use crate::app::{Application, Context};
 use crate::error::{Error, ErrorKind};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Request, Response};
 
-use super::super::log_line;
 use super::super::panic;
+use super::request_log;
 
 /// The header with the address of the client.
 ///
@@ -40,7 +40,7 @@ pub(super) async fn respond<A: Application>(
 
     request.extensions_mut().insert(context.clone());
     let (request, body) = DrainableBody::wrap(request);
-    let outcome = tokio::spawn(A::fetch(request, env, context)).await;
+    let outcome = request_log::spawn(A::fetch(request, env, context)).await;
 
     // On timeout, respond anyway.
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, body.drain()).await;
@@ -49,9 +49,7 @@ pub(super) async fn respond<A: Application>(
             Ok(payload) => format!("the handler panicked: {}", panic::message(&*payload)),
             Err(_) => "the process is shutting down".to_owned(),
         };
-        let error = Error::worker("fetch", ErrorKind::Internal, message);
-        log_line(&format!("error: {error}"));
-        error.into_response()
+        Error::worker("fetch", ErrorKind::Internal, message).into_response()
     })
 }
 
