@@ -39,6 +39,7 @@
 //!
 //! No feature is on by default. A feature adds API and never changes behavior.
 //!
+//! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
 //! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters
 //!   of D1.
 //!

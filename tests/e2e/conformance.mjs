@@ -1,4 +1,6 @@
 // Runs the conformance suite on workerd: the Rust code of `cargo test -p conformance`, built to Wasm.
+import { createServer } from "node:http";
+import { gzipSync } from "node:zlib";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually, finish, root, suite, workerd } from "./backends.mjs";
@@ -135,6 +137,38 @@ checks["a handler sees an absolute URI and the address of the client"] = async (
   const description = await (await fetch(`${backend.base}/request`)).text();
   // Miniflare sets `cf` even without a network.
   assert.equal(description, "http 127.0.0.1 /request true true");
+};
+checks["requests are sent to other servers"] = async () => {
+  const server = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    if (request.url === "/redirect") return response.writeHead(303, { location: "/other" }).end();
+    if (request.url === "/slow") return setTimeout(() => response.end("late"), 3000);
+    if (request.url === "/missing") return response.writeHead(404, { "x-answer": "no" }).end("not here");
+    const text = `${request.method} ${request.url} ${request.headers["x-asked"]} ${body}`;
+    if (request.url === "/gzip") return response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(text));
+    response.writeHead(200, { "x-answer": "yes" }).end(text);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const send = async (url, options = {}) => {
+    const query = new URLSearchParams({ url, ...options });
+    return await (await fetch(`${backend.base}/fetch?${query}`, { method: "POST", body: "hello" })).text();
+  };
+  try {
+    assert.equal(await send(`${origin}/a?b=1`), "200 yes POST /a?b=1 yes hello");
+    assert.equal(await send(`${origin}/missing`), "404 no not here");
+    assert.equal(await send(`${origin}/gzip`), "200 none POST /gzip yes hello");
+    assert.equal(await send(`${origin}/redirect`), "200 yes GET /other yes ");
+    assert.equal(await send(`${origin}/redirect`, { redirect: "manual" }), "303 none ");
+    assert.equal(await send(`${origin}/redirect`, { redirect: "error" }), "error denied");
+    assert.equal(await send(`${origin}/slow`, { timeout: 200 }), "error timeout");
+    assert.equal(await send("http://127.0.0.1:1/"), "error unavailable");
+    assert.equal(await send("/relative"), "error invalid_argument");
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 };
 checks["a panic is a response, and the next request works"] = async () => {
   const slow = fetch(`${backend.base}/slow`);

@@ -101,7 +101,7 @@ impl Hyperdrive {
         let failure = Failure::new(ErrorKind::Misconfigured, message);
         Error::new(
             Service::Hyperdrive,
-            self.gate.binding(),
+            &self.gate.binding(),
             "connect",
             None,
             failure,

@@ -60,6 +60,8 @@ macro_rules! binding_kinds {
         pub enum Service {
             /// The worker itself: its variables, secrets and handlers.
             Worker,
+            /// Requests to other servers.
+            Fetch,
             $($(#[$docs])* $kind,)+
         }
 
@@ -74,6 +76,7 @@ macro_rules! binding_kinds {
             pub fn name(self) -> &'static str {
                 match self {
                     Self::Worker => "worker",
+                    Self::Fetch => "fetch",
                     $(Self::$kind => $name,)+
                 }
             }

@@ -12,8 +12,13 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tower_service::Service;
 
+#[cfg(feature = "fetch")]
+mod fetch;
+
 pub use axum_core::body::Body;
 pub use axum_core::response::IntoResponse;
+#[cfg(feature = "fetch")]
+pub use fetch::{FetchOptions, Redirect, fetch, fetch_with};
 
 /// A request: the one that a handler receives, or one to send.
 ///
@@ -54,6 +59,12 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct DrainableBody(Arc<Mutex<Body>>);
 
 impl DrainableBody {
+    /// A body that threads can share.
+    #[cfg(all(feature = "fetch", not(target_arch = "wasm32")))]
+    pub(crate) fn new(body: Body) -> Self {
+        Self(Arc::new(Mutex::new(body)))
+    }
+
     /// Returns the request for the handler, and the server's reference to its body.
     pub(crate) fn wrap(request: Request) -> (Request, Self) {
         let (parts, body) = request.into_parts();

@@ -1,5 +1,6 @@
 //! The gate: the function that every call to a binding passes.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,21 +14,25 @@ use crate::error::{Error, Failure, Result, Service};
 #[derive(Debug, Clone)]
 pub struct Gate {
     service: Service,
-    binding: &'static str,
+    binding: Cow<'static, str>,
     observers: Arc<Observers>,
 }
 
 impl Gate {
-    pub(crate) fn new(service: Service, binding: &'static str, observers: Arc<Observers>) -> Self {
+    pub(crate) fn new(
+        service: Service,
+        binding: impl Into<Cow<'static, str>>,
+        observers: Arc<Observers>,
+    ) -> Self {
         Self {
             service,
-            binding,
+            binding: binding.into(),
             observers,
         }
     }
 
-    pub(crate) fn binding(&self) -> &'static str {
-        self.binding
+    pub(crate) fn binding(&self) -> Cow<'static, str> {
+        self.binding.clone()
     }
 
     /// Whether there are observers. Without any, a call need not collect measures.
@@ -100,7 +105,7 @@ impl Gate {
         self.observers.record(&Event {
             service: self.service,
             operation,
-            binding: self.binding,
+            binding: &self.binding,
             query,
             duration,
             error: value.as_ref().err(),
@@ -120,6 +125,6 @@ impl Gate {
         query: Option<&'static str>,
         failure: Failure,
     ) -> Error {
-        Error::new(self.service, self.binding, operation, query, failure)
+        Error::new(self.service, &self.binding, operation, query, failure)
     }
 }

@@ -6,6 +6,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use bindery::http::{FetchOptions, Redirect, fetch_with};
 use bindery::{Context, Request, Response};
 
 use crate::{Env, Outcome, each_case};
@@ -50,6 +51,7 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/noted", get(noted))
         .route("/request", get(describe))
         .route("/panic", get(panic))
+        .route("/fetch", post(fetch_other))
         .route("/slow", get(slow))
         .with_state(env);
     bindery::http::route(router, request).await
@@ -71,6 +73,55 @@ async fn describe(context: Context, request: Request) -> String {
         request.uri().path(),
         colo.is_some()
     )
+}
+
+/// The request that the test wants to be sent.
+#[derive(serde::Deserialize)]
+struct Wanted {
+    url: String,
+    redirect: Option<String>,
+    timeout: Option<u64>,
+}
+
+/// Sends the body to another server, and responds with its status, a header and its body, or with
+/// the kind of the error.
+async fn fetch_other(wanted: axum::extract::Query<Wanted>, body: bindery::Body) -> String {
+    let mut options = FetchOptions::default().redirect(match wanted.redirect.as_deref() {
+        Some("manual") => Redirect::Manual,
+        Some("error") => Redirect::Error,
+        _ => Redirect::Follow,
+    });
+    if let Some(timeout) = wanted.timeout {
+        options = options.timeout(std::time::Duration::from_millis(timeout));
+    }
+    match forward(&wanted.url, body, options).await {
+        Ok(text) => text,
+        Err(error) => format!("error {}", error.kind().name()),
+    }
+}
+
+async fn forward(
+    url: &str,
+    body: bindery::Body,
+    options: FetchOptions,
+) -> Result<String, bindery::Error> {
+    let request = Request::post(url).header("x-asked", "yes").body(body);
+    let request = request.map_err(bindery::Error::other)?;
+    let response = fetch_with(request, options).await?;
+    let (status, header) = (
+        response.status().as_u16(),
+        response.headers().get("x-answer"),
+    );
+    let header = header
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("none")
+        .to_owned();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await;
+    let body = body.map_err(bindery::Error::other)?;
+    Ok(format!(
+        "{status} {header} {}",
+        String::from_utf8_lossy(&body)
+    ))
 }
 
 #[expect(clippy::panic, reason = "the test needs a panic in a handler")]

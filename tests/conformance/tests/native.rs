@@ -2,9 +2,13 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::post;
+use bindery::http::{self, FetchOptions, fetch, fetch_with};
 use bindery::kv::{ListOptions, PutOptions};
 use bindery::queue::SendOptions;
-use bindery::{TestWorld, random, time};
+use bindery::{Body, ErrorKind, Request, TestWorld, random, time};
 use conformance::{App, Env, each_case, same};
 
 macro_rules! native {
@@ -95,5 +99,92 @@ async fn background_work_is_awaited(env: Env, world: TestWorld) -> conformance::
     same!(env.db.noted().await?.len(), 0);
     world.background_work().await;
     same!(env.db.noted().await?.len(), 1);
+    Ok(())
+}
+
+#[bindery::test]
+async fn a_test_responds_for_other_servers(_env: Env, world: TestWorld) -> conformance::Outcome {
+    world.respond("https://api.example.com/*", |request| async move {
+        format!("{} {}", request.method(), request.uri().path())
+    });
+    world.respond("https://api.example.com/slow", |_| async {
+        time::sleep(Duration::from_secs(3600)).await;
+    });
+
+    let get = |uri: &str| Request::get(uri).body(Body::empty());
+    let response = fetch(get("https://api.example.com/a")?).await?;
+    let body = axum::body::to_bytes(response.into_body(), 100).await?;
+    same!(&*body, b"GET /a");
+
+    let options = FetchOptions::default().timeout(Duration::from_millis(20));
+    let error = fetch_with(get("https://api.example.com/slow")?, options)
+        .await
+        .err();
+    same!(error.map(|error| error.kind()), Some(ErrorKind::Timeout));
+    let error = fetch(get("https://example.com/?key=secret")?).await.err();
+    let error = error.ok_or("the test has no response")?;
+    same!(error.kind(), ErrorKind::Denied);
+    same!(error.to_string().contains("`world.respond`"), true);
+    same!(error.to_string().contains("secret"), false);
+    Ok(())
+}
+
+/// The same requests as `tests/e2e/conformance.mjs` sends on workerd.
+#[bindery::test]
+async fn requests_are_sent_to_other_servers(_env: Env, world: TestWorld) -> conformance::Outcome {
+    world.allow_network();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    let echo = async |request: Request| {
+        let (method, path) = (request.method().clone(), request.uri().clone());
+        let asked = request.headers().get("x-asked").cloned();
+        let body = axum::body::to_bytes(request.into_body(), 100).await;
+        let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
+        format!(
+            "{method} {path} {} {}",
+            asked.is_some(),
+            body.unwrap_or_default()
+        )
+    };
+    let router = Router::new()
+        .route("/redirect", post(async || Redirect::to("/other")))
+        .route(
+            "/slow",
+            post(async || tokio::time::sleep(Duration::from_secs(3)).await),
+        )
+        .fallback(echo);
+    tokio::spawn(async { axum::serve(listener, router).await });
+
+    let send = async |uri: &str, options: FetchOptions| {
+        let request = Request::post(uri)
+            .header("x-asked", "yes")
+            .body(Body::from("hello"));
+        let response = fetch_with(request.map_err(bindery::Error::other)?, options).await?;
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 100).await;
+        let body = body.map_err(bindery::Error::other)?;
+        Ok::<_, bindery::Error>(format!("{status} {}", String::from_utf8_lossy(&body)))
+    };
+    let options = FetchOptions::default;
+    let (echo, redirect) = (format!("{origin}/a?b=1"), format!("{origin}/redirect"));
+    same!(send(&echo, options()).await?, "200 POST /a?b=1 true hello");
+    same!(send(&redirect, options()).await?, "200 GET /other true ");
+    let manual = options().redirect(http::Redirect::Manual);
+    same!(send(&redirect, manual).await?, "303 ");
+    let denied = send(&redirect, options().redirect(http::Redirect::Error)).await;
+    same!(denied.map_err(|error| error.kind()), Err(ErrorKind::Denied));
+    let short = options().timeout(Duration::from_millis(50));
+    let late = send(&format!("{origin}/slow"), short).await;
+    same!(late.map_err(|error| error.kind()), Err(ErrorKind::Timeout));
+    let missing = send("http://127.0.0.1:1/", options()).await;
+    same!(
+        missing.map_err(|error| error.kind()),
+        Err(ErrorKind::Unavailable)
+    );
+    let relative = send("/relative", options()).await;
+    same!(
+        relative.map_err(|error| error.kind()),
+        Err(ErrorKind::InvalidArgument)
+    );
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::context::Tasks;
 use super::env_files::{EnvFiles, project_folder};
 use super::object::Simulation;
 use super::queue::Queues;
-use super::{D1, Kv, Object, Queue, R2};
+use super::{D1, Kv, Object, Queue, R2, current_observers};
 
 /// The native backend of one process, or of one test.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl Backend {
             environment,
             handles,
             queues: state.queues,
-            observers: Arc::default(),
+            observers: current_observers(),
             vars,
             env_files,
             overrides,

@@ -7,6 +7,8 @@ mod clock;
 mod context;
 mod d1;
 mod env_files;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod folder;
 mod kv;
 mod log;
@@ -26,6 +28,8 @@ pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
+#[cfg(feature = "fetch")]
+pub(crate) use fetch::send_request;
 pub(crate) use kv::Kv;
 pub(crate) use log::log_line;
 pub(crate) use object::Object;
@@ -38,8 +42,18 @@ pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestOptions, TestOutcome, TestWorld, in_memory, test};
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{ErrorKind, Failure};
+use crate::observe::Observers;
+
+/// The observers of this test, or those of the process.
+pub(crate) fn current_observers() -> Arc<Observers> {
+    static PROCESS: OnceLock<Arc<Observers>> = OnceLock::new();
+
+    let process = || Arc::clone(PROCESS.get_or_init(Arc::default));
+    world::current().map_or_else(process, |world| Arc::clone(&world.observers))
+}
 
 /// Fills `bytes` with random numbers if a test has chosen their seed. Returns whether it has.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> bool {

@@ -8,8 +8,12 @@ use std::time::{Duration, SystemTime};
 use crate::app::{Cf, Context, Environment, RawVar};
 
 use super::bindings::Overrides;
+#[cfg(feature = "fetch")]
+use super::fetch::FutureResponse;
 use super::world::{self, World};
 use super::{Backend, clock};
+#[cfg(feature = "fetch")]
+use crate::http::{IntoResponse, Request};
 
 /// A type that a test can return.
 pub trait TestOutcome {
@@ -80,6 +84,36 @@ impl TestWorld {
     /// Waits until the work of [`Context::wait_until`] has ended. The end of a test waits too.
     pub async fn background_work(&self) {
         self.backend.tasks().idle().await;
+    }
+
+    /// Responds to the requests of [`fetch`](crate::http::fetch()) whose URI is `uri`, or starts
+    /// with it if it ends with `*`. The last one that was added wins.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(world: bindery::TestWorld) {
+    /// world.respond("https://api.example.com/*", |request| async move {
+    ///     format!("you asked for {}", request.uri().path())
+    /// });
+    /// # }
+    /// ```
+    #[cfg(feature = "fetch")]
+    pub fn respond<R, F>(&self, uri: &str, respond: R)
+    where
+        R: Fn(Request) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + Send + 'static,
+    {
+        let respond = move |request| -> FutureResponse {
+            let response = respond(request);
+            Box::pin(async { response.await.into_response() })
+        };
+        self.world.servers.add(uri, Arc::new(respond));
+    }
+
+    /// Lets requests without a response of the test leave the process.
+    #[cfg(feature = "fetch")]
+    pub fn allow_network(&self) {
+        self.world.servers.allow_network();
     }
 
     /// Makes the numbers of [`random`](mod@crate::random) the same in each run of the test.

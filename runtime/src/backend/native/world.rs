@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::observe::Observers;
+
 use super::pool::lock;
 
 /// The world of one test.
@@ -21,6 +23,11 @@ pub(super) struct World {
     moved: Notify,
     /// The state of the random numbers, if the test has chosen a seed.
     random: Mutex<Option<u64>>,
+    /// The responses of other servers.
+    #[cfg(feature = "fetch")]
+    pub(super) servers: super::fetch::Servers,
+    /// The observers of the test's environment.
+    pub(super) observers: Arc<Observers>,
 }
 
 thread_local! {

@@ -16,9 +16,9 @@ use super::{D1, Kv, Object, Queue, R2};
 pub struct Backend(Handle);
 
 /// The observers of this instance of the worker, which all of its requests share.
-fn observers() -> &'static Arc<Observers> {
+pub(crate) fn observers() -> Arc<Observers> {
     static OBSERVERS: OnceLock<Arc<Observers>> = OnceLock::new();
-    OBSERVERS.get_or_init(Arc::default)
+    Arc::clone(OBSERVERS.get_or_init(Arc::default))
 }
 
 impl Backend {
@@ -27,7 +27,7 @@ impl Backend {
     }
 
     pub(crate) fn observers(&self) -> Arc<Observers> {
-        Arc::clone(observers())
+        observers()
     }
 
     /// Sends `observer` an event after each call from now on, in this and in later requests.

@@ -7,6 +7,8 @@ mod clock;
 mod context;
 mod d1;
 mod entry;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod js;
 mod kv;
 mod object;
@@ -16,10 +18,14 @@ mod r2;
 mod bindings;
 
 pub use bindings::Backend;
+#[cfg(feature = "fetch")]
+pub(crate) use bindings::observers as current_observers;
 pub(crate) use clock::{Stopwatch, log_line, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub use entry::{fetch, no_durable_object, queue};
+#[cfg(feature = "fetch")]
+pub(crate) use fetch::send_request;
 pub(crate) use kv::Kv;
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;

@@ -1,5 +1,6 @@
 //! The options and results of R2 operations.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
@@ -91,7 +92,7 @@ pub struct Object {
     pub info: ObjectInfo,
     /// The content, which is read on demand. It can be the body of a response.
     pub body: Body,
-    pub(super) binding: &'static str,
+    pub(super) binding: Cow<'static, str>,
 }
 
 impl fmt::Debug for Object {
@@ -117,11 +118,11 @@ impl Object {
     /// # Ok(()) }
     /// ```
     pub async fn bytes(self) -> Result<Bytes> {
-        let binding = self.binding;
+        let binding = self.binding.clone();
         let collected = self.body.collect().await.map_err(|error| {
             let message = "the content ended early";
             let failure = Failure::because(ErrorKind::Unavailable, message, error);
-            read_error(binding, failure)
+            read_error(&binding, failure)
         })?;
         Ok(collected.to_bytes())
     }
@@ -131,16 +132,16 @@ impl Object {
     /// # Errors
     /// `Unavailable` if the stream ends early. `Decode` if the content is not UTF-8.
     pub async fn text(self) -> Result<String> {
-        let binding = self.binding;
+        let binding = self.binding.clone();
         let bytes = self.bytes().await?;
         String::from_utf8(bytes.to_vec()).map_err(|error| {
             let failure = Failure::because(ErrorKind::Decode, "the content is not UTF-8", error);
-            read_error(binding, failure)
+            read_error(&binding, failure)
         })
     }
 }
 
-fn read_error(binding: &'static str, failure: Failure) -> Error {
+fn read_error(binding: &str, failure: Failure) -> Error {
     Error::new(Service::R2, binding, "get", None, failure)
 }
 
