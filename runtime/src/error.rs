@@ -157,7 +157,24 @@ impl ErrorKind {
 }
 
 impl Error {
-    pub(crate) fn new(
+    /// Returns an error of the application.
+    ///
+    /// Its response has the status of the kind. If that is not a server error, it has the message
+    /// too, so write it for the client.
+    ///
+    /// # Examples
+    /// ```
+    /// use bindery::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::NotFound, "there is no such file");
+    /// assert_eq!(error.status(), 404);
+    /// ```
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self::worker("application", kind, message)
+    }
+
+    pub(crate) fn located(
         service: Service,
         binding: &str,
         operation: &'static str,
@@ -179,7 +196,7 @@ impl Error {
         kind: ErrorKind,
         message: impl Into<String>,
     ) -> Self {
-        Self::new(
+        Self::located(
             Service::Worker,
             "",
             operation,
@@ -206,7 +223,7 @@ impl Error {
     #[must_use]
     pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = error.into();
-        Self::new(
+        Self::located(
             Service::Worker,
             "",
             "application",
@@ -346,8 +363,9 @@ pub(crate) struct ServerErrorText(pub(crate) String);
 
 /// The status of the error, with the body `{"error": {"kind": "...", "message": "..."}}`.
 ///
-/// The message of a server error or of a constraint is a general one, because the original can
-/// contain internal details such as the names of tables and columns.
+/// The message of an error of the application is for the client, unless it is a server error. Any
+/// other error has a general message, because the original can contain internal details such as the
+/// names of tables and columns. The server logs it if it is a server error.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let headers = [(http::header::CONTENT_TYPE, "application/json")];
@@ -364,13 +382,14 @@ impl IntoResponse for Error {
 impl Error {
     /// The body of the response.
     pub(crate) fn to_json(&self) -> String {
-        let status = self.status();
-        let message = if self.is_constraint_violation() {
-            "the change conflicts with stored data"
-        } else if status.is_server_error() {
-            "the request could not be served"
-        } else {
-            self.message()
+        let is_own = self.operation() == "application";
+        let message = match self.kind() {
+            _ if is_own && !self.status().is_server_error() => self.message(),
+            ErrorKind::NotFound => "not found",
+            ErrorKind::InvalidArgument => "the request is not valid",
+            ErrorKind::TooLarge => "the request is too large",
+            ErrorKind::Constraint(_) => "the change conflicts with stored data",
+            _ => "the request could not be served",
         };
 
         let body = serde_json::json!({
@@ -389,7 +408,7 @@ mod tests {
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
 
         let failure = Failure::new(ErrorKind::NotFound, "no row");
-        let error = Error::new(Service::D1, "DB", "query", Some("file_by_id"), failure);
+        let error = Error::located(Service::D1, "DB", "query", Some("file_by_id"), failure);
         assert_eq!(error.to_string(), "d1 DB file_by_id: no row");
         assert!(error.is_not_found() && !error.is_retryable());
     }

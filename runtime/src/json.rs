@@ -44,6 +44,31 @@ pub(crate) fn contains_null(json: &str) -> bool {
     scalars(json).any(|token| token == "null")
 }
 
+/// Describes why JSON does not match a type, without the values in it: they can be private.
+pub(crate) fn describe(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let place = if line > 0 {
+        format!(" at line {line} column {column}")
+    } else {
+        String::new()
+    };
+    if !error.is_data() {
+        return format!("the JSON is malformed{place}");
+    }
+
+    let text = error.to_string();
+    // `invalid type: string "a value", expected u64`
+    let kind = text.split([':', '`']).next().unwrap_or_default().trim_end();
+    match text.rfind(", expected ") {
+        _ if text.starts_with("missing field") => text,
+        Some(index) => {
+            let expected = text[index..].split(" at line ").next().unwrap_or_default();
+            format!("{kind}{expected}{place}")
+        }
+        None => format!("the JSON does not match its type{place}"),
+    }
+}
+
 fn is_integer(token: &str) -> bool {
     let digits = token.strip_prefix('-').unwrap_or(token);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -84,7 +109,22 @@ fn after_string(text: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::{contains_null, encode, scalars};
+    use super::{contains_null, describe, encode, scalars};
+
+    #[test]
+    fn a_description_does_not_contain_values() {
+        let error = serde_json::from_str::<Vec<u64>>(r#"[1, "a, expected secret"]"#).err();
+        let description = error.map(|error| describe(&error));
+        let expected = "invalid type, expected u64 at line 1 column 23";
+        assert_eq!(description.as_deref(), Some(expected));
+
+        let error = serde_json::from_str::<bool>("secret").err();
+        let description = error.map(|error| describe(&error));
+        assert_eq!(
+            description.as_deref(),
+            Some("the JSON is malformed at line 1 column 1")
+        );
+    }
 
     #[test]
     fn scalars_are_found_outside_of_strings() {

@@ -148,7 +148,7 @@ pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std
     use crate::observe::{Gate, Measures};
     use crate::{Error, Service};
 
-    let failed = |failure| Error::new(Service::Kv, "BENCH", "get", None, failure);
+    let failed = |failure| Error::located(Service::Kv, "BENCH", "get", None, failure);
     let kv = Kv::in_memory().map_err(failed)?;
     kv.put("key", b"value", None, None).await.map_err(failed)?;
 

@@ -90,7 +90,7 @@ const backend = await workerd("tests/conformance", {
   r2Buckets: ["STORAGE"],
   queueProducers: { QUEUE: "conformance-queue" },
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
-  bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame" },
+  bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame", REGION: "eu", SAMPLE_RATE: "0.25", SENTRY_DSN: "https://key@example.com/1" },
 }, [other]);
 const stored = await backend.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");
@@ -194,7 +194,7 @@ checks["missing bindings and bindings of the wrong type are all reported at star
     assert.equal(response.status, 500);
     assert.equal((await response.json()).error.kind, "misconfigured");
     await eventually("the log contains the errors", () => output.includes("start"));
-    for (const part of ["the binding STORAGE is not an R2 bucket", "the binding OTHER is missing", "the binding QUEUE is missing", "the variable COUNT is not a whole number", "the variable LEVEL is not a `crate::environment::Level`", "the variable TREE is not an object", "the secret TOKEN is missing"]) {
+    for (const part of ["the binding STORAGE is not an R2 bucket", "the binding OTHER is missing", "the binding QUEUE is missing", "the variable COUNT is not a whole number", "the variable REGION is missing", "the variable LEVEL is not a `crate::environment::Level`", "the variable TREE is not an object", "the secret TOKEN is missing"]) {
       assert.ok(output.includes(part), `${part}\n${output}`);
     }
   } finally {

@@ -10,16 +10,34 @@
 //!
 //! [package.metadata.bindery.vars]
 //! LOG_LEVEL = "crate::LogLevel"
+//!
+//! # Values that exist only in the dashboard, or only in some deployments.
+//! [package.metadata.bindery]
+//! required-vars = { REGION = "String" }
+//! optional-vars = { SAMPLE_RATE = "f64" }
+//! optional-secrets = ["SENTRY_DSN"]
 //! ```
 
-use crate::report::{Code, Diagnostic, Errors, suggestion};
+use crate::report::{Code, Diagnostic, Errors, nearest, suggestion};
 use crate::source::{FileId, Sources, Spanned};
 
 use super::check::mismatch;
 use super::kind::BindingKind;
 use super::node::{self, Node, Value};
 use super::table::Table;
-use super::{Manifest, Merged};
+use super::{Manifest, Merged, MergedSecret, MergedVar, VarType, check_name};
+
+/// The types of variables of the manifest.
+const VARS: &str = "vars";
+/// The variables that the manifest does not have and the worker needs.
+const REQUIRED_VARS: &str = "required-vars";
+/// The variables that the manifest does not have and that can be missing.
+const OPTIONAL_VARS: &str = "optional-vars";
+/// The secrets that can be missing.
+const OPTIONAL_SECRETS: &str = "optional-secrets";
+
+/// The keys that are not the name of a database.
+const OWN_KEYS: [&str; 4] = [VARS, REQUIRED_VARS, OPTIONAL_VARS, OPTIONAL_SECRETS];
 
 /// The settings of one database.
 #[derive(Debug, Clone, Default)]
@@ -48,11 +66,17 @@ pub fn settings(
         return Vec::new();
     };
 
-    if let Some(vars) = table
-        .get("vars")
-        .and_then(|node| expect(errors, node, "vars"))
-    {
-        var_types(errors, &vars, &mut manifest.merged);
+    let merged = &mut manifest.merged;
+    if let Some(vars) = subtable(errors, &table, VARS) {
+        var_types(errors, &vars, merged);
+    }
+    for (key, optional) in [(REQUIRED_VARS, false), (OPTIONAL_VARS, true)] {
+        if let Some(vars) = subtable(errors, &table, key) {
+            more_vars(errors, &vars, merged, optional);
+        }
+    }
+    if let Some(node) = table.get(OPTIONAL_SECRETS) {
+        optional_secrets(errors, node, merged);
     }
 
     let bindings = manifest.merged.bindings.iter();
@@ -62,7 +86,8 @@ pub fn settings(
         .collect();
 
     let mut settings = Vec::new();
-    for (binding, node) in table.entries.iter().filter(|(key, _)| key.value != "vars") {
+    let others = table.entries.iter();
+    for (binding, node) in others.filter(|(key, _)| !OWN_KEYS.contains(&key.value.as_str())) {
         if !databases.contains(&binding.value.as_str()) {
             report_unknown_database(errors, binding, &databases);
         } else if let Some(table) = expect(errors, node, &binding.value) {
@@ -70,6 +95,80 @@ pub fn settings(
         }
     }
     settings
+}
+
+/// A key that is nearly `key`, or the databases.
+fn nearest_setting(key: &str, databases: &[&str]) -> String {
+    match nearest(key, OWN_KEYS) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => suggestion(key, "databases", databases),
+    }
+}
+
+/// Adds the variables that the manifest does not have.
+fn more_vars(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged, optional: bool) {
+    for (name, _) in table.entries {
+        let Some(ty) = rust_type(errors, table, name) else {
+            continue;
+        };
+        if !check_name(errors, name) {
+            continue;
+        }
+
+        let mut vars = merged.vars.iter();
+        if let Some(known) = vars.find(|var| var.name.value == name.value) {
+            errors.push(
+                Diagnostic::new(
+                    Code::DuplicateBinding,
+                    format!("the manifest has the variable `{}`", name.value),
+                    name.span,
+                )
+                .label("declared again")
+                .also(known.name.span, "here")
+                .help("to give it a type of your own, use the key `vars`"),
+            );
+            continue;
+        }
+        merged.vars.push(MergedVar {
+            name: name.clone(),
+            ty: VarType::String,
+            as_type: Some(ty.value),
+            optional,
+        });
+    }
+}
+
+/// Adds the secrets that can be missing, or makes them optional.
+fn optional_secrets(errors: &mut Errors, node: &Node, merged: &mut Merged) {
+    let Value::Array(items) = &node.value else {
+        let place = format!("`{OPTIONAL_SECRETS}`");
+        return mismatch(errors, &place, "a list of names", &node.value, node.span);
+    };
+    for item in items {
+        let Value::String(name) = &item.value else {
+            let place = format!("an item of `{OPTIONAL_SECRETS}`");
+            mismatch(errors, &place, "a name", &item.value, item.span);
+            continue;
+        };
+        let name = Spanned {
+            value: name.clone(),
+            span: item.span,
+        };
+        let mut secrets = merged.secrets.iter_mut();
+        match secrets.find(|secret| secret.name.value == name.value) {
+            Some(secret) => secret.optional = true,
+            None if check_name(errors, &name) => merged.secrets.push(MergedSecret {
+                name,
+                optional: true,
+            }),
+            None => {}
+        }
+    }
+}
+
+/// The table at a key of the settings.
+fn subtable<'n>(errors: &mut Errors, table: &Table<'n>, key: &str) -> Option<Table<'n>> {
+    table.get(key).and_then(|node| expect(errors, node, key))
 }
 
 fn report_unknown_database(errors: &mut Errors, binding: &Spanned<String>, databases: &[&str]) {
@@ -80,7 +179,7 @@ fn report_unknown_database(errors: &mut Errors, binding: &Spanned<String>, datab
             binding.span,
         )
         .label("expected the name of a database binding")
-        .help(suggestion(&binding.value, "databases", databases)),
+        .help(nearest_setting(&binding.value, databases)),
     );
 }
 

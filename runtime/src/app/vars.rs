@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use crate::json;
+
 /// A secret, which `Debug` does not print.
 ///
 /// It does not implement `Display`, so that only [`expose`](Self::expose) can put a secret into a
@@ -69,9 +71,8 @@ impl RawVar {
                     .or_else(|_| serde_json::from_str(&text))
                     .map_err(|_| String::new())
             }
-            Self::Json(value) => {
-                serde_json::from_value(value).map_err(|error| format!(": {error}"))
-            }
+            Self::Json(value) => serde_json::from_value(value)
+                .map_err(|error| format!(": {}", json::describe(&error))),
         }
     }
 }

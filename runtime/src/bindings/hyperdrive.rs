@@ -99,7 +99,7 @@ impl Hyperdrive {
 
     fn misconfigured(&self, message: &str) -> Error {
         let failure = Failure::new(ErrorKind::Misconfigured, message);
-        Error::new(
+        Error::located(
             Service::Hyperdrive,
             &self.gate.binding(),
             "connect",

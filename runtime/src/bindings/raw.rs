@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::connect_object;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
+use crate::json;
 use crate::observe::{Gate, Measures};
 
 /// A binding without typed operations.
@@ -57,8 +58,9 @@ impl Raw {
 /// Decodes the result of a method.
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| {
-        let message = format!("the result has an unexpected form: {error}");
-        Failure::because(ErrorKind::Decode, message, error)
+        let problem = json::describe(&error);
+        let message = format!("the result has an unexpected form: {problem}");
+        Failure::new(ErrorKind::Decode, message)
     })
 }
 

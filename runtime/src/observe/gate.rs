@@ -125,6 +125,6 @@ impl Gate {
         query: Option<&'static str>,
         failure: Failure,
     ) -> Error {
-        Error::new(self.service, &self.binding, operation, query, failure)
+        Error::located(self.service, &self.binding, operation, query, failure)
     }
 }

@@ -67,6 +67,8 @@ macro_rules! each_case {
             d1::numbers_are_real
             d1::reals_keep_every_bit
             d1::integers_keep_every_bit
+            d1::invalid_values
+            d1::errors_after_a_commit
             d1::optional_and_one
             d1::slices
             d1::optional_filters
@@ -100,6 +102,7 @@ macro_rules! each_case {
             queue::batch
             queue::messages_keep_every_bit
             environment::vars_and_secrets
+            environment::values_of_the_dashboard
             everything::fetchers
             everything::durable_objects
             everything::workflows

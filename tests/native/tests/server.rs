@@ -77,7 +77,6 @@ fn a_client_that_pauses_in_a_body_gets_an_error() {
         let head = "PUT /r2/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf";
         let response = send(address, head).await;
         assert!(response.starts_with("HTTP/1.1 400"), "{response}");
-        assert!(response.contains("the client paused"), "{response}");
         assert!(start.elapsed() < Duration::from_secs(20));
         let get = "GET /r2/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         assert!(

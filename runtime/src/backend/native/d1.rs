@@ -14,7 +14,7 @@ use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, ToSql};
 use bindery_sqlite::{Database, migrations};
 
 use crate::app::{Content, Resource};
-use crate::d1::{Call, Cell, Meta, Parameter, Row, Statement};
+use crate::d1::{Call, Cell, Meta, Parameter, Row, Statement, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::bindings::Opened;
@@ -187,7 +187,8 @@ fn apply_pending(database: &Database, table: &str, files: &[(&str, &str)]) -> Op
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         let message = migrations::message(&error);
-        Self::because(error_kind(&error), message, error)
+        let kind = kind_of_message(&message).unwrap_or_else(|| error_kind(&error));
+        Self::because(kind, message, error)
     }
 }
 

@@ -368,7 +368,7 @@ pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
             let queues = env.backend().queues();
             let count = queues.deliver::<A>(consumer, env, true).await;
             let count = count.map_err(|failure| {
-                Error::new(Service::Queue, consumer.queue, "receive", None, failure)
+                Error::located(Service::Queue, consumer.queue, "receive", None, failure)
             })?;
             if let Delivered::Messages(count) = count {
                 delivered += count;

@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::d1::query::RowSink;
-use crate::d1::{Call, Cell, Meta, Parameter, Row};
+use crate::d1::{Call, Cell, Meta, Parameter, Row, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::js::{Handle, call as call_js, call_async, get, send, stringify};
@@ -168,6 +168,8 @@ fn classify(failure: Failure) -> Failure {
         ErrorKind::Constraint(Constraint::DataType)
     } else if full.contains("SQLITE_CONSTRAINT") {
         ErrorKind::Constraint(Constraint::Other)
+    } else if let Some(kind) = kind_of_message(&message) {
+        kind
     } else if has("string or blob too big") {
         ErrorKind::TooLarge
     } else {

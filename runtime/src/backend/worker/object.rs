@@ -177,7 +177,7 @@ fn to_json(value: &JsValue) -> Result<serde_json::Value, Failure> {
         return Ok(serde_json::Value::Null);
     };
     serde_json::from_str(&json)
-        .map_err(|error| Failure::because(ErrorKind::Decode, "the result is not valid JSON", error))
+        .map_err(|_| Failure::new(ErrorKind::Decode, "the result is not valid JSON"))
 }
 
 fn record(record: &Record) -> JsValue {

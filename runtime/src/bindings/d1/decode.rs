@@ -193,7 +193,8 @@ pub trait FromColumn: Sized {
     /// Decodes a value.
     ///
     /// # Errors
-    /// Returns the expected and the actual type, such as `expected TEXT, found INTEGER`.
+    /// Returns the expected and the actual type, such as `expected TEXT, found INTEGER`. Do not
+    /// include the value: errors are logged, and stored values can be private.
     fn from_column(cell: Cell<'_>) -> Result<Self, String>;
 }
 
@@ -207,22 +208,21 @@ fn mismatch<T>(expected: &str, found: &Cell<'_>) -> Result<T, String> {
 /// Decodes an INTEGER, or a REAL without a fraction.
 impl FromColumn for i64 {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
-        let out_of_range = |value: &dyn fmt::Display| {
-            Err(format!(
-                "{value} exceeds the integers that D1 returns exactly (2^53 - 1); store it as TEXT"
-            ))
+        let out_of_range = || {
+            let message = "the value exceeds the integers that D1 returns exactly (2^53 - 1); store it as TEXT";
+            Err(message.to_owned())
         };
 
         match cell {
             Cell::Integer(value) if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() => {
                 Ok(value)
             }
-            Cell::Integer(value) => out_of_range(&value),
+            Cell::Integer(_) => out_of_range(),
             Cell::Real(value) if value.fract() == 0.0 && value.abs() <= MAX_SAFE_INTEGER as f64 => {
                 Ok(value as i64)
             }
-            Cell::Real(value) if value.fract() == 0.0 => out_of_range(&value),
-            Cell::Real(value) => Err(format!("expected a whole number, found {value}")),
+            Cell::Real(value) if value.fract() == 0.0 => out_of_range(),
+            Cell::Real(_) => Err("expected a whole number, found a fraction".to_owned()),
             other => mismatch("INTEGER", &other),
         }
     }
@@ -234,7 +234,7 @@ macro_rules! narrower {
             fn from_column(cell: Cell<'_>) -> Result<Self, String> {
                 let wide = i64::from_column(cell)?;
                 Self::try_from(wide)
-                    .map_err(|_| format!("{wide} is out of range for {}", stringify!($ty)))
+                    .map_err(|_| format!("the value is out of range for {}", stringify!($ty)))
             }
         }
     )*};
@@ -258,8 +258,9 @@ impl FromColumn for bool {
         match cell {
             Cell::Integer(0) | Cell::Real(0.0) => Ok(false),
             Cell::Integer(1) | Cell::Real(1.0) => Ok(true),
-            Cell::Integer(other) => Err(format!("expected 0 or 1, found {other}")),
-            Cell::Real(other) => Err(format!("expected 0 or 1, found {other}")),
+            Cell::Integer(_) | Cell::Real(_) => {
+                Err("expected 0 or 1, found another number".to_owned())
+            }
             other => mismatch("0 or 1", &other),
         }
     }

@@ -27,7 +27,7 @@ impl<T: DeserializeOwned> FromColumn for Json<T> {
         let JsonText(text) = JsonText::from_column(cell)?;
         serde_json::from_str(&text)
             .map(Self)
-            .map_err(|error| format!("the JSON does not match its type: {error}"))
+            .map_err(|error| crate::json::describe(&error))
     }
 }
 

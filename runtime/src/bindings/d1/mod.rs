@@ -123,6 +123,20 @@ impl D1 {
     }
 }
 
+/// Refines the kind of an error of SQLite by its message: SQLite has one code for all errors that
+/// only occur when a statement runs. These are errors of a value that the caller passed.
+pub(crate) fn kind_of_message(message: &str) -> Option<ErrorKind> {
+    const INVALID: [&str; 5] = [
+        "malformed JSON",
+        "bad JSON path",
+        "JSON path error",
+        "LIKE or GLOB pattern too complex",
+        "fts5: syntax error",
+    ];
+    let is_invalid = INVALID.iter().any(|start| message.starts_with(start));
+    is_invalid.then_some(ErrorKind::InvalidArgument)
+}
+
 /// Sums the counts of the queries. A sum is unknown if one of its counts is.
 fn batch_measures(metas: &[Meta], size: usize) -> Measures {
     let rows_read = metas.iter().map(|meta| meta.rows_read);

@@ -45,7 +45,9 @@ pub(crate) fn decode_text<T: Copy>(
 ) -> Result<T, String> {
     match cell {
         Cell::Text(text) => {
-            parse_text(&text, variants, as_str).map_err(|unknown| unknown.to_string())
+            let known =
+                |unknown: UnknownText| format!("expected one of {}", unknown.known.join(", "));
+            parse_text(&text, variants, as_str).map_err(known)
         }
         other => Err(format!("expected TEXT, found {}", other.storage_class())),
     }

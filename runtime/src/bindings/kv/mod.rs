@@ -264,9 +264,9 @@ impl<B: Binding> Kv<B> {
         let work = async {
             let bytes = self.read(name, options).await?;
             let measures = read_measures(bytes.as_deref());
-            let text = bytes.map(String::from_utf8).transpose().map_err(|error| {
+            let text = bytes.map(String::from_utf8).transpose().map_err(|_| {
                 let message = format!("the value of `{name}` is not UTF-8");
-                Failure::because(ErrorKind::Decode, message, error)
+                Failure::new(ErrorKind::Decode, message)
             })?;
             Ok((text, measures))
         };
@@ -477,7 +477,8 @@ fn read_measures(bytes: Option<&[u8]>) -> Measures {
 
 fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!("the value of `{name}` does not match its type: {error}");
-        Failure::because(ErrorKind::Decode, message, error)
+        let problem = json::describe(&error);
+        let message = format!("the value of `{name}` does not match its type: {problem}");
+        Failure::new(ErrorKind::Decode, message)
     })
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::delay_seconds;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
+use crate::json;
 
 /// The outcome of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -119,7 +120,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
                 }),
                 Err(failure) => {
                     *verdict = Verdict::Retry(None);
-                    let error = Error::new(Service::Queue, queue, "receive", None, failure);
+                    let error = Error::located(Service::Queue, queue, "receive", None, failure);
                     backend::log_line(&error.to_string());
                 }
             }
@@ -134,7 +135,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
 fn decode<T: DeserializeOwned>(message: &RawMessage) -> Result<T, Failure> {
     let body = message.body.as_ref().map_err(Clone::clone);
     let decoded =
-        body.and_then(|body| serde_json::from_str(body).map_err(|error| error.to_string()));
+        body.and_then(|body| serde_json::from_str(body).map_err(|error| json::describe(&error)));
     decoded.map_err(|error| {
         let text = format!("message {} does not match its type: {error}", message.id);
         Failure::new(ErrorKind::Decode, text)
@@ -246,8 +247,9 @@ impl<T> Message<'_, T> {
     /// # Ok(()) }
     /// ```
     pub fn retry_after(self, delay: Duration) -> Result<()> {
-        let seconds = delay_seconds(delay)
-            .map_err(|failure| Error::new(Service::Queue, self.queue, "retry", None, failure))?;
+        let seconds = delay_seconds(delay).map_err(|failure| {
+            Error::located(Service::Queue, self.queue, "retry", None, failure)
+        })?;
         *self.verdict = Verdict::Retry(Some(seconds));
         Ok(())
     }

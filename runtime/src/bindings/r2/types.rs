@@ -134,15 +134,15 @@ impl Object {
     pub async fn text(self) -> Result<String> {
         let binding = self.binding.clone();
         let bytes = self.bytes().await?;
-        String::from_utf8(bytes.to_vec()).map_err(|error| {
-            let failure = Failure::because(ErrorKind::Decode, "the content is not UTF-8", error);
+        String::from_utf8(bytes.to_vec()).map_err(|_| {
+            let failure = Failure::new(ErrorKind::Decode, "the content is not UTF-8");
             read_error(&binding, failure)
         })
     }
 }
 
 fn read_error(binding: &str, failure: Failure) -> Error {
-    Error::new(Service::R2, binding, "get", None, failure)
+    Error::located(Service::R2, binding, "get", None, failure)
 }
 
 /// A page of objects, in the order of their keys.

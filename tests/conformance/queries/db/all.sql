@@ -48,6 +48,12 @@ SELECT typeof(:n + 0) AS kind, 5 / CAST(:n AS INTEGER) AS whole, 5 / :n AS ratio
 -- name: real :one
 SELECT CAST(:value AS REAL) AS value;
 
+-- name: minify :one
+SELECT json(:text) AS text;
+
+-- name: matches :one
+SELECT :name LIKE :pattern AS matches;
+
 -- name: users_scored :many
 SELECT email FROM users WHERE score IN (:scores) ORDER BY id;
 
