@@ -40,6 +40,8 @@
 //! No feature is on by default. A feature adds API and never changes behavior.
 //!
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
+//! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
+//!   unless the program installs another subscriber.
 //! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters
 //!   of D1.
 //!
@@ -59,6 +61,7 @@ pub mod http;
 mod app;
 mod backend;
 mod json;
+mod log;
 mod limits;
 
 #[doc(hidden)]

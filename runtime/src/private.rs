@@ -16,6 +16,7 @@ pub use crate::bindings::kind::Connect;
 pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
 pub use crate::kv::{Binding, KeyOf, KeyPart, Named};
+pub use crate::log::{print, print_error};
 pub use crate::queue::RawBatch;
 
 #[cfg(target_arch = "wasm32")]

@@ -138,6 +138,11 @@ checks["a handler sees an absolute URI and the address of the client"] = async (
   // Miniflare sets `cf` even without a network.
   assert.equal(description, "http 127.0.0.1 /request true true");
 };
+checks["events of tracing and printed lines are in the log"] = async () => {
+  assert.equal(await (await fetch(`${backend.base}/log`)).text(), "logged");
+  await eventually("the log contains them", () => output.includes("INFO upload{file=7}: conformance::serve: an event answer=42") && output.includes("a printed line"));
+  assert.ok(!output.includes("hidden"));
+};
 checks["requests are sent to other servers"] = async () => {
   const server = createServer(async (request, response) => {
     let body = "";

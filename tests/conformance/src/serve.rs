@@ -51,6 +51,7 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/noted", get(noted))
         .route("/request", get(describe))
         .route("/panic", get(panic))
+        .route("/log", get(log))
         .route("/fetch", post(fetch_other))
         .route("/slow", get(slow))
         .with_state(env);
@@ -127,6 +128,14 @@ async fn forward(
 #[expect(clippy::panic, reason = "the test needs a panic in a handler")]
 async fn panic() -> String {
     panic!("a handler")
+}
+
+async fn log() -> &'static str {
+    let span = tracing::info_span!("upload", file = 7);
+    span.in_scope(|| tracing::info!(answer = 42, "an event"));
+    tracing::debug!("hidden");
+    bindery::println!("a printed {}", "line");
+    "logged"
 }
 
 async fn slow() -> &'static str {

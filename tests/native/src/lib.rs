@@ -42,6 +42,7 @@ async fn fetch(request: Request, env: Env) -> Response {
         .route("/", get(async || "ok"))
         .route("/uri", get(uri))
         .route("/panic", get(panic))
+        .route("/log", get(log))
         .route("/d1/{key}", put(put_entry).get(entry))
         .route("/d1-panic/{key}", put(put_panicking))
         .route("/kv/{key}", put(put_value).get(value).delete(delete_value))
@@ -64,6 +65,14 @@ async fn uri(uri: Uri, request: Request) -> String {
     let ip = request.headers().get("cf-connecting-ip");
     let ip = ip.and_then(|ip| ip.to_str().ok()).unwrap_or("none");
     format!("{uri} {ip}")
+}
+
+async fn log() -> &'static str {
+    let span = tracing::info_span!("upload", file = 7);
+    span.in_scope(|| tracing::info!(answer = 42, "an event"));
+    tracing::debug!("hidden");
+    bindery::eprintln!("a printed {}", "line");
+    "logged"
 }
 
 #[expect(clippy::panic, reason = "the tests need a panic in a handler")]

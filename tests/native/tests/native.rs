@@ -282,6 +282,20 @@ fn a_shutdown_waits_for_requests_and_for_messages() {
 }
 
 #[test]
+fn events_are_logged() {
+    let folder = Folder::new("events");
+    let worker = folder.start();
+    assert_eq!(get(&worker, "/log"), (200, "logged".to_owned()));
+    logs(&worker, "INFO upload{file=7}: native: an event answer=42");
+    logs(&worker, "a printed line");
+    assert!(!worker.log().contains("hidden"), "{}", worker.log());
+    // The log is off, but a request that fails is logged.
+    assert_eq!(get(&worker, "/panic").0, 500);
+    logs(&worker, "GET /panic 500");
+    assert!(!worker.log().contains("GET /log"), "{}", worker.log());
+}
+
+#[test]
 fn ctrl_c_stops_an_idle_worker() {
     let folder = Folder::new("idle");
     let mut worker = folder.start();

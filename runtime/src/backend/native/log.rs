@@ -37,6 +37,12 @@ pub(crate) fn log_line(line: &str) {
     }
 }
 
+/// Prints a line to standard output.
+#[expect(clippy::print_stdout, reason = "the user asked for it")]
+pub(crate) fn print_line(line: &str) {
+    std::println!("{line}");
+}
+
 fn write_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

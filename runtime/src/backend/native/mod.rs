@@ -31,7 +31,7 @@ pub(crate) use d1::{Cells, D1};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
 pub(crate) use kv::Kv;
-pub(crate) use log::log_line;
+pub(crate) use log::{log_line, print_line};
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub use queue::deliver_queues;

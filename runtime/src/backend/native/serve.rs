@@ -8,6 +8,9 @@ use tokio::net::TcpListener;
 use crate::app::{Application, Cf};
 use crate::error::{Error, ErrorKind, Result};
 
+#[cfg(feature = "tracing")]
+use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
+
 use super::server::{LogFormat, Server, ServerOptions};
 use super::{log, log_line};
 
@@ -23,6 +26,8 @@ use super::{log, log_line};
 /// - `BINDERY_STATE`: the folder of the state, by default `.bindery` in the package. One process
 ///   can use a folder at a time.
 /// - `BINDERY_LOG`: the format of the log, `lines` (the default), `json` or `off`.
+/// - `BINDERY_LOG_LEVEL`: with the feature `tracing`, the level of its events that are logged, by
+///   default `info`.
 /// - `BINDERY_CF`: what [`Context::cf`](crate::Context::cf) returns, as JSON such as
 ///   `{"country": "DE"}`.
 ///
@@ -56,7 +61,11 @@ async fn run<A: Application>() -> Result<()> {
     // Nothing of the state changes before the port is bound.
     let (listener, address) = bind().await?;
     let owner = format!("the process {} on http://{address}", std::process::id());
+    #[cfg(feature = "tracing")]
+    let subscriber = subscriber_options(options.log)?;
     let server = Server::<A>::start_as(options, &owner)?;
+    #[cfg(feature = "tracing")]
+    install_subscriber(subscriber);
 
     let worker = server.backend().environment().worker;
     log_line(&format!(
@@ -97,6 +106,22 @@ fn log_format() -> Result<LogFormat> {
             Err(misconfigured(message))
         }
     }
+}
+
+/// The level of `tracing` events that `BINDERY_LOG_LEVEL` names, in the format of the log.
+#[cfg(feature = "tracing")]
+fn subscriber_options(log: LogFormat) -> Result<SubscriberOptions> {
+    let level = std::env::var("BINDERY_LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+    let level = level.parse().map_err(|_| {
+        misconfigured(format!(
+            "BINDERY_LOG_LEVEL is `{level}`, not `error`, `warn`, `info`, `debug`, `trace` or `off`"
+        ))
+    })?;
+    let format = match log {
+        LogFormat::Json => LineFormat::Json,
+        LogFormat::Lines | LogFormat::Off => LineFormat::Text,
+    };
+    Ok(SubscriberOptions { level, format })
 }
 
 /// What `BINDERY_CF` sets as the properties of each request.

@@ -5,11 +5,15 @@ use std::pin::pin;
 
 use futures_util::future::select;
 use js_sys::Promise;
+#[cfg(feature = "tracing")]
+use tracing::level_filters::LevelFilter;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::app::{Application, Context, Environment};
 use crate::error::{Error, ErrorKind, Result, ServerErrorText};
 use crate::http::{Body, DRAIN_TIMEOUT, DrainableBody, IntoResponse, Response};
+#[cfg(feature = "tracing")]
+use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
 
 use super::js::{call, get};
 use super::panic::promise;
@@ -59,6 +63,11 @@ fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
     let env = A::Env::connect(&Backend::new(env))?;
     if !IS_STARTED.get() {
         A::start(&env, context)?;
+        #[cfg(feature = "tracing")]
+        install_subscriber(SubscriberOptions {
+            level: LevelFilter::INFO,
+            format: LineFormat::WithoutTime,
+        });
         IS_STARTED.set(true);
     }
     Ok(env)

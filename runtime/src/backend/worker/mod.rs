@@ -20,7 +20,7 @@ mod bindings;
 pub use bindings::Backend;
 #[cfg(feature = "fetch")]
 pub(crate) use bindings::observers as current_observers;
-pub(crate) use clock::{Stopwatch, log_line, monotonic, now, sleep};
+pub(crate) use clock::{Stopwatch, log_line, log_line as print_line, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub use entry::{fetch, no_durable_object, queue};
