@@ -18,7 +18,7 @@ use super::panic::catch_panic;
 use super::store::Store;
 
 /// The versions of the tables.
-const SCHEMA: [&str; 2] = [MESSAGES, IN_FLIGHT];
+const SCHEMA: [&str; 3] = [MESSAGES, IN_FLIGHT, SCHEDULED];
 
 /// The messages of all queues.
 const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS messages (
@@ -35,6 +35,11 @@ CREATE INDEX IF NOT EXISTS messages_by_queue ON messages (queue, visible_at)";
 
 /// Whether a message is being delivered, or was when the process ended.
 const IN_FLIGHT: &str = "ALTER TABLE messages ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0";
+
+/// The time at which `visible_at` was chosen. If it is in the future, the clock has been set back,
+/// and the message is delivered now: otherwise it would wait until the clock has caught up.
+const SCHEDULED: &str = "ALTER TABLE messages ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX messages_by_schedule ON messages (queue, scheduled_at)";
 
 /// The longest time between two looks at a queue: the clock of the machine can be set.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -104,8 +109,8 @@ impl Queues {
         let visible_at = now + i64::from(delay_seconds) * 1000;
         let bodies = bodies.to_vec();
         let write = move |connection: &Connection| {
-            let sql = "INSERT INTO messages (queue, body, sent_at, visible_at)
-                 VALUES (?1, ?2, ?3, ?4)";
+            let sql = "INSERT INTO messages (queue, body, sent_at, scheduled_at, visible_at)
+                 VALUES (?1, ?2, ?3, ?3, ?4)";
             let mut insert = connection.prepare_cached(sql)?;
             for body in bodies {
                 insert.execute(params![queue, body, now, visible_at])?;
@@ -224,8 +229,9 @@ impl Queues {
                     Verdict::Retry(delay) if attempts <= consumer.max_retries => {
                         let delay = i64::from(delay.unwrap_or(consumer.retry_delay)) * 1000;
                         let sql =
-                            "UPDATE messages SET in_flight = 0, visible_at = ?2 WHERE id = ?1";
-                        connection.execute(sql, params![id, now + delay])?;
+                            "UPDATE messages SET in_flight = 0, scheduled_at = ?2, visible_at = ?3
+                             WHERE id = ?1";
+                        connection.execute(sql, params![id, now, now + delay])?;
                     }
                     Verdict::Retry(_) => give_up(connection, &consumer, id, attempts, now)?,
                 }
@@ -258,8 +264,8 @@ fn due(
     now: i64,
     eager: bool,
 ) -> rusqlite::Result<Due> {
-    let sql = "SELECT id, body, attempts, in_flight, sent_at, visible_at FROM messages
-         WHERE queue = ?1 AND visible_at <= ?2 ORDER BY id LIMIT ?3";
+    let sql = "SELECT id, body, attempts, in_flight, sent_at, scheduled_at, visible_at FROM messages
+         WHERE queue = ?1 AND (visible_at <= ?2 OR scheduled_at > ?2) ORDER BY id LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![consumer.queue, now, consumer.max_batch_size])?;
 
@@ -272,7 +278,8 @@ fn due(
         if was_interrupted && !messages.is_empty() {
             break;
         }
-        oldest = oldest.min(row.get("visible_at")?);
+        let (scheduled, visible): (i64, i64) = (row.get("scheduled_at")?, row.get("visible_at")?);
+        oldest = if scheduled > now { 0 } else { oldest.min(visible) };
         messages.push(message(row)?);
         if was_interrupted {
             return Ok(Due::Now(messages));
@@ -336,7 +343,8 @@ fn give_up(
     let result = match consumer.dead_letter_queue {
         Some(queue) => {
             let sql = "UPDATE messages
-                 SET queue = ?2, attempts = 0, in_flight = 0, visible_at = ?3 WHERE id = ?1";
+                 SET queue = ?2, attempts = 0, in_flight = 0, scheduled_at = ?3, visible_at = ?3
+                 WHERE id = ?1";
             connection.execute(sql, params![id, queue, now])?;
             format!("moved to `{queue}`")
         }
