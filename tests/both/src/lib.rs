@@ -1,0 +1,76 @@
+//! A worker whose tests run natively with `cargo test`, and on workerd with
+//! `cargo bindery test --workerd`.
+
+use bindery::Request;
+
+/// The bindings of `wrangler.toml`.
+#[bindery::bindings]
+pub struct Env;
+
+bindery::handlers! {
+    env: Env,
+    fetch: fetch,
+}
+
+async fn fetch(_: Request, env: Env) -> String {
+    env.vars.greeting
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bindery::kv::PutOptions;
+    use bindery::{TestWorld, time};
+
+    use crate::Env;
+
+    #[bindery::test]
+    async fn each_test_has_an_empty_database(env: Env) -> bindery::Result<()> {
+        assert!(env.db.notes().await?.is_empty());
+        assert_eq!(env.db.add_note("one").await?.id, 1);
+        Ok(())
+    }
+
+    #[bindery::test]
+    async fn no_test_sees_the_rows_of_another(env: Env) -> bindery::Result<()> {
+        assert!(env.db.notes().await?.is_empty());
+        assert_eq!(env.db.add_note("one").await?.id, 1);
+        assert_eq!(env.secrets.token.expose(), "of the tests");
+        Ok(())
+    }
+
+    #[bindery::test(vars(GREETING = "moin"), secrets(TOKEN = "t"))]
+    async fn values_can_be_set(env: Env) {
+        assert_eq!(env.vars.greeting, "moin");
+        assert_eq!(env.secrets.token.expose(), "t");
+    }
+
+    #[bindery::test]
+    async fn background_work_is_awaited(env: Env, world: TestWorld) -> bindery::Result<()> {
+        let cache = env.cache.clone();
+        world.context().wait_until(async move {
+            time::sleep(Duration::from_millis(10)).await;
+            cache.put_bytes("a", "1").await
+        });
+        world.background_work().await;
+        assert_eq!(env.cache.get_text("a").await?.as_deref(), Some("1"));
+        Ok(())
+    }
+
+    /// Only natively the clock can be moved.
+    #[bindery::test]
+    async fn a_value_expires(env: Env, world: TestWorld) -> bindery::Result<()> {
+        let options = PutOptions::default().ttl(Duration::from_secs(60));
+        env.cache.put_bytes_with("a", "1", options).await?;
+        world.clock().advance(Duration::from_secs(61));
+        assert_eq!(env.cache.get_text("a").await?, None);
+        Ok(())
+    }
+
+    /// A plain test does not disturb the others.
+    #[test]
+    fn plain_tests_run_natively() {
+        assert_eq!(1 + 1, 2);
+    }
+}
