@@ -62,7 +62,7 @@ pub async fn upload(
     content_type: &str,
     content: Content<'_>,
 ) -> Result<db::AddFile, AppError> {
-    let max_bytes = max_file_size(env)?;
+    let max_bytes = env.vars.max_file_size;
     // The random part makes the key unique, also for two uploads of the same name.
     let key = format!("{user}/{}/{filename}", bindery::random_id()?);
     let options = PutOptions::default()
@@ -126,13 +126,4 @@ pub async fn delete(env: &Env, user: &str, id: i64) -> Result<(), AppError> {
     env.cache.delete(&FileKey { user, id }).await?;
     env.storage.delete(&[deleted.object_key]).await?;
     Ok(())
-}
-
-/// Parses `MAX_FILE_SIZE`, which is a string in the manifest.
-fn max_file_size(env: &Env) -> Result<u64, AppError> {
-    let text = &env.vars.max_file_size;
-    text.parse().map_err(|_| {
-        let message = format!("MAX_FILE_SIZE is `{text}`, which is not a number of bytes");
-        AppError::BadRequest(message)
-    })
 }
