@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Env;
 use crate::bindings::db;
 use crate::error::AppError;
+use crate::form::NewFile;
 
 /// The metadata of a file, as it is cached in KV.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, bindery::Row)]
@@ -58,10 +59,13 @@ pub struct Uploaded {
 pub async fn upload(
     env: &Env,
     user: &str,
-    filename: &str,
-    content_type: &str,
+    file: &NewFile,
     content: Content<'_>,
 ) -> Result<db::AddFile, AppError> {
+    let NewFile {
+        filename,
+        content_type,
+    } = file;
     let max_bytes = env.vars.max_file_size;
     // The random part makes the key unique, also for two uploads of the same name.
     let key = format!("{user}/{}/{filename}", bindery::random_id()?);
@@ -71,7 +75,7 @@ pub async fn upload(
     let stored = env.storage.put_with(&key, content, options).await;
     let stored = stored.map_err(|error| match error.kind() {
         bindery::ErrorKind::TooLarge => AppError::TooLarge(max_bytes),
-        bindery::ErrorKind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
+        bindery::ErrorKind::InvalidArgument => AppError::BadRequest("the upload ended early"),
         _ => AppError::Binding(error),
     })?;
 

@@ -15,9 +15,13 @@ use serde_json::json;
 use crate::Env;
 use crate::error::AppError;
 use crate::files;
+use crate::form::{self, NewFile};
 
 /// The maximum number of files in a list.
 const LIST_LIMIT: i64 = 100;
+
+/// The maximum id of a file: D1 returns integers as doubles.
+const MAX_ID: i64 = (1 << 53) - 1;
 
 /// Responds to a request.
 pub async fn fetch(request: Request, env: Env) -> Response {
@@ -26,14 +30,18 @@ pub async fn fetch(request: Request, env: Env) -> Response {
 
 /// The routes of the application.
 fn router(env: Env) -> Router {
+    // `files::upload` enforces `MAX_FILE_SIZE` while the content streams. This limit is for the
+    // rest of a form, which is partly held in memory.
+    let max_file_bytes = usize::try_from(env.vars.max_file_size).unwrap_or(usize::MAX);
+    let max_bytes = max_file_bytes.saturating_add(form::MAX_EXTRA_BYTES);
+
     Router::new()
         .route("/", get(page))
         .route("/api/files", get(list).post(upload))
         .route("/api/files/{id}", get(show).delete(remove))
         .route("/api/files/{id}/content", get(download))
         .fallback(async || AppError::NotFound)
-        // `files::upload` enforces `MAX_FILE_SIZE` while the content streams.
-        .layer(DefaultBodyLimit::disable())
+        .layer(DefaultBodyLimit::max(max_bytes))
         .with_state(env)
 }
 
@@ -76,10 +84,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let id = Path::<i64>::from_request_parts(parts, state).await;
         match id {
-            Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(AppError::BadRequest(
-                "the id of a file is a number".to_owned(),
-            )),
+            Ok(Path(id)) if (1..=MAX_ID).contains(&id) => Ok(Self(id)),
+            Ok(_) | Err(_) => Err(AppError::BadRequest("the id of a file is a number")),
         }
     }
 }
@@ -98,12 +104,15 @@ async fn upload(
     User(user): User,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, AppError> {
-    let mut form = form.map_err(|error| invalid_form(&error))?;
+    let Ok(mut form) = form else {
+        let message = "an upload is a form of the type `multipart/form-data`";
+        return Err(AppError::BadRequest(message));
+    };
     loop {
         let field = form.next_field().await;
-        let Some(field) = field.map_err(|error| invalid_form(&error.body_text()))? else {
-            let message = "the form has no field `file`";
-            return Err(AppError::BadRequest(message.to_owned()));
+        let field = field.map_err(|error| form::invalid(&error, env.vars.max_file_size))?;
+        let Some(field) = field else {
+            return Err(AppError::BadRequest("the form has no field `file`"));
         };
         if field.name() == Some("file") {
             return upload_field(&env, &user, field).await;
@@ -112,21 +121,10 @@ async fn upload(
 }
 
 async fn upload_field(env: &Env, user: &str, field: Field<'_>) -> Result<Response, AppError> {
-    let filename = field.file_name().unwrap_or_default().to_owned();
-    if filename.is_empty() || filename.len() > 255 {
-        let message = "the field `file` needs a filename of 1 to 255 bytes";
-        return Err(AppError::BadRequest(message.to_owned()));
-    }
-
-    let content_type = field.content_type().unwrap_or("application/octet-stream");
-    let content_type = content_type.to_owned();
+    let file = NewFile::of_field(&field)?;
     let content = Content::stream(field);
-    let row = files::upload(env, user, &filename, &content_type, content).await?;
+    let row = files::upload(env, user, &file, content).await?;
     Ok((StatusCode::CREATED, Json(row)).into_response())
-}
-
-fn invalid_form(error: &dyn std::fmt::Display) -> AppError {
-    AppError::BadRequest(format!("the form cannot be read: {error}"))
 }
 
 async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
