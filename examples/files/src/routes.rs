@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::Env;
 use crate::error::AppError;
-use crate::files;
+use crate::files::{self, FileMeta};
 use crate::form::{self, NewFile};
 
 /// The maximum number of files in a list.
@@ -127,18 +127,12 @@ async fn upload_field(env: &Env, user: &str, field: Field<'_>) -> Result<Respons
     Ok((StatusCode::CREATED, Json(row)).into_response())
 }
 
-async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
-    let meta = files::find(&env, &user, id).await?;
-    let body = json!({
-        "id": meta.id,
-        "filename": meta.filename,
-        "content_type": meta.content_type,
-        "size_bytes": meta.size_bytes,
-        "uploaded_at": meta.uploaded_at,
-        "processed": meta.processed,
-        "processed_at": meta.processed_at,
-    });
-    Ok(Json(body).into_response())
+async fn show(
+    State(env): State<Env>,
+    User(user): User,
+    Id(id): Id,
+) -> Result<Json<FileMeta>, AppError> {
+    Ok(Json(files::find(&env, &user, id).await?))
 }
 
 async fn download(
@@ -146,11 +140,11 @@ async fn download(
     User(user): User,
     Id(id): Id,
 ) -> Result<Response, AppError> {
-    let (meta, object) = files::open(&env, &user, id).await?;
+    let (file, object) = files::open(&env, &user, id).await?;
     let headers = [
-        (header::CONTENT_TYPE, meta.content_type),
-        (header::CONTENT_LENGTH, meta.size_bytes.to_string()),
-        (header::CONTENT_DISPOSITION, attachment(&meta.filename)),
+        (header::CONTENT_TYPE, file.content_type),
+        (header::CONTENT_LENGTH, file.size_bytes.to_string()),
+        (header::CONTENT_DISPOSITION, attachment(&file.filename)),
         (header::ETAG, format!("\"{}\"", object.info.etag)),
         // A browser must not run an uploaded file as a part of this site.
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
