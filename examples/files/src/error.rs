@@ -12,6 +12,8 @@ pub enum AppError {
     BadRequest(&'static str),
     /// The request does not name a valid user.
     NoUser,
+    /// Another site may have caused the request.
+    Forbidden(&'static str),
     /// The file does not exist, or belongs to another user.
     NotFound,
     /// The file is larger than `MAX_FILE_SIZE` bytes.
@@ -34,6 +36,7 @@ impl IntoResponse for AppError {
                 let message = "name a user in the header `x-user-id` or in `?user=`";
                 (StatusCode::UNAUTHORIZED, "no_user", message)
             }
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN, "forbidden", message),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "not_found",

@@ -7,12 +7,14 @@
 //!   KV caches the metadata.
 //! - [`form`] checks the form of an upload.
 //! - [`jobs`] processes the messages of the queue.
+//! - [`security`] protects the users from other sites.
 
 pub mod error;
 pub mod files;
 pub mod form;
 pub mod jobs;
 pub mod routes;
+pub mod security;
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]

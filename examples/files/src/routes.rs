@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bindery::Request;
@@ -16,6 +16,7 @@ use crate::Env;
 use crate::error::AppError;
 use crate::files::{self, FileMeta};
 use crate::form::{self, NewFile};
+use crate::security;
 
 /// The maximum number of files in a list.
 const LIST_LIMIT: i64 = 100;
@@ -23,9 +24,18 @@ const LIST_LIMIT: i64 = 100;
 /// The maximum id of a file: D1 returns integers as doubles.
 const MAX_ID: i64 = (1 << 53) - 1;
 
+/// The page only loads its own parts, only talks to its own server, and appears in no frame.
+const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; \
+                           script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// Responds to a request.
 pub async fn fetch(request: Request, env: Env) -> Response {
-    bindery::http::route(router(env), request).await
+    let response = match security::check(&request) {
+        Ok(()) => bindery::http::route(router(env), request).await,
+        Err(error) => error.into_response(),
+    };
+    security::protect(response)
 }
 
 /// The routes of the application.
@@ -90,8 +100,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-async fn page() -> Html<&'static str> {
-    Html(include_str!("../assets/index.html"))
+async fn page() -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        // The page and the API have to be of the same version.
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, include_str!("../assets/index.html"))
 }
 
 async fn list(State(env): State<Env>, User(user): User) -> Result<Response, AppError> {
@@ -144,10 +160,9 @@ async fn download(
     let headers = [
         (header::CONTENT_TYPE, file.content_type),
         (header::CONTENT_LENGTH, file.size_bytes.to_string()),
+        // A browser saves the file and never shows it as a part of this site.
         (header::CONTENT_DISPOSITION, attachment(&file.filename)),
         (header::ETAG, format!("\"{}\"", object.info.etag)),
-        // A browser must not run an uploaded file as a part of this site.
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     Ok((headers, object.body).into_response())
 }
