@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { bindings, program } from "./files.mjs";
@@ -16,8 +17,8 @@ const args = [
   "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
   "--disable-domain-reliability", "--disable-client-side-phishing-detection", "--disable-breakpad",
   "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
-  // Makes every other host unreachable.
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+  // The names of `example` are those of other sites on this machine. Makes every other host unreachable.
+  "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 // The offset is not a whole hour, so that a time in UTC cannot be mistaken for a local time.
 const zone = { locale: "en-GB", timezoneId: "Asia/Kolkata" };
@@ -112,7 +113,97 @@ async function slow({ page, context }, bytesPerSecond) {
   await session.send("Network.emulateNetworkConditions", speed);
 }
 
+/** Serves a page of another site, and returns its port. */
+async function serveSite(html) {
+  const server = createServer((request, response) => response.setHeader("content-type", "text/html").end(html));
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return { port: server.address().port, stop: () => server.close() };
+}
+
+/** What a page of another site can try. Each of these returns the outcome as text. */
+const attacks = {
+  fetch: async (url) => fetch(`${url}/api/files?user=ned`).then(() => "read", () => "blocked"),
+  header: async (url) => {
+    const init = { method: "DELETE", headers: { "x-requested-with": "files", "x-user-id": "ned" } };
+    return fetch(`${url}/api/files/1`, init).then(() => "sent", () => "blocked");
+  },
+  simple: async (url) => {
+    const body = new FormData();
+    body.append("file", new Blob(["planted"]), "planted.txt");
+    return fetch(`${url}/api/files?user=ned`, { method: "POST", mode: "no-cors", body }).then(({ type }) => type);
+  },
+  frame: async (url) => {
+    const frame = document.createElement("iframe");
+    const loaded = new Promise((done) => { frame.onload = done; });
+    frame.src = url;
+    document.body.append(frame);
+    await loaded;
+    return "loaded";
+  },
+};
+
 const checks = (browser, backend) => ({
+  "another site cannot read, change or frame anything": async () => {
+    const visitor = await visit(browser, backend, "ned");
+    await visitor.page.getByText("Nothing here yet").waitFor();
+    await visitor.choose(text("mine.txt", "mine"));
+    await visitor.row("mine.txt").getByText("processed").waitFor();
+    const html = `<form method="post" enctype="multipart/form-data" action="${backend.base}/api/files?user=ned">
+      <input type="file" name="file"><button>Win a prize</button></form>`;
+    const site = await serveSite(html);
+    // The first site differs in its name, the second only in its port.
+    for (const host of ["evil.example", "127.0.0.1"]) {
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      await page.goto(`http://${host}:${site.port}/`);
+      assert.equal(await page.evaluate(attacks.fetch, backend.base), "blocked");
+      assert.equal(await page.evaluate(attacks.header, backend.base), "blocked");
+      const answer = page.waitForResponse((response) => response.request().method() === "POST");
+      assert.equal(await page.evaluate(attacks.simple, backend.base), "opaque");
+      assert.equal((await answer).status(), 403);
+      await page.evaluate(attacks.frame, backend.base);
+      const [, frame] = page.frames();
+      assert.equal(await frame.locator("h1").filter({ hasText: "Files" }).count(), 0);
+      await page.locator("input").setInputFiles(text("planted.txt", "planted"));
+      const posted = page.waitForResponse((response) => response.request().isNavigationRequest() && response.request().method() === "POST");
+      await page.getByRole("button", { name: "Win a prize" }).click();
+      assert.equal((await posted).status(), 403);
+      await context.close();
+    }
+    site.stop();
+    // The name of another site that resolves to this machine.
+    const rebound = await browser.newContext();
+    const page = await rebound.newPage();
+    const { port } = new URL(backend.base);
+    for (const path of ["/", "/api/files?user=ned"]) {
+      assert.equal((await page.goto(`http://rebound.example:${port}${path}`)).status(), 403);
+    }
+    await rebound.close();
+    assert.deepEqual((await visitor.stored()).map((file) => file.filename), ["mine.txt"]);
+    await visitor.leave();
+  },
+  "an uploaded page is saved and does not run": async () => {
+    const visitor = await visit(browser, backend, "olga");
+    const { page } = visitor;
+    await page.getByText("Nothing here yet").waitFor();
+    const script = "<script>localStorage.setItem('ran', '1')</script>";
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg">${script}</svg>`;
+    await visitor.choose(
+      { name: "page.html", mimeType: "text/html", buffer: Buffer.from(script) },
+      { name: "drawing.svg", mimeType: "image/svg+xml", buffer: Buffer.from(svg) },
+    );
+    await eventually("both are processed", async () => (await page.locator(".state.processed").count()) === 2);
+    for (const { id, filename } of await visitor.stored()) {
+      const tab = await visitor.context.newPage();
+      const coming = tab.waitForEvent("download");
+      await tab.goto(`${backend.base}/api/files/${id}/content?user=olga`).catch(() => {});
+      assert.equal((await coming).suggestedFilename(), filename);
+      assert.equal(tab.url(), "about:blank");
+      await tab.close();
+    }
+    assert.equal(await page.evaluate(() => localStorage.getItem("ran")), null);
+    await visitor.leave();
+  },
   "a new user is asked for a name, and the page remembers it": async () => {
     const visitor = await visit(browser, backend, null);
     const { page } = visitor;

@@ -9,9 +9,11 @@ use serde_json::json;
 #[derive(Debug)]
 pub enum AppError {
     /// The request is not valid.
-    BadRequest(String),
+    BadRequest(&'static str),
     /// The request does not name a valid user.
     NoUser,
+    /// Another site may have caused the request.
+    Forbidden(&'static str),
     /// The file does not exist, or belongs to another user.
     NotFound,
     /// The file is larger than `MAX_FILE_SIZE` bytes.
@@ -32,20 +34,36 @@ impl IntoResponse for AppError {
             Self::BadRequest(message) => (StatusCode::BAD_REQUEST, "bad_request", message),
             Self::NoUser => {
                 let message = "name a user in the header `x-user-id` or in `?user=`";
-                (StatusCode::UNAUTHORIZED, "no_user", message.to_owned())
+                (StatusCode::UNAUTHORIZED, "no_user", message)
             }
-            Self::NotFound => {
-                let message = "the file does not exist";
-                (StatusCode::NOT_FOUND, "not_found", message.to_owned())
-            }
+            Self::Forbidden(message) => (StatusCode::FORBIDDEN, "forbidden", message),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "the file does not exist",
+            ),
             Self::TooLarge(max_bytes) => {
-                let message = format!("the file is larger than {max_bytes} bytes");
-                (StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+                let message = format!("a file has at most {max_bytes} bytes");
+                return respond(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &message);
             }
-            Self::Binding(error) => return error.into_response(),
+            Self::Binding(error) => return failure(&error),
         };
-
-        let body = json!({ "error": { "kind": kind, "message": message } });
-        (status, Json(body)).into_response()
+        respond(status, kind, message)
     }
+}
+
+/// The response after a failed call. It is always a server error: the requests are checked before
+/// the calls, and the text of the error is for the log and not for the client.
+fn failure(error: &bindery::Error) -> Response {
+    let (status, kind) = if error.is_retryable() {
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+    } else {
+        (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+    };
+    respond(status, kind, "the request could not be served")
+}
+
+fn respond(status: StatusCode, kind: &str, message: &str) -> Response {
+    let body = json!({ "error": { "kind": kind, "message": message } });
+    (status, Json(body)).into_response()
 }

@@ -1,4 +1,18 @@
 //! Files: the metadata is in D1 and cached in KV, and the content is in R2.
+//!
+//! No transaction spans D1 and R2, and the worker can stop between any two calls. So every object
+//! has a row from before it is stored until after it is deleted, and the state of the row says what
+//! remains to be done:
+//!
+//! | state | the content | next |
+//! | --- | --- | --- |
+//! | `pending` | may be stored | [`upload`] makes it `stored`, or [`sweep`] gives it up |
+//! | `stored` | is stored | [`delete`] makes it `deleted` |
+//! | `deleted` | may be stored | [`sweep`] deletes the object and then the row |
+//!
+//! Users see `stored` files only. [`sweep`] gives up an upload after an hour. It can stop at any
+//! point and run twice. It runs after every batch of the queue, so a lost message does not leave an
+//! object behind.
 
 use bindery::r2::{Content, Object, PutOptions};
 use serde::{Deserialize, Serialize};
@@ -6,8 +20,13 @@ use serde::{Deserialize, Serialize};
 use crate::Env;
 use crate::bindings::db;
 use crate::error::AppError;
+use crate::form::NewFile;
+use crate::jobs::Job;
 
-/// The metadata of a file, as it is cached in KV.
+/// The maximum number of files in one sweep: R2 deletes up to 1000 objects in one call.
+const SWEEP_LIMIT: i64 = 1000;
+
+/// The metadata of a file, as clients see it and as it is cached in KV.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, bindery::Row)]
 #[row(from = db::FileById)]
 pub struct FileMeta {
@@ -15,9 +34,6 @@ pub struct FileMeta {
     pub id: i64,
     /// The name of the uploaded file.
     pub filename: String,
-    /// The key of the content in the bucket. Clients do not see it.
-    #[serde(rename = "key")]
-    pub object_key: String,
     /// The media type.
     pub content_type: String,
     /// The size in bytes.
@@ -42,56 +58,56 @@ pub struct FileKey<'a> {
     pub id: i64,
 }
 
-/// The message that is sent after an upload.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Uploaded {
-    /// The id of the file.
-    pub id: i64,
-    /// The owner of the file.
-    pub user: String,
-}
-
-/// Streams an upload to R2, adds its row to D1, and sends a message to the queue.
+/// Adds a row to D1, streams the content to R2, and sends a message to the queue.
 ///
 /// # Errors
-/// `TooLarge` if the content is larger than `MAX_FILE_SIZE` bytes. Then nothing is stored.
+/// `TooLarge` if the content is larger than `MAX_FILE_SIZE` bytes. `BadRequest` if the content ends
+/// early or takes longer than an hour. Then nothing is stored.
 pub async fn upload(
     env: &Env,
     user: &str,
-    filename: &str,
-    content_type: &str,
+    file: &NewFile,
     content: Content<'_>,
-) -> Result<db::AddFile, AppError> {
-    let max_bytes = max_file_size(env)?;
+) -> Result<db::FinishUpload, AppError> {
+    let NewFile {
+        filename,
+        content_type,
+    } = file;
     // The random part makes the key unique, also for two uploads of the same name.
     let key = format!("{user}/{}/{filename}", bindery::random::id()?);
+    let begun = env.db.begin_upload(user, filename, &key, content_type);
+    let id = begun.await?.id;
+
+    let size = store(env, &key, content_type, content).await?;
+    let Some(row) = env.db.finish_upload(size, id).await? else {
+        // The sweep came before the object, and does not look for it again.
+        env.storage.delete(&[&key]).await?;
+        return Err(AppError::BadRequest("the upload took too long"));
+    };
+
+    let user = user.to_owned();
+    env.queue.send(&Job::Process { id, user }).await?;
+    Ok(row)
+}
+
+/// Streams content to R2 and returns its size.
+async fn store(
+    env: &Env,
+    key: &str,
+    content_type: &str,
+    content: Content<'_>,
+) -> Result<i64, AppError> {
+    let max_bytes = env.vars.max_file_size;
     let options = PutOptions::default()
         .content_type(content_type)
         .max_bytes(max_bytes);
-    let stored = env.storage.put_with(&key, content, options).await;
+    let stored = env.storage.put_with(key, content, options).await;
     let stored = stored.map_err(|error| match error.kind() {
         bindery::ErrorKind::TooLarge => AppError::TooLarge(max_bytes),
-        bindery::ErrorKind::InvalidArgument => AppError::BadRequest(error.message().to_owned()),
+        bindery::ErrorKind::InvalidArgument => AppError::BadRequest("the upload ended early"),
         _ => AppError::Binding(error),
     })?;
-
-    let size = i64::try_from(stored.size).unwrap_or(i64::MAX);
-    let added = env.db.add_file(user, filename, &key, content_type, size);
-    let row = match added.await {
-        Ok(row) => row,
-        Err(error) => {
-            // Without the row, the object could not be found again.
-            env.storage.delete(&[&key]).await?;
-            return Err(error.into());
-        }
-    };
-
-    let message = Uploaded {
-        id: row.id,
-        user: user.to_owned(),
-    };
-    env.queue.send(&message).await?;
-    Ok(row)
+    Ok(i64::try_from(stored.size).unwrap_or(i64::MAX))
 }
 
 /// Returns the metadata of a file, from KV or otherwise from D1.
@@ -106,33 +122,47 @@ pub async fn find(env: &Env, user: &str, id: i64) -> Result<FileMeta, AppError> 
     found.await?.ok_or(AppError::NotFound)
 }
 
-/// Returns the metadata and the content of a file.
+/// Returns the content of a file, and what a download needs to know of it.
+///
+/// It does not use the cache: on Workers an entry of KV can outlive its deletion for a minute, and
+/// the content of a deleted file must not.
 ///
 /// # Errors
 /// `NotFound` if the file does not exist or belongs to another user.
-pub async fn open(env: &Env, user: &str, id: i64) -> Result<(FileMeta, Object), AppError> {
-    let meta = find(env, user, id).await?;
-    let object = env.storage.get(&meta.object_key).await?;
-    Ok((meta, object.ok_or(AppError::NotFound)?))
+pub async fn open(env: &Env, user: &str, id: i64) -> Result<(db::ContentOfFile, Object), AppError> {
+    let file = env.db.content_of_file(id, user).await?;
+    let file = file.ok_or(AppError::NotFound)?;
+    let object = env.storage.get(&file.object_key).await?;
+    Ok((file, object.ok_or(AppError::NotFound)?))
 }
 
-/// Deletes a file. The row is deleted first, so that a file without content is never listed.
+/// Deletes a file: users no longer see it, and a job deletes its content.
 ///
 /// # Errors
 /// `NotFound` if the file does not exist or belongs to another user.
 pub async fn delete(env: &Env, user: &str, id: i64) -> Result<(), AppError> {
-    let deleted = env.db.delete_file(id, user).await?;
-    let deleted = deleted.ok_or(AppError::NotFound)?;
+    if env.db.delete_file(id, user).await?.rows == 0 {
+        return Err(AppError::NotFound);
+    }
     env.cache.delete(&FileKey { user, id }).await?;
-    env.storage.delete(&[deleted.object_key]).await?;
+    env.queue.send(&Job::Sweep).await?;
     Ok(())
 }
 
-/// Parses `MAX_FILE_SIZE`, which is a string in the manifest.
-fn max_file_size(env: &Env) -> Result<u64, AppError> {
-    let text = &env.vars.max_file_size;
-    text.parse().map_err(|_| {
-        let message = format!("MAX_FILE_SIZE is `{text}`, which is not a number of bytes");
-        AppError::BadRequest(message)
-    })
+/// Deletes the objects of deleted files and of unfinished uploads, and then their rows.
+///
+/// # Errors
+/// Any error of D1 or R2. The next sweep continues.
+pub async fn sweep(env: &Env) -> bindery::Result<()> {
+    env.db.give_up_uploads().await?;
+    let files = env.db.deleted_files(SWEEP_LIMIT).await?;
+    if files.is_empty() {
+        return Ok(());
+    }
+
+    let files = files.into_iter().map(|file| (file.id, file.object_key));
+    let (ids, keys): (Vec<i64>, Vec<String>) = files.unzip();
+    env.storage.delete(&keys).await?;
+    env.db.forget_files(&ids).await?;
+    Ok(())
 }

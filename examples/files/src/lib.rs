@@ -5,12 +5,16 @@
 //! - [`routes`] defines the API and serves the page.
 //! - [`files`] stores, finds and deletes files: D1 stores the metadata, R2 stores the content, and
 //!   KV caches the metadata.
+//! - [`form`] checks the form of an upload.
 //! - [`jobs`] processes the messages of the queue.
+//! - [`security`] protects the users from other sites.
 
 pub mod error;
 pub mod files;
+pub mod form;
 pub mod jobs;
 pub mod routes;
+pub mod security;
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]

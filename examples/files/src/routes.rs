@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bindery::Request;
@@ -14,26 +14,44 @@ use serde_json::json;
 
 use crate::Env;
 use crate::error::AppError;
-use crate::files;
+use crate::files::{self, FileMeta};
+use crate::form::{self, NewFile};
+use crate::security;
 
 /// The maximum number of files in a list.
 const LIST_LIMIT: i64 = 100;
 
+/// The maximum id of a file: D1 returns integers as doubles.
+const MAX_ID: i64 = (1 << 53) - 1;
+
+/// The page only loads its own parts, only talks to its own server, and appears in no frame.
+const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; \
+                           script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// Responds to a request.
 pub async fn fetch(request: Request, env: Env) -> Response {
-    bindery::http::route(router(env), request).await
+    let response = match security::check(&request) {
+        Ok(()) => bindery::http::route(router(env), request).await,
+        Err(error) => error.into_response(),
+    };
+    security::protect(response)
 }
 
 /// The routes of the application.
 fn router(env: Env) -> Router {
+    // `files::upload` enforces `MAX_FILE_SIZE` while the content streams. This limit is for the
+    // rest of a form, which is partly held in memory.
+    let max_file_bytes = usize::try_from(env.vars.max_file_size).unwrap_or(usize::MAX);
+    let max_bytes = max_file_bytes.saturating_add(form::MAX_EXTRA_BYTES);
+
     Router::new()
         .route("/", get(page))
         .route("/api/files", get(list).post(upload))
         .route("/api/files/{id}", get(show).delete(remove))
         .route("/api/files/{id}/content", get(download))
         .fallback(async || AppError::NotFound)
-        // `files::upload` enforces `MAX_FILE_SIZE` while the content streams.
-        .layer(DefaultBodyLimit::disable())
+        .layer(DefaultBodyLimit::max(max_bytes))
         .with_state(env)
 }
 
@@ -76,16 +94,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
         let id = Path::<i64>::from_request_parts(parts, state).await;
         match id {
-            Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(AppError::BadRequest(
-                "the id of a file is a number".to_owned(),
-            )),
+            Ok(Path(id)) if (1..=MAX_ID).contains(&id) => Ok(Self(id)),
+            Ok(_) | Err(_) => Err(AppError::BadRequest("the id of a file is a number")),
         }
     }
 }
 
-async fn page() -> Html<&'static str> {
-    Html(include_str!("../assets/index.html"))
+async fn page() -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        // The page and the API have to be of the same version.
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, include_str!("../assets/index.html"))
 }
 
 async fn list(State(env): State<Env>, User(user): User) -> Result<Response, AppError> {
@@ -98,12 +120,15 @@ async fn upload(
     User(user): User,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, AppError> {
-    let mut form = form.map_err(|error| invalid_form(&error))?;
+    let Ok(mut form) = form else {
+        let message = "an upload is a form of the type `multipart/form-data`";
+        return Err(AppError::BadRequest(message));
+    };
     loop {
         let field = form.next_field().await;
-        let Some(field) = field.map_err(|error| invalid_form(&error.body_text()))? else {
-            let message = "the form has no field `file`";
-            return Err(AppError::BadRequest(message.to_owned()));
+        let field = field.map_err(|error| form::invalid(&error, env.vars.max_file_size))?;
+        let Some(field) = field else {
+            return Err(AppError::BadRequest("the form has no field `file`"));
         };
         if field.name() == Some("file") {
             return upload_field(&env, &user, field).await;
@@ -112,35 +137,18 @@ async fn upload(
 }
 
 async fn upload_field(env: &Env, user: &str, field: Field<'_>) -> Result<Response, AppError> {
-    let filename = field.file_name().unwrap_or_default().to_owned();
-    if filename.is_empty() || filename.len() > 255 {
-        let message = "the field `file` needs a filename of 1 to 255 bytes";
-        return Err(AppError::BadRequest(message.to_owned()));
-    }
-
-    let content_type = field.content_type().unwrap_or("application/octet-stream");
-    let content_type = content_type.to_owned();
+    let file = NewFile::of_field(&field)?;
     let content = Content::stream(field);
-    let row = files::upload(env, user, &filename, &content_type, content).await?;
+    let row = files::upload(env, user, &file, content).await?;
     Ok((StatusCode::CREATED, Json(row)).into_response())
 }
 
-fn invalid_form(error: &dyn std::fmt::Display) -> AppError {
-    AppError::BadRequest(format!("the form cannot be read: {error}"))
-}
-
-async fn show(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
-    let meta = files::find(&env, &user, id).await?;
-    let body = json!({
-        "id": meta.id,
-        "filename": meta.filename,
-        "content_type": meta.content_type,
-        "size_bytes": meta.size_bytes,
-        "uploaded_at": meta.uploaded_at,
-        "processed": meta.processed,
-        "processed_at": meta.processed_at,
-    });
-    Ok(Json(body).into_response())
+async fn show(
+    State(env): State<Env>,
+    User(user): User,
+    Id(id): Id,
+) -> Result<Json<FileMeta>, AppError> {
+    Ok(Json(files::find(&env, &user, id).await?))
 }
 
 async fn download(
@@ -148,14 +156,13 @@ async fn download(
     User(user): User,
     Id(id): Id,
 ) -> Result<Response, AppError> {
-    let (meta, object) = files::open(&env, &user, id).await?;
+    let (file, object) = files::open(&env, &user, id).await?;
     let headers = [
-        (header::CONTENT_TYPE, meta.content_type),
-        (header::CONTENT_LENGTH, meta.size_bytes.to_string()),
-        (header::CONTENT_DISPOSITION, attachment(&meta.filename)),
+        (header::CONTENT_TYPE, file.content_type),
+        (header::CONTENT_LENGTH, file.size_bytes.to_string()),
+        // A browser saves the file and never shows it as a part of this site.
+        (header::CONTENT_DISPOSITION, attachment(&file.filename)),
         (header::ETAG, format!("\"{}\"", object.info.etag)),
-        // A browser must not run an uploaded file as a part of this site.
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
     ];
     Ok((headers, object.body).into_response())
 }
