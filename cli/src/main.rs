@@ -6,6 +6,7 @@ mod docs;
 mod generate;
 mod output;
 mod project;
+mod test;
 mod types;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ enum Command {
     Types(types::Arguments),
     Docs(docs::Arguments),
     Describe(describe::Arguments),
+    Test(test::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Types(arguments) => types::run(&arguments),
         Command::Docs(arguments) => docs::run(&arguments),
         Command::Describe(arguments) => describe::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
     };
     result.unwrap_or_else(|message| {
         output::eprint(&format!("error: {message}"));

@@ -1,9 +1,10 @@
 //! `#[bindery::test]`
 
 use bindery_codegen::model::Project;
+use bindery_codegen::names;
 use bindery_codegen::report::{Code, suggestion};
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{ItemFn, Path, Token};
@@ -50,6 +51,17 @@ fn entries(input: ParseStream<'_>) -> syn::Result<Vec<Entry>> {
     Ok(entries.into_iter().collect())
 }
 
+/// The name of the export of a test on workerd. It is unique in the module.
+fn export(ident: &Ident) -> Ident {
+    let span = ident.span();
+    let start = span.start();
+    let place = format!("{} {} {}", span.file(), start.line, start.column);
+    format_ident!(
+        "__bindery_test_{ident}_{}",
+        format!("{:x}", names::id(&place))
+    )
+}
+
 /// The arguments of the attribute.
 struct Arguments {
     krate: TokenStream,
@@ -80,6 +92,7 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
     let attributes = &function.attrs;
     let mut inner = function.clone();
     inner.attrs.clear();
+    let export = export(ident);
     let private = quote!(#krate::__private);
     let vars = vars.iter().map(|Entry { name, value }| {
         let name = name.to_string();
@@ -89,6 +102,12 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
         let name = name.to_string();
         quote!((#name, #private::String::from(#value)))
     });
+    let options = quote! {
+        #private::TestOptions {
+            vars: #private::Vec::from([#(#vars),*]),
+            secrets: #private::Vec::from([#(#secrets),*]),
+        }
+    };
     Ok(quote! {
         #unknown
         #[cfg(not(target_arch = "wasm32"))]
@@ -96,12 +115,25 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
         #(#attributes)*
         fn #ident() {
             #inner
-            let options = #private::TestOptions {
-                vars: #private::Vec::from([#(#vars),*]),
-                secrets: #private::Vec::from([#(#secrets),*]),
-            };
-            #private::test(options, #call)
+            #private::test(#options, #call)
         }
+
+        #[cfg(all(test, target_arch = "wasm32"))]
+        const _: () = {
+            use #private::wasm_bindgen;
+            use #private::wasm_bindgen::prelude::wasm_bindgen;
+
+            #[wasm_bindgen(wasm_bindgen = #private::wasm_bindgen)]
+            pub fn #export(
+                env: #private::wasm_bindgen::JsValue,
+            ) -> #private::wasm_bindgen::JsValue {
+                #inner
+                let name = ::core::concat!(
+                    ::core::module_path!(), "::", ::core::stringify!(#ident)
+                );
+                #private::test(name, &env, #options, #call)
+            }
+        };
     })
 }
 

@@ -69,6 +69,7 @@ mod limits;
 pub mod __private;
 
 pub use app::{Application, Cf, Context, Environment, Secret, TaskOutput};
+pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
 pub use bindery_macros::{Column, KvKey, Row, bindings, handlers, test};
@@ -81,7 +82,4 @@ pub use kv::KvKey;
 pub use wasm_bindgen::JsValue;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use backend::{
-    LogFormat, Server, ServerOptions, TestClock, TestWorld, WorkerService, deliver_queues,
-    in_memory, serve,
-};
+pub use backend::{LogFormat, Server, ServerOptions, WorkerService, in_memory, serve};

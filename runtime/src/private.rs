@@ -24,8 +24,8 @@ pub use crate::backend::{fetch, no_durable_object, queue};
 #[cfg(target_arch = "wasm32")]
 pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use crate::backend::{TestOptions, TestOutcome, test};
+pub use crate::app::{TestOptions, TestOutcome};
+pub use crate::backend::test;
 
 use serde::ser::SerializeStruct;
 

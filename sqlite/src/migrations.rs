@@ -163,7 +163,9 @@ pub fn baseline(database: &Database, sql: &str) -> Vec<Failure> {
     failures
 }
 
-fn is_session_statement(statement: &str) -> bool {
+/// Whether a statement of a dump belongs to its session and not to the schema.
+#[must_use]
+pub fn is_session_statement(statement: &str) -> bool {
     let first_word = statement
         .split(|end: char| !end.is_ascii_alphabetic())
         .next()

@@ -40,11 +40,25 @@ fn main() -> ExitCode {
             passed &= run(command.arg(script).env_remove("CARGO_MANIFEST_DIR"));
         }
     }
+    passed &= run_tests_on_workerd(&root);
     if passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Runs the tests of a worker with `cargo bindery test --workerd`.
+fn run_tests_on_workerd(root: &Path) -> bool {
+    let build = ["build", "--quiet", "--package", "cargo-bindery"];
+    let built = run(Command::new(env!("CARGO")).args(build).current_dir(root));
+    let program = root.join("target/debug/cargo-bindery");
+    built
+        && run(Command::new(program)
+            .args(["test", "--workerd"])
+            .current_dir(root.join("tests/both"))
+            .env("CARGO", env!("CARGO"))
+            .env_remove("CARGO_MANIFEST_DIR"))
 }
 
 fn tool(name: &str) -> Option<PathBuf> {

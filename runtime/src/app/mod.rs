@@ -5,6 +5,7 @@ mod connector;
 mod context;
 mod handler;
 mod manifest;
+mod test;
 mod vars;
 
 use std::future::Future;
@@ -20,6 +21,8 @@ pub use context::{Context, TaskOutput};
 #[doc(hidden)]
 pub use handler::{FetchHandler, QueueHandler, StartHandler};
 pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
+#[doc(hidden)]
+pub use test::{TestOptions, TestOutcome};
 pub(crate) use vars::RawVar;
 pub use vars::Secret;
 

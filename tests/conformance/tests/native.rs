@@ -190,7 +190,10 @@ async fn requests_are_sent_to_other_servers(_env: Env, world: TestWorld) -> conf
 }
 
 #[bindery::test]
-async fn a_clock_that_is_set_back_stalls_nothing(env: Env, world: TestWorld) -> conformance::Outcome {
+async fn a_clock_that_is_set_back_stalls_nothing(
+    env: Env,
+    world: TestWorld,
+) -> conformance::Outcome {
     let options = PutOptions::default().ttl(Duration::from_secs(3600));
     env.cache.put_bytes_with("a", "1", options).await?;
     env.queue.send(&1).await?;
@@ -199,6 +202,14 @@ async fn a_clock_that_is_set_back_stalls_nothing(env: Env, world: TestWorld) -> 
     same!(bindery::deliver_queues::<App>(&env).await?, 2);
     same!(env.cache.get_text("a").await?.as_deref(), Some("1"));
     env.storage.put("b", "2").await?;
-    same!(env.storage.get("b").await?.ok_or("it is stored")?.text().await?, "2");
+    same!(
+        env.storage
+            .get("b")
+            .await?
+            .ok_or("it is stored")?
+            .text()
+            .await?,
+        "2"
+    );
     Ok(())
 }

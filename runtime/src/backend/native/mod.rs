@@ -39,7 +39,7 @@ pub(crate) use r2::R2;
 pub use serve::serve;
 pub(crate) use server::count_call;
 pub use server::{LogFormat, Server, ServerOptions, WorkerService};
-pub use test::{TestClock, TestOptions, TestOutcome, TestWorld, in_memory, test};
+pub use test::{TestClock, TestWorld, in_memory, test};
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

@@ -264,7 +264,8 @@ fn due(
     now: i64,
     eager: bool,
 ) -> rusqlite::Result<Due> {
-    let sql = "SELECT id, body, attempts, in_flight, sent_at, scheduled_at, visible_at FROM messages
+    let sql =
+        "SELECT id, body, attempts, in_flight, sent_at, scheduled_at, visible_at FROM messages
          WHERE queue = ?1 AND (visible_at <= ?2 OR scheduled_at > ?2) ORDER BY id LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![consumer.queue, now, consumer.max_batch_size])?;
@@ -279,7 +280,11 @@ fn due(
             break;
         }
         let (scheduled, visible): (i64, i64) = (row.get("scheduled_at")?, row.get("visible_at")?);
-        oldest = if scheduled > now { 0 } else { oldest.min(visible) };
+        oldest = if scheduled > now {
+            0
+        } else {
+            oldest.min(visible)
+        };
         messages.push(message(row)?);
         if was_interrupted {
             return Ok(Due::Now(messages));

@@ -1,11 +1,10 @@
 //! Tests, each with a backend in memory and a world of its own.
 
-use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::app::{Cf, Context, Environment, RawVar};
+use crate::app::{Cf, Context, Environment, RawVar, TestOptions, TestOutcome};
 
 use super::bindings::Overrides;
 #[cfg(feature = "fetch")]
@@ -14,33 +13,6 @@ use super::world::{self, World};
 use super::{Backend, clock};
 #[cfg(feature = "fetch")]
 use crate::http::{IntoResponse, Request};
-
-/// A type that a test can return.
-pub trait TestOutcome {
-    /// Panics if the outcome is an error.
-    fn check(self);
-}
-
-impl TestOutcome for () {
-    fn check(self) {}
-}
-
-impl<E: Debug> TestOutcome for Result<(), E> {
-    #[expect(clippy::panic, reason = "a test fails by panicking")]
-    fn check(self) {
-        if let Err(error) = self {
-            panic!("the test failed: {error:?}");
-        }
-    }
-}
-
-/// The variables and secrets that a test sets, by name.
-#[doc(hidden)]
-#[derive(Debug, Default)]
-pub struct TestOptions {
-    pub vars: Vec<(&'static str, serde_json::Value)>,
-    pub secrets: Vec<(&'static str, String)>,
-}
 
 /// The world of one test: its clock, its random numbers and its background work.
 ///
@@ -183,7 +155,9 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
 
     let tasks = backend.tasks().clone();
     let world = TestWorld { backend, world };
-    runtime.block_on(body(env, world)).check();
+    if let Some(failure) = runtime.block_on(body(env, world)).failure() {
+        panic!("the test failed: {failure}");
+    }
     runtime.block_on(tasks.idle());
     if let Some(message) = tasks.take_panic() {
         panic!("background work of the test panicked: {message}");

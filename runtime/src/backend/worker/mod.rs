@@ -15,6 +15,7 @@ mod object;
 mod panic;
 mod queue;
 mod r2;
+mod test;
 mod bindings;
 
 pub use bindings::Backend;
@@ -30,6 +31,7 @@ pub(crate) use kv::Kv;
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub(crate) use r2::R2;
+pub use test::{TestClock, TestWorld, deliver_queues, test};
 
 /// Only natively a test can choose the random numbers.
 pub(crate) fn fill_random(_: &mut [u8]) -> bool {

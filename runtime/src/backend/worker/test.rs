@@ -1,0 +1,174 @@
+//! Tests on workerd, which `cargo bindery test --workerd` runs.
+//!
+//! Each test is an export of the Wasm module. The runner calls it with a new `env`.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use js_sys::{Array, Object, Promise};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::app::{Context, Environment, TestOptions, TestOutcome};
+use crate::error::{Error, ErrorKind, Result};
+
+use super::Backend;
+use super::js::{Handle, object, parse};
+use super::panic::promise;
+
+/// The start of the message of a test that only runs natively. The runner knows it.
+const SKIPPED: &str = "skipped: ";
+
+/// The world of one test: natively its clock and its random numbers, and in both worlds its
+/// background work.
+///
+/// A test that uses what workerd does not have is skipped there.
+#[derive(Debug, Clone)]
+pub struct TestWorld {
+    /// The promises of the background work.
+    tasks: Handle,
+}
+
+impl TestWorld {
+    /// Returns the clock of the test, which only exists natively.
+    #[must_use]
+    pub fn clock(&self) -> TestClock {
+        skip("workerd has no clock that a test can move")
+    }
+
+    /// Returns a context for a handler that the test calls.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let tasks = self.tasks.clone();
+        let wait_until = Closure::<dyn FnMut(JsValue)>::new(move |promise: JsValue| {
+            let _ = super::js::call(tasks.value(), "push", &[promise]);
+        });
+        let context = object(&[("waitUntil", wait_until.into_js_value())]);
+        Context::new(super::Context::new(context, &JsValue::UNDEFINED))
+    }
+
+    /// Waits until the work of [`Context::wait_until`] has ended. The end of a test waits too.
+    pub async fn background_work(&self) {
+        super::js::send(finish(&self.tasks)).await;
+    }
+
+    /// Makes the random numbers the same in each run, which is only possible natively.
+    pub fn seed(&self, _: u64) {
+        skip("workerd has no seed")
+    }
+
+    /// Responds to the requests of [`fetch`](crate::http::fetch()), which is only possible natively.
+    #[cfg(feature = "fetch")]
+    pub fn respond<R, F>(&self, _: &str, _: R)
+    where
+        R: Fn(crate::Request) -> F + Send + Sync + 'static,
+        F: Future<Output: crate::http::IntoResponse> + Send + 'static,
+    {
+        skip("on workerd a test cannot respond for other servers")
+    }
+
+    /// Lets requests leave the process, as they do on workerd anyway.
+    #[cfg(feature = "fetch")]
+    pub fn allow_network(&self) {}
+}
+
+/// The clock of one test, which only exists natively.
+#[derive(Debug, Clone)]
+pub struct TestClock(());
+
+impl TestClock {
+    /// Moves the clock forward.
+    pub fn advance(&self, _: Duration) {
+        skip("workerd has no clock that a test can move")
+    }
+
+    /// Sets the clock to a time.
+    pub fn set(&self, _: SystemTime) {
+        skip("workerd has no clock that a test can move")
+    }
+}
+
+/// Ends a test that only runs natively.
+#[expect(clippy::panic, reason = "the runner recognizes the message")]
+fn skip(reason: &str) -> ! {
+    panic!("{SKIPPED}{reason}")
+}
+
+/// Delivers the messages of queues, which only tests of the native backend can start.
+///
+/// # Errors
+/// None: the test is skipped.
+#[expect(
+    clippy::unused_async,
+    reason = "natively the function waits for handlers"
+)]
+pub async fn deliver_queues<A: crate::Application>(_: &A::Env) -> Result<usize> {
+    skip("workerd delivers queues itself")
+}
+
+/// Runs a test with the `env` of the runner. Without one, returns the name of the test.
+pub fn test<E, F>(
+    name: &str,
+    env: &JsValue,
+    options: TestOptions,
+    body: impl FnOnce(E, TestWorld) -> F + 'static,
+) -> JsValue
+where
+    E: Environment,
+    F: Future<Output: TestOutcome> + 'static,
+{
+    if env.is_undefined() {
+        return JsValue::from_str(name);
+    }
+    let env = env.clone();
+    let run = promise("test", async move {
+        let failed = |message: &str| JsValue::from(js_sys::Error::new(message));
+        let env = open::<E>(&env, options).map_err(|error| failed(&error.to_string()))?;
+        let tasks = Handle::new(Array::new().into());
+        let world = TestWorld {
+            tasks: tasks.clone(),
+        };
+        if let Some(message) = body(env, world).await.failure() {
+            return Err(failed(&message));
+        }
+        finish(&tasks).await;
+        Ok(JsValue::UNDEFINED)
+    });
+    run.into()
+}
+
+/// Opens the environment, with the variables and secrets of the test.
+fn open<E: Environment>(env: &JsValue, options: TestOptions) -> Result<E> {
+    let misconfigured = |problem: &str| {
+        let message = format!("a value of the test cannot be set: {problem}");
+        Error::worker("start", ErrorKind::Misconfigured, message)
+    };
+    let values = Object::assign(&Object::new(), &Object::from(env.clone()));
+    let set = |name: &str, value: &JsValue| {
+        let set = js_sys::Reflect::set(&values, &JsValue::from_str(name), value);
+        set.map(drop).map_err(|_| misconfigured(name))
+    };
+    for (name, value) in options.vars {
+        let value = parse(&value.to_string()).map_err(|failure| misconfigured(&failure.message))?;
+        set(name, &value)?;
+    }
+    for (name, value) in options.secrets {
+        set(name, &JsValue::from_str(&value))?;
+    }
+    E::connect(&Backend::new(values.into()))
+}
+
+/// Waits for promises, also for those that are added meanwhile.
+async fn finish(tasks: &Handle) {
+    let mut done = 0;
+    loop {
+        let all = Array::from(tasks.value());
+        if all.length() == done {
+            return;
+        }
+        done = all.length();
+        // A failure has been logged.
+        let _ = JsFuture::from(Promise::all_settled(&all)).await;
+    }
+}
