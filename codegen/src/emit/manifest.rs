@@ -43,6 +43,11 @@ fn environment(project: &Project, environment: &Environment, target: &Target) ->
         quote!((#name, #json))
     });
 
+    let assets = environment
+        .assets
+        .iter()
+        .map(|(key, value)| quote!((#key, #value)));
+
     quote! {
         #krate::__private::EnvironmentManifest {
             name: #name,
@@ -50,6 +55,7 @@ fn environment(project: &Project, environment: &Environment, target: &Target) ->
             resources: &[#(#resources),*],
             consumers: &[#(#consumers),*],
             vars: &[#(#vars),*],
+            assets: &[#(#assets),*],
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Environment {
     pub vars: Vec<Var>,
     /// `secrets.required`; `None` if the manifest does not mention secrets.
     pub secrets: Option<Vec<Spanned<String>>>,
+    /// The settings of the static assets; empty if there are none.
+    pub assets: Vec<(String, String)>,
     /// The bindings other than variables and secrets, in the order of the file.
     pub bindings: Vec<Binding>,
     /// `queues.consumers`.
@@ -104,6 +106,7 @@ pub(super) fn read(
         name,
         vars: variables(errors, own),
         secrets: secrets(errors, own),
+        assets: assets(&levels),
         bindings: BindingKind::ALL
             .iter()
             .flat_map(|kind| bindings(errors, &levels, *kind))
@@ -265,6 +268,28 @@ fn bindings(errors: &mut Errors, levels: &Levels<'_, '_>, kind: BindingKind) -> 
         .iter()
         .filter_map(|table| binding(errors, table, kind))
         .collect()
+}
+
+/// The settings of the static assets, with those of the worker that change their behavior.
+fn assets(levels: &Levels<'_, '_>) -> Vec<(String, String)> {
+    let Some(table) = levels.table("assets") else {
+        return Vec::new();
+    };
+    if table.string("directory").is_none() {
+        return Vec::new();
+    }
+
+    let mut settings = Vec::new();
+    for (key, node) in table.entries {
+        flatten(&mut settings, &key.value, node);
+    }
+    for key in ["compatibility_date", "compatibility_flags"] {
+        let node = levels.level_of(key).and_then(|level| level.get(key));
+        if let Some(node) = node {
+            flatten(&mut settings, key, node);
+        }
+    }
+    settings
 }
 
 /// The binding of a table; `None` for static assets that are served without a binding.

@@ -24,6 +24,8 @@ pub struct EnvironmentManifest {
     pub resources: &'static [Resource],
     /// The queues that the worker consumes.
     pub consumers: &'static [Consumer],
+    /// The settings of the static assets; empty if there are none.
+    pub assets: &'static [(&'static str, &'static str)],
     /// The values of the variables, as JSON.
     pub vars: &'static [(&'static str, &'static str)],
 }
@@ -47,11 +49,15 @@ impl Resource {
     /// Returns the value of a setting.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn setting(&self, key: &str) -> Option<&'static str> {
-        self.settings
-            .iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, value)| *value)
+        setting(self.settings, key)
     }
+}
+
+/// Returns the value of a setting.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn setting(settings: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
+    let found = settings.iter().find(|(known, _)| *known == key);
+    found.map(|(_, value)| *value)
 }
 
 /// The files that belong to a resource.

@@ -20,6 +20,8 @@ pub use connector::Connector;
 pub use context::{Context, TaskOutput};
 #[doc(hidden)]
 pub use handler::{FetchHandler, QueueHandler, StartHandler};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use manifest::setting;
 pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
 #[doc(hidden)]
 pub use test::{TestOptions, TestOutcome};

@@ -15,6 +15,8 @@ use tower_service::Service;
 #[cfg(feature = "fetch")]
 mod fetch;
 
+use crate::error::{ErrorKind, Failure};
+
 pub use axum_core::body::Body;
 pub use axum_core::response::IntoResponse;
 #[cfg(feature = "fetch")]
@@ -41,6 +43,22 @@ pub async fn route<S: Service<Request, Response = Response, Error = Infallible>>
     let Ok(()) = poll_fn(|context| service.poll_ready(context)).await;
     let Ok(response) = service.call(request).await;
     response
+}
+
+/// Adds an origin to the URI of a request to a binding, if it has none. The platform requires an
+/// absolute URL, and ignores its host.
+pub(crate) fn make_absolute(request: &mut Request) -> Result<(), Failure> {
+    if request.uri().host().is_some() {
+        return Ok(());
+    }
+    let path = request.uri().path_and_query();
+    let path = path.map_or("/", |path| path.as_str());
+    let uri = format!("http://binding{path}").parse::<http::Uri>();
+    *request.uri_mut() = uri.map_err(|error| {
+        let message = "the URI of the request is not valid";
+        Failure::because(ErrorKind::InvalidArgument, message, error)
+    })?;
+    Ok(())
 }
 
 /// The maximum number of bytes that are drained. A longer body is not worth the traffic: the

@@ -36,21 +36,31 @@ fn unsupported<T>(outcome: bindery::Result<T>, binding: &str) -> Outcome {
     Ok(())
 }
 
-/// Another worker and static assets respond to requests.
+/// Static assets respond to requests.
+pub async fn static_assets(env: Env) -> Outcome {
+    let response = env.assets.get("/terms.txt").await?;
+    same!(response.status(), 200);
+    let content_type = response.headers().get("content-type");
+    same!(
+        content_type.and_then(|value| value.to_str().ok()),
+        Some("text/plain; charset=utf-8")
+    );
+    same!(text(response).await?, "the terms\n");
+    same!(env.assets.get("/missing").await?.status(), 404);
+    Ok(())
+}
+
+/// Another worker responds to requests.
 pub async fn fetchers(env: Env) -> Outcome {
     let outcome = env.service.fetch(request("/hello?to=ann")?).await;
     if IS_NATIVE {
-        unsupported(outcome, "SERVICE")?;
-        return unsupported(env.assets.fetch(request("/terms.txt")?).await, "ASSETS");
+        return unsupported(outcome, "SERVICE");
     }
     same!(text(outcome?).await?, "other /hello?to=ann");
     same!(
         env.service.call("add", &[json!(2), json!(3)]).await?,
         json!(5)
     );
-    let response = env.assets.get("/terms.txt").await?;
-    same!(response.status(), 200);
-    same!(text(response).await?, "the terms\n");
     Ok(())
 }
 

@@ -104,6 +104,7 @@ macro_rules! each_case {
             environment::vars_and_secrets
             environment::values_of_the_dashboard
             everything::fetchers
+            everything::static_assets
             everything::durable_objects
             everything::workflows
             everything::hyperdrives

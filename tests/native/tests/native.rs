@@ -282,6 +282,16 @@ fn a_shutdown_waits_for_requests_and_for_messages() {
 }
 
 #[test]
+fn static_assets_come_before_the_worker() {
+    let folder = Folder::new("assets");
+    let worker = folder.start();
+    let page = (200, "<!doctype html>\n<title>a page</title>\n".to_owned());
+    assert_eq!(get(&worker, "/page"), page);
+    assert_eq!(get(&worker, "/page.html").0, 307);
+    assert_eq!(get(&worker, "/"), (200, "ok".to_owned()));
+}
+
+#[test]
 fn events_are_logged() {
     let folder = Folder::new("events");
     let worker = folder.start();

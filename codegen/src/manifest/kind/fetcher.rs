@@ -70,7 +70,7 @@ pub(super) const ASSETS: Definition = Definition {
     ),
     runtime: FETCHER,
     typescript: TypeScript::Name("Fetcher"),
-    native: Native::Unsupported,
+    native: Native::Full,
     identifier: None,
     hooks: Hooks::DEFAULT,
 };

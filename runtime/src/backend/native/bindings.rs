@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::{Cf, Context, EnvironmentManifest, Manifest, RawVar, Resource};
+use crate::app::{Cf, Context, EnvironmentManifest, Manifest, RawVar, Resource, setting};
 use crate::bindings::BindingKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Observer, Observers};
 
+use super::assets::Assets;
 use super::context::Tasks;
 use super::env_files::{EnvFiles, project_folder};
 use super::object::Simulation;
@@ -41,6 +42,7 @@ struct Inner {
     env_files: EnvFiles,
     overrides: Overrides,
     tasks: Tasks,
+    assets: Option<Assets>,
 }
 
 /// The variables and secrets that replace those of the manifest and of the machine.
@@ -73,7 +75,9 @@ impl Backend {
             EnvFiles::read(&project_folder().join(manifest.folder), environment.name)
                 .map_err(|error| misconfigured("the local variables cannot be read", &*error))?;
 
-        let mut state = State::new(folder, environment.resources)
+        let assets = open_assets(manifest, &environment)
+            .map_err(|error| misconfigured("the static assets cannot be opened", &*error))?;
+        let mut state = State::new(folder, &environment, assets.clone())
             .map_err(|error| misconfigured("the queues cannot be opened", &*error))?;
         let mut handles = BTreeMap::new();
         for resource in environment.resources {
@@ -96,12 +100,18 @@ impl Backend {
             env_files,
             overrides,
             tasks: Tasks::default(),
+            assets,
         })))
     }
 
     /// Returns the context of a handler.
     pub(super) fn context(&self, cf: Arc<Cf>) -> Context {
         Context::new(super::Context::new(self.0.tasks.clone(), cf))
+    }
+
+    /// The static assets.
+    pub(super) fn assets(&self) -> Option<&Assets> {
+        self.0.assets.as_ref()
     }
 
     /// The work in the background.
@@ -219,6 +229,8 @@ impl Backend {
 struct State<'a> {
     folder: Option<&'a Path>,
     resources: &'static [Resource],
+    /// The static assets, and the name of their binding.
+    assets: Option<(Assets, Option<&'static str>)>,
     queues: Queues,
     namespaces: Vec<(&'static Resource, Kv)>,
     databases: Vec<(&'static Resource, D1)>,
@@ -226,12 +238,17 @@ struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn new(folder: Option<&'a Path>, resources: &'static [Resource]) -> Opened<Self> {
+    fn new(
+        folder: Option<&'a Path>,
+        environment: &EnvironmentManifest,
+        assets: Option<Assets>,
+    ) -> Opened<Self> {
         let path = path(folder, "", "queues.sqlite")?;
         let queues = Queues::open(path.as_deref())?;
         Ok(Self {
             folder,
-            resources,
+            resources: environment.resources,
+            assets: assets.map(|assets| (assets, setting(environment.assets, "binding"))),
             queues,
             namespaces: Vec::new(),
             databases: Vec::new(),
@@ -262,8 +279,13 @@ impl<'a> State<'a> {
             }
             BindingKind::Version => Simulation::version(),
             BindingKind::Blob => Simulation::blob(resource),
+            BindingKind::Fetcher => match &self.assets {
+                Some((assets, name)) if *name == Some(binding) => {
+                    Simulation::Assets(assets.clone())
+                }
+                _ => Simulation::Unsupported,
+            },
             BindingKind::DurableObject
-            | BindingKind::Fetcher
             | BindingKind::Workflow
             | BindingKind::Vectorize
             | BindingKind::Ai
@@ -363,6 +385,16 @@ fn local_name(resource: &Resource) -> &'static str {
         _ => return resource.binding,
     };
     resource.setting(key).unwrap_or(resource.binding)
+}
+
+/// Opens the static assets of an environment, if it has any.
+fn open_assets(manifest: &Manifest, environment: &EnvironmentManifest) -> Opened<Option<Assets>> {
+    let setting = |key: &str| setting(environment.assets, key);
+    let Some(directory) = setting("directory") else {
+        return Ok(None);
+    };
+    let folder = project_folder().join(manifest.folder).join(directory);
+    Assets::open(std::path::absolute(folder)?, setting).map(Some)
 }
 
 /// The path of a part of the state, whose folder is created; `None` in memory.

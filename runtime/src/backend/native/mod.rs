@@ -3,10 +3,6 @@
 //! The state is in a folder: `d1/NAME.sqlite`, `kv/BINDING.sqlite`, `r2/BUCKET/` and
 //! `queues.sqlite`. An acknowledged write survives a crash of the process.
 
-#[allow(
-    dead_code,
-    reason = "the server and the binding do not use the assets yet"
-)]
 mod assets;
 mod clock;
 mod context;

@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 
 use crate::app::{Content, Resource};
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, make_absolute};
 use crate::json;
 use crate::k2::Record;
 
+use super::assets::Assets;
 use super::clock::now_milliseconds;
 
 /// A binding and its simulation.
@@ -56,6 +57,8 @@ pub(super) enum Simulation {
     },
     /// The start of the process is used as the time of the deployment.
     Version { started: String },
+    /// The static assets.
+    Assets(Assets),
     /// A file compiled into the program.
     Blob(&'static [u8]),
     /// No simulation.
@@ -160,6 +163,7 @@ impl Object {
             }
             Simulation::Hyperdrive { .. }
             | Simulation::Version { .. }
+            | Simulation::Assets(_)
             | Simulation::Blob(_)
             | Simulation::Unsupported => Err(self.unsupported(method)),
         }
@@ -223,6 +227,7 @@ impl Object {
             Simulation::RateLimit { .. }
             | Simulation::Lines { .. }
             | Simulation::StoredSecret(_)
+            | Simulation::Assets(_)
             | Simulation::Blob(_)
             | Simulation::Unsupported => None,
         }
@@ -236,8 +241,12 @@ impl Object {
         }
     }
 
-    pub(crate) async fn fetch(&self, _: Request) -> Result<Response, Failure> {
-        Err(self.unsupported("fetch"))
+    pub(crate) async fn fetch(&self, mut request: Request) -> Result<Response, Failure> {
+        let Simulation::Assets(assets) = &*self.simulation else {
+            return Err(self.unsupported("fetch"));
+        };
+        make_absolute(&mut request)?;
+        Ok(assets.fetch(&request).await)
     }
 
     pub(crate) async fn image_info(&self, _: &[u8]) -> Result<Value, Failure> {

@@ -5,7 +5,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Body, Request, Response};
+use crate::http::{Body, Request, Response, make_absolute};
 use crate::json;
 use crate::k2::Record;
 
@@ -13,10 +13,6 @@ use super::js::{Handle, call, call_async, failure, get, object, parse, send, str
 
 #[derive(Debug, Clone)]
 pub(crate) struct Object(pub(super) Handle);
-
-/// The origin of requests without a host. The platform requires an absolute URL, and ignores the
-/// host of a request to a binding.
-const ORIGIN: &str = "http://binding";
 
 impl Object {
     /// Calls a method, awaits its promise and returns the result as JSON.
@@ -107,9 +103,7 @@ impl Object {
     /// Sends a request.
     pub(crate) async fn fetch(&self, mut request: Request) -> Result<Response, Failure> {
         send(async {
-            if request.uri().host().is_none() {
-                make_absolute(&mut request)?;
-            }
+            make_absolute(&mut request)?;
             let request = worker::request_to_wasm(request).map_err(|error| {
                 let message = format!("the request cannot be sent: {error}");
                 Failure::new(ErrorKind::InvalidArgument, message)
@@ -187,23 +181,6 @@ fn record(record: &Record) -> JsValue {
         .collect();
     let content = Uint8Array::from(record.content.as_slice()).into();
     object(&[("content", content), ("headers", object(&headers))])
-}
-
-/// Adds an origin to the URI of a request.
-fn make_absolute(request: &mut Request) -> Result<(), Failure> {
-    let path = request.uri().path_and_query();
-    let path = path.map_or("/", |path| path.as_str());
-    let uri = format!("{ORIGIN}{path}")
-        .parse::<http::Uri>()
-        .map_err(|error| {
-            Failure::because(
-                ErrorKind::InvalidArgument,
-                "the URI of the request is not valid",
-                error,
-            )
-        })?;
-    *request.uri_mut() = uri;
-    Ok(())
 }
 
 /// Converts bytes to a `ReadableStream`, as the body of a `Response`.

@@ -85,15 +85,19 @@ impl Assets {
     /// exclusion of that list assigns a path to the assets alone.
     ///
     /// <https://developers.cloudflare.com/workers/static-assets/routing/single-page-application/>
-    pub(super) async fn respond(&self, request: &Request) -> Option<Response> {
+    pub(super) fn respond(
+        &self,
+        request: &Request,
+    ) -> impl Future<Output = Option<Response>> + Send + use<> {
+        // The future does not hold the request, whose body threads cannot share.
         let (site, head) = (Arc::clone(&self.0), Head::of(request));
-        content::off_the_async_workers(move || site.respond(&head)).await
+        content::off_the_async_workers(move || site.respond(&head))
     }
 
     /// The response of the assets without a worker behind them, which is the one of the binding.
-    pub(super) async fn fetch(&self, request: &Request) -> Response {
+    pub(super) fn fetch(&self, request: &Request) -> impl Future<Output = Response> + Send + use<> {
         let (site, head) = (Arc::clone(&self.0), Head::of(request));
-        let response = content::off_the_async_workers(move || Some(site.fetch(&head))).await;
-        response.unwrap_or_else(respond::shutting_down)
+        let response = content::off_the_async_workers(move || Some(site.fetch(&head)));
+        async { response.await.unwrap_or_else(respond::shutting_down) }
     }
 }

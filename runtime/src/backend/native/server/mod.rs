@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response};
 use crate::observe;
 
+use super::assets::Assets;
 use super::bindings::Overrides;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
@@ -251,6 +252,7 @@ impl<A: Application> Server<A> {
             env: self.env.clone(),
             context: self.backend.context(Arc::clone(&self.cf)),
             log: self.options.log,
+            assets: self.backend.assets().cloned(),
         }
     }
 
@@ -300,6 +302,7 @@ pub struct WorkerService<A: Application> {
     env: A::Env,
     context: crate::Context,
     log: LogFormat,
+    assets: Option<Assets>,
 }
 
 impl<A: Application> Clone for WorkerService<A> {
@@ -308,6 +311,7 @@ impl<A: Application> Clone for WorkerService<A> {
             env: self.env.clone(),
             context: self.context.clone(),
             log: self.log,
+            assets: self.assets.clone(),
         }
     }
 }
@@ -330,11 +334,16 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Self { env, context, log } = self.clone();
+        let Self {
+            env,
+            context,
+            log,
+            assets,
+        } = self.clone();
         Box::pin(async move {
             let logged = request_log::LoggedRequest::new(&request, log);
             let response = logged
-                .count(request::respond::<A>(request, env, context))
+                .count(request::respond::<A>(request, assets, env, context))
                 .await;
             logged.log(&response);
             Ok(response)

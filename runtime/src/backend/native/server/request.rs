@@ -17,6 +17,7 @@ use crate::app::{Application, Context};
 use crate::error::{Error, ErrorKind};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Request, Response};
 
+use super::super::assets::Assets;
 use super::super::panic;
 use super::request_log;
 
@@ -31,11 +32,18 @@ const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 /// only its request.
 pub(super) async fn respond<A: Application>(
     mut request: Request,
+    assets: Option<Assets>,
     env: A::Env,
     context: Context,
 ) -> Response {
     if let Err(problem) = normalize(&mut request) {
         return Error::worker("fetch", ErrorKind::InvalidArgument, problem).into_response();
+    }
+
+    if let Some(assets) = assets.filter(|assets| !assets.worker_first(request.uri().path())) {
+        if let Some(response) = assets.respond(&request).await {
+            return response;
+        }
     }
 
     request.extensions_mut().insert(context.clone());
