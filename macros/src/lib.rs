@@ -88,6 +88,7 @@ pub fn query(input: TokenStream) -> TokenStream {
 /// ```text
 /// bindery::handlers! {
 ///     env: Env,
+///     start: telemetry::install,
 ///     fetch: web::fetch,
 ///     queue "files-queue": jobs::process,
 ///     durable_object UserStats,
@@ -104,14 +105,20 @@ pub fn query(input: TokenStream) -> TokenStream {
 ///
 ///   The struct with `#[bindings]`.
 ///
+/// - **`start: path`**
+///
+///   Runs once per process, and on Workers once per instance, before the first request or batch: an
+///   `fn(&Env)`, `fn(&Env) -> Result<()>`, or with a second argument `&Context`.
+///
 /// - **`fetch: path`**
 ///
-///   The handler of HTTP requests: an `async fn(Request, Env)` that returns any type that
-///   implements `IntoResponse`.
+///   The handler of HTTP requests: an `async fn(Request, Env)` or `async fn(Request, Env, Context)`
+///   that returns any type that implements `IntoResponse`.
 ///
 /// - **`queue "name": path`**
 ///
-///   The handler of a queue: an `async fn(Batch<'_, T>, Env) -> Result<()>`.
+///   The handler of a queue: an `async fn(Batch<'_, T>, Env) -> Result<()>`, or with a third
+///   argument `Context`.
 ///
 /// - **`durable_object Class`**
 ///
@@ -222,11 +229,24 @@ pub fn column(input: TokenStream) -> TokenStream {
 /// async fn the_owner_can_read_a_file(env: Env) -> bindery::Result<()> { .. }
 /// ```
 ///
-/// The migrations have been applied. The test is an `async fn` with the environment as its only
-/// argument, and returns `()` or a `Result`. Tests run natively: on `wasm32` the attribute removes
-/// them.
+/// The migrations have been applied. The test is an `async fn` with the environment as its argument,
+/// or with a second argument `TestWorld`, and returns `()` or a `Result`. Tests run natively, and on
+/// workerd with `cargo bindery test --workerd`.
+///
+/// ```text
+/// #[bindery::test(vars(ENVIRONMENT = "test"), secrets(JWT_SECRET = "s"))]
+/// async fn a_session_expires(env: Env, world: TestWorld) -> bindery::Result<()> { .. }
+/// ```
 ///
 /// # Arguments
+///
+/// - **`vars(NAME = value, ...)`**
+///
+///   The values of variables of the manifest: anything that `serde_json::json!` accepts.
+///
+/// - **`secrets(NAME = value, ...)`**
+///
+///   The values of secrets: anything that converts to a `String`.
 ///
 /// - **`crate = my_bindery`**
 ///

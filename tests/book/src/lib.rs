@@ -108,6 +108,7 @@ macro_rules! pages {
 }
 
 pages! {
+    handlers "handlers"
     queries "queries"
     kv "kv"
     r2 "r2"

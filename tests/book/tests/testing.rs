@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::http::{Request, StatusCode};
 use bindery::observe::Event;
-use bindery::{Body, ErrorKind};
-use book::{App, Env, Job};
+use bindery::{Body, ErrorKind, TestWorld};
+use book::{App, Env, Job, Note, NoteKey};
 
 #[bindery::test]
 async fn a_note_can_be_finished(env: Env) -> bindery::Result<()> {
@@ -71,5 +72,34 @@ async fn a_page_reads_few_rows(env: Env) -> bindery::Result<()> {
 fn two_environments_are_independent() -> bindery::Result<()> {
     let (first, second): (Env, Env) = (bindery::in_memory()?, bindery::in_memory()?);
     assert_eq!(first.vars.site_name, second.vars.site_name);
+    Ok(())
+}
+
+#[bindery::test(vars(SITE_NAME = "Test", PAGE_SIZE = 2), secrets(API_TOKEN = "t"))]
+async fn the_name_is_shown(env: Env) {
+    assert_eq!(env.vars.site_name, "Test");
+    assert_eq!(env.secrets.api_token.expose(), "t");
+}
+
+#[bindery::test]
+async fn a_cached_note_expires(env: Env, world: TestWorld) -> bindery::Result<()> {
+    let note = Note {
+        owner: "ann".to_owned(),
+        text: "buy milk".to_owned(),
+    };
+    env.cache.put(&NoteKey { id: 7 }, &note).await?;
+    world.clock().advance(Duration::from_secs(3601));
+    assert_eq!(env.cache.get(&NoteKey { id: 7 }).await?, None);
+    Ok(())
+}
+
+#[bindery::test]
+async fn the_rates_are_read(_env: Env, world: TestWorld) -> bindery::Result<()> {
+    world.respond("https://api.example.com/*", |_| async { "1.08" });
+
+    let request = Request::get("https://api.example.com/rates").body(Body::empty());
+    let request = request.map_err(bindery::Error::other)?;
+    let response = bindery::http::fetch(request).await?;
+    assert!(response.status().is_success());
     Ok(())
 }
