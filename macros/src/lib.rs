@@ -229,9 +229,9 @@ pub fn column(input: TokenStream) -> TokenStream {
 /// async fn the_owner_can_read_a_file(env: Env) -> bindery::Result<()> { .. }
 /// ```
 ///
-/// The migrations have been applied. The test is an `async fn` with the environment as its argument,
-/// or with a second argument `TestWorld`, and returns `()` or a `Result`. Tests run natively, and on
-/// workerd with `cargo bindery test --workerd`.
+/// The migrations have been applied. The test is an `async fn` with the environment as its
+/// argument, or with a second argument `TestWorld`, and returns `()` or a `Result`. Tests run
+/// natively, and on workerd with `cargo bindery test --workerd`.
 ///
 /// ```text
 /// #[bindery::test(vars(ENVIRONMENT = "test"), secrets(JWT_SECRET = "s"))]

@@ -40,8 +40,8 @@ impl Context {
 
     /// Runs a future to its end, while the client already has its response.
     ///
-    /// If the future returns an error, the error is logged. On Workers a future has 30 seconds after
-    /// the response. Natively a shutdown waits for it, and in a test the end of the test.
+    /// If the future returns an error, the error is logged. On Workers a future has 30 seconds
+    /// after the response. Natively a shutdown waits for it, and in a test the end of the test.
     ///
     /// <https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil>
     ///

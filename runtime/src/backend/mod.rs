@@ -48,11 +48,13 @@
 //!   Images whose arguments are not JSON.
 //! - An operation that a backend does not have fails with `Unsupported`.
 //!
+//! `Cells` is one row of D1, and `send_request` sends a request to another server.
+//!
 //! `Context` is the context of a handler, with background work and the properties of a request.
 //!
 //! `Stopwatch` measures the duration of a call, and `count_call` counts it. `now`, `monotonic` and
-//! `sleep` are the clock. `fill_random` supplies the random numbers of a test, and `log_line` writes
-//! a line to the log.
+//! `sleep` are the clock. `fill_random` supplies the random numbers of a test, and `log_line`
+//! writes a line to the log. `current_observers` returns the observers of the process or test.
 //!
 //! All methods that do I/O are async, and their futures are `Send`. Their callers have checked the
 //! arguments against `limits`. They return a `Failure`, to which the `Gate` adds the location.

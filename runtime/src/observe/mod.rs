@@ -20,9 +20,9 @@ pub(crate) use gate::Gate;
 ///
 /// It runs on the thread that made the call, before the call returns, so it should be fast.
 ///
-/// Install observers in the start hook of [`handlers!`](macro@crate::handlers). An observer replaces
-/// one of the same type, so installing it twice by mistake has no effect. Each closure in the source
-/// has its own type.
+/// Install observers in the start hook of [`handlers!`](macro@crate::handlers). An observer
+/// replaces one of the same type, so installing it twice by mistake has no effect. Each closure in
+/// the source has its own type.
 pub trait Observer: Send + Sync {
     /// Records one call.
     fn record(&self, event: &Event<'_>);

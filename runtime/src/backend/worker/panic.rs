@@ -1,8 +1,8 @@
 //! Panics on Workers.
 //!
 //! A panic ends the instance of the Wasm module, and the next request gets a new one. Nothing polls
-//! the futures of the old instance anymore, so their promises would never settle: the platform would
-//! report that the worker hung. Therefore the panic hook settles all of them.
+//! the futures of the old instance anymore, so their promises would never settle: the platform
+//! would report that the worker hung. Therefore the panic hook settles all of them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

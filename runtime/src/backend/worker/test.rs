@@ -58,7 +58,8 @@ impl TestWorld {
         skip("workerd has no seed")
     }
 
-    /// Responds to the requests of [`fetch`](crate::http::fetch()), which is only possible natively.
+    /// Responds to the requests of [`fetch`](crate::http::fetch()), which is only possible
+    /// natively.
     #[cfg(feature = "fetch")]
     pub fn respond<R, F>(&self, _: &str, _: R)
     where
