@@ -17,7 +17,7 @@ use super::context::Tasks;
 use super::env_files::{EnvFiles, project_folder};
 use super::object::Simulation;
 use super::queue::Queues;
-use super::{D1, Kv, Object, Queue, R2, current_observers};
+use super::{D1, Kv, Object, Queue, R2};
 
 /// The native backend of one process, or of one test.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl Backend {
             environment,
             handles,
             queues: state.queues,
-            observers: current_observers(),
+            observers: Arc::default(),
             vars,
             env_files,
             overrides,

@@ -43,18 +43,22 @@ pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestWorld, in_memory, test};
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::error::{ErrorKind, Failure};
 use crate::observe::Observers;
 
-/// The observers of this test, or those of the process.
+/// The observers of requests to other servers: of this test, or of the server of the process.
+#[cfg(feature = "fetch")]
 pub(crate) fn current_observers() -> Arc<Observers> {
-    static PROCESS: OnceLock<Arc<Observers>> = OnceLock::new();
-
-    let process = || Arc::clone(PROCESS.get_or_init(Arc::default));
-    world::current().map_or_else(process, |world| Arc::clone(&world.observers))
+    match world::current() {
+        Some(world) => Arc::clone(&pool::lock(&world.observers)),
+        None => Arc::clone(&pool::lock(&SERVER_OBSERVERS)),
+    }
 }
+
+/// The observers of the server that this process runs.
+static SERVER_OBSERVERS: LazyLock<Mutex<Arc<Observers>>> = LazyLock::new(Mutex::default);
 
 /// Fills `bytes` with random numbers if a test has chosen their seed. Returns whether it has.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> bool {

@@ -9,6 +9,7 @@ use crate::app::{Cf, Context, Environment, RawVar, TestOptions, TestOutcome};
 use super::bindings::Overrides;
 #[cfg(feature = "fetch")]
 use super::fetch::FutureResponse;
+use super::pool::lock;
 use super::world::{self, World};
 use super::{Backend, clock};
 #[cfg(feature = "fetch")]
@@ -153,6 +154,7 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
         Err(error) => panic!("the environment of the test cannot be opened: {error}"),
     };
 
+    *lock(&world.observers) = backend.observers();
     let tasks = backend.tasks().clone();
     let world = TestWorld { backend, world };
     if let Some(failure) = runtime.block_on(body(env, world)).failure() {

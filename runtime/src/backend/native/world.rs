@@ -27,7 +27,7 @@ pub(super) struct World {
     #[cfg(feature = "fetch")]
     pub(super) servers: super::fetch::Servers,
     /// The observers of the test's environment.
-    pub(super) observers: Arc<Observers>,
+    pub(super) observers: Mutex<Arc<Observers>>,
 }
 
 thread_local! {

@@ -28,7 +28,8 @@ use super::assets::Assets;
 use super::bindings::Overrides;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
-use super::{Backend, log_line};
+use super::pool::lock;
+use super::{Backend, SERVER_OBSERVERS, log_line};
 
 pub(crate) use request_log::count_call;
 
@@ -208,6 +209,7 @@ impl<A: Application> Server<A> {
             LogFormat::Json => backend.observe(observe::json()),
             LogFormat::Off => {}
         }
+        *lock(&SERVER_OBSERVERS) = backend.observers();
         let env = A::Env::connect(&backend)?;
         let cf = Arc::new(options.cf.clone());
         A::start(&env, &backend.context(Arc::clone(&cf)))?;
