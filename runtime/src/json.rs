@@ -115,7 +115,7 @@ mod tests {
     fn a_description_does_not_contain_values() {
         let error = serde_json::from_str::<Vec<u64>>(r#"[1, "a, expected secret"]"#).err();
         let description = error.map(|error| describe(&error));
-        let expected = "invalid type, expected u64 at line 1 column 23";
+        let expected = "invalid type, expected u64 at line 1 column 24";
         assert_eq!(description.as_deref(), Some(expected));
 
         let error = serde_json::from_str::<bool>("secret").err();

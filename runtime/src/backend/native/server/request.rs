@@ -40,10 +40,11 @@ pub(super) async fn respond<A: Application>(
         return Error::worker("fetch", ErrorKind::InvalidArgument, problem).into_response();
     }
 
-    if let Some(assets) = assets.filter(|assets| !assets.worker_first(request.uri().path())) {
-        if let Some(response) = assets.respond(&request).await {
-            return response;
-        }
+    let assets = assets.filter(|assets| !assets.worker_first(request.uri().path()));
+    if let Some(assets) = assets
+        && let Some(response) = assets.respond(&request).await
+    {
+        return response;
     }
 
     request.extensions_mut().insert(context.clone());
