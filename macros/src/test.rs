@@ -177,17 +177,24 @@ fn unknown_names(vars: &[Entry], secrets: &[Entry]) -> TokenStream {
         .iter()
         .flat_map(|project| project.secrets.iter().map(|(name, _)| name.source.as_str()))
         .collect();
-    let vars = vars
-        .iter()
-        .map(|entry| unknown("variable", entry, &known_vars));
-    let secrets = secrets
-        .iter()
-        .map(|entry| unknown("secret", entry, &known_secrets));
+    let vars = vars.iter();
+    let vars = vars.map(|entry| unknown("variable", entry, &known_vars, &known_secrets));
+    let secrets = secrets.iter();
+    let secrets = secrets.map(|entry| unknown("secret", entry, &known_secrets, &known_vars));
     vars.chain(secrets).collect()
 }
 
-fn unknown(kind: &str, entry: &Entry, known: &[&str]) -> TokenStream {
+fn unknown(kind: &str, entry: &Entry, known: &[&str], others: &[&str]) -> TokenStream {
     let name = entry.name.to_string();
+    if others.contains(&name.as_str()) {
+        let (other, message) = if kind == "variable" {
+            ("secrets", format!("`{name}` is a secret"))
+        } else {
+            ("vars", format!("`{name}` is a variable"))
+        };
+        let help = format!("write `{other}({name} = ...)`");
+        return project::error(entry.name.span(), Code::UnknownBinding, &message, &help);
+    }
     if known.contains(&name.as_str()) {
         return TokenStream::new();
     }

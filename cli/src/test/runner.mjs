@@ -64,6 +64,8 @@ const modules = ["shim.mjs", "tests.js", "tests_bg.wasm", ...files(folder).map((
 async function start(log) {
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(plan.manifest, plan.environment ?? undefined);
   const { modulesRules, assets, ...bindings } = workerOptions;
+  // The runner's own requests must reach the tests.
+  if (assets) bindings.assets = { ...assets, routerConfig: { ...assets.routerConfig, has_user_worker: true, invoke_user_worker_ahead_of_assets: true } };
   const miniflare = new Miniflare(convert({
     workers: [{ ...bindings, name: "tests", modules }],
     cf: false, host: "127.0.0.1", port: 0,

@@ -23,6 +23,7 @@ pub use handler::{FetchHandler, QueueHandler, StartHandler};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use manifest::setting;
 pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
+pub(crate) use test::respond;
 #[doc(hidden)]
 pub use test::{TestOptions, TestOutcome};
 pub(crate) use vars::RawVar;

@@ -2,6 +2,25 @@
 
 use std::fmt::Debug;
 
+use super::{Application, Context};
+use crate::backend::log_line;
+use crate::error::ServerErrorText;
+use crate::http::{Request, Response};
+
+/// Responds to a request of a test as a server would.
+pub(crate) async fn respond<A: Application>(
+    env: A::Env,
+    mut request: Request,
+    context: Context,
+) -> Response {
+    request.extensions_mut().insert(context.clone());
+    let response = A::fetch(request, env, context).await;
+    if let Some(ServerErrorText(text)) = response.extensions().get() {
+        log_line(&format!("error: {text}"));
+    }
+    response
+}
+
 /// A type that a test can return.
 #[doc(hidden)]
 pub trait TestOutcome {

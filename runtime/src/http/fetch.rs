@@ -116,6 +116,19 @@ pub fn fetch_with(request: Request, options: FetchOptions) -> BoxFuture<'static,
     })
 }
 
+/// The failure of a request in a test that has no response to it. The query is left out, because it
+/// can contain a secret.
+pub(crate) fn no_response(request: &Request) -> Failure {
+    let (method, uri) = (request.method(), request.uri());
+    let uri = uri.to_string();
+    let uri = uri.split('?').next().unwrap_or_default();
+    let message = format!(
+        "the test has no response to {method} {uri}: register one with \
+         `world.respond(\"{uri}\", ..)`, or call `world.allow_network()`"
+    );
+    Failure::new(ErrorKind::Denied, message)
+}
+
 fn check(request: &Request) -> Result<(), Failure> {
     let uri = request.uri();
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));

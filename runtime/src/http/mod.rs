@@ -20,6 +20,8 @@ use crate::error::{ErrorKind, Failure};
 pub use axum_core::body::Body;
 pub use axum_core::response::IntoResponse;
 #[cfg(feature = "fetch")]
+pub(crate) use fetch::no_response;
+#[cfg(feature = "fetch")]
 pub use fetch::{FetchOptions, Redirect, fetch, fetch_with};
 
 /// A request: the one that a handler receives, or one to send.

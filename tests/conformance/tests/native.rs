@@ -124,7 +124,7 @@ async fn a_test_responds_for_other_servers(_env: Env, world: TestWorld) -> confo
     let error = fetch(get("https://example.com/?key=secret")?).await.err();
     let error = error.ok_or("the test has no response")?;
     same!(error.kind(), ErrorKind::Denied);
-    same!(error.to_string().contains("`world.respond`"), true);
+    same!(error.to_string().contains("`world.respond("), true);
     same!(error.to_string().contains("secret"), false);
     Ok(())
 }

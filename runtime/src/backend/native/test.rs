@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::app::{Cf, Context, Environment, RawVar, TestOptions, TestOutcome};
+use crate::app::{Application, Cf, Context, Environment, RawVar, TestOptions, TestOutcome};
 
 use super::bindings::Overrides;
 #[cfg(feature = "fetch")]
@@ -60,7 +60,11 @@ impl TestWorld {
     }
 
     /// Responds to the requests of [`fetch`](crate::http::fetch()) whose URI is `uri`, or starts
-    /// with it if it ends with `*`. The last one that was added wins.
+    /// with it if it ends with `*`. A `uri` without a query matches every query. The last one that
+    /// was added wins.
+    ///
+    /// # Panics
+    /// Panics if `uri` is not an absolute URI.
     ///
     /// # Examples
     /// ```
@@ -87,6 +91,22 @@ impl TestWorld {
     #[cfg(feature = "fetch")]
     pub fn allow_network(&self) {
         self.world.servers.allow_network();
+    }
+
+    /// Responds to a request with the fetch handler of the worker. The cause of a server error is
+    /// printed.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// let request = Request::get("http://localhost/files").body(Body::empty())?;
+    /// let response = world.fetch::<App>(&env, request).await;
+    /// ```
+    pub async fn fetch<A: Application>(
+        &self,
+        env: &A::Env,
+        request: crate::Request,
+    ) -> crate::Response {
+        crate::app::respond::<A>(env.clone(), request, self.context()).await
     }
 
     /// Makes the numbers of [`random`](mod@crate::random) the same in each run of the test.

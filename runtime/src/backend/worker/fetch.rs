@@ -3,7 +3,7 @@
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Body, FetchOptions, Redirect, Request, Response};
+use crate::http::{Body, FetchOptions, Redirect, Request, Response, no_response};
 
 use super::js::{call, call_async, get, object, send};
 
@@ -12,6 +12,9 @@ pub(crate) async fn send_request(
     request: Request,
     options: FetchOptions,
 ) -> Result<Response, Failure> {
+    if !super::test::may_fetch() {
+        return Err(no_response(&request));
+    }
     send(async {
         let request = worker::request_to_wasm(request).map_err(|error| {
             let message = format!("the request cannot be sent: {error}");

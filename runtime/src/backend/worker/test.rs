@@ -2,6 +2,7 @@
 //!
 //! Each test is an export of the Wasm module. The runner calls it with a new `env`.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,17 @@ use crate::error::{Error, ErrorKind, Result};
 use super::Backend;
 use super::js::{Handle, object, parse};
 use super::panic::promise;
+
+thread_local! {
+    /// Whether requests to other servers may be sent: always, except in most tests.
+    static MAY_FETCH: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Whether requests to other servers may be sent.
+#[cfg(feature = "fetch")]
+pub(super) fn may_fetch() -> bool {
+    MAY_FETCH.get()
+}
 
 /// The start of the message of a test that only runs natively. The runner knows it.
 const SKIPPED: &str = "skipped: ";
@@ -69,9 +81,26 @@ impl TestWorld {
         skip("on workerd a test cannot respond for other servers")
     }
 
-    /// Lets requests leave the process, as they do on workerd anyway.
+    /// Lets the requests of [`fetch`](crate::http::fetch()) leave the process.
     #[cfg(feature = "fetch")]
-    pub fn allow_network(&self) {}
+    pub fn allow_network(&self) {
+        MAY_FETCH.set(true);
+    }
+
+    /// Responds to a request with the fetch handler of the worker. The cause of a server error is
+    /// logged.
+    pub async fn fetch<A: crate::Application>(
+        &self,
+        env: &A::Env,
+        request: crate::Request,
+    ) -> crate::Response {
+        super::js::send(crate::app::respond::<A>(
+            env.clone(),
+            request,
+            self.context(),
+        ))
+        .await
+    }
 }
 
 /// The clock of one test, which only exists natively.
@@ -122,6 +151,7 @@ where
     if env.is_undefined() {
         return JsValue::from_str(name);
     }
+    MAY_FETCH.set(false);
     let env = env.clone();
     let run = promise("test", async move {
         let failed = |message: &str| JsValue::from(js_sys::Error::new(message));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Client, redirect};
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Body, DrainableBody, FetchOptions, Redirect, Request, Response};
+use crate::http::{Body, DrainableBody, FetchOptions, Redirect, Request, Response, no_response};
 
 use super::world;
 
@@ -63,13 +63,7 @@ pub(crate) async fn send_request(
         return send(&clients, request, &options).await;
     }
 
-    let (method, uri) = (request.method(), request.uri());
-    let (host, path) = (uri.host().unwrap_or_default(), uri.path());
-    let message = format!(
-        "the test has no response to {method} {host}{path}: register one with `world.respond`, or \
-         call `world.allow_network`"
-    );
-    Err(Failure::new(ErrorKind::Denied, message))
+    Err(no_response(&request))
 }
 
 /// The response of a test.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
+use http::Uri;
 
 use crate::backend::native::pool::lock;
 use crate::http::{Request, Response};
@@ -44,7 +45,7 @@ impl Servers {
     pub(in crate::backend::native) fn add(&self, pattern: &str, respond: Respond) {
         let prefix = pattern.strip_suffix('*');
         let server = Server {
-            uri: prefix.unwrap_or(pattern).to_owned(),
+            uri: normalized(prefix.unwrap_or(pattern)),
             is_prefix: prefix.is_some(),
             respond,
         };
@@ -53,10 +54,14 @@ impl Servers {
 
     /// Returns the function that responds to a request. The last one that was added wins.
     pub(super) fn find(&self, request: &Request) -> Option<Respond> {
-        let uri = request.uri().to_string();
+        let uri = normalized(&request.uri().to_string());
+        let path = uri.split('?').next().unwrap_or_default();
         let all = lock(&self.all);
         let server = all.iter().rev().find(|server| {
-            uri == server.uri || (server.is_prefix && uri.starts_with(&server.uri))
+            // A pattern without a query matches every query.
+            uri == server.uri
+                || path == server.uri
+                || (server.is_prefix && uri.starts_with(&server.uri))
         })?;
         Some(Arc::clone(&server.respond))
     }
@@ -67,5 +72,40 @@ impl Servers {
 
     pub(super) fn allows_network(&self) -> bool {
         self.allows_network.load(Ordering::Relaxed)
+    }
+}
+
+/// A URI with a host in lower case, without the default port, and with a path.
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+fn normalized(uri: &str) -> String {
+    let parsed: Option<Uri> = uri.parse().ok();
+    let parts = parsed
+        .as_ref()
+        .and_then(|uri| Some((uri.scheme_str()?, uri.host()?)));
+    let (Some(parsed), Some((scheme, host))) = (&parsed, parts) else {
+        panic!("`{uri}` is not an absolute URI such as `https://example.com/` or the start of one");
+    };
+
+    let host = host.to_ascii_lowercase();
+    let default = if scheme == "https" { 443 } else { 80 };
+    let port = parsed.port_u16().filter(|port| *port != default);
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let path = parsed.path_and_query().map_or("/", |path| path.as_str());
+    format!("{scheme}://{host}{port}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalized;
+
+    #[test]
+    fn equal_uris_have_one_form() {
+        for uri in ["https://A.example:443/x", "https://a.example/x"] {
+            assert_eq!(normalized(uri), "https://a.example/x");
+        }
+        assert_eq!(
+            normalized("http://a.example:8080"),
+            "http://a.example:8080/"
+        );
     }
 }
