@@ -98,7 +98,7 @@ await stored().create("kept");
 /** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
   const database = await backend.miniflare.getD1Database("DB");
-  for (const table of ["posts", "users", "loose", "received"]) await database.prepare(`DELETE FROM ${table}`).run();
+  for (const table of ["posts", "users", "loose", "received", "ledger", "articles"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of ["CACHE", "OTHER"]) {
     const namespace = await backend.miniflare.getKVNamespace(name);
     for (const { name } of (await namespace.list()).keys) await namespace.delete(name);
@@ -124,6 +124,18 @@ checks["queue::delivery"] = async () => {
   await reset();
   assert.deepEqual(await run("queue::send"), [200, "ok"]);
   await eventually("every message that can arrive has arrived", async () => (await run("queue::arrived"))[0] === 200);
+};
+checks["queue::settled"] = async () => {
+  await reset();
+  for (const step of ["undecided", "failing"]) {
+    assert.deepEqual(await run(`queue::send_${step}`), [200, "ok"]);
+    await eventually("the messages have arrived", async () => (await run(`queue::${step}_arrived`))[0] === 200);
+  }
+};
+checks["queue::delayed"] = async () => {
+  await reset();
+  assert.deepEqual(await run("queue::send_delayed"), [200, "ok"]);
+  await eventually("the messages have arrived", async () => (await run("queue::delayed_arrived"))[0] === 200);
 };
 checks["the start hook runs once"] = async () => {
   for (let index = 0; index < 3; index++) assert.equal(await (await fetch(`${backend.base}/starts`)).text(), "1");

@@ -119,6 +119,7 @@ pages! {
     observing "observing"
     errors "errors"
     native "native"
+    behavior "behavior"
     command_line "command-line"
     deploying "deploying"
     migrating_from_worker "migrating-from-worker"

@@ -294,3 +294,40 @@ fn the_table_of_kinds_is_complete() -> Outcome {
     );
     Ok(())
 }
+
+/// Each row about the platform has a status. A conformant one names tests, which exist.
+#[test]
+fn tests_of_the_behavior_exist() -> Outcome {
+    let folders = ["tests", "runtime/src", "sqlite/src", "codegen/src"];
+    let sources = folders.map(|folder| texts(&root().join(folder), &["rs", "mjs"]));
+    let sources = sources.into_iter().collect::<Outcome<Vec<_>>>()?.concat();
+    let sources = sources.concat();
+    let cases: Vec<&str> = sources.lines().map(str::trim).collect();
+    let exists = |name: &str| {
+        if name.starts_with("errors/") {
+            return root().join("tests/cases").join(name).is_dir();
+        }
+        let check = format!("checks[\"{name}\"]");
+        let function = format!("fn {name}(");
+        cases.contains(&name) || sources.contains(&check) || sources.contains(&function)
+    };
+
+    let page = page("behavior.md")?;
+    let tables = page.split("\n## ").skip(1);
+    for row in tables.flat_map(|table| table.lines().filter(|line| line.starts_with('|')).skip(2)) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, status, shown] = cells[..] else {
+            return Err(format!("the row has not three cells: {row}").into());
+        };
+        let tests: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        match status {
+            "conformant" => assert!(!tests.is_empty(), "no test: {row}"),
+            "different" | "unsupported" | "untested" => continue,
+            _ => return Err(format!("`{status}` is not a status").into()),
+        }
+        for name in tests {
+            assert!(exists(name), "there is no test `{name}`");
+        }
+    }
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bindery::ErrorKind;
-use bindery::kv::{GetOptions, ListOptions, PutOptions};
+use bindery::kv::{GetOptions, List, ListOptions, PutOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
@@ -318,5 +318,127 @@ pub async fn sizes(env: Env) -> Outcome {
     );
     let fresh = GetOptions::default().cache_ttl(Duration::from_secs(30));
     same!(env.cache.get_text_with("nothing", fresh).await?, None);
+    Ok(())
+}
+
+/// A key is any text, and no part of it has a meaning.
+pub async fn any_text_is_a_key(env: Env) -> Outcome {
+    let keys = [
+        "a/b",
+        "a//b",
+        "a/../b",
+        "./a",
+        "...",
+        "a b",
+        " a ",
+        "a?b=1",
+        "a#b",
+        "a%2Fb",
+        "%",
+        "a+b",
+        "\u{e9}",
+        "e\u{301}",
+        "\u{1F600}",
+        "\\",
+        "\"",
+        "\n",
+        "A",
+        "a",
+    ];
+    for key in keys {
+        env.cache.put_bytes(key, key).await?;
+    }
+    for key in keys {
+        same!(env.cache.get_text(key).await?.as_deref(), Some(key));
+    }
+
+    let mut listed = env.cache.list().await?.keys;
+    listed.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut sorted = keys;
+    sorted.sort_unstable();
+    same!(
+        listed.iter().map(|key| &*key.name).collect::<Vec<_>>(),
+        sorted
+    );
+    for key in keys {
+        env.cache.delete_named(key).await?;
+    }
+    same!(env.cache.list().await?.keys.len(), 0);
+    Ok(())
+}
+
+/// A list is in the order of UTF-8, and a prefix is not a pattern.
+pub async fn lists_are_in_byte_order(env: Env) -> Outcome {
+    // UTF-16 has another order: U+1F600 before U+FF5E.
+    let keys = [
+        "B",
+        "_%",
+        "_a",
+        "a",
+        "a\u{0}",
+        "aa",
+        "b",
+        "\u{e9}",
+        "\u{ff5e}",
+        "\u{1F600}",
+    ];
+    for key in keys.iter().rev() {
+        env.cache.put_bytes(key, "v").await?;
+    }
+    let names = |list: List| -> Vec<String> { list.keys.into_iter().map(|key| key.name).collect() };
+    same!(names(env.cache.list().await?), keys);
+    let with = |prefix: &str| ListOptions::default().prefix(prefix);
+    same!(names(env.cache.list_with(with("_%")).await?), ["_%"]);
+    same!(
+        names(env.cache.list_with(with("a")).await?),
+        ["a", "a\u{0}", "aa"]
+    );
+    same!(env.cache.list_with(with("")).await?.keys.len(), keys.len());
+    same!(env.cache.list_with(with("zzz")).await?, List::default());
+
+    // Pages that the keys fill have no empty page after them.
+    let mut options = ListOptions::default().limit(5);
+    let mut found = Vec::new();
+    for _ in 0..2 {
+        let page = env.cache.list_with(options.clone()).await?;
+        options.cursor.clone_from(&page.cursor);
+        found.extend(names(page));
+    }
+    same!((options.cursor, found.as_slice() == keys), (None, true));
+    Ok(())
+}
+
+/// A put replaces the metadata and the expiration of a key too.
+pub async fn a_put_replaces_everything(env: Env) -> Outcome {
+    let ttl = Duration::from_secs(60);
+    let options = PutOptions::default().ttl(ttl).metadata("m".into());
+    env.cache.put_bytes_with("key", "old", options).await?;
+    let listed = env.cache.list().await?.keys;
+    same!(listed[0].metadata, Some("m".into()));
+    let end = bindery::time::now() + ttl;
+    let end = end.duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let expiration = listed[0].expiration.ok_or("it expires")?;
+    same!((end - 5..=end + 1).contains(&expiration), true);
+
+    env.cache.put_bytes("key", "new").await?;
+    let listed = env.cache.list().await?.keys;
+    same!(
+        (listed.len(), &listed[0].metadata, listed[0].expiration),
+        (1, &None, None)
+    );
+    same!(env.cache.get_text("key").await?.as_deref(), Some("new"));
+    Ok(())
+}
+
+/// The largest value, metadata and list are accepted.
+pub async fn the_largest_entries(env: Env) -> Outcome {
+    let value = vec![7; 25 * 1024 * 1024];
+    env.cache.put_bytes("value", &value).await?;
+    same!(env.cache.get_bytes("value").await? == Some(value), true);
+    let metadata = PutOptions::default().metadata("x".repeat(1022).into());
+    env.cache.put_bytes_with("metadata", "", metadata).await?;
+    let options = ListOptions::default().prefix("metadata").limit(1000);
+    let listed = env.cache.list_with(options).await?.keys;
+    same!(listed[0].metadata, Some("x".repeat(1022).into()));
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod gate;
 pub mod kv;
 pub mod queue;
 pub mod r2;
+pub mod rules;
 mod serve;
 pub mod tasks;
 pub mod time;
@@ -82,6 +83,15 @@ macro_rules! each_case {
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit
+            rules::numbers_as_text
+            rules::functions
+            rules::pragmas
+            rules::full_text_search
+            rules::every_constraint
+            rules::deferred_foreign_keys
+            rules::infinities
+            rules::odd_values
+            rules::values_over_the_limit
             tasks::custom_column_types
             tasks::optional_filters_and_sort_order
             kv::entries
@@ -90,15 +100,23 @@ macro_rules! each_case {
             kv::read_through
             kv::numbers_keep_every_bit
             kv::metadata_and_lists
+            kv::any_text_is_a_key
+            kv::lists_are_in_byte_order
+            kv::a_put_replaces_everything
             kv::sizes
+            kv::the_largest_entries
             r2::objects
             r2::streams_in_parts
             r2::replaces_and_deletes
             r2::lists
             r2::too_many_bytes
             r2::a_stream_that_breaks_off
+            r2::keys_of_any_text
+            r2::objects_in_byte_order
             r2::bounds
+            r2::the_largest_calls
             queue::limits
+            queue::the_largest_messages
             queue::batch
             queue::messages_keep_every_bit
             environment::vars_and_secrets

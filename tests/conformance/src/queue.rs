@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bindery::ErrorKind;
 use bindery::queue::{Batch, SendOptions};
+use bindery::{Error, ErrorKind, time};
 use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
@@ -16,28 +16,75 @@ pub struct Job {
     succeed_at: u32,
     /// Doubles, which have to arrive with every bit.
     reals: Vec<f64>,
+    #[serde(default)]
+    act: Act,
+}
+
+/// What the consumer does with a job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+enum Act {
+    /// Acknowledges it, or retries it before `succeed_at`.
+    #[default]
+    Settle,
+    /// Leaves it undecided.
+    Nothing,
+    /// Leaves it undecided, and fails the batch.
+    Fail,
+    /// Retries it once, after a delay.
+    RetryLater,
+}
+
+/// The delay of a message or a retry.
+const DELAY: Duration = Duration::from_secs(1);
+
+fn job(text: &str, succeed_at: u32, act: Act) -> Job {
+    Job {
+        text: text.to_owned(),
+        succeed_at,
+        reals: crate::random_reals(600),
+        act,
+    }
 }
 
 /// Stores each message that succeeds.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or a job fails its batch.
 pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
+    let mut fails = false;
     for message in batch {
-        let attempts = message.attempts();
+        let (attempts, act) = (message.attempts(), message.body().act);
+        let age = time::now().duration_since(message.timestamp());
+        // Workers round the time to milliseconds.
+        let is_late = age.is_ok_and(|age| age + Duration::from_millis(10) >= DELAY);
+        if act == Act::RetryLater && attempts == 1 {
+            message.retry_after(DELAY)?;
+            continue;
+        }
         if attempts < message.body().succeed_at {
             message.retry();
             continue;
         }
         let bits = |reals: &[f64]| reals.iter().map(|real| real.to_bits()).collect::<Vec<_>>();
-        if bits(&message.body().reals) != bits(&crate::random_reals(600)) {
+        let is_exact = bits(&message.body().reals) == bits(&crate::random_reals(600));
+        if !is_exact || message.id().is_empty() {
             message.retry();
             continue;
         }
-        env.db
-            .note(&message.body().text, i64::from(attempts))
-            .await?;
-        message.ack();
+
+        let text = match (&*message.body().text, is_late) {
+            ("delayed" | "retried later", false) => "early",
+            (text, _) => text,
+        };
+        env.db.note(text, i64::from(attempts)).await?;
+        match act {
+            Act::Settle | Act::RetryLater => message.ack(),
+            Act::Nothing => {}
+            Act::Fail => fails = true,
+        }
+    }
+    if fails {
+        return Err(Error::new(ErrorKind::Internal, "a job fails its batch"));
     }
     Ok(())
 }
@@ -45,11 +92,7 @@ pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
 /// Sends the messages that [`arrived`] expects: two valid ones, one that succeeds on its second
 /// attempt, one that never succeeds, and one that is not a job.
 pub async fn send(env: Env) -> Outcome {
-    let job = |text: &str, succeed_at: u32| Job {
-        text: text.to_owned(),
-        succeed_at,
-        reals: crate::random_reals(600),
-    };
+    let job = |text, succeed_at| job(text, succeed_at, Act::Settle);
     env.queue.send(&job("one \u{1F600}", 0)).await?;
     env.queue
         .send_batch(&[job("two", 0), job("second attempt", 2), job("never", 9)])
@@ -60,23 +103,74 @@ pub async fn send(env: Env) -> Outcome {
 
 /// Checks that every message that can succeed did.
 pub async fn arrived(env: Env) -> Outcome {
-    let mut noted: Vec<(String, i64)> = env
-        .db
-        .noted()
-        .await?
-        .into_iter()
-        .map(|row| (row.body, row.attempts))
+    let expected = [("one \u{1F600}", 1), ("second attempt", 2), ("two", 1)];
+    noted(&env, &expected).await
+}
+
+/// Checks the texts that the consumer stored, with their attempts.
+async fn noted(env: &Env, expected: &[(&str, i64)]) -> Outcome {
+    let rows = env.db.noted().await?;
+    let mut noted: Vec<_> = rows
+        .iter()
+        .map(|row| (row.body.as_str(), row.attempts))
         .collect();
-    noted.sort();
-    let text = |text: &str| text.to_owned();
-    same!(
-        noted,
-        [
-            (text("one \u{1F600}"), 1),
-            (text("second attempt"), 2),
-            (text("two"), 1)
-        ]
-    );
+    noted.sort_unstable();
+    same!(noted, expected);
+    Ok(())
+}
+
+/// Sends a message that the handler leaves undecided.
+pub async fn send_undecided(env: Env) -> Outcome {
+    let undecided = job("undecided", 0, Act::Nothing);
+    Ok(env.queue.send(&undecided).await?)
+}
+
+/// A message without a decision is acknowledged if the handler succeeds.
+pub async fn undecided_arrived(env: Env) -> Outcome {
+    noted(&env, &[("undecided", 1)]).await
+}
+
+/// Sends a message that fails its batch, and one that is acknowledged before.
+pub async fn send_failing(env: Env) -> Outcome {
+    let jobs = [job("acked", 0, Act::Settle), job("failing", 0, Act::Fail)];
+    Ok(env.queue.send_batch(&jobs).await?)
+}
+
+/// If the handler fails, only messages without a decision are delivered again: `max_retries` times.
+pub async fn failing_arrived(env: Env) -> Outcome {
+    let expected = [
+        ("acked", 1),
+        ("failing", 1),
+        ("failing", 2),
+        ("undecided", 1),
+    ];
+    noted(&env, &expected).await
+}
+
+/// Sends a message with a delay, and one whose retry has a delay.
+pub async fn send_delayed(env: Env) -> Outcome {
+    let delayed = job("delayed", 0, Act::Settle);
+    let options = SendOptions::default().delay(DELAY);
+    env.queue.send_with(&delayed, options).await?;
+    let retried = job("retried later", 0, Act::RetryLater);
+    Ok(env.queue.send(&retried).await?)
+}
+
+/// No message arrives before its delay.
+pub async fn delayed_arrived(env: Env) -> Outcome {
+    noted(&env, &[("delayed", 1), ("retried later", 2)]).await
+}
+
+/// The largest messages and batches are accepted.
+pub async fn the_largest_messages(env: Env) -> Outcome {
+    let text = |bytes: usize| "x".repeat(bytes - 2);
+    env.queue.send(&text(128_000)).await?;
+    env.queue
+        .send_batch(&[text(128_000), text(128_000)])
+        .await?;
+    env.queue.send_batch(&[0; 100]).await?;
+    let latest = SendOptions::default().delay(Duration::from_secs(86_400));
+    env.queue.send_with(&0, latest).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! R2: streams in and out, metadata, lists, limits.
 
 use bindery::ErrorKind;
-use bindery::r2::{Content, ListOptions, PutOptions};
+use bindery::r2::{Content, List, ListOptions, PutOptions};
 use bytes::Bytes;
 use futures_util::stream;
 
@@ -266,5 +266,101 @@ pub async fn bounds(env: Env) -> Outcome {
         list.map(drop).map_err(|error| error.kind()),
         Err(ErrorKind::InvalidArgument)
     );
+    Ok(())
+}
+
+/// A key is any text, and no part of it has a meaning.
+pub async fn keys_of_any_text(env: Env) -> Outcome {
+    let keys = [
+        ".",
+        "..",
+        "a/b",
+        "a//b",
+        "a/../b",
+        "./a",
+        "a b",
+        " a ",
+        "a?b=1",
+        "a#b",
+        "a%2Fb",
+        "%",
+        "a+b",
+        "\u{e9}",
+        "e\u{301}",
+        "\u{1F600}",
+        "\\",
+        "\"",
+        "\n",
+        "A",
+        "a",
+    ];
+    for key in keys {
+        env.storage.put(key, key).await?;
+    }
+    for key in keys {
+        let object = env.storage.get(key).await?.ok_or("it is there")?;
+        same!(object.info.key, key);
+        same!(object.text().await?, key);
+    }
+    same!(env.storage.list().await?.objects.len(), keys.len());
+    env.storage.delete(&keys).await?;
+    same!(env.storage.list().await?.objects.len(), 0);
+    Ok(())
+}
+
+/// A list is in the order of UTF-8, and a prefix is not a pattern.
+pub async fn objects_in_byte_order(env: Env) -> Outcome {
+    // UTF-16 has another order: U+1F600 before U+FF5E.
+    let keys = [
+        "B",
+        "_%",
+        "_a",
+        "a",
+        "aa",
+        "b",
+        "\u{e9}",
+        "\u{ff5e}",
+        "\u{1F600}",
+        "\u{1F601}",
+    ];
+    for key in keys.iter().rev() {
+        env.storage.put(key, "v").await?;
+    }
+    let names =
+        |list: List| -> Vec<String> { list.objects.into_iter().map(|object| object.key).collect() };
+    same!(names(env.storage.list().await?), keys);
+    let with = |prefix: &str| ListOptions::default().prefix(prefix);
+    same!(names(env.storage.list_with(with("_%")).await?), ["_%"]);
+    same!(names(env.storage.list_with(with("a")).await?), ["a", "aa"]);
+    same!(
+        names(env.storage.list_with(with("zzz")).await?).is_empty(),
+        true
+    );
+
+    // Pages that the keys fill have no empty page after them.
+    let mut options = ListOptions::default().limit(5);
+    let mut found = Vec::new();
+    for _ in 0..2 {
+        let page = env.storage.list_with(options.clone()).await?;
+        options.cursor.clone_from(&page.cursor);
+        found.extend(names(page));
+    }
+    same!((options.cursor, found.as_slice() == keys), (None, true));
+    Ok(())
+}
+
+/// The largest list and delete are accepted, and the most metadata that Miniflare accepts.
+pub async fn the_largest_calls(env: Env) -> Outcome {
+    let options = PutOptions::default().custom_metadata("n", "x".repeat(2047));
+    env.storage.put_with("m", "v", options).await?;
+    let head = env.storage.head("m").await?.ok_or("it is there")?;
+    same!(head.custom_metadata["n"].len(), 2047);
+    let options = ListOptions::default().limit(1000);
+    same!(env.storage.list_with(options).await?.objects.len(), 1);
+
+    let keys: Vec<String> = (0..999).map(|number| number.to_string()).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).chain(["m"]).collect();
+    env.storage.delete(&keys).await?;
+    same!(env.storage.head("m").await?.is_none(), true);
     Ok(())
 }

@@ -20,6 +20,12 @@ macro_rules! table {
                 $(concat!(stringify!($module), "::", stringify!($case)) => crate::$module::$case(env).await,)*
                 "queue::send" => crate::queue::send(env).await,
                 "queue::arrived" => crate::queue::arrived(env).await,
+                "queue::send_undecided" => crate::queue::send_undecided(env).await,
+                "queue::undecided_arrived" => crate::queue::undecided_arrived(env).await,
+                "queue::send_failing" => crate::queue::send_failing(env).await,
+                "queue::failing_arrived" => crate::queue::failing_arrived(env).await,
+                "queue::send_delayed" => crate::queue::send_delayed(env).await,
+                "queue::delayed_arrived" => crate::queue::delayed_arrived(env).await,
                 _ => Err("there is no such case".into()),
             }
         }

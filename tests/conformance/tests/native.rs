@@ -34,6 +34,25 @@ async fn queue_delivery(env: Env) -> conformance::Outcome {
 }
 
 #[bindery::test]
+async fn queue_settled(env: Env) -> conformance::Outcome {
+    conformance::queue::send_undecided(env.clone()).await?;
+    same!(bindery::deliver_queues::<App>(&env).await?, 1);
+    conformance::queue::undecided_arrived(env.clone()).await?;
+    conformance::queue::send_failing(env.clone()).await?;
+    same!(bindery::deliver_queues::<App>(&env).await?, 3);
+    conformance::queue::failing_arrived(env).await
+}
+
+#[bindery::test]
+async fn queue_delayed(env: Env, world: TestWorld) -> conformance::Outcome {
+    conformance::queue::send_delayed(env.clone()).await?;
+    same!(bindery::deliver_queues::<App>(&env).await?, 1);
+    world.clock().advance(Duration::from_secs(1));
+    same!(bindery::deliver_queues::<App>(&env).await?, 2);
+    conformance::queue::delayed_arrived(env).await
+}
+
+#[bindery::test]
 async fn ttls_and_delays_follow_the_clock(env: Env, world: TestWorld) -> conformance::Outcome {
     let options = PutOptions::default().ttl(Duration::from_secs(3600));
     env.cache.put_bytes_with("a", "1", options).await?;
