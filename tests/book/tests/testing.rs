@@ -20,9 +20,9 @@ async fn a_note_can_be_finished(env: Env) -> bindery::Result<()> {
 }
 
 #[bindery::test]
-async fn the_front_page_answers(env: Env) {
+async fn the_front_page_answers(env: Env, world: TestWorld) {
     let request = Request::new(Body::empty());
-    let response = book::fetch(request, env).await;
+    let response = world.fetch::<App>(&env, request).await;
     assert_eq!(response.status(), StatusCode::OK);
 }
 

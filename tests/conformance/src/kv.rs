@@ -143,6 +143,12 @@ pub async fn numbers_keep_every_bit(env: Env) -> Outcome {
     let listed = env.cache.list_with(ListOptions::default().prefix("exact"));
     same!(listed.await?.keys[0].metadata.as_ref(), Some(&exact));
 
+    env.cache
+        .put_bytes_with("none", "v", with(serde_json::Value::Null))
+        .await?;
+    let listed = env.cache.list_with(ListOptions::default().prefix("none"));
+    same!(listed.await?.keys[0].metadata, None);
+
     let rounded = with(serde_json::json!([9_007_199_254_740_993_i64]));
     let refused = env.cache.put_bytes_with("rounded", "v", rounded).await;
     same!(

@@ -89,6 +89,7 @@ macro_rules! each_case {
             rules::full_text_search
             rules::every_constraint
             rules::deferred_foreign_keys
+            rules::foreign_keys_stay_on
             rules::infinities
             rules::odd_values
             rules::values_over_the_limit

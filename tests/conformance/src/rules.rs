@@ -89,11 +89,14 @@ pub async fn full_text_search(env: Env) -> Outcome {
         (found[0].title.as_deref(), found[0].body.as_deref()),
         (Some("Bees"), Some("they make <honey>"))
     );
-    let malformed = env.db.articles_about("AND").await;
-    same!(
-        malformed.map_err(|error| error.kind()),
-        Err(ErrorKind::InvalidArgument)
-    );
+    // A text of a client that is not a search.
+    for text in ["AND", "\"", "nothing:x"] {
+        let malformed = env.db.articles_about(text).await;
+        same!(
+            malformed.map_err(|error| error.kind()),
+            Err(ErrorKind::InvalidArgument)
+        );
+    }
     Ok(())
 }
 
@@ -150,6 +153,17 @@ pub async fn deferred_foreign_keys(env: Env) -> Outcome {
         Some(ErrorKind::Constraint(Constraint::ForeignKey))
     );
     same!(db.entries().await?.len(), 2);
+    Ok(())
+}
+
+/// Foreign keys cannot be turned off.
+pub async fn foreign_keys_stay_on(env: Env) -> Outcome {
+    env.db.keys_off().await?;
+    let orphan = env.db.add_owned(2, Some(1)).await.err();
+    same!(
+        orphan.map(|error| error.kind()),
+        Some(ErrorKind::Constraint(Constraint::ForeignKey))
+    );
     Ok(())
 }
 

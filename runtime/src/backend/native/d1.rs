@@ -60,10 +60,13 @@ impl D1 {
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         let owned = OwnedCall::new(&call);
-        let work = move |database: &Database| owned.run(database.connection());
         let Ran { meta, rows } = if call.statement.reads_only {
+            let work = move |database: &Database| owned.run(database.connection());
             self.0.read(work).await?
         } else {
+            // As on D1, also a single statement: there `PRAGMA foreign_keys` has no effect.
+            let run = move |connection: &Connection| owned.run(connection);
+            let work = move |database: &Database| database.transaction(run);
             self.0.write(work).await?
         };
         rows.decode(call).await?;

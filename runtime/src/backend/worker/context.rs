@@ -22,9 +22,14 @@ pub(crate) struct Context {
 impl Context {
     /// `request` is undefined for a batch.
     pub(super) fn new(platform: JsValue, request: &JsValue) -> Self {
+        let cf = if request.is_undefined() {
+            JsValue::UNDEFINED
+        } else {
+            get(request, "cf")
+        };
         Self {
             platform: Handle::new(platform),
-            cf: Handle::new(get(request, "cf")),
+            cf: Handle::new(cf),
         }
     }
 

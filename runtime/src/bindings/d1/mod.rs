@@ -126,12 +126,15 @@ impl D1 {
 /// Refines the kind of an error of SQLite by its message: SQLite has one code for all errors that
 /// only occur when a statement runs. These are errors of a value that the caller passed.
 pub(crate) fn kind_of_message(message: &str) -> Option<ErrorKind> {
-    const INVALID: [&str; 5] = [
+    // A checked query has no unknown column: a search text of FTS5 can name one.
+    const INVALID: [&str; 7] = [
         "malformed JSON",
         "bad JSON path",
         "JSON path error",
         "LIKE or GLOB pattern too complex",
-        "fts5: syntax error",
+        "fts5: ",
+        "unterminated string",
+        "no such column: ",
     ];
     let is_invalid = INVALID.iter().any(|start| message.starts_with(start));
     is_invalid.then_some(ErrorKind::InvalidArgument)

@@ -426,7 +426,11 @@ impl<B: Binding> Kv<B> {
         value: &[u8],
         options: &PutOptions,
     ) -> Result<((), Measures), Failure> {
-        let metadata = options.metadata.as_ref();
+        // The platform does not store null.
+        let metadata = options
+            .metadata
+            .as_ref()
+            .filter(|metadata| !metadata.is_null());
         let metadata = metadata.map(|metadata| json::encode("the metadata", metadata));
         let metadata = metadata.transpose()?;
 

@@ -65,3 +65,6 @@ SELECT title, highlight(articles, 1, '<', '>') AS body FROM articles WHERE artic
 
 -- name: odd_values :one
 SELECT CAST(x'61ffc3' AS TEXT) AS invalid, char(97, 0, 98) AS zero, length(char(97, 0, 98)) AS length, 1e300 AS huge, 1e-320 AS tiny;
+
+-- name: keys_off :exec
+PRAGMA foreign_keys = off;
