@@ -89,20 +89,12 @@ pub fn settings(
     let others = table.entries.iter();
     for (binding, node) in others.filter(|(key, _)| !OWN_KEYS.contains(&key.value.as_str())) {
         if !databases.contains(&binding.value.as_str()) {
-            report_unknown_database(errors, binding, &databases);
+            report_unknown_key(errors, binding, &databases);
         } else if let Some(table) = expect(errors, node, &binding.value) {
             settings.push((binding.value.clone(), database(errors, &table)));
         }
     }
     settings
-}
-
-/// A key that is nearly `key`, or the databases.
-fn nearest_setting(key: &str, databases: &[&str]) -> String {
-    match nearest(key, OWN_KEYS) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => suggestion(key, "databases", databases),
-    }
 }
 
 /// Adds the variables that the manifest does not have.
@@ -171,15 +163,22 @@ fn subtable<'n>(errors: &mut Errors, table: &Table<'n>, key: &str) -> Option<Tab
     table.get(key).and_then(|node| expect(errors, node, key))
 }
 
-fn report_unknown_database(errors: &mut Errors, binding: &Spanned<String>, databases: &[&str]) {
+/// Reports a key that is neither a setting nor a database.
+fn report_unknown_key(errors: &mut Errors, key: &Spanned<String>, databases: &[&str]) {
+    let (message, help) = match nearest(&key.value, OWN_KEYS) {
+        Some(near) => (
+            format!("unknown setting `{}`", key.value),
+            format!("did you mean `{near}`?"),
+        ),
+        None => (
+            format!("the manifest has no database `{}`", key.value),
+            suggestion(&key.value, "databases", databases),
+        ),
+    };
     errors.push(
-        Diagnostic::new(
-            Code::UnknownKey,
-            format!("the manifest has no database `{}`", binding.value),
-            binding.span,
-        )
-        .label("expected the name of a database binding")
-        .help(nearest_setting(&binding.value, databases)),
+        Diagnostic::new(Code::UnknownKey, message, key.span)
+            .label("neither a setting nor the name of a database binding")
+            .help(help),
     );
 }
 

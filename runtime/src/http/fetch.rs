@@ -112,7 +112,7 @@ pub fn fetch_with(request: Request, options: FetchOptions) -> BoxFuture<'static,
             };
             Ok((response, measures))
         };
-        gate.pass("fetch", None, work).await
+        gate.pass("request", None, work).await
     })
 }
 

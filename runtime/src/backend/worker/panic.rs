@@ -132,7 +132,12 @@ fn settle_all(info: &PanicHookInfo<'_>) {
     };
 
     if let Some(pending) = all.remove(&current) {
-        let message = format!("the handler panicked: {text}");
+        let what = match pending.operation {
+            "test" => "the test",
+            "wait_until" => "background work",
+            _ => "the handler",
+        };
+        let message = format!("{what} panicked: {text}");
         let error = Error::worker(pending.operation, ErrorKind::Internal, message);
         log_line(&format!("error: {error}"));
         pending.fail(&error);
@@ -143,7 +148,7 @@ fn settle_all(info: &PanicHookInfo<'_>) {
         return;
     }
     for pending in all.into_values() {
-        let message = "the instance of the worker ended, because another request panicked";
+        let message = "the instance of the worker ended, because something else panicked";
         pending.fail(&Error::worker(
             pending.operation,
             ErrorKind::Unavailable,

@@ -2,15 +2,17 @@
 
 mod servers;
 
+use std::pin::pin;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use reqwest::{Client, redirect};
 
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, DrainableBody, FetchOptions, Redirect, Request, Response, no_response};
 
-use super::world;
+use super::{clock, world};
 
 pub(super) use servers::{FutureResponse, Servers};
 
@@ -71,10 +73,14 @@ async fn respond(response: FutureResponse, timeout: Option<Duration>) -> Result<
     let Some(timeout) = timeout else {
         return Ok(response.await);
     };
-    let too_late = |_| Failure::new(ErrorKind::Timeout, "the server did not respond in time");
-    tokio::time::timeout(timeout, response)
-        .await
-        .map_err(too_late)
+    // The clock of the test.
+    match select(response, pin!(clock::sleep(timeout))).await {
+        Either::Left((response, _)) => Ok(response),
+        Either::Right(_) => {
+            let message = "the server did not respond in time";
+            Err(Failure::new(ErrorKind::Timeout, message))
+        }
+    }
 }
 
 async fn send(
