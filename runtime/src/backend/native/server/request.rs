@@ -72,6 +72,11 @@ fn normalize(request: &mut Request) -> Result<(), &'static str> {
         return Err("the header `Host` is missing or invalid");
     };
 
+    // HTTP/2 has no `Host`, and Workers adds it.
+    if let Ok(value) = HeaderValue::from_str(host.as_str()) {
+        request.headers_mut().entry(HOST).or_insert(value);
+    }
+
     let mut parts = request.uri().clone().into_parts();
     parts.scheme.get_or_insert(Scheme::HTTP);
     parts.authority = Some(host);
