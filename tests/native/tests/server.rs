@@ -174,7 +174,11 @@ fn a_worker_is_a_part_of_another_program() {
             .put_bytes("a", "b")
             .await
             .expect("is stored");
+        // The folder belongs to this environment as long as a handler can use it.
+        let env = server.env().clone();
         server.shutdown().await;
+        assert!(Server::<App>::start(options()).await.is_err());
+        drop(env);
         let server = Server::<App>::start(options()).await.expect("starts again");
         let stored = server.env().cache.get_text("a").await.expect("is read");
         assert_eq!(stored.as_deref(), Some("b"));

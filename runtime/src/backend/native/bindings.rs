@@ -15,6 +15,7 @@ use crate::observe::{Observer, Observers};
 use super::assets::Assets;
 use super::context::Tasks;
 use super::env_files::{EnvFiles, project_folder};
+use super::folder::StateFolder;
 use super::object::Simulation;
 use super::queue::Queues;
 use super::{D1, Kv, Object, Queue, R2};
@@ -43,6 +44,8 @@ struct Inner {
     overrides: Overrides,
     tasks: Tasks,
     assets: Option<Assets>,
+    /// Locked as long as a handler can use the state.
+    _folder: Option<StateFolder>,
 }
 
 /// The variables and secrets that replace those of the manifest and of the machine.
@@ -66,7 +69,7 @@ pub(super) type Opened<T> = std::result::Result<T, Box<dyn StdError + Send + Syn
 impl Backend {
     /// Opens the state in `folder`, or new state in memory, and applies pending migrations.
     pub(super) fn open(
-        folder: Option<&Path>,
+        folder: Option<StateFolder>,
         manifest: &Manifest,
         overrides: Overrides,
     ) -> Result<Self> {
@@ -75,9 +78,10 @@ impl Backend {
             EnvFiles::read(&project_folder().join(manifest.folder), environment.name)
                 .map_err(|error| misconfigured("the local variables cannot be read", &*error))?;
 
+        let path = folder.as_ref().map(StateFolder::path);
         let assets = open_assets(manifest, &environment)
             .map_err(|error| misconfigured("the static assets cannot be opened", &*error))?;
-        let mut state = State::new(folder, &environment, assets.clone())
+        let mut state = State::new(path, &environment, assets.clone())
             .map_err(|error| misconfigured("the queues cannot be opened", &*error))?;
         let mut handles = BTreeMap::new();
         for resource in environment.resources {
@@ -101,6 +105,7 @@ impl Backend {
             overrides,
             tasks: Tasks::default(),
             assets,
+            _folder: folder,
         })))
     }
 

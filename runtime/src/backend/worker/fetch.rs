@@ -1,11 +1,11 @@
 //! Requests to other servers, through the `fetch` of the platform.
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Body, FetchOptions, Redirect, Request, Response, no_response};
+use crate::http::{FetchOptions, Redirect, Request, Response, no_response};
 
-use super::js::{call, call_async, get, object, send};
+use super::js::{call, call_async, get, object, request_to_js, response_from_js, send};
 
 /// Sends a request to another server.
 pub(crate) async fn send_request(
@@ -16,11 +16,7 @@ pub(crate) async fn send_request(
         return Err(no_response(&request));
     }
     send(async {
-        let request = worker::request_to_wasm(request).map_err(|error| {
-            let message = format!("the request cannot be sent: {error}");
-            Failure::new(ErrorKind::InvalidArgument, message)
-        })?;
-
+        let request = request_to_js(request)?;
         let redirect = match options.redirect {
             Redirect::Follow => "follow",
             Redirect::Manual | Redirect::Error => "manual",
@@ -37,17 +33,9 @@ pub(crate) async fn send_request(
             ("redirect", redirect.into()),
             ("signal", signal.transpose()?.unwrap_or(JsValue::UNDEFINED)),
         ]);
-        let arguments = [request.into(), init];
+        let arguments = [request, init];
         let response = call_async(&js_sys::global(), "fetch", &arguments).await;
-        let response = response.map_err(unreachable)?;
-        let response = response
-            .dyn_into()
-            .map_err(|_| Failure::new(ErrorKind::Decode, "`fetch` did not return a response"))?;
-        let response = worker::response_from_wasm(response).map_err(|error| {
-            let message = format!("the response cannot be read: {error}");
-            Failure::new(ErrorKind::Decode, message)
-        })?;
-        Ok(response.map(Body::new))
+        response_from_js(response.map_err(unreachable)?)
     })
     .await
 }

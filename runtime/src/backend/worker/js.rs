@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
 use crate::error::{ErrorKind, Failure};
+use crate::http::{Body, Request, Response};
 
 /// The JavaScript object of a binding.
 pub(super) struct Handle(SendWrapper<JsValue>);
@@ -104,6 +105,27 @@ pub(super) fn stringify(value: &JsValue) -> Option<String> {
     js_sys::JSON::stringify(value)
         .ok()
         .and_then(|text| JsValue::from(text).as_string())
+}
+
+/// Converts a request to one of the platform.
+pub(super) fn request_to_js(request: Request) -> Result<JsValue, Failure> {
+    let request = worker::request_to_wasm(request).map_err(|error| {
+        let message = format!("the request cannot be sent: {error}");
+        Failure::new(ErrorKind::InvalidArgument, message)
+    })?;
+    Ok(request.into())
+}
+
+/// Converts a response of the platform.
+pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
+    let response = response
+        .dyn_into()
+        .map_err(|_| Failure::new(ErrorKind::Decode, "`fetch` did not return a response"))?;
+    let response = worker::response_from_wasm(response).map_err(|error| {
+        let message = format!("the response cannot be read: {error}");
+        Failure::new(ErrorKind::Decode, message)
+    })?;
+    Ok(response.map(Body::new))
 }
 
 /// The message of a thrown value.

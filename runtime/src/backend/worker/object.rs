@@ -5,11 +5,14 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Body, Request, Response, make_absolute};
+use crate::http::{Request, Response, make_absolute};
 use crate::json;
 use crate::k2::Record;
 
-use super::js::{Handle, call, call_async, failure, get, object, parse, send, stringify};
+use super::js::{
+    Handle, call, call_async, failure, get, object, parse, request_to_js, response_from_js, send,
+    stringify,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Object(pub(super) Handle);
@@ -104,20 +107,8 @@ impl Object {
     pub(crate) async fn fetch(&self, mut request: Request) -> Result<Response, Failure> {
         send(async {
             make_absolute(&mut request)?;
-            let request = worker::request_to_wasm(request).map_err(|error| {
-                let message = format!("the request cannot be sent: {error}");
-                Failure::new(ErrorKind::InvalidArgument, message)
-            })?;
-
-            let response = call_async(self.0.value(), "fetch", &[request.into()]).await?;
-            let response = response.dyn_into().map_err(|_| {
-                Failure::new(ErrorKind::Decode, "`fetch` did not return a response")
-            })?;
-            let response = worker::response_from_wasm(response).map_err(|error| {
-                let message = format!("the response cannot be read: {error}");
-                Failure::new(ErrorKind::Decode, message)
-            })?;
-            Ok(response.map(Body::new))
+            let request = request_to_js(request)?;
+            response_from_js(call_async(self.0.value(), "fetch", &[request]).await?)
         })
         .await
     }

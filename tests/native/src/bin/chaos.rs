@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,20 +57,9 @@ fn run(kills: u64, seed: u64) -> Outcome<String> {
     for kill in 0..kills {
         let worker = Worker::start(&program, &folder)?;
         each(&mut clients, |client| client.verify(&worker))?;
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| -> Outcome<()> {
-            let threads = clients.iter_mut().map(|client| {
-                let (stop, address) = (&stop, worker.address);
-                scope.spawn(move || client.write(address, stop))
-            });
-            let threads: Vec<_> = threads.collect();
+        write_during(&mut clients, worker.address, || {
             std::thread::sleep(Duration::from_millis(20 + random.below(150)));
-            worker.kill()?;
-            stop.store(true, Ordering::Relaxed);
-            for thread in threads {
-                thread.join().map_err(|_| "a client panicked")??;
-            }
-            Ok(())
+            worker.kill()
         })?;
         if (kill + 1) % 50 == 0 {
             print(&format!("{} kills, {} writes", kill + 1, count(&clients)));
@@ -100,27 +90,38 @@ fn disk_full(program: &str, folder: &Path, clients: &mut [Client]) -> Outcome<u6
         client.may_fail = true;
     }
     let worker = Worker::start_limited(program, folder, 3000)?;
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| -> Outcome<()> {
-        let threads = clients.iter_mut().map(|client| {
-            let (stop, address) = (&stop, worker.address);
-            scope.spawn(move || client.write(address, stop))
-        });
-        let threads: Vec<_> = threads.collect();
+    write_during(clients, worker.address, || {
         std::thread::sleep(Duration::from_secs(5));
-        stop.store(true, Ordering::Relaxed);
-        for thread in threads {
-            thread.join().map_err(|_| "a client panicked")??;
-        }
         Ok(())
     })?;
-
     each(clients, |client| client.verify(&worker))?;
     let failed = clients.iter().map(|client| client.failed).sum();
     if failed == 0 {
         return Err("no write failed although the files could not grow".into());
     }
     Ok(failed)
+}
+
+/// Lets every client write until `wait` returns.
+fn write_during(
+    clients: &mut [Client],
+    address: SocketAddr,
+    wait: impl FnOnce() -> io::Result<()>,
+) -> Outcome<()> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stop = &stop;
+        let threads = clients
+            .iter_mut()
+            .map(|client| scope.spawn(move || client.write(address, stop)));
+        let threads: Vec<_> = threads.collect();
+        let waited = wait();
+        stop.store(true, Ordering::Relaxed);
+        for thread in threads {
+            thread.join().map_err(|_| "a client panicked")??;
+        }
+        Ok(waited?)
+    })
 }
 
 fn each(clients: &mut [Client], work: impl Fn(&mut Client) -> Outcome<()> + Sync) -> Outcome<()> {
@@ -216,7 +217,7 @@ impl Client {
     }
 
     /// Writes until the worker is killed.
-    fn write(&mut self, address: std::net::SocketAddr, stop: &AtomicBool) -> Outcome<()> {
+    fn write(&mut self, address: SocketAddr, stop: &AtomicBool) -> Outcome<()> {
         while !stop.load(Ordering::Relaxed) {
             let choice = self.random.below(8);
             let result = if choice == 7 {
@@ -235,7 +236,7 @@ impl Client {
         Ok(())
     }
 
-    fn send(&mut self, address: std::net::SocketAddr) -> Result<(), Failed> {
+    fn send(&mut self, address: SocketAddr) -> Result<(), Failed> {
         self.version += 1;
         let body = format!("c{}v{}", self.index, self.version);
         request(address, "POST", "/queue", body.as_bytes())?;
@@ -243,7 +244,7 @@ impl Client {
         Ok(())
     }
 
-    fn change(&mut self, address: std::net::SocketAddr, choice: u64) -> Result<(), Failed> {
+    fn change(&mut self, address: SocketAddr, choice: u64) -> Result<(), Failed> {
         self.version += 1;
         let (store, key) = (choice as usize % 3, self.random.below(KEYS as u64) as usize);
         // Entries of D1 are not deleted.
@@ -309,12 +310,7 @@ impl From<io::Error> for Failed {
     }
 }
 
-fn request(
-    address: std::net::SocketAddr,
-    method: &str,
-    path: &str,
-    body: &[u8],
-) -> Result<(), Failed> {
+fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Result<(), Failed> {
     let (status, body) = send(address, method, path, body)?;
     if status == 204 {
         return Ok(());

@@ -166,8 +166,6 @@ pub struct Server<A: Application> {
     cf: Arc<Cf>,
     is_stopping: Arc<AtomicBool>,
     consumers: Vec<JoinHandle<()>>,
-    /// Kept until the server is dropped.
-    _folder: StateFolder,
 }
 
 impl<A: Application> fmt::Debug for Server<A> {
@@ -203,7 +201,7 @@ impl<A: Application> Server<A> {
             ))
         })?;
         let overrides = Overrides::default();
-        let backend = Backend::open(Some(folder.path()), &A::Env::MANIFEST, overrides)?;
+        let backend = Backend::open(Some(folder), &A::Env::MANIFEST, overrides)?;
         match options.log {
             LogFormat::Lines => backend.observe(observe::console()),
             LogFormat::Json => backend.observe(observe::json()),
@@ -230,7 +228,6 @@ impl<A: Application> Server<A> {
             options,
             cf,
             is_stopping,
-            _folder: folder,
         })
     }
 
@@ -353,8 +350,7 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
     }
 }
 
-/// Completes when the process receives SIGTERM or ctrl-c. The second of these signals ends the
-/// process.
+/// Completes when the process receives SIGTERM or ctrl-c. A ctrl-c after that ends the process.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     let mut terminate = {
