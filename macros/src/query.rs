@@ -4,6 +4,7 @@ use bindery_codegen::names::Name;
 use bindery_codegen::report::{Code, Diagnostic, suggestion};
 use bindery_codegen::source::Span as Place;
 use bindery_codegen::sql::Query;
+use bindery_codegen::sql::parameters::{NamedBy, Resolved};
 use bindery_codegen::{Errors, Sources, emit, sql};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -173,7 +174,7 @@ fn values(
         .iter()
         .map(|parameter| Name::new(&parameter.name).field)
         .collect();
-    let (named, positional) = sort(arguments, &names);
+    let (named, positional) = sort(arguments, &query.parameters);
     check_names(errors, place, &names, &named);
 
     let mut rest = positional.into_iter();
@@ -197,7 +198,7 @@ fn values(
                 .iter()
                 .map(|(name, _)| format!("`{name}`"))
                 .collect();
-            let help = if parameter.is_named {
+            let help = if parameter.named_by != NamedBy::Number {
                 format!("add `, {first} = ...` after the SQL")
             } else {
                 format!("add {} values after the SQL", names.len())
@@ -217,12 +218,18 @@ fn values(
     values
 }
 
-/// The arguments with the name of a parameter, and the others. A variable with the name of a
-/// parameter is its value.
+/// The arguments with the name of a parameter, and the others. A variable with the name that the
+/// statement gives a parameter is its value; `?` takes the next value, whatever its name.
 fn sort<'a>(
     arguments: &'a [Argument],
-    names: &[String],
+    parameters: &[Resolved],
 ) -> (Vec<(String, &'a Expr)>, Vec<&'a Expr>) {
+    let named_in_sql = parameters
+        .iter()
+        .filter(|parameter| parameter.named_by == NamedBy::Statement);
+    let names: Vec<String> = named_in_sql
+        .map(|parameter| Name::new(&parameter.name).field)
+        .collect();
     let mut named = Vec::new();
     let mut positional = Vec::new();
     for Argument { name, value } in arguments {

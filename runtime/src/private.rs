@@ -30,6 +30,7 @@ pub use crate::backend::test;
 use serde::ser::SerializeStruct;
 
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
+pub use crate::d1::list::{any_list, blob_list, bytes_list, list, text_list, value_list};
 
 /// Returns a query from its statement and its encoded arguments.
 pub fn query<'a, S>(
@@ -44,18 +45,6 @@ pub fn query<'a, S>(
 #[must_use]
 pub fn value<'a>(value: impl Into<Parameter<'a>>) -> Parameter<'a> {
     value.into()
-}
-
-/// Converts a slice to one parameter.
-#[must_use]
-pub fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
-    crate::d1::list(items)
-}
-
-/// Converts a slice of texts to one parameter.
-#[must_use]
-pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
-    crate::d1::text_list(items)
 }
 
 /// The serializer of a row.

@@ -6,6 +6,8 @@ use rusqlite::limits::Limit;
 
 /// The maximum number of bound parameters of one statement.
 pub const MAX_BOUND_PARAMETERS: usize = 100;
+/// The maximum number of columns of a table, an index or a result.
+pub const MAX_COLUMNS: usize = 100;
 /// The maximum length of one statement, in bytes.
 pub const MAX_SQL_BYTES: usize = 100_000;
 /// The maximum length of a LIKE or GLOB pattern, in bytes.
@@ -16,7 +18,7 @@ pub const MAX_ROW_BYTES: usize = 2_000_000;
 const LIMITS: [(Limit, i32); 11] = [
     (Limit::SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES as i32),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_SQL_BYTES as i32),
-    (Limit::SQLITE_LIMIT_COLUMN, 100),
+    (Limit::SQLITE_LIMIT_COLUMN, MAX_COLUMNS as i32),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
     (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),

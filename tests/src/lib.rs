@@ -2,6 +2,7 @@
 
 pub mod fuzz;
 pub mod generator;
+pub mod oracle;
 pub mod random;
 pub mod random_database;
 pub mod synthetic;

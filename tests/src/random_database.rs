@@ -1,6 +1,8 @@
 //! Random rows that a schema permits, random arguments, and the check of a value against the
 //! inferred type of its column.
 
+use bindery::__private::{bytes_list, list, text_list, value_list};
+use bindery::d1;
 use bindery_codegen::schema::{Catalog, Checked, Column, Table, TableKind};
 use bindery_codegen::sql::ResultColumn;
 use bindery_codegen::sql::ScalarType;
@@ -193,29 +195,34 @@ fn enum_value(random: &mut Random, catalog: &Catalog, number: u32) -> Value {
     }
 }
 
+/// An argument of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    /// The value that is bound.
+    One(Value),
+    /// The items of a slice.
+    List(Vec<Value>),
+}
+
 /// Returns a random argument. D1 binds every number as REAL: `as_real` does the same.
 pub fn random_argument(
     random: &mut Random,
     catalog: &Catalog,
     parameter: &Resolved,
     as_real: bool,
-) -> Value {
-    if parameter.nullable && random.one_in(3) {
-        return Value::Null;
-    }
-
+) -> Argument {
     if parameter.list {
         let count = random.below(4);
-        let items: Vec<String> = (0..count)
-            .map(|_| list_item(scalar_argument(random, catalog, parameter)))
-            .collect();
-        return Value::Text(format!("[{}]", items.join(",")));
+        let items = (0..count).map(|_| scalar_argument(random, catalog, parameter));
+        return Argument::List(items.collect());
     }
-
-    match scalar_argument(random, catalog, parameter) {
+    if parameter.nullable && random.one_in(3) {
+        return Argument::One(Value::Null);
+    }
+    Argument::One(match scalar_argument(random, catalog, parameter) {
         Value::Integer(value) if as_real => Value::Real(value as f64),
         other => other,
-    }
+    })
 }
 
 fn scalar_argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved) -> Value {
@@ -223,30 +230,67 @@ fn scalar_argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved)
         ScalarType::Enum(number) => enum_value(random, catalog, number),
         // An application's type does not write a text that looks like a number.
         ScalarType::Text if parameter.as_type.is_some() => Value::Text(DATETIME.to_owned()),
-        ScalarType::Integer => {
-            let integer = random_integer(random);
-            Value::Integer(integer.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER))
-        }
-        scalar => random_value(random, scalar),
+        scalar => match random_value(random, scalar) {
+            Value::Integer(value) => {
+                Value::Integer(value.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER))
+            }
+            other => other,
+        },
     }
 }
 
-/// Returns an argument as an item of a JSON array. Replaces values that would need escapes.
-fn list_item(value: Value) -> String {
-    match value {
-        Value::Integer(value) => value.to_string(),
-        Value::Real(value) => format!("{value:?}"),
-        Value::Text(text) => {
-            let is_plain = text
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric());
-            if is_plain {
-                format!("\"{text}\"")
-            } else {
-                "\"y\"".to_owned()
-            }
+impl Argument {
+    /// The value that the runtime binds for the argument of a parameter.
+    #[must_use]
+    pub fn bound(&self, scalar: ScalarType) -> Value {
+        match self {
+            Self::One(value) => value.clone(),
+            Self::List(items) => encoded(items, scalar),
         }
-        Value::Null | Value::Blob(_) => "3".to_owned(),
+    }
+}
+
+/// Encodes a list as the generated code does.
+fn encoded(items: &[Value], scalar: ScalarType) -> Value {
+    let text = |item: &Value| match item {
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    let number = |item: &Value| match item {
+        Value::Integer(value) => *value as f64,
+        Value::Real(value) => *value,
+        Value::Null | Value::Text(_) | Value::Blob(_) => f64::NAN,
+    };
+    let integer = |item: &Value| number(item) as i64;
+    let bytes = |item: &Value| match item {
+        Value::Blob(bytes) => bytes.clone(),
+        _ => Vec::new(),
+    };
+    let any = |item: &Value| match item {
+        Value::Integer(value) => d1::Value::Integer(*value),
+        Value::Real(value) => d1::Value::Real(*value),
+        Value::Blob(bytes) => d1::Value::Blob(bytes.clone()),
+        Value::Null | Value::Text(_) => d1::Value::Text(text(item)),
+    };
+
+    let parameter = match scalar {
+        ScalarType::Integer => list(&items.iter().map(integer).collect::<Vec<_>>()),
+        ScalarType::Boolean => list(
+            &items
+                .iter()
+                .map(|item| integer(item) == 1)
+                .collect::<Vec<_>>(),
+        ),
+        ScalarType::Float => list(&items.iter().map(number).collect::<Vec<_>>()),
+        ScalarType::Text | ScalarType::Enum(_) => {
+            text_list(&items.iter().map(text).collect::<Vec<_>>())
+        }
+        ScalarType::Blob => bytes_list(&items.iter().map(bytes).collect::<Vec<_>>()),
+        ScalarType::Any => value_list(&items.iter().map(any).collect::<Vec<_>>()),
+    };
+    match parameter {
+        d1::Parameter::Text(json) => Value::Text(json.into_owned()),
+        other => Value::Text(format!("{other:?}")),
     }
 }
 

@@ -17,20 +17,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bindery_codegen::model::{Database, Method};
+use bindery_codegen::model::Database;
+use bindery_codegen::report::{Code, Severity};
 use bindery_codegen::schema::{Catalog, Table, TableKind};
 use bindery_codegen::sql::{self, Query};
 use bindery_codegen::{Errors, Sources, compile, source};
-use bindery_sqlite::rusqlite::types::{Value, ValueRef};
-use bindery_sqlite::rusqlite::{self, Connection};
 use bindery_tests::generator::{Generator, Relation};
+use bindery_tests::oracle::{RandomDatabase, Subject, Tally, empty_database};
 use bindery_tests::random::Random;
-use bindery_tests::random_database::{Contents, contradiction, fill_tables, random_argument};
+use bindery_tests::random_database::{Contents, fill_tables};
 
 /// The random databases for each case.
 const DATABASES: u64 = 120;
-/// The rows that a run reads at most.
-const MOST_ROWS: u32 = 500;
 /// The runs of each query over one database.
 const RUNS: usize = 4;
 
@@ -102,13 +100,15 @@ fn no_value_contradicts_the_type_inferred_for_a_generated_query() {
         accepted,
         rows,
         values,
+        compared,
         nullable,
         seen_null,
         ..
     } = all;
     eprintln!(
-        "{accepted} queries of {written}, {rows} rows, {values} values; {seen_null} of {nullable} \
-         nullable columns were NULL; refused: {refused}"
+        "{accepted} queries of {written}, {rows} rows, {values} values; {compared} results compared \
+         with those of the statement as written; {seen_null} of {nullable} nullable columns were \
+         NULL; refused: {refused}"
     );
     if std::env::var_os("BINDERY_ORACLE_TELL").is_some() {
         print_refusals(&all.refused);
@@ -127,6 +127,7 @@ fn no_value_contradicts_the_type_inferred_for_a_generated_query() {
         "{refused} of {written} queries were refused"
     );
     assert!(rows > 50 * wanted, "only {rows} rows were read");
+    assert!(compared > wanted, "only {compared} results were compared");
 }
 
 /// Returns the number in an environment variable.
@@ -142,156 +143,9 @@ fn print_refusals(refused: &BTreeMap<String, (u64, String)>) {
     let mut refused: Vec<_> = refused.iter().collect();
     refused.sort_by_key(|(_, (count, _))| Reverse(*count));
     for (reason, (count, example)) in refused.iter().take(25) {
+        let example: String = example.chars().take(300).collect();
         eprintln!("{count:6} {reason}\n       {example}");
     }
-}
-
-// Runs and what they read
-
-/// A column of a query.
-struct Column {
-    name: String,
-    /// Why it is inferred as nullable. Empty if it is not.
-    reason: String,
-    seen_null: bool,
-}
-
-/// The results of all runs.
-#[derive(Default)]
-struct Tally {
-    rows: u64,
-    values: u64,
-    contradictions: Vec<String>,
-    columns: Vec<Column>,
-}
-
-impl Tally {
-    /// Adds the columns of a query. Returns the index of the first one.
-    fn add_columns(&mut self, name: &str, query: &Query) -> usize {
-        let first = self.columns.len();
-        for column in &query.columns {
-            let reason = column.ty.reason.as_deref();
-            let reason = reason.filter(|_| column.ty.nullable).unwrap_or_default();
-            self.columns.push(Column {
-                name: format!("{name}.{}", column.name),
-                reason: reason.to_owned(),
-                seen_null: false,
-            });
-        }
-        first
-    }
-
-    fn nullable(&self) -> Vec<&Column> {
-        self.columns
-            .iter()
-            .filter(|column| !column.reason.is_empty())
-            .collect()
-    }
-}
-
-/// A query and the index of its first column in the tally.
-struct Subject<'a> {
-    name: &'a str,
-    query: &'a Query,
-    first: usize,
-}
-
-/// A database with the migrations applied and its tables filled.
-struct RandomDatabase {
-    database: bindery_sqlite::Database,
-    contents: Contents,
-}
-
-/// Runs a query once, and checks every value against the inferred type of its column.
-fn run_once(
-    random: &mut Random,
-    catalog: &Catalog,
-    subject: &Subject<'_>,
-    (connection, contents): (&Connection, Contents),
-    tally: &mut Tally,
-) {
-    let Subject { name, query, first } = subject;
-    let Ok(mut statement) = connection.prepare_cached(&query.sql) else {
-        let contradiction = format!("{name}: it does not prepare");
-        tally.contradictions.push(contradiction);
-        return;
-    };
-
-    let as_real = random.one_in(2);
-    let arguments: Vec<Value> = query
-        .parameters
-        .iter()
-        .map(|parameter| random_argument(random, catalog, parameter, as_real))
-        .collect();
-    let Ok(mut rows) = statement.query(rusqlite::params_from_iter(&arguments)) else {
-        return;
-    };
-
-    // The loop ends at an error (an overflow, malformed JSON), which the caller would get, too. The
-    // limit ends recursive queries that would never finish.
-    let mut count = 0;
-    while let Ok(Some(row)) = rows.next() {
-        count += 1;
-        if count > MOST_ROWS {
-            break;
-        }
-        tally.rows += 1;
-        for (index, column) in query.columns.iter().enumerate() {
-            // A BLOB that was cast is TEXT, even if it is not valid UTF-8.
-            let value = match row.get_ref(index).expect("the column exists") {
-                ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
-                other => Value::try_from(other).expect("the value converts"),
-            };
-            tally.values += 1;
-            if let Some(contradiction) = contradiction(column, &value, contents) {
-                let contradiction = format!("{name}.{} is {contradiction}", column.name);
-                tally.contradictions.push(contradiction);
-            } else if value == Value::Null {
-                tally.columns[first + index].seen_null = true;
-            }
-        }
-    }
-
-    let most = match query.rows {
-        sql::Rows::None | sql::Rows::Never => 0,
-        sql::Rows::One | sql::Rows::AtMostOne => 1,
-        sql::Rows::Many => u32::MAX,
-    };
-    if count > most {
-        let contradiction = format!("{name} returns {count} rows");
-        tally.contradictions.push(contradiction);
-    }
-}
-
-/// Runs a function and rolls back what it writes.
-fn with_rollback(database: &bindery_sqlite::Database, run: impl FnOnce()) {
-    database
-        .trusted(|connection| connection.execute_batch("BEGIN"))
-        .expect("begins");
-    run();
-    // An error may have rolled back already.
-    let _done = database.trusted(|connection| connection.execute_batch("ROLLBACK"));
-}
-
-/// Returns an empty database with every migration applied.
-fn empty_database(sources: &Sources, database: &Database) -> bindery_sqlite::Database {
-    let empty = bindery_sqlite::Database::in_memory().expect("opens");
-    let baseline = sources
-        .files()
-        .find(|file| Some(&file.name) == database.baseline.as_ref());
-    if let Some(file) = baseline {
-        let failures = bindery_sqlite::migrations::baseline(&empty, &file.text);
-        assert!(failures.is_empty(), "{failures:?}");
-    }
-
-    for migration in &database.catalog.migrations {
-        let text = &sources.file(migration.file).text;
-        empty
-            .connection()
-            .execute_batch(text)
-            .expect("the migration applies");
-    }
-    empty
 }
 
 /// Every fourth database contains values of any type.
@@ -321,30 +175,25 @@ fn run_project(tally: &mut Tally, manifest: &Path) {
 
 /// Runs every query of a database over random contents.
 fn run_methods(tally: &mut Tally, sources: &Sources, database: &Database) {
-    let mut subjects = Vec::new();
-    for Method { name, query, .. } in &database.methods {
-        let name = &name.field;
-        let first = tally.add_columns(name, query);
-        subjects.push(Subject { name, query, first });
-    }
+    let methods = database.methods.iter();
+    let subjects: Vec<Subject<'_>> = methods
+        .map(|method| {
+            let (name, text) = (&method.name.field, &method.written);
+            Subject::new(tally, name, text, &method.query)
+        })
+        .collect();
 
     let catalog = &database.catalog;
     for seed in 0..DATABASES {
         let mut random = Random(seed);
         let contents = contents(seed);
-        let filled = empty_database(sources, database);
-        let connection = filled.connection();
-        fill_tables(&mut random, catalog, connection, contents).expect("fills");
+        let filled = empty_database(sources, database).expect("the migrations apply");
+        fill_tables(&mut random, catalog, filled.connection(), contents).expect("fills");
+        let filled = RandomDatabase::new(filled, contents).expect("sets a limit");
 
         for subject in &subjects {
             for _ in 0..RUNS {
-                let on = (connection, contents);
-                let mut run = || run_once(&mut random, catalog, subject, on, tally);
-                if subject.query.reads_only {
-                    run();
-                } else {
-                    with_rollback(&filled, run);
-                }
+                filled.observe(&mut random, catalog, subject, tally);
             }
         }
     }
@@ -359,6 +208,7 @@ struct Generated {
     accepted: u64,
     rows: u64,
     values: u64,
+    compared: u64,
     nullable: usize,
     seen_null: usize,
     /// How many queries were refused for each reason, and the first of them.
@@ -372,6 +222,7 @@ impl Generated {
         self.accepted += other.accepted;
         self.rows += other.rows;
         self.values += other.values;
+        self.compared += other.compared;
         self.nullable += other.nullable;
         self.seen_null += other.seen_null;
         self.contradictions.extend(other.contradictions);
@@ -405,10 +256,14 @@ fn run_generated_queries(seed: u64, wanted: u64) -> Generated {
     let mut tally = Tally::default();
     let mut results = Generated::default();
     while results.accepted < wanted {
-        results.written += 1;
         let text = generator.statement();
-        let query = match analyze(&mut sources, catalog, &text) {
-            Ok(query) => query,
+        // The metric is what the analysis refuses of the statements that SQLite accepts.
+        if catalog.database.connection().prepare(&text).is_err() {
+            continue;
+        }
+        results.written += 1;
+        let (query, keeps_types) = match analyze(&mut sources, catalog, &text) {
+            Ok(analyzed) => analyzed,
             Err(reason) => {
                 results.refused.entry(reason).or_insert((0, text)).0 += 1;
                 continue;
@@ -416,29 +271,12 @@ fn run_generated_queries(seed: u64, wanted: u64) -> Generated {
         };
         results.accepted += 1;
 
-        let first = tally.add_columns("", &query);
-        let subject = Subject {
-            name: "",
-            query: &query,
-            first,
-        };
-        // A statement that writes an expression may store a value of another type than the
-        // column's.
-        let keeps_types = query.reads_only || generator.writes_arguments;
+        let subject = Subject::new(&mut tally, "", &text, &query)
+            .comparable(generator.is_comparable)
+            .keeps_types(keeps_types);
         for _ in 0..GENERATED_RUNS {
-            let RandomDatabase { database, contents } = &databases[random.below(databases.len())];
-            let contents = if keeps_types {
-                *contents
-            } else {
-                Contents::AnyType
-            };
-            let on = (database.connection(), contents);
-            let mut run = || run_once(&mut random, catalog, &subject, on, &mut tally);
-            if query.reads_only {
-                run();
-            } else {
-                with_rollback(database, run);
-            }
+            let database = &databases[random.below(databases.len())];
+            database.observe(&mut random, catalog, &subject, &mut tally);
         }
 
         if let Some(contradiction) = tally.contradictions.first() {
@@ -451,13 +289,15 @@ fn run_generated_queries(seed: u64, wanted: u64) -> Generated {
     let nullable = tally.nullable();
     results.rows = tally.rows;
     results.values = tally.values;
+    results.compared = tally.compared;
     results.nullable = nullable.len();
     results.seen_null = nullable.iter().filter(|column| column.seen_null).count();
     results
 }
 
-/// Analyzes a query. The error is the first line of the first diagnostic.
-fn analyze(sources: &mut Sources, catalog: &Catalog, text: &str) -> Result<Query, String> {
+/// Analyzes a query. Returns it, and whether what it writes has the declared types: the analysis
+/// warns of a value that may not. The error is the first line of the first diagnostic.
+fn analyze(sources: &mut Sources, catalog: &Catalog, text: &str) -> Result<(Query, bool), String> {
     let name = "generated".to_owned();
     let file = sources.add(name, Path::new("").to_owned(), text.to_owned());
     let mut errors = Errors::default();
@@ -465,7 +305,10 @@ fn analyze(sources: &mut Sources, catalog: &Catalog, text: &str) -> Result<Query
     if errors.is_empty()
         && let Some(query) = query
     {
-        return Ok(query);
+        let warns = errors.sorted().iter().any(|diagnostic| {
+            diagnostic.code == Code::StoredType && diagnostic.severity == Severity::Warning
+        });
+        return Ok((query, !warns));
     }
 
     let rendered = errors.render(sources);
@@ -478,16 +321,13 @@ fn shared_databases(sources: &Sources, database: &Database, seed: u64) -> Vec<Ra
     let mut databases = Vec::new();
     for number in 0..SHARED_DATABASES {
         let contents = contents(number);
-        let filled = empty_database(sources, database);
+        let filled = empty_database(sources, database).expect("the migrations apply");
         if number >= 4 {
             let mut random = Random(seed * SHARED_DATABASES + number);
             let connection = filled.connection();
             fill_tables(&mut random, &database.catalog, connection, contents).expect("fills");
         }
-        databases.push(RandomDatabase {
-            database: filled,
-            contents,
-        });
+        databases.push(RandomDatabase::new(filled, contents).expect("sets a limit"));
     }
     databases
 }

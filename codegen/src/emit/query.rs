@@ -197,18 +197,25 @@ fn argument(parameter: &Resolved) -> String {
 
 /// The function of the runtime's hidden module that converts an argument to a parameter.
 fn encoder(parameter: &Resolved) -> &'static str {
-    if !parameter.list {
-        "value"
-    } else if takes_any_texts(parameter) {
-        "text_list"
-    } else {
-        "list"
+    let is_own = parameter.as_type.is_some();
+    match parameter.scalar {
+        _ if !parameter.list => "value",
+        ScalarType::Text if !is_own => "text_list",
+        ScalarType::Blob if !is_own => "bytes_list",
+        ScalarType::Blob => "blob_list",
+        ScalarType::Any if !is_own => "value_list",
+        ScalarType::Any => "any_list",
+        ScalarType::Integer
+        | ScalarType::Float
+        | ScalarType::Boolean
+        | ScalarType::Text
+        | ScalarType::Enum(_) => "list",
     }
 }
 
-/// Whether the argument is a slice of any text type.
-fn takes_any_texts(parameter: &Resolved) -> bool {
-    parameter.list && parameter.scalar == ScalarType::Text && parameter.as_type.is_none()
+/// Whether the argument is a slice of anything that can be borrowed as text or as bytes.
+fn is_generic(parameter: &Resolved) -> bool {
+    ["text_list", "bytes_list"].contains(&encoder(parameter))
 }
 
 fn column_names(query: &Query) -> Vec<&str> {
@@ -262,7 +269,7 @@ pub fn inline(
     let lets = parameters()
         .zip(arguments)
         .map(|((parameter, ident), value)| {
-            if takes_any_texts(parameter) {
+            if is_generic(parameter) {
                 return quote!(let #ident = #value;);
             }
             let ty = tokens(parse, &names.argument(parameter, ""));

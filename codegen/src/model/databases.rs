@@ -49,6 +49,7 @@ fn database(
         schema::build(errors, sources, &d1.migrations_table, &input.schema)
     });
     let mut catalog = catalog?;
+    schema::warn(errors, sources, &input.schema, &catalog);
     let baseline = input
         .schema
         .baseline

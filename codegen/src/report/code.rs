@@ -89,6 +89,7 @@ codes! {
     Schema {
         201 Migration Error "a migration fails",
         202 NoMigrations Error "a database without migrations",
+        203 DeclaredType Warning "a declared type that SQLite does not know",
     }
     Sql {
         301 Annotation Error "a query's annotation is missing or wrong",
@@ -111,6 +112,7 @@ codes! {
         318 Unguarded Error "UPDATE or DELETE without WHERE",
         319 FullScan Warning "full table scan",
         320 SharedRow Error "queries that share a row type differ",
+        321 ParameterNumber Error "parameters that cannot become arguments",
     }
     Rust {
         401 UnknownBinding Error "unknown binding",

@@ -6,6 +6,7 @@
 mod apply;
 mod cache;
 mod check;
+mod declared;
 mod read;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use bindery_sqlite::Database;
 
 pub use apply::build;
+pub(crate) use declared::{Meant, is_date, warn};
 
 use crate::cache::encode_fields;
 use crate::names::Name;
@@ -270,11 +272,4 @@ impl Inputs {
     pub(crate) fn key(&self, sources: &Sources, migrations_table: &str) -> String {
         cache::key(sources, migrations_table, self)
     }
-}
-
-/// Reports whether a declared type is a date or a time. To SQLite these have numeric affinity.
-pub(crate) fn is_date(declared: &str) -> bool {
-    ["DATE", "TIME", "DATETIME", "TIMESTAMP"]
-        .iter()
-        .any(|known| declared.eq_ignore_ascii_case(known))
 }

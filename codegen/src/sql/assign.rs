@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::report::{Code, suggestion};
-use crate::schema::{Checked, Column, Table};
+use crate::schema::{Column, Table};
 use crate::syntax::ast::{
     Assignment, Core, Expr, ExprKind, Ident, Insert, Query, ResultColumn, Select,
 };
@@ -11,7 +11,7 @@ use crate::syntax::ast::{
 use super::analyzer::Analyzer;
 use super::expr::parameter;
 use super::parameters::{Expectation, Nulls};
-use super::types::{Storage, Ty, converted};
+use super::types::Ty;
 
 impl Analyzer<'_> {
     /// Returns the columns that an INSERT writes: those that it names, or else all of them.
@@ -124,6 +124,20 @@ impl Analyzer<'_> {
         if !outputs.is_empty() && outputs.len() != written.len() {
             let at = insert.table.span.clone();
             self.count_mismatch(table, written.len(), outputs.len(), at);
+            return;
+        }
+
+        let exprs = result_exprs(select);
+        for (index, (output, column)) in outputs.iter().zip(written).enumerate() {
+            let Some(column) = column else { continue };
+            let unknown = Expr {
+                kind: ExprKind::Raise,
+                span: output.span.clone(),
+            };
+            let expr = exprs.get(index).copied().unwrap_or(&unknown);
+            if parameter(expr).is_none() {
+                self.check_stored(table, column, &output.ty, expr);
+            }
         }
     }
 
@@ -236,36 +250,8 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Reports a value that does not fit its column: an error in a STRICT table, where the write
-    /// fails, and a warning in other tables, which store the value.
-    fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
-        if let (Checked::Enum(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
-            self.check_enum(column, number, text, &expr.span);
-            return;
-        }
-        let promised = Ty::of_column(&table.name, column).storage;
-        if fits(column, promised, given.storage, expr) {
-            return;
-        }
-
-        let classes = given.storage.classes().collect::<Vec<_>>().join(" or ");
-        let message = format!(
-            "`{}` is declared {}, but the value is {classes}",
-            column.name, column.declared
-        );
-        let diagnostic = if column.strict {
-            let label = "the table is STRICT: this fails";
-            self.diagnostic(Code::StoredType, message, &expr.span, label, None)
-        } else {
-            let label = "SQLite stores it unchanged; reading it fails";
-            self.diagnostic(Code::StoredType, message, &expr.span, label, None)
-                .warning()
-        };
-        self.diagnostics.push(diagnostic);
-    }
-
     /// Reports a text that the CHECK of its column rejects. `number` is that of the column's enum.
-    fn check_enum(&mut self, column: &Column, number: u32, text: &str, at: &Range<usize>) {
+    pub(super) fn check_enum(&mut self, column: &Column, number: u32, text: &str, at: &Range<usize>) {
         let text_enum = usize::try_from(number)
             .ok()
             .and_then(|number| self.catalog.text_enums.get(number));
@@ -288,6 +274,18 @@ impl Analyzer<'_> {
     }
 }
 
+/// The expressions of a SELECT that is not a compound and has no `*`.
+fn result_exprs(select: &Select) -> Vec<&Expr> {
+    let [Core::Query(query)] = select.cores.as_slice() else {
+        return Vec::new();
+    };
+    let exprs = query.columns.iter().map(|column| match column {
+        ResultColumn::Expr { expr, .. } => Some(expr),
+        ResultColumn::All(_) | ResultColumn::AllOf(_) => None,
+    });
+    exprs.collect::<Option<_>>().unwrap_or_default()
+}
+
 /// Whether an INSERT has to write a column.
 fn is_required(column: &Column) -> bool {
     column.not_null
@@ -295,17 +293,6 @@ fn is_required(column: &Column) -> bool {
         && !column.rowid_alias
         && !column.generated
         && !column.hidden
-}
-
-/// Whether a column can store a value as its declared type promises.
-fn fits(column: &Column, promised: Storage, given: Storage, expr: &Expr) -> bool {
-    if let ExprKind::String(text) = &expr.kind
-        && promised.within(Storage::NUMERIC)
-        && text.trim().parse::<f64>().is_err()
-    {
-        return false;
-    }
-    given == Storage::NONE || converted(given, &column.declared).meets(promised)
 }
 
 /// The expectation of a value for a column.

@@ -239,6 +239,19 @@ impl Call<'_> {
         first.unwrap_or_else(|| Ty::new(Storage::ANY))
     }
 
+    /// Whether `unixepoch` may return fractions of a second: with the modifier `subsec`, which can
+    /// also be the only argument. A first argument that is not a literal is a time.
+    fn may_request_fractions(&self) -> bool {
+        let mut arguments = self.function.arguments.iter().enumerate();
+        arguments.any(|(index, argument)| match &argument.kind {
+            ExprKind::String(text) => ["subsec", "subsecond"]
+                .iter()
+                .any(|modifier| text.eq_ignore_ascii_case(modifier)),
+            ExprKind::Integer | ExprKind::Float => false,
+            _ => index > 0,
+        })
+    }
+
     /// The type of a result that is not NULL.
     fn returned(&self) -> Ty {
         let first = self.first();
@@ -268,10 +281,10 @@ impl Call<'_> {
             } else {
                 Storage::TEXT
             }),
-            Returns::Seconds => Ty::new(if self.arguments.len() < 2 {
-                Storage::INTEGER
-            } else {
+            Returns::Seconds => Ty::new(if self.may_request_fractions() {
                 Storage::INTEGER.or(Storage::REAL)
+            } else {
+                Storage::INTEGER
             }),
             Returns::Join => {
                 let joined = self.arguments.iter().cloned().reduce(Ty::join);

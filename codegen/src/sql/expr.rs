@@ -135,10 +135,8 @@ impl Analyzer<'_> {
         let text = Expectation::storage(Storage::TEXT, "a pattern");
         let left = self.expr_as(left, &text);
         let pattern = self.expr_as(pattern, &text);
-        if let Some(escape) = escape {
-            self.expr_as(escape, &text);
-        }
-        Ty::boolean().null_with([&left, &pattern])
+        let escape = escape.map(|escape| self.expr_as(escape, &text));
+        Ty::boolean().null_with([&left, &pattern].into_iter().chain(&escape))
     }
 
     /// Reports a literal pattern that is longer than D1 allows, which would fail only when it is

@@ -177,10 +177,11 @@ impl Analyzer<'_> {
                 continue;
             };
 
-            merge_columns(scope, &name, left, right, join.kind);
+            let compared = merge_columns(scope, &name, left, right, join.kind);
             if join.kind == JoinKind::Inner {
-                // Equal values are not NULL.
-                scope.keep_only(vec![left, right]);
+                // Equal values are not NULL. Of several columns, only one has to have the value.
+                let left = compared.into_iter().filter(|values| values.len() == 1);
+                scope.keep_only(left.flatten().chain([right]).collect());
             }
         }
     }
@@ -220,30 +221,38 @@ fn position(scope: &Scope, relations: Range<usize>, name: &Ident) -> Option<(usi
 }
 
 /// Merges the right column into the left one, which an earlier join may have merged already.
+/// Returns the columns whose first value that is not NULL the join compares with the right one.
 fn merge_columns(
     scope: &mut Scope,
     name: &Ident,
     left: (usize, usize),
     right: (usize, usize),
     kind: JoinKind,
-) {
-    let coalesced = match kind {
-        JoinKind::Inner | JoinKind::Left => false,
-        JoinKind::Right | JoinKind::Full => true,
-    };
-    let mut merged = scope.merged.iter_mut();
-
-    match merged.find(|merged| name.is(&merged.name) && merged.parts.contains(&left)) {
-        Some(merged) => {
-            merged.parts.push(right);
-            merged.coalesced |= coalesced;
-        }
-        None => scope.merged.push(Merged {
+) -> Option<Vec<(usize, usize)>> {
+    let known = scope
+        .merged
+        .iter()
+        .position(|merged| name.is(&merged.name) && merged.parts.contains(&left));
+    let index = known.unwrap_or_else(|| {
+        scope.merged.push(Merged {
             name: name.text.clone(),
-            parts: vec![left, right],
-            coalesced,
-        }),
+            parts: vec![left],
+            values: vec![left],
+            equal: Vec::new(),
+        });
+        scope.merged.len() - 1
+    });
+
+    let merged = scope.merged.get_mut(index)?;
+    let compared = merged.values.clone();
+    merged.parts.push(right);
+    match kind {
+        JoinKind::Inner => merged.equal.push(right),
+        JoinKind::Left => {}
+        JoinKind::Right => merged.values = vec![right],
+        JoinKind::Full => merged.values.push(right),
     }
+    Some(compared)
 }
 
 /// Marks columns of the relations from `from` on as NOT NULL in rows that exist.

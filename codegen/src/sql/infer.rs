@@ -84,17 +84,17 @@ fn walk(analyzer: &mut Analyzer<'_>, statement: &Statement) -> Vec<Output> {
 /// The diagnostic for a parameter without a single type.
 fn unresolved(place: Span, declared: &[Parameter], problem: Unresolved) -> Diagnostic {
     match problem {
-        Unresolved::Untyped { index } => untyped(place, &declared[index]),
+        Unresolved::Untyped { index } => untyped(place, index, &declared[index]),
         Unresolved::Conflict {
             index,
             first,
             second,
-        } => conflict(place, &declared[index], first, second),
+        } => conflict(place, (index, &declared[index]), first, second),
     }
 }
 
-fn untyped(place: Span, parameter: &Parameter) -> Diagnostic {
-    let shown = shown(parameter);
+fn untyped(place: Span, index: usize, parameter: &Parameter) -> Diagnostic {
+    let shown = shown(index, parameter);
     let at = parameter.spans.first().cloned().unwrap_or(0..0);
     Diagnostic::new(
         Code::UntypedParameter,
@@ -108,11 +108,11 @@ fn untyped(place: Span, parameter: &Parameter) -> Diagnostic {
 
 fn conflict(
     place: Span,
-    parameter: &Parameter,
+    (index, parameter): (usize, &Parameter),
     first: (String, Bytes),
     second: (String, Bytes),
 ) -> Diagnostic {
-    let message = format!("`{}` is used as two types", shown(parameter));
+    let message = format!("`{}` is used as two types", shown(index, parameter));
     Diagnostic::new(Code::ConflictingParameter, message, place.part(&second.1))
         .label(second.0)
         .also(place.part(&first.1), first.0)
@@ -120,9 +120,9 @@ fn conflict(
 }
 
 /// The parameter as a diagnostic shows it.
-fn shown(parameter: &Parameter) -> String {
+fn shown(index: usize, parameter: &Parameter) -> String {
     match &parameter.name {
-        Some(name) => format!(":{name}"),
-        None => "?".to_owned(),
+        Some(name) => name.clone(),
+        None => format!("?{}", index + 1),
     }
 }

@@ -11,6 +11,7 @@ pub mod annotation;
 mod assign;
 mod call;
 mod expr;
+mod fit;
 mod from;
 mod functions;
 mod guards;
@@ -261,5 +262,5 @@ fn single_statement(
         );
         return None;
     }
-    Some((statement, declared))
+    parameters::check_numbers(errors, place, &declared).then_some((statement, declared))
 }

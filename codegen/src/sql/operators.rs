@@ -101,7 +101,7 @@ impl Analyzer<'_> {
             }
         };
 
-        let by_nonzero = self.is_nonzero_literal(right);
+        let by_nonzero = self.is_nonzero_divisor(operator, right);
         let storage = if operator == Operator::Remainder {
             remainder(&left_ty, &right_ty)
         } else {
@@ -119,13 +119,18 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Whether an expression is a literal number other than zero.
-    fn is_nonzero_literal(&self, expr: &Expr) -> bool {
+    /// Whether an expression is a literal by which `operator` can divide: `%` ignores the fraction.
+    fn is_nonzero_divisor(&self, operator: Operator, expr: &Expr) -> bool {
+        let least = if operator == Operator::Remainder {
+            1.0
+        } else {
+            f64::MIN_POSITIVE
+        };
         matches!(expr.kind, ExprKind::Integer | ExprKind::Float)
             && self
                 .written(expr)
                 .parse::<f64>()
-                .is_ok_and(|value| value != 0.0)
+                .is_ok_and(|value| value >= least)
     }
 
     /// The types of both sides of a comparison: a parameter has the type of the other side.
@@ -153,12 +158,14 @@ impl Analyzer<'_> {
                 let right_ty = self.expr_as(right, &expected(&left_ty));
                 (left_ty, right_ty)
             }
+            (None, None) if takes_type(left) && !takes_type(right) => {
+                let right_ty = self.expr(right);
+                let left_ty = self.expr_as(left, &Expectation::compared(&right_ty));
+                (left_ty, right_ty)
+            }
             (None, None) => {
-                let mut left_ty = self.expr(left);
+                let left_ty = self.expr(left);
                 let right_ty = self.expr_as(right, &Expectation::compared(&left_ty));
-                if has_parameter_arms(left) {
-                    left_ty = self.expr_as(left, &Expectation::compared(&right_ty));
-                }
                 (left_ty, right_ty)
             }
         }
@@ -201,13 +208,22 @@ fn arithmetic_expectation(expected: Option<&Expectation>) -> Expectation {
 }
 
 /// The expectation of arithmetic for a parameter whose other operand is `other`.
-fn beside(other: &Ty, fallback: Expectation) -> Expectation {
+///
+/// `context` is what the whole expression is expected to be. Beside a REAL column, `:x * 2` can
+/// have a fraction, so `:x` can.
+fn beside(other: &Ty, context: Expectation) -> Expectation {
     if other.storage == Storage::NONE {
-        return fallback;
+        return context;
     }
+    let fraction = context.storage.only(Storage::REAL);
+    let storage = number_of(other);
     Expectation {
         domain: Domain::Any,
-        storage: number_of(other),
+        storage: if context.weak {
+            storage
+        } else {
+            storage.or(fraction)
+        },
         ..Expectation::compared(other)
     }
 }
@@ -235,6 +251,9 @@ fn arithmetic_storage(operator: Operator, left: &Ty, right: &Ty, in_range: bool)
     if operator == Operator::Divide && whole && either.meets(Storage::WHOLE) {
         return Storage::INTEGER.or(Storage::REAL);
     }
+    if left == Storage::REAL || right == Storage::REAL {
+        return Storage::REAL;
+    }
     let integers = left.meets(Storage::INTEGER) && right.meets(Storage::INTEGER);
     if integers && !in_range {
         outgrown(either)
@@ -243,14 +262,29 @@ fn arithmetic_storage(operator: Operator, left: &Ty, right: &Ty, in_range: bool)
     }
 }
 
-/// Whether an expression returns one of several values, which can be parameters.
-fn has_parameter_arms(expr: &Expr) -> bool {
+/// Whether the type of a parameter in an expression depends on what the expression is expected to
+/// be: in arithmetic, or as one of the values that a CASE or a call returns.
+fn takes_type(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Case { .. } | ExprKind::Unary(..) => true,
-        ExprKind::Function(function) => function
-            .arguments
+        ExprKind::Parameter(_) => true,
+        ExprKind::Unary(_, operand) | ExprKind::Collate(operand) => takes_type(operand),
+        ExprKind::Binary(
+            Operator::Add
+            | Operator::Subtract
+            | Operator::Multiply
+            | Operator::Divide
+            | Operator::Remainder,
+            left,
+            right,
+        ) => takes_type(left) || takes_type(right),
+        ExprKind::Case {
+            arms, otherwise, ..
+        } => arms
             .iter()
-            .any(|argument| parameter(argument).is_some()),
+            .map(|(_, then)| then)
+            .chain(otherwise.as_deref())
+            .any(takes_type),
+        ExprKind::Function(function) => function.arguments.iter().any(takes_type),
         _ => false,
     }
 }

@@ -1,11 +1,13 @@
 //! The types of parameters: what each place expects of a parameter, and the one type that fits all
 //! places.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cache::encode_fields;
+use crate::cache::{encode_fields, encode_variants};
 use crate::names::Name;
+use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::TextEnum;
+use crate::source::Span;
 use crate::syntax::ast::{Bytes, Parameter};
 
 use super::scalar::ScalarType;
@@ -106,8 +108,8 @@ struct Seen {
 pub struct Resolved {
     /// The name of the method's argument.
     pub name: String,
-    /// Whether the name comes from the SQL, or from the column that the parameter is compared with.
-    pub is_named: bool,
+    /// Where the name comes from.
+    pub named_by: NamedBy,
     /// The type of a value that is not NULL.
     pub scalar: ScalarType,
     /// Whether it can be NULL.
@@ -120,7 +122,19 @@ pub struct Resolved {
     pub as_type: Option<String>,
 }
 
-encode_fields! { Resolved { name, is_named, scalar, nullable, list, origin, as_type } }
+/// The source of a parameter's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// The statement: `:user`.
+    Statement,
+    /// The column that the parameter is compared with or written to.
+    Column,
+    /// Its number.
+    Number,
+}
+
+encode_variants! { NamedBy { 0 => Statement, 1 => Column, 2 => Number } }
+encode_fields! { Resolved { name, named_by, scalar, nullable, list, origin, as_type } }
 
 /// Why a parameter has no single type.
 #[derive(Debug, Clone, PartialEq)]
@@ -194,7 +208,7 @@ impl<'a> Parameters<'a> {
         let mut taken: Vec<String> = self
             .declared
             .iter()
-            .filter_map(|parameter| parameter.name.clone())
+            .filter_map(|parameter| Some(Name::new(parameter.bare_name()?).field))
             .collect();
 
         for index in 0..self.declared.len() {
@@ -235,7 +249,7 @@ impl<'a> Parameters<'a> {
             });
         }
 
-        let (name, is_named) = self.argument_name(index, taken);
+        let (name, named_by) = self.argument_name(index, taken);
         if let Some(values) = chosen(&expectations) {
             let number = self.first_enum + self.text_enums.len();
             scalar = ScalarType::Enum(u32::try_from(number).unwrap_or(u32::MAX));
@@ -250,7 +264,7 @@ impl<'a> Parameters<'a> {
         let nullable = (has(Nulls::Welcome) || untyped) && !has(Nulls::Refused) && !list;
         Resolved {
             name,
-            is_named,
+            named_by,
             scalar,
             nullable,
             list,
@@ -278,22 +292,24 @@ impl<'a> Parameters<'a> {
             .collect()
     }
 
-    /// The name of the argument, and whether it comes from the statement. A name that is made up
-    /// is added to `taken`.
-    fn argument_name(&self, index: usize, taken: &mut Vec<String>) -> (String, bool) {
-        if let Some(name) = &self.declared[index].name {
-            return (name.clone(), true);
+    /// The name of the argument and its source. A name that is not in the statement is added to
+    /// `taken`.
+    fn argument_name(&self, index: usize, taken: &mut Vec<String>) -> (String, NamedBy) {
+        if let Some(name) = self.declared[index].bare_name() {
+            return (name.to_owned(), NamedBy::Statement);
         }
 
         let from_column = self.seen[index]
             .expectations
             .iter()
             .find_map(|(expected, _)| expected.name.clone())
-            .filter(|name| !taken.contains(name));
-        let is_named = from_column.is_some();
-        let name = from_column.unwrap_or_else(|| format!("parameter_{}", index + 1));
-        taken.push(name.clone());
-        (name, is_named)
+            .filter(|name| !taken.contains(&Name::new(name).field));
+        let (name, named_by) = match from_column {
+            Some(name) => (name, NamedBy::Column),
+            None => (format!("parameter_{}", index + 1), NamedBy::Number),
+        };
+        taken.push(Name::new(&name).field);
+        (name, named_by)
     }
 
     /// The parameters, and the enums of those that choose among texts.
@@ -373,4 +389,54 @@ fn chosen(expectations: &[Placed]) -> Option<Vec<String>> {
     // Two texts with the same variant name cannot form an enum.
     let variants: BTreeSet<String> = values.iter().map(|value| Name::new(value).ty).collect();
     (values.len() > 1 && variants.len() == values.len()).then_some(values)
+}
+
+/// Reports numbers with a gap, and names that differ only in SQL. Returns whether there are none.
+pub(super) fn check_numbers(errors: &mut Errors, place: Span, declared: &[Parameter]) -> bool {
+    let before = errors.count();
+    let is_missing = |parameter: &Parameter| parameter.spans.is_empty();
+    if let Some(missing) = declared.iter().position(is_missing) {
+        errors.push(gap(place, missing + 1, &declared[missing..]));
+    }
+
+    let mut fields: BTreeMap<String, (&str, &Bytes)> = BTreeMap::new();
+    for parameter in declared {
+        let (Some(bare), Some(name)) = (parameter.bare_name(), parameter.name.as_deref()) else {
+            continue;
+        };
+        let Some(span) = parameter.spans.first() else {
+            continue;
+        };
+
+        let field = Name::new(bare).field;
+        match fields.get(&field) {
+            Some((first, at)) => errors.push(
+                Diagnostic::new(
+                    Code::ParameterNumber,
+                    format!("`{first}` and `{name}` would both be the argument `{field}`"),
+                    place.part(span),
+                )
+                .label("another parameter to SQLite")
+                .also(place.part(at), "the first one")
+                .help(format!("write `{first}` in both places, or rename one of them")),
+            ),
+            None => {
+                fields.insert(field, (name, span));
+            }
+        }
+    }
+    errors.count() == before
+}
+
+/// The diagnostic for a number that no parameter has. `after` are the parameters after it.
+fn gap(place: Span, number: usize, after: &[Parameter]) -> Diagnostic {
+    let next = after.iter().find_map(|parameter| parameter.spans.first());
+    let at = next.map_or(place, |span| place.part(span));
+    Diagnostic::new(
+        Code::ParameterNumber,
+        format!("the statement has no parameter `?{number}`"),
+        at,
+    )
+    .label("a larger number")
+    .help("number the parameters from `?1` without a gap: `?1` is the first argument")
 }

@@ -45,15 +45,15 @@ fn parameter_edits(declared: &[Parameter], parameters: &[Resolved]) -> Vec<Edit>
     let mut edits = Vec::new();
     for (index, parameter) in declared.iter().enumerate() {
         let number = index + 1;
-        let list = parameters.get(index).is_some_and(|resolved| resolved.list);
+        let text = match parameters.get(index) {
+            Some(resolved) if resolved.list => resolved.scalar.items(number),
+            _ => format!("?{number}"),
+        };
         for span in &parameter.spans {
-            let text = if list {
-                format!("SELECT value FROM json_each(?{number})")
-            } else {
-                format!("?{number}")
-            };
-            let span = span.clone();
-            edits.push(Edit { span, text });
+            edits.push(Edit {
+                span: span.clone(),
+                text: text.clone(),
+            });
         }
     }
     edits

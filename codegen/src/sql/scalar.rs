@@ -89,11 +89,23 @@ impl ScalarType {
     pub fn slice(self, paths: &Paths<'_>) -> String {
         match self {
             Self::Text => "&[impl ::core::convert::AsRef<str>]".to_owned(),
-            Self::Integer | Self::Float | Self::Boolean | Self::Enum(_) => {
+            Self::Integer | Self::Float | Self::Boolean | Self::Enum(_) | Self::Any => {
                 format!("&[{}]", self.owned(paths))
             }
-            Self::Blob | Self::Any => format!("&[{}]", Self::Any.owned(paths)),
+            Self::Blob => "&[impl ::core::convert::AsRef<[u8]>]".to_owned(),
         }
+    }
+
+    /// The SELECT that reads the items of a list from the JSON array in parameter `number`.
+    ///
+    /// JSON has no BLOBs; `bindings/d1/list.rs` of the runtime writes what this reads.
+    pub(super) fn items(self, number: usize) -> String {
+        let value = match self {
+            Self::Integer | Self::Float | Self::Boolean | Self::Text | Self::Enum(_) => "value",
+            Self::Blob => "unhex(value)",
+            Self::Any => "CASE type WHEN 'array' THEN unhex(value ->> 0) ELSE value END",
+        };
+        format!("SELECT {value} FROM json_each(?{number})")
     }
 
     /// The type that D1 binds for a value of this type: every number is a REAL.

@@ -40,8 +40,11 @@ pub(super) struct Merged {
     pub(super) name: String,
     /// The indexes of relation and column, left first.
     pub(super) parts: Vec<(usize, usize)>,
-    /// Whether the value is the first part that is not NULL, rather than the left part.
-    pub(super) coalesced: bool,
+    /// The parts that determine the value, which is the first of them that is not NULL: the left
+    /// part of an inner or a left join, the right part of a right join, both of a full join.
+    pub(super) values: Vec<(usize, usize)>,
+    /// The right parts of inner joins: the value is not NULL where one of them is not.
+    pub(super) equal: Vec<(usize, usize)>,
 }
 
 /// The names of one level of a query.
@@ -178,24 +181,24 @@ impl Scope {
 
     /// The type of a merged column.
     pub(super) fn merged_ty(&self, merged: &Merged) -> Ty {
-        let mut parts = merged
-            .parts
+        let values = merged
+            .values
             .iter()
             .map(|(relation, column)| self.ty(*relation, *column));
-        let Some(first) = parts.next() else {
-            return Ty::null();
-        };
-        if !merged.coalesced {
-            return first;
-        }
-
-        parts.fold(first, |all, part| {
+        let value = values.reduce(|all, part| {
             let nullable = all.nullable && part.nullable;
             Ty {
                 nullable,
                 ..all.join(part)
             }
-        })
+        });
+        let value = value.unwrap_or_else(Ty::null);
+        let mut equal = merged.equal.iter();
+        if equal.any(|(relation, column)| !self.ty(*relation, *column).nullable) {
+            value.not_null()
+        } else {
+            value
+        }
     }
 
     /// Keeps only the rows in which these columns are not NULL.

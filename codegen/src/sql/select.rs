@@ -1,5 +1,9 @@
 //! SELECT: the result columns of a query, and the rows that its conditions keep.
 
+use bindery_sqlite::MAX_COLUMNS;
+
+use crate::report::Code;
+
 use super::aggregates::is_aggregate;
 use super::analyzer::{Analyzer, Output};
 use super::narrow;
@@ -235,8 +239,29 @@ impl Analyzer<'_> {
                     outputs.push(self.result_column(expr, alias.as_ref()));
                 }
             }
+            // `*` in nested selects can grow without bound.
+            if outputs.len() > MAX_COLUMNS {
+                self.too_many_columns(column);
+                outputs.truncate(MAX_COLUMNS);
+                break;
+            }
         }
         outputs
+    }
+
+    fn too_many_columns(&mut self, column: &ResultColumn) {
+        let at = match column {
+            ResultColumn::All(span) => span,
+            ResultColumn::AllOf(table) => &table.span,
+            ResultColumn::Expr { expr, .. } => &expr.span,
+        };
+        self.error(
+            Code::Sqlite,
+            format!("the result has more than {MAX_COLUMNS} columns, which D1 does not allow"),
+            at,
+            "with this one",
+            "name the columns that you need".to_owned(),
+        );
     }
 
     fn result_column(&mut self, expr: &Expr, alias: Option<&Ident>) -> Output {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::cache::{Encode, encode_fields, encode_variants};
-use crate::schema::{Checked, Column};
+use crate::schema::{Checked, Column, Meant};
 
 /// A set of SQLite's storage classes, with two refinements of REAL.
 ///
@@ -57,6 +57,12 @@ impl Storage {
     #[must_use]
     pub const fn only(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// The classes that are not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// SQLite's name of each class in the set.
@@ -278,18 +284,27 @@ pub fn declared(declared: &str, strict: bool) -> (Storage, Domain) {
     let storage = match base {
         "" | "ANY" => Storage::ANY,
         "BOOLEAN" | "BOOL" => return (Storage::INTEGER, Domain::Boolean),
-        "DATE" | "TIME" | "DATETIME" | "TIMESTAMP" | "UUID" if !strict => Storage::TEXT,
-        // The affinity is NUMERIC: SQLite converts the JSON text `5` to a number.
-        "JSON" if !strict => return (Storage::TEXT.or(numeric), Domain::Json),
-        _ => match Affinity::of(&upper) {
-            Affinity::Integer => Storage::INTEGER,
-            Affinity::Text => Storage::TEXT,
-            Affinity::Blob => Storage::BLOB,
-            Affinity::Real => Storage::REAL,
-            Affinity::Numeric => numeric,
+        _ => match Meant::of(base).filter(|_| !strict) {
+            Some(Meant::Notation | Meant::Text) => Storage::TEXT,
+            // SQLite converts the JSON text `5` to a number.
+            Some(Meant::Json) => return (Storage::TEXT.or(numeric), Domain::Json),
+            Some(Meant::Bytes) => Storage::BLOB,
+            Some(Meant::Integer) => Storage::INTEGER,
+            None => affinity_storage(&upper),
         },
     };
     (storage, Domain::Any)
+}
+
+/// The storage classes of the affinity of a declared type.
+fn affinity_storage(declared: &str) -> Storage {
+    match Affinity::of(declared) {
+        Affinity::Integer => Storage::INTEGER,
+        Affinity::Text => Storage::TEXT,
+        Affinity::Blob => Storage::BLOB,
+        Affinity::Real => Storage::REAL,
+        Affinity::Numeric => Storage::INTEGER.or(Storage::REAL),
+    }
 }
 
 /// Returns the storage classes of a value after it is stored in a column of a declared type.
@@ -319,6 +334,28 @@ pub(super) fn converted(storage: Storage, declared: &str) -> Storage {
             }
         }
         Affinity::Integer | Affinity::Numeric => converted_to_number(storage),
+    }
+}
+
+/// Returns the storage class of a number, or of a text that looks like one, after it is stored in a
+/// column of a declared type.
+#[must_use]
+pub(super) fn stored_number(number: f64, is_text: bool, declared: &str) -> Storage {
+    let whole = if number.fract() == 0.0 {
+        Storage::INTEGER
+    } else {
+        Storage::REAL
+    };
+    let affinity = if declared.is_empty() {
+        Affinity::Blob
+    } else {
+        Affinity::of(declared)
+    };
+    match affinity {
+        Affinity::Text => Storage::TEXT,
+        Affinity::Blob if is_text => Storage::TEXT,
+        Affinity::Real => Storage::REAL,
+        Affinity::Blob | Affinity::Integer | Affinity::Numeric => whole,
     }
 }
 

@@ -232,7 +232,8 @@ fn with_excluded(scope: &Scope, excluded: Relation) -> Scope {
             scope.merged.push(Merged {
                 name: column.name.clone(),
                 parts: vec![(0, index)],
-                coalesced: false,
+                values: vec![(0, index)],
+                equal: Vec::new(),
             });
         }
     }

@@ -290,13 +290,18 @@ pub(crate) struct Window {
     pub(crate) may_be_empty: bool,
 }
 
-/// A parameter of a statement, in the order of first use.
-#[derive(Debug, Clone, PartialEq)]
+/// A parameter of a statement, in the order of the numbers that SQLite assigns.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Parameter {
-    /// The name without its sigil; `None` for `?` and `?1`.
+    /// The name with its sigil; `None` for `?` and `?1`.
     pub(crate) name: Option<String>,
-    /// Every use of it.
+    /// Every use of it. Empty if the numbers have a gap.
     pub(crate) spans: Vec<Bytes>,
-    /// The number of `?1`.
-    pub(crate) number: Option<usize>,
+}
+
+impl Parameter {
+    /// The name without its sigil.
+    pub(crate) fn bare_name(&self) -> Option<&str> {
+        self.name.as_deref().and_then(|name| name.get(1..))
+    }
 }

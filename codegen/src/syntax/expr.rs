@@ -278,7 +278,7 @@ impl Parser<'_> {
             Kind::String => self.literal(ExprKind::String(unquote(slice))),
             Kind::Parameter => {
                 self.position += 1;
-                ExprKind::Parameter(self.parameter(slice, token.span))
+                ExprKind::Parameter(self.parameter(slice, token.span)?)
             }
             Kind::Symbol if slice == "(" => self.parenthesized()?,
             Kind::Word => self.word(slice)?,

@@ -16,6 +16,7 @@ mod write;
 
 pub(crate) use table::{parse_table, parse_virtual};
 
+use bindery_sqlite::MAX_BOUND_PARAMETERS;
 use bindery_sqlite::token::{Kind, Token, tokenize};
 
 use ast::{Bytes, Ident, Parameter, Select, Statement};
@@ -357,32 +358,35 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    /// Records a use of a parameter and returns its index in the order of first use.
-    fn parameter(&mut self, slice: &str, span: Bytes) -> usize {
-        let number = slice
-            .strip_prefix('?')
-            .and_then(|digits| digits.parse::<usize>().ok());
-        let name = (!slice.starts_with('?')).then(|| slice[1..].to_owned());
+    /// Records a use of a parameter and returns its index: its number, as SQLite assigns it, less
+    /// one.
+    ///
+    /// `?` and a new name have the number after the largest one before them.
+    fn parameter(&mut self, slice: &str, span: Bytes) -> Parsed<usize> {
+        let last = self.parameters.len();
+        let index = if slice == "?" {
+            last
+        } else if let Some(digits) = slice.strip_prefix('?') {
+            match digits.parse::<usize>() {
+                Ok(number @ 1..=MAX_BOUND_PARAMETERS) => number - 1,
+                _ => return Err(self.unexpected(span)),
+            }
+        } else if slice.starts_with('#') && slice[1..].starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(self.unexpected(span));
+        } else {
+            let known = |parameter: &Parameter| parameter.name.as_deref() == Some(slice);
+            self.parameters.iter().position(known).unwrap_or(last)
+        };
 
-        let known = self
-            .parameters
-            .iter()
-            .position(|parameter| match (&name, number) {
-                (Some(name), _) => parameter.name.as_ref() == Some(name),
-                (None, Some(number)) => parameter.number == Some(number),
-                (None, None) => false,
-            });
-        if let Some(index) = known {
-            self.parameters[index].spans.push(span);
-            return index;
+        while self.parameters.len() <= index {
+            self.parameters.push(Parameter::default());
         }
-
-        self.parameters.push(Parameter {
-            name,
-            spans: vec![span],
-            number,
-        });
-        self.parameters.len() - 1
+        let parameter = &mut self.parameters[index];
+        if !slice.starts_with('?') {
+            parameter.name = Some(slice.to_owned());
+        }
+        parameter.spans.push(span);
+        Ok(index)
     }
 }
 
@@ -410,7 +414,7 @@ fn unquote(slice: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{Parameter, parse};
 
     #[test]
     fn statements_that_sqlite_accepts_are_accepted() {
@@ -478,12 +482,27 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_numbered_by_first_use() {
-        let (_, parameters) = parse("select :b, ?, :a, :b, ?7, ?7").expect("parses");
-        let seen: Vec<(Option<&str>, usize)> = parameters
-            .iter()
-            .map(|parameter| (parameter.name.as_deref(), parameter.spans.len()))
-            .collect();
-        assert_eq!(seen, [(Some("b"), 2), (None, 1), (Some("a"), 1), (None, 2)]);
+    fn parameters_have_the_numbers_that_sqlite_gives_them() {
+        let numbered = |text| {
+            let (_, parameters) = parse(text).expect("parses");
+            let name = |parameter: &Parameter| parameter.name.clone().unwrap_or_default();
+            let seen = parameters
+                .iter()
+                .map(|parameter| (name(parameter), parameter.spans.len()));
+            seen.collect::<Vec<_>>()
+        };
+        let seen = |name: &str, uses| (name.to_owned(), uses);
+
+        let named = [seen(":b", 2), seen("", 1), seen(":a", 1), seen("", 1)];
+        assert_eq!(numbered("select :b, ?, :a, :b, ?4"), named);
+        assert_eq!(numbered("select ?2, ?1, ?2"), [seen("", 1), seen("", 2)]);
+        // `?1` is the first parameter, whatever its name; `?` is the one after the last.
+        assert_eq!(
+            numbered("select :a, ?1, ?3, ?"),
+            [seen(":a", 2), seen("", 0), seen("", 1), seen("", 1)]
+        );
+        for text in ["select ?0", "select ?101", "select #1", "select ?99999999999999999999"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Parser<'_> {
                 ..select
             })))
         } else if ctes.is_empty() && OTHERS.iter().any(|word| self.is(word)) {
-            self.other_statement();
+            self.other_statement()?;
             Ok(Statement::Other)
         } else {
             Err(self.expected("SELECT, INSERT, UPDATE, DELETE, VALUES or WITH"))
@@ -54,13 +54,14 @@ impl Parser<'_> {
     }
 
     /// Reads only the parameters of a statement that SQLite alone checks.
-    fn other_statement(&mut self) {
+    fn other_statement(&mut self) -> Parsed<()> {
         while let Some(token) = self.peek().cloned() {
             if token.kind == Kind::Parameter {
-                self.parameter(self.slice(&token), token.span);
+                self.parameter(self.slice(&token), token.span)?;
             }
             self.position += 1;
         }
+        Ok(())
     }
 
     /// Reads an optional WITH clause, and whether it is recursive.

@@ -95,6 +95,9 @@ const FRAMES: [&str; 8] = [
 impl Generator<'_> {
     /// Returns a call of a scalar function.
     pub(super) fn call(&mut self, depth: usize, allow: Allow) -> String {
+        if self.random.one_in(8) {
+            return self.time_call(allow);
+        }
         let (name, count) = self.random.pick(&FUNCTIONS);
         let mut arguments = Vec::new();
         for index in 0..count {
@@ -107,6 +110,28 @@ impl Generator<'_> {
             });
         }
         format!("{name}({})", arguments.join(", "))
+    }
+
+    /// Returns a call of a date or time function with modifiers.
+    fn time_call(&mut self, allow: Allow) -> String {
+        let functions = ["date", "time", "datetime", "julianday", "unixepoch"];
+        let function = self.random.pick(&functions);
+        let mut arguments = vec![match self.random.below(5) {
+            0 => "'subsec'".to_owned(),
+            1 => "'Subsecond'".to_owned(),
+            2 => "'now'".to_owned(),
+            3 => "'2024-02-30 10:00:00.125'".to_owned(),
+            _ => self.expression(0, allow),
+        }];
+        for _ in 0..self.random.below(3) {
+            arguments.push(match self.random.below(4) {
+                0 => "'subsec'".to_owned(),
+                1 => "'+1.5 days'".to_owned(),
+                2 => "'start of month'".to_owned(),
+                _ => self.value(),
+            });
+        }
+        format!("{function}({})", arguments.join(", "))
     }
 
     /// Returns a call of an aggregate or of a window function.

@@ -52,7 +52,8 @@ impl Generator<'_> {
                 let operator = self.random.pick(&operators);
                 let operand = self.expression(below, allow);
                 let pattern = self.expression(0, allow);
-                format!("({operand} {operator} {pattern})")
+                let escape = self.escape(operator);
+                format!("({operand} {operator} {pattern}{escape})")
             }
             11 | 12 => self.case(below, allow),
             13 => self.cast(below, allow),
@@ -61,6 +62,19 @@ impl Generator<'_> {
             16 => format!("({} COLLATE NOCASE)", self.expression(below, allow)),
             _ => self.call(below, allow),
         }
+    }
+
+    fn escape(&mut self, operator: &str) -> String {
+        if !operator.ends_with("LIKE") || !self.random.one_in(3) {
+            return String::new();
+        }
+        let escape = match self.random.below(4) {
+            0 => "NULL".to_owned(),
+            1 => format!("substr({}, 1, 1)", self.column()),
+            2 => "nullif('x', 'x')".to_owned(),
+            _ => "'x'".to_owned(),
+        };
+        format!(" ESCAPE {escape}")
     }
 
     /// Returns an expression to filter or join by.
@@ -104,11 +118,16 @@ impl Generator<'_> {
         } else {
             self.scopes.len().saturating_sub(1)
         };
-        let Some(scope) = self.scopes.get(level).filter(|scope| !scope.is_empty()) else {
+        let scope = self.scopes.get(level);
+        let Some(scope) = scope.filter(|scope| !scope.relations.is_empty()) else {
             return self.literal();
         };
 
-        let source = &scope[self.random.below(scope.len())];
+        if !scope.merged.is_empty() && self.random.one_in(4) {
+            return scope.merged[self.random.below(scope.merged.len())].clone();
+        }
+
+        let source = &scope.relations[self.random.below(scope.relations.len())];
         let column = &source.columns[self.random.below(source.columns.len())];
         format!("{}.{column}", source.alias)
     }
@@ -127,6 +146,8 @@ impl Generator<'_> {
             "-1",
             "7",
             "1.5",
+            "0.5",
+            "-0.5",
             "0.0",
             "-2.5",
             "9223372036854775807",

@@ -5,6 +5,7 @@
 
 mod calls;
 mod expressions;
+mod lists;
 mod selects;
 mod writes;
 
@@ -28,6 +29,14 @@ struct Source {
     columns: Vec<String>,
 }
 
+/// The relations of one level of a query.
+#[derive(Debug, Clone, Default)]
+struct Scope {
+    relations: Vec<Source>,
+    /// The columns that a USING merges.
+    merged: Vec<String>,
+}
+
 /// The calls that an expression may contain besides scalar functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allow {
@@ -45,12 +54,14 @@ pub struct Generator<'a> {
     /// The source of all random choices.
     pub random: Random,
     relations: &'a [Relation],
-    scopes: Vec<Vec<Source>>,
+    scopes: Vec<Scope>,
     ctes: Vec<Source>,
     names: usize,
     parameters: usize,
     /// Whether the last statement writes only arguments, whose types are those of the columns.
     pub writes_arguments: bool,
+    /// Whether the rows of the last statement depend on its arguments alone, not on an order.
+    pub is_comparable: bool,
 }
 
 /// The nesting depth of expressions and selects.
@@ -68,6 +79,7 @@ impl<'a> Generator<'a> {
             names: 0,
             parameters: 0,
             writes_arguments: false,
+            is_comparable: false,
         }
     }
 
@@ -79,7 +91,10 @@ impl<'a> Generator<'a> {
         self.parameters = 0;
         self.writes_arguments = self.random.one_in(2);
 
-        match self.random.below(12) {
+        self.is_comparable = self.random.one_in(8);
+
+        let sql = match self.random.below(12) {
+            _ if self.is_comparable => self.membership_statement(),
             0 => self.insert(),
             1 => self.update(),
             2 => self.delete(),
@@ -87,6 +102,11 @@ impl<'a> Generator<'a> {
                 let width = 1 + self.random.below(4);
                 self.select(width, DEPTH, true)
             }
+        };
+        if self.random.one_in(4) {
+            self.numbered(sql)
+        } else {
+            sql
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Allow, DEPTH, Generator, Source};
+use super::{Allow, DEPTH, Generator, Scope, Source};
 
 impl Generator<'_> {
     /// Returns a select of `width` columns.
@@ -103,7 +103,7 @@ impl Generator<'_> {
         let from = if has_source {
             self.from(depth)
         } else {
-            self.scopes.push(Vec::new());
+            self.scopes.push(Scope::default());
             String::new()
         };
         let filter = if has_source && self.random.one_in(2) {
@@ -212,8 +212,8 @@ impl Generator<'_> {
 
     /// Returns a FROM clause, and opens a scope with its relations.
     fn from(&mut self, depth: usize) -> String {
-        self.scopes.push(Vec::new());
-        let count = 1 + self.random.below(3);
+        self.scopes.push(Scope::default());
+        let count = 1 + self.random.below(4);
         let mut sql = " FROM ".to_owned();
 
         for index in 0..count {
@@ -222,14 +222,14 @@ impl Generator<'_> {
                 sql.push_str(&text);
                 self.add_to_scope(source);
             } else {
-                let join = self.join(index, &text, source);
+                let join = self.join(&text, source);
                 sql.push_str(&join);
             }
         }
         sql
     }
 
-    fn join(&mut self, index: usize, text: &str, source: Source) -> String {
+    fn join(&mut self, text: &str, source: Source) -> String {
         let operator = self.random.pick(&[
             "JOIN",
             "LEFT JOIN",
@@ -237,24 +237,27 @@ impl Generator<'_> {
             "RIGHT JOIN",
             "FULL JOIN",
             "CROSS JOIN",
+            "NATURAL JOIN",
             "NATURAL LEFT JOIN",
+            "NATURAL RIGHT JOIN",
+            "NATURAL FULL JOIN",
         ]);
-        let last = self.scopes.last().and_then(|scope| scope.last());
-        let mut columns = last.into_iter().flat_map(|last| &last.columns);
-        let shared = columns
-            .find(|column| source.columns.contains(column))
-            .cloned();
+        let shared = self.shared_column(&source);
         self.add_to_scope(source);
 
         if operator == "CROSS JOIN" || operator.starts_with("NATURAL") {
             return format!(" {operator} {text}");
         }
-        // A column that two USING clauses name would be ambiguous in some expressions.
-        if let Some(column) = shared
-            && index == 1
-            && self.random.one_in(3)
+        // After a USING, another USING of the same column makes a chain.
+        let scope = self.scopes.last_mut();
+        if let (Some(column), Some(scope)) = (shared, scope)
+            && self
+                .random
+                .one_in(if scope.merged.is_empty() { 3 } else { 2 })
         {
-            return format!(" {operator} {text} USING ({column})");
+            let using = format!(" {operator} {text} USING ({column})");
+            scope.merged.push(column);
+            return using;
         }
         let on = if self.random.one_in(2) {
             self.equality()
@@ -264,9 +267,27 @@ impl Generator<'_> {
         format!(" {operator} {text} ON {on}")
     }
 
+    /// Returns a column that `source` shares with the relations before it: preferably one that a
+    /// USING has merged.
+    fn shared_column(&mut self, source: &Source) -> Option<String> {
+        let scope = self.scopes.last()?;
+        let mut merged = scope.merged.iter();
+        if let Some(column) = merged.find(|column| source.columns.contains(column)) {
+            return Some(column.clone());
+        }
+
+        let relations = scope.relations.iter();
+        let columns = relations.flat_map(|relation| &relation.columns);
+        let shared: Vec<&String> = columns
+            .filter(|column| source.columns.contains(column))
+            .collect();
+        let index = self.random.below(shared.len());
+        shared.get(index).map(|column| (*column).clone())
+    }
+
     fn add_to_scope(&mut self, source: Source) {
         if let Some(scope) = self.scopes.last_mut() {
-            scope.push(source);
+            scope.relations.push(source);
         }
     }
 
@@ -304,7 +325,10 @@ impl Generator<'_> {
     }
 
     fn json_function(&mut self, alias: String) -> (String, Source) {
-        let has_columns = self.scopes.last().is_some_and(|scope| !scope.is_empty());
+        let has_columns = self
+            .scopes
+            .last()
+            .is_some_and(|scope| !scope.relations.is_empty());
         let argument = if has_columns && self.random.one_in(2) {
             self.column()
         } else {

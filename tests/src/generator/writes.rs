@@ -1,6 +1,6 @@
 //! INSERT, UPDATE and DELETE.
 
-use super::{Allow, Generator, Relation, Source};
+use super::{Allow, Generator, Relation, Scope, Source};
 
 impl Generator<'_> {
     pub(super) fn insert(&mut self) -> String {
@@ -65,7 +65,7 @@ impl Generator<'_> {
     }
 
     /// Picks a table to write to.
-    fn target_table(&mut self) -> Relation {
+    pub(super) fn target_table(&mut self) -> Relation {
         let tables: Vec<&Relation> = self
             .relations
             .iter()
@@ -74,7 +74,7 @@ impl Generator<'_> {
         tables[self.random.below(tables.len())].clone()
     }
 
-    fn writable_column(&mut self, table: &Relation) -> String {
+    pub(super) fn writable_column(&mut self, table: &Relation) -> String {
         table.writable[self.random.below(table.writable.len())].clone()
     }
 
@@ -109,9 +109,12 @@ impl Generator<'_> {
 }
 
 /// The scope of a statement that writes to `table`.
-fn scope_of(table: &Relation) -> Vec<Source> {
-    vec![Source {
-        alias: table.name.clone(),
-        columns: table.columns.clone(),
-    }]
+fn scope_of(table: &Relation) -> Scope {
+    Scope {
+        relations: vec![Source {
+            alias: table.name.clone(),
+            columns: table.columns.clone(),
+        }],
+        merged: Vec::new(),
+    }
 }

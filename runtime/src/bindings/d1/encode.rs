@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use crate::error::{ErrorKind, Failure};
-use crate::json;
 use crate::limits::{self, MAX_SAFE_INTEGER};
 
 use super::{Json, Value};
@@ -108,31 +107,14 @@ impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
     }
 }
 
-/// Encodes a slice as JSON text for `json_each`.
-pub(crate) fn list<T: serde::Serialize>(items: &[T]) -> Parameter<'static> {
-    match serde_json::to_string(items) {
-        Ok(json) if json::contains_null(&json) => {
-            Parameter::Refused("a list must not contain NaN or an infinity".to_owned())
-        }
-        Ok(json) => Parameter::Text(Cow::Owned(json)),
-        Err(error) => Parameter::Refused(format!("the list is not valid JSON: {error}")),
-    }
-}
-
-/// Encodes a slice of texts as JSON text for `json_each`.
-pub(crate) fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
-    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-    list(&items)
-}
-
 /// Fails if D1 would round a parameter, store it as NULL or reject it.
 pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
     for (index, parameter) in parameters.iter().enumerate() {
         let number = index + 1;
         match parameter {
             Parameter::Null => {}
-            Parameter::Integer(value) => check_integer(number, *value)?,
-            Parameter::Real(value) => check_real(number, *value)?,
+            Parameter::Integer(value) => refuse(number, inexact(*value))?,
+            Parameter::Real(value) => refuse(number, not_finite(*value))?,
             Parameter::Text(text) => check_size(text.len())?,
             Parameter::Blob(bytes) => check_size(bytes.len())?,
             Parameter::Refused(reason) => return Err(invalid(number, reason)),
@@ -141,20 +123,18 @@ pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_integer(number: usize, value: i64) -> Result<(), Failure> {
-    if value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() {
-        return Ok(());
-    }
-    let reason =
-        format!("{value} exceeds the integers that D1 stores exactly (2^53 - 1); store it as TEXT");
-    Err(invalid(number, &reason))
+/// Returns why D1 cannot bind an integer exactly.
+pub(super) fn inexact(value: i64) -> Option<String> {
+    let is_exact = value.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs();
+    (!is_exact).then(|| {
+        "the value exceeds the integers that D1 stores exactly (2^53 - 1); store it as TEXT"
+            .to_owned()
+    })
 }
 
-fn check_real(number: usize, value: f64) -> Result<(), Failure> {
-    if value.is_finite() {
-        return Ok(());
-    }
-    Err(invalid(number, &format!("D1 would store {value} as NULL")))
+/// Returns why D1 cannot bind a number.
+pub(super) fn not_finite(value: f64) -> Option<String> {
+    (!value.is_finite()).then(|| format!("D1 would store {value} as NULL"))
 }
 
 fn check_size(bytes: usize) -> Result<(), Failure> {
@@ -164,6 +144,13 @@ fn check_size(bytes: usize) -> Result<(), Failure> {
         limits::d1::VALUE_BYTES,
         limits::d1::PAGE,
     )
+}
+
+fn refuse(number: usize, reason: Option<String>) -> Result<(), Failure> {
+    match reason {
+        Some(reason) => Err(invalid(number, &reason)),
+        None => Ok(()),
+    }
 }
 
 fn invalid(number: usize, reason: &str) -> Failure {

@@ -13,6 +13,7 @@ mod dates;
 mod decode;
 mod encode;
 mod json;
+pub(crate) mod list;
 pub(crate) mod query;
 mod text_enum;
 
@@ -26,7 +27,7 @@ use crate::observe::{Gate, Measures};
 pub use batch::Batch;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
 pub use encode::Parameter;
-pub(crate) use encode::{check, list, text_list};
+pub(crate) use encode::check;
 pub use json::Json;
 #[doc(hidden)]
 pub use json::JsonText;

@@ -24,3 +24,12 @@ CREATE TABLE stamped (
     meta JSON NOT NULL DEFAULT '{}',
     extra JSON
 );
+CREATE TABLE ported (
+    id INTEGER PRIMARY KEY,
+    label STRING,
+    kind ENUM NOT NULL,
+    key VARBINARY(16),
+    settings JSONB NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE
+);

@@ -16,3 +16,4 @@ CREATE TABLE posts (
 CREATE TABLE tags (post INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (post, tag)) WITHOUT ROWID;
 CREATE TABLE keyed (code TEXT PRIMARY KEY, blob BLOB, any, price DECIMAL(10, 2), created_at DATETIME DEFAULT CURRENT_TIMESTAMP, twice INTEGER GENERATED ALWAYS AS (2 * 3) STORED);
 CREATE VIEW authors AS SELECT u.id, u.email, count(p.id) AS written FROM users u LEFT JOIN posts p ON p.author = u.id GROUP BY u.id;
+CREATE VIRTUAL TABLE notes USING fts5 (body);

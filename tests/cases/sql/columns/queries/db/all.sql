@@ -15,3 +15,8 @@ SELECT name FROM sqlite_master;
 SELECT * FROM stamped;
 -- name: stamp :exec
 INSERT INTO stamped (at, seconds, meta) VALUES (:at, :seconds, :meta);
+-- name: seconds :one
+SELECT unixepoch() AS a, unixepoch('subsec') AS b, unixepoch('now', 'Subsecond') AS c, unixepoch('now', '-1 day') AS d,
+       unixepoch('now', :modifier) AS e, unixepoch(at) AS f FROM stamped WHERE id = 1;
+-- name: ported :many
+SELECT * FROM ported;

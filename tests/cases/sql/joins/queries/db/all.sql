@@ -23,3 +23,11 @@ LEFT JOIN posts d ON d.id = c.id LEFT JOIN posts e ON e.id = d.id LEFT JOIN post
 LEFT JOIN posts g ON g.id = f.id LEFT JOIN posts h ON h.id = g.id;
 -- name: grouped_right :many
 SELECT u.email, p.title, t.tag FROM users u LEFT JOIN (posts p JOIN tags t ON t.post = p.id) ON p.author = u.id;
+-- name: right_then_inner_using :many
+SELECT u.email, p.title, p2.body, id FROM users u RIGHT JOIN posts p USING (id) JOIN posts p2 USING (id);
+-- name: full_then_inner_using :many
+SELECT u.email, p.title, p2.title AS second, id FROM users u FULL JOIN posts p USING (id) JOIN posts p2 USING (id);
+-- name: full_then_natural :many
+SELECT c.code, k.price, any FROM keyed c NATURAL FULL JOIN keyed k NATURAL JOIN (SELECT 1 AS any) a;
+-- name: left_then_right_using :many
+SELECT u.email, p.title, p2.title AS third, id FROM users u LEFT JOIN posts p USING (id) RIGHT JOIN posts p2 USING (id);

@@ -27,3 +27,7 @@ SELECT code FROM keyed;
 
 -- name: two_unnamed_parameters :many
 SELECT nullif(?, 'a') AS x FROM users WHERE nullif(?, 'a') IS NOT NULL;
+-- name: remainders :one
+SELECT id % 2 AS a, id % 0.5 AS b, id % 1.5 AS c, id / 0.5 AS d FROM users WHERE id = 1;
+-- name: escapes :one
+SELECT email LIKE 'a' ESCAPE NULL AS a, email LIKE 'a' ESCAPE name AS b, email LIKE 'a' ESCAPE 'x' AS c FROM users WHERE id = 1;

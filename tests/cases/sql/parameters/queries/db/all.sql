@@ -18,3 +18,19 @@ SELECT CASE WHEN admin THEN :yes ELSE name END AS a, coalesce(:first, name) AS b
 SELECT id FROM users WHERE :a = :b AND :b = id;
 -- name: in_functions :many
 SELECT id FROM users WHERE length(:text) > age AND abs(:number) < score;
+-- name: numbered_update :exec
+UPDATE users SET name = ?2 WHERE id = ?1;
+-- name: numbered_and_named :many
+SELECT id FROM users WHERE email = :email AND age = ?2 OR name = ?1;
+-- name: lists :many
+SELECT code FROM keyed WHERE blob NOT IN (:blobs) OR any IN (:values) OR price IN (:prices) OR code IN (:codes);
+-- name: flags :many
+SELECT id FROM users WHERE admin IN (:flags) AND score IN (:scores);
+-- name: fractions :many
+SELECT id FROM users WHERE score > :r * 2 AND score < :max + 1 AND :lo - 1 < score AND score BETWEEN :a - 1 AND :b + 1;
+-- name: whole :many
+SELECT id FROM users WHERE age > :r * 2 AND age < :max + 1;
+-- name: texts :one
+SELECT concat(:a, :b) AS ab, concat_ws(:separator, :c) AS c;
+-- name: excerpts :many
+SELECT snippet(notes, 0, :before, :after, '...', :tokens) AS excerpt FROM notes(:query);

@@ -1,0 +1,169 @@
+//! Encodes a slice as one parameter: a JSON array that the statement reads with `json_each`.
+//!
+//! JSON has no BLOBs. In a list for a BLOB column each item is a text of hexadecimal digits, and in
+//! a list for a column of any type a BLOB is an array with such a text. The compiler writes the
+//! statement that reads the form.
+
+use std::fmt::Write;
+
+use super::encode::{inexact, not_finite};
+use super::{Parameter, Value};
+
+/// How the statement reads the items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Numbers and texts.
+    Plain,
+    /// BLOBs.
+    Blobs,
+    /// Values of any type.
+    Any,
+}
+
+/// Encodes a slice of numbers, texts or types of the application.
+#[must_use]
+pub fn list<'a, T: Clone + Into<Parameter<'a>>>(items: &[T]) -> Parameter<'static> {
+    encode(Form::Plain, items.iter().cloned().map(Into::into))
+}
+
+/// Encodes a slice of texts.
+#[must_use]
+pub fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
+    encode(Form::Plain, items.iter().map(|item| item.as_ref().into()))
+}
+
+/// Encodes a slice of bytes.
+#[must_use]
+pub fn bytes_list<T: AsRef<[u8]>>(items: &[T]) -> Parameter<'static> {
+    encode(Form::Blobs, items.iter().map(|item| item.as_ref().into()))
+}
+
+/// Encodes a slice of types of the application that are bound as BLOBs.
+#[must_use]
+pub fn blob_list<'a, T: Clone + Into<Parameter<'a>>>(items: &[T]) -> Parameter<'static> {
+    encode(Form::Blobs, items.iter().cloned().map(Into::into))
+}
+
+/// Encodes a slice of values of any type.
+#[must_use]
+pub fn value_list(items: &[Value]) -> Parameter<'static> {
+    encode(Form::Any, items.iter().cloned().map(Into::into))
+}
+
+/// Encodes a slice of types of the application for a column of any type.
+#[must_use]
+pub fn any_list<'a, T: Clone + Into<Parameter<'a>>>(items: &[T]) -> Parameter<'static> {
+    encode(Form::Any, items.iter().cloned().map(Into::into))
+}
+
+fn encode<'a>(form: Form, items: impl Iterator<Item = Parameter<'a>>) -> Parameter<'static> {
+    let mut json = "[".to_owned();
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        if let Err(reason) = push(&mut json, form, &item) {
+            return Parameter::Refused(format!("item {} of the list: {reason}", index + 1));
+        }
+    }
+    json.push(']');
+    Parameter::Text(json.into())
+}
+
+/// Adds an item to the array, or returns why the list cannot contain it.
+fn push(json: &mut String, form: Form, item: &Parameter<'_>) -> Result<(), String> {
+    let refuse = |reason: &str| Err(reason.to_owned());
+
+    match (form, item) {
+        (Form::Plain | Form::Any, Parameter::Integer(value)) => match inexact(*value) {
+            Some(reason) => return Err(reason),
+            None => push_json(json, value),
+        },
+        (Form::Plain | Form::Any, Parameter::Real(value)) => match not_finite(*value) {
+            Some(reason) => return Err(reason),
+            None => push_json(json, value),
+        },
+        (Form::Plain | Form::Any, Parameter::Text(text)) => push_json(json, text),
+        (Form::Blobs, Parameter::Blob(bytes)) => push_hexadecimal(json, bytes),
+        (Form::Any, Parameter::Blob(bytes)) => {
+            json.push('[');
+            push_hexadecimal(json, bytes);
+            json.push(']');
+        }
+        (Form::Plain, Parameter::Blob(_)) => return refuse("the column does not store BLOBs"),
+        (Form::Blobs, Parameter::Integer(_) | Parameter::Real(_) | Parameter::Text(_)) => {
+            return refuse("the column stores BLOBs");
+        }
+        // SQL's `IN` is NULL where an item is, and `NOT IN` then matches no row.
+        (_, Parameter::Null) => return refuse("a list cannot contain NULL"),
+        (_, Parameter::Refused(reason)) => return Err(reason.clone()),
+    }
+    Ok(())
+}
+
+/// Numbers and texts are always valid JSON.
+fn push_json<T: serde::Serialize>(json: &mut String, value: &T) {
+    json.push_str(&serde_json::to_string(value).unwrap_or_default());
+}
+
+fn push_hexadecimal(json: &mut String, bytes: &[u8]) {
+    json.push('"');
+    for byte in bytes {
+        let _ = write!(json, "{byte:02x}");
+    }
+    json.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Parameter, Value, any_list, blob_list, bytes_list, list, text_list, value_list};
+
+    fn json(list: Parameter<'static>) -> Result<String, String> {
+        match list {
+            Parameter::Text(json) => Ok(json.into_owned()),
+            Parameter::Refused(reason) => Err(reason),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn each_type_has_its_form() {
+        assert_eq!(json(list(&[1_i64, -2])), Ok("[1,-2]".to_owned()));
+        assert_eq!(json(list(&[true, false])), Ok("[1,0]".to_owned()));
+        assert_eq!(
+            json(list(&[0.1, -0.0, 1e300])),
+            Ok("[0.1,-0.0,1e300]".to_owned())
+        );
+        assert_eq!(
+            json(text_list(&["a\0\"", "é"])),
+            Ok(r#"["a\u0000\"","é"]"#.to_owned())
+        );
+        assert_eq!(
+            json(bytes_list(&[&[0_u8, 255][..], &[]])),
+            Ok(r#"["00ff",""]"#.to_owned())
+        );
+        assert_eq!(json(blob_list(&[vec![1_u8]])), Ok(r#"["01"]"#.to_owned()));
+
+        let values = [
+            Value::Integer(1),
+            Value::Text("a".to_owned()),
+            Value::Blob(vec![7]),
+        ];
+        assert_eq!(json(value_list(&values)), Ok(r#"[1,"a",["07"]]"#.to_owned()));
+        assert_eq!(json(any_list::<i64>(&[])), Ok("[]".to_owned()));
+    }
+
+    #[test]
+    fn items_that_would_match_other_rows_are_refused() {
+        for (refused, reason) in [
+            (list(&[1 << 53]), "item 1 of the list: the value exceeds"),
+            (list(&[0.5, f64::INFINITY]), "item 2 of the list: D1 would"),
+            (list(&[None, Some(1_i64)]), "item 1 of the list: a list cannot"),
+            (list(&[vec![1_u8]]), "item 1 of the list: the column does"),
+            (blob_list(&["a".to_owned()]), "item 1 of the list: the column stores"),
+        ] {
+            let refused = json(refused).expect_err("it is refused");
+            assert!(refused.starts_with(reason), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+-- name: every :many
+SELECT * FROM devices;

@@ -1,0 +1,82 @@
+//! One run of a query, with the check of each value.
+
+use bindery_sqlite::rusqlite::types::{Value, ValueRef};
+use bindery_sqlite::rusqlite::{Connection, Row, params_from_iter};
+
+use super::{Subject, Tally, most_rows};
+use crate::random_database::{Argument, Contents, contradiction};
+
+/// The rows that a run reads at most. It ends recursive queries that would never finish.
+pub(super) const MOST_ROWS: usize = 500;
+
+/// Runs the SQL that the analysis wrote, and checks every value. Returns the rows, unless the
+/// statement fails.
+pub(super) fn observe(
+    connection: &Connection,
+    subject: &Subject<'_>,
+    arguments: &[Argument],
+    contents: Contents,
+    tally: &mut Tally,
+) -> Option<Vec<Vec<Value>>> {
+    let Subject { name, query, .. } = subject;
+    let Ok(mut statement) = connection.prepare_cached(&query.sql) else {
+        let contradiction = format!("{name}: it does not prepare");
+        tally.contradictions.push(contradiction);
+        return None;
+    };
+
+    let bound = arguments.iter().zip(&query.parameters);
+    let bound = bound.map(|(argument, parameter)| argument.bound(parameter.scalar));
+    let mut rows = statement.query(params_from_iter(bound)).ok()?;
+    let mut read = Vec::new();
+    let ended = loop {
+        match rows.next() {
+            Ok(Some(row)) if read.len() < MOST_ROWS => {
+                read.push(check(row, subject, contents, tally));
+            }
+            Ok(_) => break true,
+            // An overflow or malformed JSON: the caller would get the error, too.
+            Err(_) => break false,
+        }
+    };
+
+    tally.rows += read.len() as u64;
+    if read.len() > most_rows(query) {
+        let contradiction = format!("{name} returns {} rows", read.len());
+        tally.contradictions.push(contradiction);
+    }
+    ended.then_some(read)
+}
+
+/// Checks the values of a row, and returns them.
+fn check(
+    row: &Row<'_>,
+    subject: &Subject<'_>,
+    contents: Contents,
+    tally: &mut Tally,
+) -> Vec<Value> {
+    let mut values = Vec::new();
+    for (index, column) in subject.query.columns.iter().enumerate() {
+        let value = value(row, index);
+        tally.values += 1;
+        if let Some(contradiction) = contradiction(column, &value, contents) {
+            let contradiction = format!("{}.{} is {contradiction}", subject.name, column.name);
+            tally.contradictions.push(contradiction);
+        } else if value == Value::Null {
+            tally.columns[subject.first + index].seen_null = true;
+        }
+        values.push(value);
+    }
+    values
+}
+
+/// A value of a row. A BLOB that was cast is TEXT, even if it is not valid UTF-8.
+pub(super) fn value(row: &Row<'_>, index: usize) -> Value {
+    match row.get_ref(index) {
+        Ok(ValueRef::Text(bytes)) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+        Ok(ValueRef::Integer(value)) => Value::Integer(value),
+        Ok(ValueRef::Real(value)) => Value::Real(value),
+        Ok(ValueRef::Blob(bytes)) => Value::Blob(bytes.to_vec()),
+        Ok(ValueRef::Null) | Err(_) => Value::Null,
+    }
+}
