@@ -47,6 +47,14 @@ pub fn value<'a>(value: impl Into<Parameter<'a>>) -> Parameter<'a> {
     value.into()
 }
 
+/// Converts a slice that can be absent to one parameter.
+pub fn optional<'a, T: ?Sized>(
+    items: Option<&T>,
+    encode: impl FnOnce(&T) -> Parameter<'a>,
+) -> Parameter<'a> {
+    items.map_or(Parameter::Null, encode)
+}
+
 /// The serializer of a row.
 ///
 /// It holds the first error until [`end`](Self::end), so that the generated code has no branch.

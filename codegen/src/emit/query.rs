@@ -58,8 +58,13 @@ impl Names<'_> {
     /// The type of an argument; `lifetime` is empty or `'a`.
     pub(super) fn argument(&self, parameter: &Resolved, lifetime: &str) -> String {
         match (&parameter.as_type, parameter.list) {
-            (Some(ty), true) => format!("&[{ty}]"),
+            (Some(ty), true) => optional(format!("&[{ty}]"), parameter.nullable),
             (Some(ty), false) => optional(ty.clone(), parameter.nullable),
+            // The type of `None` would be unknown if it were generic.
+            (None, true) if parameter.nullable => {
+                let item = self.spell(|paths| parameter.scalar.borrowed(paths, ""));
+                optional(format!("&[{item}]"), true)
+            }
             (None, true) => self.spell(|paths| parameter.scalar.slice(paths)),
             (None, false) => {
                 let ty = self.spell(|paths| parameter.scalar.borrowed(paths, lifetime));
@@ -169,9 +174,8 @@ pub(super) fn method(
     let mut encoded = String::new();
     for parameter in &query.parameters {
         let (argument, ty) = (argument(parameter), names.argument(parameter, "'a"));
-        let encoder = encoder(parameter);
         let _ = write!(arguments, "{argument}: {ty}, ");
-        let _ = write!(encoded, "{krate}::__private::{encoder}({argument}), ");
+        let _ = write!(encoded, "{}, ", encode(krate, parameter, &argument));
     }
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
@@ -213,9 +217,19 @@ fn encoder(parameter: &Resolved) -> &'static str {
     }
 }
 
+/// The expression that converts an argument to a parameter.
+fn encode(krate: &str, parameter: &Resolved, argument: &str) -> String {
+    let encoder = format!("{krate}::__private::{}", encoder(parameter));
+    if parameter.list && parameter.nullable {
+        format!("{krate}::__private::optional({argument}, {encoder})")
+    } else {
+        format!("{encoder}({argument})")
+    }
+}
+
 /// Whether the argument is a slice of anything that can be borrowed as text or as bytes.
 fn is_generic(parameter: &Resolved) -> bool {
-    ["text_list", "bytes_list"].contains(&encoder(parameter))
+    !parameter.nullable && ["text_list", "bytes_list"].contains(&encoder(parameter))
 }
 
 fn column_names(query: &Query) -> Vec<&str> {
@@ -276,8 +290,7 @@ pub fn inline(
             quote!(let #ident: #ty = #value;)
         });
     let encoded = parameters().map(|(parameter, ident)| {
-        let encoder = format_ident!("{}", encoder(parameter));
-        quote!(#krate::__private::#encoder(#ident))
+        tokens(parse, &encode(&path, parameter, &ident.to_string()))
     });
     quote! {{
         #rows

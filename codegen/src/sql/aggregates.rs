@@ -4,6 +4,7 @@
 //! over the rows of the outer query, and makes that one an aggregate query.
 
 use crate::syntax::ast::{Expr, ExprKind, Function, InList};
+use crate::syntax::visit::operands;
 
 use super::analyzer::Analyzer;
 use super::functions::{self, Kind};
@@ -74,7 +75,7 @@ impl Analyzer<'_> {
                 list: InList::Select(_) | InList::Table(_),
                 ..
             } => *found = None,
-            _ => each(expr, &mut |part| self.levels(part, found)),
+            _ => operands(expr, &mut |part| self.levels(part, found)),
         }
     }
 }
@@ -94,85 +95,11 @@ fn aggregates<'e>(expr: &'e Expr, calls: &mut Vec<&'e Function>) {
         calls.push(function);
         return;
     }
-    each(expr, &mut |part| aggregates(part, calls));
+    operands(expr, &mut |part| aggregates(part, calls));
 }
 
 /// Whether a call is that of an aggregate.
 fn is_call(function: &Function) -> bool {
     let signature = functions::find(&function.name.text, function.arguments.len());
     function.over.is_none() && signature.is_some_and(|found| found.kind == Kind::Aggregate)
-}
-
-/// Visits the direct operands of an expression. It does not enter subqueries.
-fn each<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
-    match &expr.kind {
-        ExprKind::Function(function) => {
-            let window = function.over.iter().flat_map(|window| &window.exprs);
-            function
-                .arguments
-                .iter()
-                .chain(&function.order_by)
-                .chain(&function.filter)
-                .chain(window)
-                .for_each(visit);
-        }
-        ExprKind::Unary(_, operand)
-        | ExprKind::Not(operand)
-        | ExprKind::Cast(operand, _)
-        | ExprKind::Collate(operand) => visit(operand),
-        ExprKind::Binary(_, left, right) | ExprKind::Is { left, right, .. } => {
-            visit(left);
-            visit(right);
-        }
-        ExprKind::Like {
-            left,
-            pattern,
-            escape,
-            ..
-        } => {
-            visit(left);
-            visit(pattern);
-            if let Some(escape) = escape {
-                visit(escape);
-            }
-        }
-        ExprKind::Between {
-            operand, low, high, ..
-        } => {
-            visit(operand);
-            visit(low);
-            visit(high);
-        }
-        ExprKind::In { operand, list, .. } => {
-            visit(operand);
-            if let InList::Exprs(items) = list {
-                items.iter().for_each(visit);
-            }
-        }
-        ExprKind::Case {
-            operand,
-            arms,
-            otherwise,
-        } => {
-            for part in operand.iter().chain(otherwise) {
-                visit(part);
-            }
-            for (when, then) in arms {
-                visit(when);
-                visit(then);
-            }
-        }
-        ExprKind::Row(items) => items.iter().for_each(visit),
-        ExprKind::Null
-        | ExprKind::Integer
-        | ExprKind::Float
-        | ExprKind::String(_)
-        | ExprKind::Blob
-        | ExprKind::CurrentTime
-        | ExprKind::Parameter(_)
-        | ExprKind::Column { .. }
-        | ExprKind::Exists(_)
-        | ExprKind::Subquery(_)
-        | ExprKind::Raise => {}
-    }
 }

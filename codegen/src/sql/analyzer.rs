@@ -6,10 +6,11 @@ use crate::report::{Code, Diagnostic, Errors, Severity, suggestion};
 use crate::schema::{Catalog, Column, Table, TableKind};
 use crate::source::Span;
 use crate::syntax;
-use crate::syntax::ast::{Bytes, Cte, Ident, Parameter, Select};
+use crate::syntax::ast::{Bytes, Cte, Ident, Parameter, Select, Source};
+use crate::syntax::visit::{self, Node};
 
 use super::parameters::Parameters;
-use super::scope::{Relation, RelationColumn, Scope};
+use super::scope::{Relation, RelationColumn, Rowid, Scope};
 use super::types::{Domain, Storage, Ty, converted};
 use super::virtual_tables::{stored_columns, virtual_columns};
 
@@ -62,6 +63,8 @@ pub(super) struct Analyzer<'a> {
     /// The tables of the FROM clauses.
     pub(super) relations: Vec<Named>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// How often a query was analyzed again.
+    pub(super) retries: usize,
     view_depth: usize,
 }
 
@@ -83,6 +86,7 @@ impl<'a> Analyzer<'a> {
             single_row: false,
             relations: Vec::new(),
             diagnostics: Vec::new(),
+            retries: 0,
             view_depth: 0,
         }
     }
@@ -132,7 +136,7 @@ impl<'a> Analyzer<'a> {
                 name: shown,
                 columns: cte.columns.clone(),
                 outer: false,
-                has_rowid: false,
+                rowid: None,
             });
         }
 
@@ -149,7 +153,7 @@ impl<'a> Analyzer<'a> {
             name: shown,
             columns,
             outer: false,
-            has_rowid: table.has_rowid,
+            rowid: rowid(table),
         })
     }
 
@@ -264,7 +268,7 @@ impl<'a> Analyzer<'a> {
             name: table.name.clone(),
             columns: stored_columns(table),
             outer: false,
-            has_rowid: false,
+            rowid: None,
         };
         inner.scopes.push(Scope {
             relations: vec![relation],
@@ -290,10 +294,21 @@ impl<'a> Analyzer<'a> {
         })
     }
 
-    /// Adds CTEs to the names that the statement can read, in order.
-    pub(super) fn enter(&mut self, ctes: &[Cte], recursive: bool) {
-        for cte in ctes {
-            let outputs = if recursive {
+    /// Adds CTEs to the names that the statement can read. The word RECURSIVE has no effect in
+    /// SQLite: every CTE can name itself, and those after it.
+    pub(super) fn enter(&mut self, ctes: &[Cte]) {
+        let mut left: Vec<(&Cte, Vec<&Cte>)> =
+            ctes.iter().map(|cte| (cte, named_ctes(cte, ctes))).collect();
+
+        while !left.is_empty() {
+            let is_left = |cte: &Cte| left.iter().any(|(other, _)| std::ptr::eq(*other, cte));
+            let ready = left.iter().position(|(cte, names)| {
+                let mut others = names.iter().filter(|other| !std::ptr::eq(**other, *cte));
+                !others.any(|other| is_left(other))
+            });
+            // SQLite reports CTEs that name each other.
+            let (cte, names) = left.remove(ready.unwrap_or(0));
+            let outputs = if names.iter().any(|other| std::ptr::eq(*other, cte)) {
                 self.recursive(cte)
             } else {
                 self.select(&cte.select)
@@ -322,7 +337,7 @@ impl<'a> Analyzer<'a> {
             cores: cte.select.cores.iter().take(1).cloned().collect(),
             ..Select::default()
         };
-        self.enter(&cte.select.ctes, cte.select.recursive);
+        self.enter(&cte.select.ctes);
         let mut outputs = self.select(&first);
 
         loop {
@@ -347,6 +362,36 @@ impl<'a> Analyzer<'a> {
             self.diagnostics.truncate(before);
         }
     }
+}
+
+/// The rowid of a table.
+pub(super) fn rowid(table: &Table) -> Option<Rowid> {
+    let alias = table.columns.iter().find(|column| column.rowid_alias);
+    let known = alias.map(|column| Rowid {
+        name: column.name.clone(),
+        ty: Ty::of_column(&table.name, column),
+    });
+    let unnamed = || Rowid {
+        name: "rowid".to_owned(),
+        ty: Ty {
+            origin: Some(format!("{}.rowid", table.name)),
+            ..Ty::new(Storage::INTEGER)
+        },
+    };
+    table.has_rowid.then(|| known.unwrap_or_else(unnamed))
+}
+
+/// The CTEs of a WITH that one of them names.
+fn named_ctes<'c>(cte: &'c Cte, ctes: &'c [Cte]) -> Vec<&'c Cte> {
+    let mut named: Vec<&Cte> = Vec::new();
+    visit::select(&cte.select, &mut |node| {
+        if let Node::Source(Source::Table { name, .. }) = node {
+            let found = ctes.iter().find(|other| name.is(&other.name.text));
+            named.extend(found.filter(|found| !named.iter().any(|known| std::ptr::eq(*known, *found))));
+        }
+        true
+    });
+    named
 }
 
 /// Returns the columns of a subquery. As in SQLite, the name of an expression is its text, and the

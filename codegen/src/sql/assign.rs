@@ -5,12 +5,13 @@ use std::ops::Range;
 use crate::report::{Code, suggestion};
 use crate::schema::{Column, Table};
 use crate::syntax::ast::{
-    Assignment, Core, Expr, ExprKind, Ident, Insert, Query, ResultColumn, Select,
+    Assignment, Conflict, Core, Expr, ExprKind, Ident, Insert, Query, ResultColumn, Select,
 };
 
 use super::analyzer::Analyzer;
 use super::expr::parameter;
 use super::parameters::{Expectation, Nulls};
+use super::scope::is_rowid;
 use super::types::Ty;
 
 impl Analyzer<'_> {
@@ -20,6 +21,9 @@ impl Analyzer<'_> {
         table: &'t Table,
         insert: &Insert,
     ) -> Vec<Option<&'t Column>> {
+        if insert.source.is_none() {
+            return Vec::new();
+        }
         if insert.columns.is_empty() {
             return table
                 .columns
@@ -48,8 +52,7 @@ impl Analyzer<'_> {
     /// The column of a name that is written; `None` for the rowid and after an error.
     fn written_column<'t>(&mut self, table: &'t Table, name: &Ident) -> Option<&'t Column> {
         let Some(column) = table.columns.iter().find(|column| name.is(&column.name)) else {
-            let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word));
-            if !(table.has_rowid && is_rowid) {
+            if !(table.has_rowid && is_rowid(name)) {
                 self.no_such_column(table, name);
             }
             return None;
@@ -105,7 +108,7 @@ impl Analyzer<'_> {
                 self.count_mismatch(table, written.len(), row.len(), start..end);
             }
             for (expr, column) in row.iter().zip(written) {
-                self.assigned(table, *column, expr);
+                self.assigned(table, *column, expr, insert.conflict);
             }
         }
     }
@@ -118,7 +121,7 @@ impl Analyzer<'_> {
         select: &Select,
     ) {
         if let [Core::Query(query)] = select.cores.as_slice() {
-            self.expect_columns(table, written, query);
+            self.expect_columns(table, written, insert, query);
         }
         let outputs = self.select(select);
         if !outputs.is_empty() && outputs.len() != written.len() {
@@ -142,12 +145,18 @@ impl Analyzer<'_> {
     }
 
     /// `INSERT ... SELECT :a, :b`: the columns determine the types of the parameters.
-    fn expect_columns(&mut self, table: &Table, written: &[Option<&Column>], query: &Query) {
+    fn expect_columns(
+        &mut self,
+        table: &Table,
+        written: &[Option<&Column>],
+        insert: &Insert,
+        query: &Query,
+    ) {
         for (result, column) in query.columns.iter().zip(written) {
             if let (ResultColumn::Expr { expr, .. }, Some(column)) = (result, column)
                 && let ExprKind::Parameter(index) = expr.kind
             {
-                let expected = expected(table, column);
+                let expected = expected(table, column, insert.conflict);
                 self.parameters.expected(index, expected, expr.span.clone());
             }
         }
@@ -203,7 +212,7 @@ impl Analyzer<'_> {
         );
     }
 
-    pub(super) fn assignments(&mut self, table: &Table, set: &[Assignment]) {
+    pub(super) fn assignments(&mut self, table: &Table, set: &[Assignment], conflict: Conflict) {
         for assignment in set {
             let columns: Vec<Option<&Column>> = assignment
                 .columns
@@ -211,10 +220,10 @@ impl Analyzer<'_> {
                 .map(|name| self.written_column(table, name))
                 .collect();
             match (columns.as_slice(), &assignment.value.kind) {
-                ([column], _) => self.assigned(table, *column, &assignment.value),
+                ([column], _) => self.assigned(table, *column, &assignment.value, conflict),
                 (columns, ExprKind::Row(values)) => {
                     for (column, value) in columns.iter().zip(values) {
-                        self.assigned(table, *column, value);
+                        self.assigned(table, *column, value, conflict);
                     }
                 }
                 _ => {
@@ -225,14 +234,21 @@ impl Analyzer<'_> {
     }
 
     /// Analyzes a value that is written to a column.
-    fn assigned(&mut self, table: &Table, column: Option<&Column>, expr: &Expr) {
+    fn assigned(
+        &mut self,
+        table: &Table,
+        column: Option<&Column>,
+        expr: &Expr,
+        conflict: Conflict,
+    ) {
         let Some(column) = column else {
             self.expr(expr);
             return;
         };
-        let given = self.expr_as(expr, &expected(table, column));
+        let given = self.expr_as(expr, &expected(table, column, conflict));
 
-        if expr.kind == ExprKind::Null && column.not_null && !column.rowid_alias {
+        let refuses_null = nulls(column, conflict) == Nulls::Refused;
+        if expr.kind == ExprKind::Null && refuses_null {
             let help = if column.has_default {
                 "omit the column: it has a default"
             } else {
@@ -296,15 +312,23 @@ fn is_required(column: &Column) -> bool {
 }
 
 /// The expectation of a value for a column.
-fn expected(table: &Table, column: &Column) -> Expectation {
+fn expected(table: &Table, column: &Column, conflict: Conflict) -> Expectation {
     let ty = Ty::of_column(&table.name, column);
-    let nulls = match (column.not_null, column.rowid_alias) {
+    Expectation {
+        exact: true,
+        ..Expectation::compared(&ty).nulls(nulls(column, conflict))
+    }
+}
+
+/// Whether a write accepts NULL for a column.
+fn nulls(column: &Column, conflict: Conflict) -> Nulls {
+    let has_substitute = column.has_default && conflict == Conflict::Replace;
+    match (column.not_null && !has_substitute, column.rowid_alias) {
         // NULL writes the next id; a statement that needs the next id can omit the column.
         (_, true) => Nulls::Silent,
         (true, false) => Nulls::Refused,
         (false, false) => Nulls::Welcome,
-    };
-    Expectation::compared(&ty).nulls(nulls)
+    }
 }
 
 fn plural(count: usize, word: &str) -> String {

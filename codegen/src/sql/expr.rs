@@ -211,6 +211,7 @@ impl Analyzer<'_> {
     fn in_table(&mut self, operand: &Expr, source: &Source) -> Ty {
         let mut scope = Scope::default();
         self.source(source, &mut scope);
+        self.table_arguments(&mut scope);
         let columns = scope
             .relations
             .iter()
@@ -316,12 +317,18 @@ impl Analyzer<'_> {
     /// The type of a column, which the innermost level that has the name defines.
     fn column(&mut self, table: Option<&Ident>, name: &Ident, quoted: bool) -> Ty {
         let mut candidates = Vec::new();
-        for scope in self.scopes.iter().rev() {
+        for (level, scope) in self.scopes.iter().enumerate().rev() {
             match scope.find(table, name) {
                 Found::Column(ty) => return ty,
                 Found::Ambiguous(holders) => return self.ambiguous(name, &holders),
                 Found::NoColumn(names) => return self.no_column_of(table, name, &names),
                 Found::Nothing => candidates.extend(scope.column_names()),
+            }
+            let mut named = scope.named.iter();
+            let named = named.find(|(alias, _)| table.is_none() && name.is(alias));
+            if let Some((_, expr)) = named {
+                let expr = expr.clone();
+                return self.result_expr(level, &expr);
             }
         }
 
@@ -333,6 +340,17 @@ impl Analyzer<'_> {
             return Ty::boolean();
         }
         self.no_column(name, quoted, &candidates)
+    }
+
+    /// The type of a result column that WHERE or ON names. `level` is the query of the column.
+    fn result_expr(&mut self, level: usize, expr: &Expr) -> Ty {
+        let inner = self.scopes.split_off(level + 1);
+        // The column itself cannot name another one.
+        let named = std::mem::take(&mut self.scope().named);
+        let ty = self.expr(expr);
+        self.scope().named = named;
+        self.scopes.extend(inner);
+        ty
     }
 
     fn ambiguous(&mut self, name: &Ident, holders: &[String]) -> Ty {

@@ -10,6 +10,7 @@ use super::parameters::Expectation;
 use super::scope::{Merged, Relation, RelationColumn, Scope};
 use super::types::Storage;
 use super::virtual_tables::{function_columns, function_names};
+use crate::schema::TableKind;
 use crate::syntax::ast::{Expr, Ident, Join, JoinKind, ResultColumn, Source};
 
 impl Analyzer<'_> {
@@ -39,6 +40,7 @@ impl Analyzer<'_> {
                 // SQLite treats it as the subquery `(SELECT * FROM ...)`.
                 let mut inner = Scope::default();
                 self.source(source, &mut inner);
+                self.table_arguments(&mut inner);
                 self.scopes.push(inner);
                 let outputs = self.result_columns(&[ResultColumn::All(alias.span.clone())]);
                 self.scopes.pop();
@@ -57,20 +59,44 @@ impl Analyzer<'_> {
         arguments: &[Expr],
         scope: &mut Scope,
     ) {
-        // The arguments can name the columns of the relations to the left.
-        self.scopes.push(scope.clone());
-        let expected = Expectation::storage(Storage::TEXT, "JSON text").weak();
-        for argument in arguments {
-            self.expr_as(argument, &expected);
+        scope.arguments.extend(arguments.iter().cloned());
+        if let Some(columns) = function_columns(&name.text) {
+            let shown = alias.unwrap_or(name).text.clone();
+            scope.relations.push(without_rowid(shown, columns));
+            return;
         }
-        self.scopes.pop();
 
-        match function_columns(&name.text) {
-            Some(columns) => {
-                let shown = alias.unwrap_or(name).text.clone();
-                scope.relations.push(without_rowid(shown, columns));
+        // `FROM notes('query')` searches a full-text table, whose rows then have a rank.
+        let table = self.catalog.table(&name.text);
+        let is_virtual = table.is_some_and(|table| matches!(table.kind, TableKind::Virtual(..)));
+        match is_virtual.then(|| self.relation(name, alias)).flatten() {
+            Some(mut relation) => {
+                for column in &mut relation.columns {
+                    if column.hidden && column.name.eq_ignore_ascii_case("rank") {
+                        column.ty = column.ty.clone().not_null();
+                    }
+                }
+                scope.relations.push(relation);
             }
             None => self.unknown_table_function(name),
+        }
+    }
+
+    /// Analyzes the arguments of the table functions of a FROM clause, whose relations are known.
+    /// They can name the columns of any of them.
+    pub(super) fn table_arguments(&mut self, scope: &mut Scope) {
+        let arguments = std::mem::take(&mut scope.arguments);
+        if arguments.is_empty() {
+            return;
+        }
+
+        self.scopes.push(std::mem::take(scope));
+        let expected = Expectation::storage(Storage::TEXT, "JSON text").weak();
+        for argument in &arguments {
+            self.expr_as(argument, &expected);
+        }
+        if let Some(known) = self.scopes.pop() {
+            *scope = known;
         }
     }
 
@@ -192,7 +218,7 @@ fn without_rowid(name: String, columns: Vec<RelationColumn>) -> Relation {
         name,
         columns,
         outer: false,
-        has_rowid: false,
+        rowid: None,
     }
 }
 

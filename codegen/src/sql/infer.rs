@@ -1,19 +1,18 @@
 //! The inference of types: walks the statement until the type of every parameter is known.
 
 use crate::report::{Code, Diagnostic, Errors};
-use crate::schema::{Catalog, TextEnum};
+use crate::schema::Catalog;
 use crate::source::Span;
 use crate::syntax::ast::{Bytes, Parameter, Statement};
 
 use super::analyzer::{Analyzer, Named, Output};
-use super::parameters::{Resolved, Unresolved};
+use super::parameters::{Parts, Unresolved};
 
 /// The result of walking a statement.
 #[derive(Default)]
 pub(super) struct Inferred {
     pub(super) outputs: Vec<Output>,
-    pub(super) parameters: Vec<Resolved>,
-    pub(super) text_enums: Vec<TextEnum>,
+    pub(super) parts: Parts,
     pub(super) tables: Vec<String>,
     pub(super) relations: Vec<Named>,
 }
@@ -45,11 +44,9 @@ pub(super) fn infer(
         }
         analyzer.report(errors);
 
-        let (parameters, text_enums) = analyzer.parameters.into_resolved();
         return Inferred {
             outputs,
-            parameters,
-            text_enums,
+            parts: analyzer.parameters.into_resolved(),
             tables: analyzer.tables.into_iter().collect(),
             relations: analyzer.relations,
         };
@@ -72,6 +69,7 @@ fn walk(analyzer: &mut Analyzer<'_>, statement: &Statement) -> Vec<Output> {
     analyzer.diagnostics.clear();
     analyzer.scopes.clear();
     analyzer.ctes.clear();
+    analyzer.retries = 0;
     match statement {
         Statement::Select(select) => analyzer.select(select),
         Statement::Insert(insert) => analyzer.insert(insert),

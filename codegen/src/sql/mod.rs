@@ -163,7 +163,7 @@ pub(crate) fn analyze_parsed(
         | Statement::Delete(_) => inferred.outputs,
     };
     let columns = overrides::columns(errors, text, place, &outputs);
-    let sql = rewrite(text, &declared, &inferred.parameters, &outputs, &columns);
+    let sql = rewrite(text, &declared, &inferred.parts, &outputs, &columns);
     let Prepared {
         accesses,
         reads_only,
@@ -201,8 +201,8 @@ pub(crate) fn analyze_parsed(
     Some(Query {
         sql,
         columns,
-        parameters: inferred.parameters,
-        text_enums: inferred.text_enums,
+        parameters: inferred.parts.parameters,
+        text_enums: inferred.parts.text_enums,
         tables: inferred.tables,
         accesses,
         reads_only,
@@ -220,6 +220,7 @@ fn single_statement(
     place: Span,
     parsed: Parsed,
 ) -> Option<(Statement, Vec<Parameter>)> {
+    let before = errors.count();
     if parsed.statements == 0 {
         errors.push(
             Diagnostic::new(Code::Sqlite, "there is no statement", place)
@@ -262,5 +263,8 @@ fn single_statement(
         );
         return None;
     }
-    parameters::check_numbers(errors, place, &declared).then_some((statement, declared))
+    guards::limited_write(errors, &statement, place);
+    guards::vacuum(errors, text, place);
+    let are_numbered = parameters::check_numbers(errors, place, &declared);
+    (are_numbered && errors.count() == before).then_some((statement, declared))
 }

@@ -39,8 +39,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
     let Inferred {
         mut outputs,
         tables,
-        parameters,
-        text_enums,
+        parts,
         ..
     } = infer(&mut ignored, catalog, text, place, &statement, &declared);
 
@@ -59,8 +58,8 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
 
     Outline {
         columns,
-        parameters,
-        text_enums,
+        parameters: parts.parameters,
+        text_enums: parts.text_enums,
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Expectation {
     pub(super) list: bool,
     /// Whether the other places take precedence: a function that accepts any text.
     pub(super) weak: bool,
+    /// Whether the place stores the value, so that only values of this type fit.
+    pub(super) exact: bool,
     /// The other side, in a few words.
     pub(super) meets: String,
     /// A name for a parameter without one.
@@ -67,6 +69,7 @@ impl Expectation {
             nulls: Nulls::Silent,
             list: false,
             weak: false,
+            exact: false,
             meets: meets.to_owned(),
             name: None,
             origin: None,
@@ -84,6 +87,11 @@ impl Expectation {
 
     fn scalar(&self) -> ScalarType {
         ScalarType::of(self.storage, self.domain)
+    }
+
+    /// Whether it only tests for NULL: `:ids IS NULL`.
+    fn is_null_test(&self) -> bool {
+        self.nulls == Nulls::Welcome && self.storage == Storage::NONE
     }
 
     /// Whether it restricts the type.
@@ -155,6 +163,8 @@ pub(super) struct Parameters<'a> {
     declared: &'a [Parameter],
     seen: Vec<Seen>,
     resolved: Option<Vec<Resolved>>,
+    /// The places that accept a slice.
+    lists: Vec<Bytes>,
     first_enum: usize,
     text_enums: Vec<TextEnum>,
 }
@@ -166,6 +176,7 @@ impl<'a> Parameters<'a> {
             declared,
             seen: vec![Seen::default(); declared.len()],
             resolved: None,
+            lists: Vec::new(),
             first_enum,
             text_enums: Vec::new(),
         }
@@ -205,6 +216,7 @@ impl<'a> Parameters<'a> {
         let mut problems = Vec::new();
         let mut resolved = Vec::new();
         self.text_enums.clear();
+        self.lists.clear();
         let mut taken: Vec<String> = self
             .declared
             .iter()
@@ -240,7 +252,9 @@ impl<'a> Parameters<'a> {
 
         let (mut scalar, conflict) = unify(&specific);
         let own = &self.seen[index].expectations;
-        let list = own.iter().any(|(expected, _)| expected.list);
+        let lists = own.iter().filter(|(expected, _)| expected.list);
+        let lists: Vec<Bytes> = lists.map(|(_, span)| span.clone()).collect();
+        let list = !lists.is_empty();
         for (first, second) in [conflict, list_conflict(own)].into_iter().flatten() {
             problems.push(Unresolved::Conflict {
                 index,
@@ -261,7 +275,16 @@ impl<'a> Parameters<'a> {
                 .iter()
                 .any(|(expected, _)| expected.nulls == nulls)
         };
-        let nullable = (has(Nulls::Welcome) || untyped) && !has(Nulls::Refused) && !list;
+        let tests_null = expectations
+            .iter()
+            .any(|(expected, _)| expected.is_null_test());
+        let accepts_null = if list {
+            tests_null
+        } else {
+            has(Nulls::Welcome) || untyped
+        };
+        let nullable = accepts_null && !has(Nulls::Refused);
+        self.lists.extend(lists);
         Resolved {
             name,
             named_by,
@@ -312,10 +335,24 @@ impl<'a> Parameters<'a> {
         (name, named_by)
     }
 
-    /// The parameters, and the enums of those that choose among texts.
-    pub(super) fn into_resolved(self) -> (Vec<Resolved>, Vec<TextEnum>) {
-        (self.resolved.unwrap_or_default(), self.text_enums)
+    /// The parameters.
+    pub(super) fn into_resolved(self) -> Parts {
+        Parts {
+            parameters: self.resolved.unwrap_or_default(),
+            text_enums: self.text_enums,
+            lists: self.lists,
+        }
     }
+}
+
+/// The parameters of a statement whose types are known.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) parameters: Vec<Resolved>,
+    /// The enums of those that choose among texts.
+    pub(super) text_enums: Vec<TextEnum>,
+    /// The places that accept a slice.
+    pub(super) lists: Vec<Bytes>,
 }
 
 /// The expectations that determine the type: the weak ones only where there are no others.
@@ -332,6 +369,10 @@ type Conflict = ((String, Bytes), (String, Bytes));
 
 /// The one type that all places accept, up to the first conflict.
 fn unify(specific: &[&Placed]) -> (ScalarType, Option<Conflict>) {
+    if let Some(number) = unified_number(specific) {
+        return (number, None);
+    }
+
     let mut scalar = match specific.first() {
         Some((expected, _)) => expected.scalar(),
         None => ScalarType::Any,
@@ -351,6 +392,25 @@ fn unify(specific: &[&Placed]) -> (ScalarType, Option<Conflict>) {
     (scalar, None)
 }
 
+/// The one numeric type of places that are all numeric: the widest, unless a place stores the value.
+fn unified_number(specific: &[&Placed]) -> Option<ScalarType> {
+    let rank = |scalar: &ScalarType| {
+        let ranks = [ScalarType::Boolean, ScalarType::Integer, ScalarType::Float];
+        ranks.iter().position(|ranked| ranked == scalar)
+    };
+    let scalars: Vec<ScalarType> = specific
+        .iter()
+        .map(|(expected, _)| expected.scalar())
+        .collect();
+    if !scalars.iter().all(|scalar| rank(scalar).is_some()) {
+        return None;
+    }
+
+    let exact = specific.iter().filter(|(expected, _)| expected.exact);
+    let exact = exact.map(|(expected, _)| expected.scalar()).min_by_key(rank);
+    exact.or_else(|| scalars.into_iter().max_by_key(rank))
+}
+
 fn describe((expected, span): &Placed) -> (String, Bytes) {
     let ty = expected.scalar().describe();
     (format!("{ty} here: {}", expected.meets), span.clone())
@@ -359,7 +419,9 @@ fn describe((expected, span): &Placed) -> (String, Bytes) {
 /// A parameter that is a slice in one place and a single value in another.
 fn list_conflict(own: &[Placed]) -> Option<Conflict> {
     let (_, slice) = own.iter().find(|(expected, _)| expected.list)?;
-    let (_, single) = own.iter().find(|(expected, _)| !expected.list)?;
+    let (_, single) = own
+        .iter()
+        .find(|(expected, _)| !expected.list && !expected.is_null_test())?;
     Some((
         ("a slice here".to_owned(), slice.clone()),
         ("a single value here".to_owned(), single.clone()),

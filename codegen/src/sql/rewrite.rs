@@ -1,11 +1,15 @@
 //! The SQL that is run, made from the statement that the user wrote.
 
+use std::ops::Range;
+
+use bindery_sqlite::token;
+
 use crate::syntax::ast::{Bytes, Parameter};
 
 use super::ResultColumn;
 use super::analyzer::Output;
 use super::overrides;
-use super::parameters::Resolved;
+use super::parameters::Parts;
 
 /// The text that replaces some bytes of the statement.
 struct Edit {
@@ -18,16 +22,19 @@ struct Edit {
 pub(super) fn rewrite(
     text: &str,
     declared: &[Parameter],
-    parameters: &[Resolved],
+    parts: &Parts,
     outputs: &[Output],
     columns: &[ResultColumn],
 ) -> String {
-    let mut edits = parameter_edits(declared, parameters);
+    let mut edits = parameter_edits(declared, parts);
     edits.extend(name_edits(outputs, columns));
     edits.sort_by_key(|edit| edit.span.start);
 
+    // Without the comments and semicolons around the statement.
+    let statement = token::statements(text).into_iter().next();
+    let Range { start, end } = statement.unwrap_or(0..text.len());
     let mut sql = String::with_capacity(text.len());
-    let mut position = 0;
+    let mut position = start;
     for edit in edits {
         // Overlapping edits would make the slice below panic.
         if edit.span.start < position {
@@ -37,23 +44,21 @@ pub(super) fn rewrite(
         sql.push_str(&edit.text);
         position = edit.span.end;
     }
-    sql.push_str(&text[position..]);
+    sql.push_str(text.get(position..end).unwrap_or_default());
     sql
 }
 
-fn parameter_edits(declared: &[Parameter], parameters: &[Resolved]) -> Vec<Edit> {
+fn parameter_edits(declared: &[Parameter], parts: &Parts) -> Vec<Edit> {
     let mut edits = Vec::new();
     for (index, parameter) in declared.iter().enumerate() {
         let number = index + 1;
-        let text = match parameters.get(index) {
-            Some(resolved) if resolved.list => resolved.scalar.items(number),
-            _ => format!("?{number}"),
-        };
         for span in &parameter.spans {
-            edits.push(Edit {
-                span: span.clone(),
-                text: text.clone(),
-            });
+            let text = match parts.parameters.get(index) {
+                Some(resolved) if parts.lists.contains(span) => resolved.scalar.items(number),
+                _ => format!("?{number}"),
+            };
+            let span = span.clone();
+            edits.push(Edit { span, text });
         }
     }
     edits

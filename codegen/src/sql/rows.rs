@@ -4,11 +4,12 @@
 use crate::cache::encode_variants;
 use crate::schema::{Catalog, Table, TableKind};
 use crate::syntax::ast::{
-    Core, Expr, ExprKind, Ident, Insert, Join, JoinKind, Operator, Query, ResultColumn, Select,
+    Conflict, Core, Expr, ExprKind, Ident, Insert, Join, JoinKind, Operator, Query, ResultColumn, Select,
     Source, Statement,
 };
 
 use super::aggregates::is_aggregate;
+use super::scope::is_rowid;
 
 /// The number of rows that a statement can return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +116,7 @@ fn insert_rows(catalog: &Catalog, insert: &Insert) -> Rows {
     };
 
     // A trigger can skip the row.
-    let may_skip = insert.ignores
+    let may_skip = insert.conflict == Conflict::Ignore
         || catalog
             .table(&insert.table.text)
             .is_none_or(|table| table.has_triggers);
@@ -363,8 +364,7 @@ impl<'a> KeyedTables<'a> {
         if let Some(position) = table.position(name) {
             return Some(KeyColumn::Stored(position));
         }
-        let is_rowid = ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word));
-        (is_rowid && table.table.has_rowid).then_some(KeyColumn::Rowid)
+        (is_rowid(name) && table.table.has_rowid).then_some(KeyColumn::Rowid)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The names that an expression can use, and the columns that they refer to.
 
-use super::types::{Storage, Ty};
-use crate::syntax::ast::Ident;
+use super::types::Ty;
+use crate::syntax::ast::{Expr, Ident};
 
 /// A table, view, subquery or CTE in a FROM clause.
 #[derive(Debug, Clone)]
@@ -11,7 +11,20 @@ pub(super) struct Relation {
     pub(super) columns: Vec<RelationColumn>,
     /// Whether an outer join can replace its row with a row of NULLs.
     pub(super) outer: bool,
-    pub(super) has_rowid: bool,
+    pub(super) rowid: Option<Rowid>,
+}
+
+/// The rowid of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Rowid {
+    /// Its alias, or `rowid`: the name that it has in a result.
+    pub(super) name: String,
+    pub(super) ty: Ty,
+}
+
+/// Whether a name refers to the rowid where no column has it.
+pub(super) fn is_rowid(name: &Ident) -> bool {
+    ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word))
 }
 
 impl Relation {
@@ -54,6 +67,10 @@ pub(super) struct Scope {
     pub(super) merged: Vec<Merged>,
     /// Result columns that ORDER BY, GROUP BY and HAVING can name.
     pub(super) aliases: Vec<(String, Ty)>,
+    /// Result columns that WHERE and ON name.
+    pub(super) named: Vec<(String, Expr)>,
+    /// The arguments of table functions, which can name the columns of every relation.
+    pub(super) arguments: Vec<Expr>,
     /// The indexes of relation and column for columns that are known not to be NULL.
     pub(super) facts: Vec<(usize, usize)>,
     /// The texts of expressions that are known not to be NULL.
@@ -119,8 +136,8 @@ impl Scope {
         if let Some((relation, column)) = self.locate(table, name) {
             return Found::Column(self.ty(relation, column));
         }
-        if let Some(ty) = self.rowid(table, name) {
-            return Found::Column(ty);
+        if let Some((relation, rowid)) = self.rowid(table, name) {
+            return Found::Column(self.widened(rowid.ty.clone(), relation.outer));
         }
         match table {
             Some(table) => {
@@ -142,19 +159,21 @@ impl Scope {
         self.merged.iter().find(|merged| name.is(&merged.name))
     }
 
-    /// The type of a name that refers to the rowid.
-    fn rowid(&self, table: Option<&Ident>, name: &Ident) -> Option<Ty> {
-        if !["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word)) {
+    /// The rowid that a name refers to, and its relation.
+    pub(super) fn rowid(
+        &self,
+        table: Option<&Ident>,
+        name: &Ident,
+    ) -> Option<(&Relation, &Rowid)> {
+        if !is_rowid(name) || self.locate(table, name).is_some() {
             return None;
         }
-        let relation = self.relations.iter().find(|relation| {
-            relation.has_rowid && table.is_none_or(|table| table.is(&relation.name))
-        })?;
-        let ty = Ty {
-            origin: Some(format!("{}.rowid", relation.name)),
-            ..Ty::new(Storage::INTEGER)
-        };
-        Some(self.widened(ty, relation.outer))
+        let mut relations = self.relations.iter();
+        relations.find_map(|relation| {
+            let is_meant = table.is_none_or(|table| table.is(&relation.name));
+            let rowid = relation.rowid.as_ref().filter(|_| is_meant)?;
+            Some((relation, rowid))
+        })
     }
 
     /// The type of a column in the rows that are read at this point.

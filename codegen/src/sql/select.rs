@@ -2,7 +2,7 @@
 
 use bindery_sqlite::MAX_COLUMNS;
 
-use crate::report::Code;
+use crate::report::{Code, Diagnostic};
 
 use super::aggregates::is_aggregate;
 use super::analyzer::{Analyzer, Output};
@@ -14,20 +14,26 @@ use crate::syntax::ast::{
     Bytes, Core, Expr, ExprKind, Function, Ident, Query, ResultColumn, Select, Window,
 };
 
+/// The queries of a statement that are analyzed again with their result columns in scope. Without a
+/// limit, nested queries with an unknown column would take exponential time.
+const MAX_RETRIES: usize = 16;
+
 impl Analyzer<'_> {
     /// The result columns of a select.
     pub(super) fn select(&mut self, select: &Select) -> Vec<Output> {
         let known = self.ctes.len();
-        self.enter(&select.ctes, select.recursive);
+        self.enter(&select.ctes);
 
         let simple = select.cores.len() == 1;
         let mut outputs: Option<Vec<Output>> = None;
+        let mut names = Vec::new();
         for core in &select.cores {
             let order_by: &[Expr] = if simple { &select.order_by } else { &[] };
             let arm = match core {
                 Core::Query(query) => self.query(query, order_by),
                 Core::Values(rows) => self.values(rows),
             };
+            names.extend(aliases(&arm));
             outputs = Some(match outputs {
                 None => arm,
                 Some(first) => joined(first, arm),
@@ -36,7 +42,7 @@ impl Analyzer<'_> {
 
         let outputs = outputs.unwrap_or_default();
         if !simple {
-            self.order_compound(&select.order_by, &outputs);
+            self.order_compound(&select.order_by, names);
         }
 
         let single = match select.cores.as_slice() {
@@ -50,10 +56,11 @@ impl Analyzer<'_> {
         outputs
     }
 
-    /// Analyzes the ORDER BY of a compound select, which names result columns or their positions.
-    fn order_compound(&mut self, order_by: &[Expr], outputs: &[Output]) {
+    /// Analyzes the ORDER BY of a compound select, which names result columns of any arm or their
+    /// positions.
+    fn order_compound(&mut self, order_by: &[Expr], aliases: Vec<(String, Ty)>) {
         self.scopes.push(Scope {
-            aliases: aliases(outputs),
+            aliases,
             ..Scope::default()
         });
         for term in order_by {
@@ -92,15 +99,7 @@ impl Analyzer<'_> {
     }
 
     fn query(&mut self, query: &Query, order_by: &[Expr]) -> Vec<Output> {
-        let mut scope = Scope::default();
-        if let Some(from) = &query.from {
-            self.source(from, &mut scope);
-        }
-        self.scopes.push(scope);
-        if let Some(filter) = &query.filter {
-            self.expr(filter);
-            self.keep_where_true(filter);
-        }
+        self.rows_of(query);
         self.windows(&query.windows);
 
         let exprs = query.columns.iter().filter_map(|column| match column {
@@ -131,6 +130,41 @@ impl Analyzer<'_> {
         self.single_row = single_aggregate || without_rows;
         self.scopes.pop();
         outputs
+    }
+
+    /// Adds the level of a query: the relations of its FROM, and the rows that WHERE keeps.
+    fn rows_of(&mut self, query: &Query) {
+        let before = self.diagnostics.len();
+        self.read_rows(query, Vec::new());
+
+        // In SQLite, WHERE and ON can name a result column where no relation has the name.
+        let unknown = |diagnostic: &Diagnostic| diagnostic.code == Code::UnknownColumn;
+        if self.retries < MAX_RETRIES && self.diagnostics[before..].iter().any(unknown) {
+            let named = named_columns(query);
+            if !named.is_empty() {
+                self.retries += 1;
+                self.diagnostics.truncate(before);
+                self.scopes.pop();
+                self.read_rows(query, named);
+            }
+        }
+    }
+
+    fn read_rows(&mut self, query: &Query, named: Vec<(String, Expr)>) {
+        let mut scope = Scope {
+            named,
+            ..Scope::default()
+        };
+        if let Some(from) = &query.from {
+            self.source(from, &mut scope);
+            self.table_arguments(&mut scope);
+        }
+        self.scopes.push(scope);
+        if let Some(filter) = &query.filter {
+            self.expr(filter);
+            self.keep_where_true(filter);
+        }
+        self.scope().named.clear();
     }
 
     /// Marks the query as one that reads columns outside of aggregates even if there are no rows.
@@ -268,7 +302,10 @@ impl Analyzer<'_> {
         let ty = self.expr(expr);
         let name = match (alias, &expr.kind) {
             (Some(alias), _) => Some(alias.text.clone()),
-            (None, ExprKind::Column { name, .. }) => Some(name.text.clone()),
+            (None, ExprKind::Column { table, name, .. }) => {
+                let rowid = self.scope().rowid(table.as_ref(), name);
+                Some(rowid.map_or_else(|| name.text.clone(), |(_, rowid)| rowid.name.clone()))
+            }
             (None, _) => None,
         };
         Output {
@@ -278,6 +315,20 @@ impl Analyzer<'_> {
             aliased: alias.is_some(),
         }
     }
+}
+
+/// The result columns of a query that have an alias.
+fn named_columns(query: &Query) -> Vec<(String, Expr)> {
+    let columns = query.columns.iter().filter_map(|column| match column {
+        ResultColumn::Expr {
+            expr,
+            alias: Some(alias),
+        } => Some((alias.text.clone(), expr.clone())),
+        ResultColumn::Expr { alias: None, .. } | ResultColumn::All(_) | ResultColumn::AllOf(_) => {
+            None
+        }
+    });
+    columns.collect()
 }
 
 /// The result columns of a compound select whose arms have these.

@@ -1,9 +1,9 @@
 //! INSERT, UPDATE and DELETE: the tables that they write, and the columns of RETURNING.
 
 use crate::schema::{Column, Table, TableKind};
-use crate::syntax::ast::{Delete, ExprKind, Ident, Insert, ResultColumn, Update, Upsert};
+use crate::syntax::ast::{Conflict, Delete, ExprKind, Ident, Insert, ResultColumn, Update, Upsert};
 
-use super::analyzer::{Analyzer, Output};
+use super::analyzer::{Analyzer, Output, rowid};
 use super::scope::{Merged, Relation, Scope};
 use super::types::{Storage, Ty};
 use super::virtual_tables::{stored_columns, virtual_columns};
@@ -11,7 +11,7 @@ use super::virtual_tables::{stored_columns, virtual_columns};
 impl<'a> Analyzer<'a> {
     /// Returns the columns of RETURNING.
     pub(super) fn insert(&mut self, insert: &Insert) -> Vec<Output> {
-        self.enter(&insert.ctes, insert.recursive);
+        self.enter(&insert.ctes);
         let Some(table) = self.target(&insert.table) else {
             return Vec::new();
         };
@@ -47,7 +47,7 @@ impl<'a> Analyzer<'a> {
 
         let excluded = self.excluded(table);
         self.scopes.push(with_excluded(scope, excluded));
-        self.assignments(table, &upsert.set);
+        self.assignments(table, &upsert.set, Conflict::Fail);
         if let Some(filter) = &upsert.filter {
             self.expr(filter);
         }
@@ -58,7 +58,7 @@ impl<'a> Analyzer<'a> {
     fn excluded(&mut self, table: &Table) -> Relation {
         let mut excluded = self.target_relation(table, None);
         excluded.name = "excluded".to_owned();
-        excluded.has_rowid = false;
+        excluded.rowid = None;
         for (relation, column) in excluded.columns.iter_mut().zip(&table.columns) {
             // SQLite has not filled these columns yet.
             if column.rowid_alias || column.generated {
@@ -97,13 +97,13 @@ impl<'a> Analyzer<'a> {
             name,
             columns,
             outer: false,
-            has_rowid: table.has_rowid,
+            rowid: rowid(table),
         }
     }
 
     /// Returns the columns of RETURNING.
     pub(super) fn update(&mut self, update: &Update) -> Vec<Output> {
-        self.enter(&update.ctes, update.recursive);
+        self.enter(&update.ctes);
         let Some(table) = self.target(&update.table) else {
             return Vec::new();
         };
@@ -115,6 +115,7 @@ impl<'a> Analyzer<'a> {
         let mut target = scope.clone();
         if let Some(from) = &update.from {
             self.source(from, &mut scope);
+            self.table_arguments(&mut scope);
         }
 
         self.scopes.push(scope);
@@ -122,7 +123,7 @@ impl<'a> Analyzer<'a> {
             self.expr(filter);
             self.keep_where_true(filter);
         }
-        self.assignments(table, &update.set);
+        self.assignments(table, &update.set, update.conflict);
         for expr in &update.order_by {
             self.expr(expr);
         }
@@ -144,7 +145,7 @@ impl<'a> Analyzer<'a> {
 
     /// Returns the columns of RETURNING.
     pub(super) fn delete(&mut self, delete: &Delete) -> Vec<Output> {
-        self.enter(&delete.ctes, delete.recursive);
+        self.enter(&delete.ctes);
         let Some(table) = self.target(&delete.table) else {
             return Vec::new();
         };

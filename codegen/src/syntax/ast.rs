@@ -31,7 +31,6 @@ pub(crate) enum Statement {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Select {
     pub(crate) ctes: Vec<Cte>,
-    pub(crate) recursive: bool,
     pub(crate) cores: Vec<Core>,
     pub(crate) order_by: Vec<Expr>,
     pub(crate) limit: Option<Expr>,
@@ -116,9 +115,7 @@ pub(crate) enum JoinKind {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Insert {
     pub(crate) ctes: Vec<Cte>,
-    pub(crate) recursive: bool,
-    /// OR IGNORE: rows that violate a constraint are skipped.
-    pub(crate) ignores: bool,
+    pub(crate) conflict: Conflict,
     pub(crate) table: Ident,
     pub(crate) alias: Option<Ident>,
     pub(crate) columns: Vec<Ident>,
@@ -126,6 +123,17 @@ pub(crate) struct Insert {
     pub(crate) source: Option<Select>,
     pub(crate) upserts: Vec<Upsert>,
     pub(crate) returning: Vec<ResultColumn>,
+}
+
+/// What a write does with a row that violates a constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// The statement fails.
+    Fail,
+    /// OR IGNORE: the row is skipped.
+    Ignore,
+    /// OR REPLACE: the row replaces others, and NULL becomes the default of a NOT NULL column.
+    Replace,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +154,7 @@ pub(crate) struct Assignment {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Update {
     pub(crate) ctes: Vec<Cte>,
-    pub(crate) recursive: bool,
+    pub(crate) conflict: Conflict,
     pub(crate) table: Ident,
     pub(crate) alias: Option<Ident>,
     pub(crate) set: Vec<Assignment>,
@@ -160,7 +168,6 @@ pub(crate) struct Update {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Delete {
     pub(crate) ctes: Vec<Cte>,
-    pub(crate) recursive: bool,
     pub(crate) table: Ident,
     pub(crate) alias: Option<Ident>,
     pub(crate) filter: Option<Expr>,

@@ -187,7 +187,7 @@ impl Parser<'_> {
 
     /// Reads `low AND high` after BETWEEN.
     fn between(&mut self, operand: Expr, negated: bool) -> Parsed<ExprKind> {
-        let low = self.climb(COMPARISON)?;
+        let low = self.climb(NOT)?;
         self.expect("and")?;
         let high = self.climb(COMPARISON)?;
         Ok(ExprKind::Between {
@@ -275,7 +275,6 @@ impl Parser<'_> {
             Kind::Integer => self.literal(ExprKind::Integer),
             Kind::Float => self.literal(ExprKind::Float),
             Kind::Blob => self.literal(ExprKind::Blob),
-            Kind::String => self.literal(ExprKind::String(unquote(slice))),
             Kind::Parameter => {
                 self.position += 1;
                 ExprKind::Parameter(self.parameter(slice, token.span)?)
@@ -283,6 +282,9 @@ impl Parser<'_> {
             Kind::Symbol if slice == "(" => self.parenthesized()?,
             Kind::Word => self.word(slice)?,
             Kind::Quoted if self.is_at(1, "(") => self.function()?,
+            // SQLite accepts a string as the name of a table: `'files'.id`.
+            Kind::String if self.is_at(1, ".") => self.column()?,
+            Kind::String => self.literal(ExprKind::String(unquote(slice))),
             Kind::Quoted => self.column()?,
             Kind::Symbol | Kind::Comment | Kind::Illegal => {
                 return Err(self.expected("an expression"));

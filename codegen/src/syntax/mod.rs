@@ -12,6 +12,7 @@ mod function;
 mod source;
 mod statement;
 mod table;
+pub(crate) mod visit;
 mod write;
 
 pub(crate) use table::{parse_table, parse_virtual};
@@ -38,7 +39,7 @@ type Parsed<T> = Result<T, Unparsed>;
 pub(crate) fn parse(text: &str) -> Parsed<(Statement, Vec<Parameter>)> {
     let mut parser = Parser::new(text);
     let statement = parser.statement()?;
-    parser.accept(";");
+    while parser.accept(";") {}
     if let Some(token) = parser.peek() {
         return Err(parser.unexpected(token.span.clone()));
     }

@@ -27,22 +27,21 @@ const OTHERS: [&str; 16] = [
 
 impl Parser<'_> {
     pub(super) fn statement(&mut self) -> Parsed<Statement> {
-        let (ctes, recursive) = self.with()?;
+        let ctes = self.with()?;
 
         if self.is("insert") || self.is("replace") {
-            let insert = self.insert(ctes, recursive)?;
+            let insert = self.insert(ctes)?;
             Ok(Statement::Insert(Box::new(insert)))
         } else if self.is("update") {
-            let update = self.update(ctes, recursive)?;
+            let update = self.update(ctes)?;
             Ok(Statement::Update(Box::new(update)))
         } else if self.is("delete") {
-            let delete = self.delete(ctes, recursive)?;
+            let delete = self.delete(ctes)?;
             Ok(Statement::Delete(Box::new(delete)))
         } else if self.is("select") || self.is("values") {
             let select = self.select_body()?;
             Ok(Statement::Select(Box::new(Select {
                 ctes,
-                recursive,
                 ..select
             })))
         } else if ctes.is_empty() && OTHERS.iter().any(|word| self.is(word)) {
@@ -64,14 +63,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Reads an optional WITH clause, and whether it is recursive.
-    fn with(&mut self) -> Parsed<(Vec<Cte>, bool)> {
+    /// Reads an optional WITH clause.
+    fn with(&mut self) -> Parsed<Vec<Cte>> {
         if !self.accept("with") {
-            return Ok((Vec::new(), false));
+            return Ok(Vec::new());
         }
-        let recursive = self.accept("recursive");
-        let ctes = self.list(Self::cte)?;
-        Ok((ctes, recursive))
+        let _recursive = self.accept("recursive");
+        self.list(Self::cte)
     }
 
     /// Reads `name [(columns)] AS [[NOT] MATERIALIZED] (select)`.
@@ -97,11 +95,10 @@ impl Parser<'_> {
 
     pub(super) fn select(&mut self) -> Parsed<Select> {
         self.nested(|parser| {
-            let (ctes, recursive) = parser.with()?;
+            let ctes = parser.with()?;
             let select = parser.select_body()?;
             Ok(Select {
                 ctes,
-                recursive,
                 ..select
             })
         })

@@ -1,15 +1,18 @@
 //! Parses INSERT, UPDATE and DELETE.
 
-use super::ast::{Assignment, Cte, Delete, Ident, Insert, ResultColumn, Update, Upsert};
+use super::ast::{
+    Assignment, Conflict, Cte, Delete, Ident, Insert, ResultColumn, Update, Upsert,
+};
 use super::{Parsed, Parser};
 
 impl Parser<'_> {
-    pub(super) fn insert(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Insert> {
-        let mut ignores = false;
-        if !self.accept("replace") {
+    pub(super) fn insert(&mut self, ctes: Vec<Cte>) -> Parsed<Insert> {
+        let conflict = if self.accept("replace") {
+            Conflict::Replace
+        } else {
             self.expect("insert")?;
-            ignores = self.or_action()?;
-        }
+            self.or_action()?
+        };
         self.expect("into")?;
         let (table, alias) = self.target()?;
         let columns = self.optional_names()?;
@@ -29,8 +32,7 @@ impl Parser<'_> {
         let returning = self.returning()?;
         Ok(Insert {
             ctes,
-            recursive,
-            ignores,
+            conflict,
             table,
             alias,
             columns,
@@ -67,9 +69,9 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn update(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Update> {
+    pub(super) fn update(&mut self, ctes: Vec<Cte>) -> Parsed<Update> {
         self.expect("update")?;
-        self.or_action()?;
+        let conflict = self.or_action()?;
         let (table, alias) = self.target()?;
         self.indexed()?;
 
@@ -84,7 +86,7 @@ impl Parser<'_> {
         let limits = limit.into_iter().chain(offset).collect();
         Ok(Update {
             ctes,
-            recursive,
+            conflict,
             table,
             alias,
             set,
@@ -96,7 +98,7 @@ impl Parser<'_> {
         })
     }
 
-    pub(super) fn delete(&mut self, ctes: Vec<Cte>, recursive: bool) -> Parsed<Delete> {
+    pub(super) fn delete(&mut self, ctes: Vec<Cte>) -> Parsed<Delete> {
         self.expect("delete")?;
         self.expect("from")?;
         let (table, alias) = self.target()?;
@@ -109,7 +111,6 @@ impl Parser<'_> {
         let limits = limit.into_iter().chain(offset).collect();
         Ok(Delete {
             ctes,
-            recursive,
             table,
             alias,
             filter,
@@ -119,17 +120,20 @@ impl Parser<'_> {
         })
     }
 
-    /// Reads an optional conflict action, and reports whether it is `OR IGNORE`.
-    fn or_action(&mut self) -> Parsed<bool> {
+    /// Reads an optional conflict action.
+    fn or_action(&mut self) -> Parsed<Conflict> {
         if !self.accept("or") {
-            return Ok(false);
+            return Ok(Conflict::Fail);
         }
-        if self.accept("ignore") {
-            return Ok(true);
-        }
-        for action in ["rollback", "abort", "fail", "replace"] {
+        for (action, conflict) in [
+            ("rollback", Conflict::Fail),
+            ("abort", Conflict::Fail),
+            ("fail", Conflict::Fail),
+            ("ignore", Conflict::Ignore),
+            ("replace", Conflict::Replace),
+        ] {
             if self.accept(action) {
-                return Ok(false);
+                return Ok(conflict);
             }
         }
         Err(self.expected("ABORT, FAIL, IGNORE, REPLACE or ROLLBACK"))

@@ -34,3 +34,13 @@ SELECT id FROM users WHERE age > :r * 2 AND age < :max + 1;
 SELECT concat(:a, :b) AS ab, concat_ws(:separator, :c) AS c;
 -- name: excerpts :many
 SELECT snippet(notes, 0, :before, :after, '...', :tokens) AS excerpt FROM notes(:query);
+-- name: several_numbers :many
+SELECT id FROM users WHERE age = :n OR score = :n OR admin = :n;
+-- name: sentinel :many
+SELECT id FROM users WHERE ?1 = -1 OR score = ?1;
+-- name: stored_and_compared :exec
+UPDATE users SET age = :n WHERE score > :n;
+-- name: optional_list :many
+SELECT id FROM users WHERE :ids IS NULL OR id IN (:ids);
+-- name: optional_texts :many
+SELECT id FROM users WHERE (:emails IS NULL OR email IN (:emails)) AND (:keys IS NULL OR EXISTS (SELECT 1 FROM keyed WHERE blob IN (:keys)));

@@ -1,0 +1,9 @@
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    price REAL,
+    stock INTEGER NOT NULL DEFAULT 0,
+    tags TEXT NOT NULL DEFAULT '[]'
+);
+CREATE TABLE orders (item INTEGER NOT NULL, count INTEGER NOT NULL);
+CREATE VIRTUAL TABLE search USING fts5 (title, body);
