@@ -279,10 +279,15 @@ impl Described<'_> {
     fn describe(&self, lines: &mut Vec<String>, query: &Query) {
         for parameter in &query.parameters {
             let ty = self.rust(parameter.as_type.as_ref(), parameter.scalar);
-            let ty = match (parameter.list, parameter.nullable) {
-                (true, _) => format!("[{ty}]"),
-                (false, true) => format!("Option<{ty}>"),
-                (false, false) => ty,
+            let ty = if parameter.list {
+                format!("[{ty}]")
+            } else {
+                ty
+            };
+            let ty = if parameter.nullable {
+                format!("Option<{ty}>")
+            } else {
+                ty
             };
             lines.push(format!("  parameter {}: {ty}", parameter.name));
         }

@@ -88,7 +88,7 @@ fn stored_value(
     column: &Column,
     contents: Contents,
 ) -> Value {
-    if !column.not_null && random.one_in(3) {
+    if !column.never_null() && random.one_in(3) {
         return Value::Null;
     }
     match column.checked {

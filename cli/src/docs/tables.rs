@@ -80,7 +80,7 @@ fn index_columns(table: &Table, index: &Index) -> Vec<String> {
 fn index_notes(index: &Index) -> Vec<&'static str> {
     let mut notes = Vec::new();
     notes.extend(index.unique.then_some("unique"));
-    notes.extend(index.partial.then_some("partial"));
+    notes.extend((!index.filter.is_empty()).then_some("partial"));
     notes.extend(index.of_key.then_some("primary key"));
     notes
 }

@@ -7,6 +7,7 @@
 //! [package.metadata.bindery.DB]
 //! schema = "schema.sql"
 //! types = { "users.id" = "crate::UserId", DATETIME = "jiff::civil::DateTime" }
+//! nullable-keys = true
 //!
 //! [package.metadata.bindery.vars]
 //! LOG_LEVEL = "crate::LogLevel"
@@ -46,6 +47,8 @@ pub struct DatabaseSettings {
     pub schema: Option<Spanned<String>>,
     /// Rust types by column (`table.column`) or by declared type.
     pub types: Vec<(Spanned<String>, Spanned<String>)>,
+    /// Whether a primary key without NOT NULL can contain NULL, as it can in SQLite.
+    pub nullable_keys: bool,
 }
 
 /// Reads the settings of the databases by binding, and applies those of the variables.
@@ -184,7 +187,7 @@ fn report_unknown_key(errors: &mut Errors, key: &Spanned<String>, databases: &[&
 
 /// Reads the settings of one database and reports unknown keys.
 fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
-    const KEYS: [&str; 2] = ["schema", "types"];
+    const KEYS: [&str; 3] = ["nullable-keys", "schema", "types"];
     for (key, _) in table.entries {
         if KEYS.contains(&key.value.as_str()) {
             continue;
@@ -203,6 +206,7 @@ fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
     let mut settings = DatabaseSettings {
         schema: text(errors, table, "schema"),
         types: Vec::new(),
+        nullable_keys: flag(errors, table, "nullable-keys"),
     };
     let types = table.get("types");
     if let Some(types) = types.and_then(|node| expect(errors, node, "types")) {
@@ -212,6 +216,18 @@ fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
         }
     }
     settings
+}
+
+/// The value of a setting that is off unless it is `true`.
+fn flag(errors: &mut Errors, table: &Table<'_>, key: &str) -> bool {
+    let Some(node) = table.get(key) else {
+        return false;
+    };
+    if let Value::Boolean(value) = node.value {
+        return value;
+    }
+    mismatch(errors, &format!("`{key}`"), "a boolean", &node.value, node.span);
+    false
 }
 
 /// Assigns Rust types to the variables that the table names.

@@ -134,21 +134,26 @@ pub fn load_databases(
             continue;
         };
         let name = &binding.name.value;
-        let DatabaseSettings { schema, types } = settings.remove(name).unwrap_or_default();
+        let DatabaseSettings {
+            schema,
+            types,
+            nullable_keys,
+        } = settings.remove(name).unwrap_or_default();
         let baseline = schema.and_then(|schema| {
             let path = root.join(&schema.value);
             read(errors, sources, &schema.value, &path, Some(schema.span))
         });
-        let migrations = migrations(errors, sources, root, d1);
+        let schema = schema::Inputs {
+            baseline,
+            migrations: migrations(errors, sources, root, d1),
+            nullable_keys,
+        };
         let folder = Name::new(name).field;
 
         let inputs = Inputs {
-            schema: schema::Inputs {
-                baseline,
-                migrations,
-            },
             queries: queries(errors, sources, root, &folder),
-            variants: variants(errors, sources, root, manifest, name, d1, baseline),
+            variants: variants(errors, sources, root, manifest, (name, d1), &schema),
+            schema,
             types,
         };
         folders.push(folder);
@@ -182,9 +187,8 @@ fn variants(
     sources: &mut Sources,
     root: &Path,
     manifest: &Manifest,
-    name: &str,
-    first: &D1,
-    baseline: Option<FileId>,
+    (name, first): (&str, &D1),
+    schema: &schema::Inputs,
 ) -> Vec<Variant> {
     let bindings = manifest
         .environments
@@ -202,13 +206,12 @@ fn variants(
                 .any(|variant| variant.d1.schema_key() == d1.schema_key());
         if !is_known {
             let migrations = migrations(errors, sources, root, d1);
-            let schema = schema::Inputs {
-                baseline,
-                migrations,
-            };
             variants.push(Variant {
                 d1: d1.clone(),
-                schema,
+                schema: schema::Inputs {
+                    migrations,
+                    ..schema.clone()
+                },
             });
         }
     }

@@ -90,6 +90,7 @@ codes! {
         201 Migration Error "a migration fails",
         202 NoMigrations Error "a database without migrations",
         203 DeclaredType Warning "a declared type that SQLite does not know",
+        204 NullableKey Warning "a primary key that can be NULL",
     }
     Sql {
         301 Annotation Error "a query's annotation is missing or wrong",

@@ -28,7 +28,8 @@ pub fn build(
         let applied = migrations::applied(&cached.database, migrations_table).unwrap_or_default();
         files.retain(|file| applied.contains(&file.value));
         let (database, places) = (cached.database, &cached.places);
-        return read_back(errors, database, migrations_table, places, files);
+        let catalog = read_back(errors, database, migrations_table, places, files);
+        return catalog.map(|catalog| with_promises(catalog, inputs));
     }
 
     let errors_before = errors.count();
@@ -42,7 +43,20 @@ pub fn build(
     if errors.count() == errors_before && known.is_empty() {
         cache::save(sources, &key, &mut database, &places);
     }
-    read_back(errors, database, migrations_table, &places, files)
+    let catalog = read_back(errors, database, migrations_table, &places, files);
+    catalog.map(|catalog| with_promises(catalog, inputs))
+}
+
+/// Marks the primary keys that SQLite allows to be NULL and that the project does not.
+fn with_promises(mut catalog: Catalog, inputs: &Inputs) -> Catalog {
+    if inputs.nullable_keys {
+        return catalog;
+    }
+    let tables = Arc::make_mut(&mut catalog.tables);
+    for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
+        column.promised = column.in_key && !column.not_null;
+    }
+    catalog
 }
 
 /// Returns the migrations in wrangler's order.

@@ -19,6 +19,7 @@ pub(super) struct Cached {
 pub(super) fn key(sources: &Sources, migrations_table: &str, inputs: &Inputs) -> String {
     let mut hash = CacheKey::new();
     hash.add(migrations_table);
+    hash.add(if inputs.nullable_keys { "nullable" } else { "" });
     hash.add(inputs.baseline.map_or("", |file| &sources.file(file).text));
     for file in &super::apply::in_order(inputs) {
         hash.add(&file.value);

@@ -84,7 +84,35 @@ pub(crate) fn warn(errors: &mut Errors, sources: &Sources, inputs: &Inputs, cata
                 errors.push(diagnostic(column, wanted, span));
             }
         }
+        if let Some(diagnostic) = nullable_key(sources, inputs, table) {
+            errors.push(diagnostic);
+        }
     }
+}
+
+/// Warns of a primary key that SQLite allows to be NULL.
+///
+/// <https://www.sqlite.org/lang_createtable.html#the_primary_key>
+fn nullable_key(sources: &Sources, inputs: &Inputs, table: &Table) -> Option<Diagnostic> {
+    let promised = || table.columns.iter().filter(|column| column.promised);
+    let first = promised().next()?;
+    let names: Vec<String> = promised()
+        .map(|column| format!("`{}`", column.name))
+        .collect();
+
+    let span = place(sources, inputs, table, first);
+    let (names, declared) = (names.join(", "), &first.declared);
+    Some(
+        Diagnostic::new(
+            Code::NullableKey,
+            format!("SQLite allows NULL in the primary key {names} of `{}`", table.name),
+            span,
+        )
+        .label("bindery expects a value in each row")
+        .help(format!(
+            "declare it `{declared} NOT NULL`, or set `nullable-keys = true` for the database"
+        )),
+    )
 }
 
 fn diagnostic(column: &Column, wanted: &str, span: Option<Span>) -> Diagnostic {

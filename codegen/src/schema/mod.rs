@@ -16,6 +16,7 @@ use bindery_sqlite::Database;
 
 pub use apply::build;
 pub(crate) use declared::{Meant, is_date, warn};
+pub(crate) use read::{canonical_tokens, without_parentheses};
 
 use crate::cache::encode_fields;
 use crate::names::Name;
@@ -87,8 +88,8 @@ pub struct Index {
     pub name: String,
     /// Whether it is UNIQUE.
     pub unique: bool,
-    /// Whether it has a WHERE clause.
-    pub partial: bool,
+    /// The conditions of its WHERE clause, each as tokens in lower case. Empty if it has none.
+    pub filter: Vec<Vec<String>>,
     /// Whether it belongs to the primary key.
     pub of_key: bool,
     /// The index of each column, `None` for an expression, and its collation.
@@ -117,6 +118,9 @@ pub struct Column {
     pub not_null: bool,
     /// Whether it is part of the primary key.
     pub in_key: bool,
+    /// Whether it is part of a primary key without NOT NULL, whose author promises that it is never
+    /// NULL. SQLite does not enforce it.
+    pub promised: bool,
     /// Whether it has a default value.
     pub has_default: bool,
     /// Whether it is declared as a date but its default is a number: `DEFAULT (unixepoch())`.
@@ -135,6 +139,8 @@ pub struct Column {
     pub checked: Checked,
     /// The expression of a generated column, and the statement that contains it.
     pub(crate) computed: Option<(Expr, Arc<str>)>,
+    /// The default value, and the statement that contains it.
+    pub(crate) default: Option<(Expr, Arc<str>)>,
 }
 
 /// The values that a CHECK allows in a column, apart from NULL.
@@ -147,6 +153,14 @@ pub enum Checked {
     Boolean,
     /// One of the texts of an element of [`Catalog::text_enums`], by index.
     Enum(u32),
+}
+
+impl Column {
+    /// Whether it is never NULL, by a constraint or by the promise of a primary key.
+    #[must_use]
+    pub fn never_null(&self) -> bool {
+        self.not_null || self.promised
+    }
 }
 
 impl TextEnum {
@@ -265,6 +279,8 @@ pub struct Inputs {
     pub baseline: Option<FileId>,
     /// The migrations: the name in the migrations table, and the whole file.
     pub migrations: Vec<Spanned<String>>,
+    /// Whether a primary key without NOT NULL can contain NULL, as it can in SQLite.
+    pub nullable_keys: bool,
 }
 
 impl Inputs {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bindery_sqlite::Database;
 use bindery_sqlite::rusqlite::{self, Connection};
+use bindery_sqlite::token::{Kind, tokenize};
 
 use crate::syntax;
 
@@ -177,6 +178,8 @@ fn ordinary_table(
         }
         let generated = defined.generated.filter(|_| column.generated);
         column.computed = generated.map(|computed| (computed, Arc::clone(&text)));
+        let default = defined.default;
+        column.default = default.map(|default| (default, Arc::clone(&text)));
     }
 
     if has_rowid {
@@ -229,6 +232,7 @@ fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Resu
             not_null: row.get(2)?,
             has_default: default.is_some(),
             in_key: row.get::<_, i64>(4)? > 0,
+            promised: false,
             rowid_alias: false,
             // 1 is a hidden column of a virtual table, 2 and 3 are generated columns.
             generated: hidden >= 2,
@@ -237,6 +241,7 @@ fn columns(connection: &Connection, table: &str, strict: bool) -> rusqlite::Resu
             collation: "BINARY".to_owned(),
             checked: Checked::Any,
             computed: None,
+            default: None,
         });
     }
     Ok(columns)
@@ -257,9 +262,63 @@ fn is_number_by_default(connection: &Connection, declared: &str, default: &str) 
         .unwrap_or(false)
 }
 
+/// The conditions of a partial index, from its CREATE statement.
+fn filter(sql: Option<String>) -> Vec<Vec<String>> {
+    let Some(sql) = sql else {
+        return Vec::new();
+    };
+    let tokens = canonical_tokens(&sql);
+    let start = tokens.iter().position(|token| token == "where");
+    let condition = &tokens[start.map_or(tokens.len(), |start| start + 1)..];
+    let condition = without_parentheses(condition);
+    let conditions = condition.split(|token| token == "and");
+    conditions
+        .map(|condition| without_parentheses(condition).to_vec())
+        .collect()
+}
+
+/// Tokens without the parentheses around all of them.
+pub(crate) fn without_parentheses(mut tokens: &[String]) -> &[String] {
+    while let [open, inner @ .., close] = tokens
+        && (open.as_str(), close.as_str()) == ("(", ")")
+    {
+        let mut depth = 0_i32;
+        let closes_early = inner.iter().any(|token| {
+            depth += i32::from(token == "(") - i32::from(token == ")");
+            depth < 0
+        });
+        if closes_early {
+            break;
+        }
+        tokens = inner;
+    }
+    tokens
+}
+
+/// The tokens of a text in lower case, with names without quotes. Texts that differ only in case
+/// have the same tokens, except that strings keep theirs.
+pub(crate) fn canonical_tokens(text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for token in tokenize(text) {
+        let written = &text[token.span];
+        match token.kind {
+            Kind::Comment => {}
+            Kind::Quoted => {
+                let name = written.trim_matches(['"', '`', '[', ']']);
+                tokens.push(name.to_ascii_lowercase());
+            }
+            Kind::String => tokens.push(written.to_owned()),
+            _ => tokens.push(written.to_ascii_lowercase()),
+        }
+    }
+    tokens
+}
+
 fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>> {
     let mut statement = connection.prepare_cached(
-        "SELECT list.name, list.\"unique\", list.partial, list.origin = 'pk', part.cid, part.coll
+        "SELECT list.name, list.\"unique\",
+                CASE WHEN list.partial THEN (SELECT sql FROM sqlite_schema WHERE name = list.name) END,
+                list.origin = 'pk', part.cid, part.coll
          FROM pragma_index_list(?1) AS list, pragma_index_xinfo(list.name) AS part
          WHERE part.key ORDER BY list.seq, part.seqno",
     )?;
@@ -272,7 +331,7 @@ fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>>
             indexes.push(Index {
                 name,
                 unique: row.get(1)?,
-                partial: row.get(2)?,
+                filter: filter(row.get(2)?),
                 of_key: row.get(3)?,
                 columns: Vec::new(),
             });

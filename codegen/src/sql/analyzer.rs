@@ -27,6 +27,17 @@ pub(super) struct Output {
     pub(super) span: Bytes,
     /// Whether `span` is a name after AS.
     pub(super) aliased: bool,
+    /// The relation whose columns it is NULL with.
+    pub(super) group: Option<Group>,
+}
+
+/// The columns of a relation that an outer join makes NULL together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Group {
+    /// The number of the relation among those of its query.
+    pub(super) relation: usize,
+    /// Whether the column is not NULL in a row that exists.
+    pub(super) is_present: bool,
 }
 
 /// A table, and its name in the FROM clause of a statement.
@@ -218,6 +229,7 @@ impl<'a> Analyzer<'a> {
                 name: column.name.clone(),
                 ty: output.ty,
                 hidden: false,
+                group: output.group,
             });
         }
         Some(columns)
@@ -288,7 +300,7 @@ impl<'a> Analyzer<'a> {
         Some(Ty {
             storage,
             domain,
-            nullable: ty.nullable && !column.not_null,
+            nullable: ty.nullable && !column.never_null(),
             origin: stored.origin.clone(),
             reason: ty.reason,
         })
@@ -417,6 +429,7 @@ pub(super) fn relation_columns(text: &str, outputs: Vec<Output>) -> Vec<Relation
             name,
             ty: output.ty,
             hidden: false,
+            group: output.group,
         });
     }
     columns

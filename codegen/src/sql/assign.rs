@@ -87,19 +87,20 @@ impl Analyzer<'_> {
         );
     }
 
-    /// Analyzes the rows of an INSERT. `written` are the columns that it writes.
+    /// Analyzes the rows of an INSERT. `written` are the columns that it writes. Returns whether
+    /// each of them is NULL in some row.
     pub(super) fn insert_rows(
         &mut self,
         table: &Table,
         written: &[Option<&Column>],
         insert: &Insert,
         select: &Select,
-    ) {
+    ) -> Vec<bool> {
         let [Core::Values(rows)] = select.cores.as_slice() else {
-            self.insert_select(table, written, insert, select);
-            return;
+            return self.insert_select(table, written, insert, select);
         };
 
+        let mut nullable = vec![false; written.len()];
         for row in rows {
             if row.len() != written.len() {
                 let target = &insert.table.span;
@@ -107,10 +108,11 @@ impl Analyzer<'_> {
                 let end = row.last().map_or(target.end, |last| last.span.end);
                 self.count_mismatch(table, written.len(), row.len(), start..end);
             }
-            for (expr, column) in row.iter().zip(written) {
-                self.assigned(table, *column, expr, insert.conflict);
+            for ((expr, column), nullable) in row.iter().zip(written).zip(&mut nullable) {
+                *nullable |= self.assigned(table, *column, expr, insert.conflict);
             }
         }
+        nullable
     }
 
     fn insert_select(
@@ -119,7 +121,7 @@ impl Analyzer<'_> {
         written: &[Option<&Column>],
         insert: &Insert,
         select: &Select,
-    ) {
+    ) -> Vec<bool> {
         if let [Core::Query(query)] = select.cores.as_slice() {
             self.expect_columns(table, written, insert, query);
         }
@@ -127,7 +129,7 @@ impl Analyzer<'_> {
         if !outputs.is_empty() && outputs.len() != written.len() {
             let at = insert.table.span.clone();
             self.count_mismatch(table, written.len(), outputs.len(), at);
-            return;
+            return vec![true; written.len()];
         }
 
         let exprs = result_exprs(select);
@@ -142,6 +144,7 @@ impl Analyzer<'_> {
                 self.check_stored(table, column, &output.ty, expr);
             }
         }
+        outputs.iter().map(|output| output.ty.nullable).collect()
     }
 
     /// `INSERT ... SELECT :a, :b`: the columns determine the types of the parameters.
@@ -192,38 +195,62 @@ impl Analyzer<'_> {
             let mut written = written.iter().flatten();
             written.any(|written| written.name == column.name)
         };
-        let names: Vec<String> = table
-            .columns
-            .iter()
-            .filter(|column| is_required(column) && !is_written(column))
-            .map(|column| format!("`{}`", column.name))
-            .collect();
-        if names.is_empty() {
-            return;
+        let (mut required, mut promised) = (Vec::new(), Vec::new());
+        for column in table.columns.iter().filter(|column| !is_written(column)) {
+            if is_required(column) {
+                required.push(format!("`{}`", column.name));
+            } else if column.promised && !column.has_default && !column.generated {
+                promised.push(format!("`{}`", column.name));
+            }
         }
 
-        let names = names.join(", ");
-        self.error(
-            Code::StoredType,
-            format!("the INSERT omits {names}"),
-            &insert.table.span,
-            "NOT NULL and without a default",
-            format!("add {names} to the columns and its value to VALUES"),
-        );
+        let help = |names: &str| format!("add {names} to the columns and its value to VALUES");
+        if !required.is_empty() {
+            let names = required.join(", ");
+            self.error(
+                Code::StoredType,
+                format!("the INSERT omits {names}"),
+                &insert.table.span,
+                "NOT NULL and without a default",
+                help(&names),
+            );
+        }
+        if !promised.is_empty() {
+            let names = promised.join(", ");
+            let warning = self.diagnostic(
+                Code::StoredType,
+                format!("the INSERT omits the primary key {names}"),
+                &insert.table.span,
+                "SQLite stores NULL; reading it fails",
+                help(&names),
+            );
+            self.diagnostics.push(warning.warning());
+        }
     }
 
-    pub(super) fn assignments(&mut self, table: &Table, set: &[Assignment], conflict: Conflict) {
+    /// Analyzes the assignments of SET. Returns the columns that are not NULL afterwards.
+    pub(super) fn assignments<'t>(
+        &mut self,
+        table: &'t Table,
+        set: &[Assignment],
+        conflict: Conflict,
+    ) -> Vec<&'t str> {
+        let mut present = Vec::new();
         for assignment in set {
-            let columns: Vec<Option<&Column>> = assignment
+            let columns: Vec<Option<&'t Column>> = assignment
                 .columns
                 .iter()
                 .map(|name| self.written_column(table, name))
                 .collect();
             match (columns.as_slice(), &assignment.value.kind) {
-                ([column], _) => self.assigned(table, *column, &assignment.value, conflict),
+                ([column], _) => {
+                    let nullable = self.assigned(table, *column, &assignment.value, conflict);
+                    present.extend(column.filter(|_| !nullable));
+                }
                 (columns, ExprKind::Row(values)) => {
                     for (column, value) in columns.iter().zip(values) {
-                        self.assigned(table, *column, value, conflict);
+                        let nullable = self.assigned(table, *column, value, conflict);
+                        present.extend(column.filter(|_| !nullable));
                     }
                 }
                 _ => {
@@ -231,24 +258,30 @@ impl Analyzer<'_> {
                 }
             }
         }
+        let names = present.into_iter().map(|column| column.name.as_str());
+        names.collect()
     }
 
-    /// Analyzes a value that is written to a column.
+    /// Analyzes a value that is written to a column. Returns whether it can be NULL.
     fn assigned(
         &mut self,
         table: &Table,
         column: Option<&Column>,
         expr: &Expr,
         conflict: Conflict,
-    ) {
+    ) -> bool {
         let Some(column) = column else {
-            self.expr(expr);
-            return;
+            return self.expr(expr).nullable;
         };
         let given = self.expr_as(expr, &expected(table, column, conflict));
 
         let refuses_null = nulls(column, conflict) == Nulls::Refused;
-        if expr.kind == ExprKind::Null && refuses_null {
+        if expr.kind == ExprKind::Null && refuses_null && column.promised {
+            let message = format!("`{}` is a primary key, but the value is NULL", column.name);
+            let label = "SQLite stores it; reading it fails";
+            let warning = self.diagnostic(Code::StoredType, message, &expr.span, label, None);
+            self.diagnostics.push(warning.warning());
+        } else if expr.kind == ExprKind::Null && refuses_null {
             let help = if column.has_default {
                 "omit the column: it has a default"
             } else {
@@ -264,6 +297,7 @@ impl Analyzer<'_> {
         } else if parameter(expr).is_none() {
             self.check_stored(table, column, &given, expr);
         }
+        given.nullable
     }
 
     /// Reports a text that the CHECK of its column rejects. `number` is that of the column's enum.
@@ -323,7 +357,7 @@ fn expected(table: &Table, column: &Column, conflict: Conflict) -> Expectation {
 /// Whether a write accepts NULL for a column.
 fn nulls(column: &Column, conflict: Conflict) -> Nulls {
     let has_substitute = column.has_default && conflict == Conflict::Replace;
-    match (column.not_null && !has_substitute, column.rowid_alias) {
+    match (column.never_null() && !has_substitute, column.rowid_alias) {
         // NULL writes the next id; a statement that needs the next id can omit the column.
         (_, true) => Nulls::Silent,
         (true, false) => Nulls::Refused,

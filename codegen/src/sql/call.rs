@@ -198,14 +198,46 @@ impl Analyzer<'_> {
                 }
                 _ => ty.or_null("there may be no such row, and no default is given"),
             },
+            Null::Number => {
+                if first.storage.within(Storage::NUMERIC) && first.storage != Storage::NONE {
+                    ty.null_with([&first])
+                } else {
+                    ty.or_null("the argument may not be a number")
+                }
+            }
+            Null::Path => {
+                // Paths and values alternate after the first argument.
+                let paths = function.arguments.iter().skip(1).step_by(2);
+                let are_literal = |path: &Expr| matches!(path.kind, ExprKind::String(_));
+                if paths.clone().all(are_literal) {
+                    ty.null_with([&first])
+                } else {
+                    ty.or_null("a path can be NULL")
+                }
+            }
+            Null::Found if arguments.len() == 1 => ty.null_with([&first]),
+            Null::Found => ty.or_null("the JSON may not contain the path"),
             Null::Maybe => {
                 if self.is_constant_and_present(function) || is_format(function) {
                     ty
+                } else if self.is_modulo(function, arguments) {
+                    ty.null_with(arguments)
                 } else {
                     ty.or_null("the function can return NULL")
                 }
             }
         }
+    }
+
+    /// Whether a call is that of `mod` for numbers, with a literal divisor other than 0.
+    fn is_modulo(&self, function: &Function, arguments: &[Ty]) -> bool {
+        let is_number =
+            |ty: &Ty| ty.storage != Storage::NONE && ty.storage.within(Storage::NUMERIC);
+        let divisor = function.arguments.get(1);
+        let divisor = divisor.and_then(|divisor| self.written(divisor).parse::<f64>().ok());
+        function.name.is("mod")
+            && arguments.iter().all(is_number)
+            && divisor.is_some_and(|divisor| divisor != 0.0)
     }
 
     /// Whether a call whose arguments are literals returns a value, as `datetime('now', '-7 days')`

@@ -7,7 +7,7 @@ use crate::report::{Code, suggestion};
 use super::analyzer::{Analyzer, Output, relation_columns};
 use super::narrow;
 use super::parameters::Expectation;
-use super::scope::{Merged, Relation, RelationColumn, Scope};
+use super::scope::{Matched, Merged, Relation, RelationColumn, Scope};
 use super::types::Storage;
 use super::virtual_tables::{function_columns, function_names};
 use crate::schema::TableKind;
@@ -137,18 +137,35 @@ impl Analyzer<'_> {
         self.source(&join.right, scope);
         let after = scope.relations.len();
 
-        self.merge(join, scope, before..middle, middle..after);
+        let mut facts = self.merge(join, scope, before..middle, middle..after);
         if let Some(on) = &join.on {
-            self.join_on(on, join.kind, middle, scope);
+            facts.extend(self.join_on(on, join.kind, middle, scope));
         }
 
-        let widened = match join.kind {
-            JoinKind::Inner => 0..0,
-            JoinKind::Left => middle..after,
-            JoinKind::Right => before..middle,
-            JoinKind::Full => before..after,
+        let (left, right) = (before..middle, middle..after);
+        let optional = match join.kind {
+            JoinKind::Inner => Vec::new(),
+            JoinKind::Left => vec![(right, facts)],
+            JoinKind::Right => vec![(left, facts)],
+            // Each side can exist without the other.
+            JoinKind::Full => vec![(left, Vec::new()), (right, Vec::new())],
         };
-        for index in widened {
+        for (side, facts) in optional {
+            self.widen(side, facts, scope);
+        }
+    }
+
+    /// Marks the relations of the optional side of a join. `facts` are the columns that are not
+    /// NULL where the join finds a row.
+    fn widen(&self, side: Range<usize>, found: Vec<(usize, usize)>, scope: &mut Scope) {
+        let exists = |index: &usize| !scope.relations[*index].outer;
+        scope.joins.push(Matched {
+            optional: side.clone(),
+            present: side.clone().filter(exists).collect(),
+            facts: found,
+        });
+
+        for index in side {
             // A fact of a condition below this join holds for the relation's own rows, but not for
             // the row of NULLs.
             let own = scope.facts.iter().filter(|fact| fact.0 == index);
@@ -159,8 +176,15 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Analyzes the ON of a join whose right side starts at relation `middle`.
-    fn join_on(&mut self, on: &Expr, kind: JoinKind, middle: usize, scope: &mut Scope) {
+    /// Analyzes the ON of a join whose right side starts at relation `middle`. Returns the columns
+    /// that are not NULL where it is true.
+    fn join_on(
+        &mut self,
+        on: &Expr,
+        kind: JoinKind,
+        middle: usize,
+        scope: &mut Scope,
+    ) -> Vec<(usize, usize)> {
         // The condition reads rows that exist on both sides.
         self.scopes.push(std::mem::take(scope));
         self.expr(on);
@@ -168,7 +192,7 @@ impl Analyzer<'_> {
         let joined = self.scope();
         let facts = narrow::when_true(joined, on);
         match kind {
-            JoinKind::Inner => joined.keep_only(facts),
+            JoinKind::Inner => joined.keep_only(facts.clone()),
             // The condition holds for every row of the right side that the join finds.
             JoinKind::Left => keep_base(joined, &facts, middle),
             JoinKind::Right | JoinKind::Full => {}
@@ -176,10 +200,19 @@ impl Analyzer<'_> {
         if let Some(joined) = self.scopes.pop() {
             *scope = joined;
         }
+        facts
     }
 
-    /// Merges the columns that USING or NATURAL names.
-    fn merge(&mut self, join: &Join, scope: &mut Scope, left: Range<usize>, right: Range<usize>) {
+    /// Merges the columns that USING or NATURAL names. Returns the columns that are not NULL where
+    /// their values are equal.
+    fn merge(
+        &mut self,
+        join: &Join,
+        scope: &mut Scope,
+        left: Range<usize>,
+        right: Range<usize>,
+    ) -> Vec<(usize, usize)> {
+        let mut facts = Vec::new();
         let names = if join.natural {
             common_columns(
                 &scope.relations[left.clone()],
@@ -203,13 +236,15 @@ impl Analyzer<'_> {
                 continue;
             };
 
+            // Equal values are not NULL. Of several columns, only one has to have the value.
             let compared = merge_columns(scope, &name, left, right, join.kind);
-            if join.kind == JoinKind::Inner {
-                // Equal values are not NULL. Of several columns, only one has to have the value.
-                let left = compared.into_iter().filter(|values| values.len() == 1);
-                scope.keep_only(left.flatten().chain([right]).collect());
-            }
+            let left = compared.into_iter().filter(|values| values.len() == 1);
+            facts.extend(left.flatten().chain([right]));
         }
+        if join.kind == JoinKind::Inner {
+            scope.keep_only(facts.clone());
+        }
+        facts
     }
 }
 

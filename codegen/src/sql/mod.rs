@@ -16,6 +16,7 @@ mod from;
 mod functions;
 mod guards;
 mod infer;
+mod keys;
 mod narrow;
 mod operators;
 mod other;

@@ -4,7 +4,7 @@
 //! negation. Only certain facts are reported: an empty list is always correct.
 
 use super::functions::{self, Kind, Null};
-use super::scope::Scope;
+use super::scope::{Found, Scope};
 use crate::syntax::ast::{Expr, ExprKind, Function, InList, Operator};
 
 /// Columns that are not NULL: each the index of a relation and the index of its column.
@@ -83,7 +83,18 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
             right,
             negated,
         } if right.kind == ExprKind::Null && *negated == truth => present(scope, left),
+        // `x IS 5` is true, or `x IS NOT 5` is false. So with TRUE and FALSE.
+        ExprKind::Is {
+            left,
+            right,
+            negated,
+        } if *negated != truth && is_present_literal(scope, right) => present(scope, left),
         ExprKind::Is { .. } => Facts::new(),
+        ExprKind::Binary(Operator::Equal, left, right)
+            if truth && matches!((&left.kind, &right.kind), (ExprKind::Row(_), ExprKind::Row(_))) =>
+        {
+            union(items_present(scope, left), items_present(scope, right))
+        }
         ExprKind::Between {
             operand,
             low,
@@ -109,6 +120,9 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
             };
             if can_be_empty && *negated == truth {
                 Facts::new()
+            } else if *negated != truth {
+                // Every item of a row value is equal to one of the list.
+                items_present(scope, operand)
             } else {
                 present(scope, operand)
             }
@@ -119,6 +133,30 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
             ..
         } if truth => ranks(scope, left),
         _ => present(scope, condition),
+    }
+}
+
+/// Returns the columns that are not NULL where no item of a row value is, or the value itself.
+fn items_present(scope: &Scope, expr: &Expr) -> Facts {
+    let ExprKind::Row(items) = &expr.kind else {
+        return present(scope, expr);
+    };
+    let items = items.iter().map(|item| present(scope, item));
+    items.fold(Facts::new(), union)
+}
+
+/// Whether an expression is a literal other than NULL.
+fn is_present_literal(scope: &Scope, expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Integer | ExprKind::Float | ExprKind::String(_) | ExprKind::Blob => true,
+        ExprKind::Unary('-' | '+', operand) => is_present_literal(scope, operand),
+        ExprKind::Column {
+            table: None, name, ..
+        } => {
+            let is_truth = name.is("true") || name.is("false");
+            is_truth && matches!(scope.find(None, name), Found::Nothing)
+        }
+        _ => false,
     }
 }
 

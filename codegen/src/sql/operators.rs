@@ -4,7 +4,7 @@ use super::analyzer::Analyzer;
 use super::expr::parameter;
 use super::parameters::{Expectation, Nulls};
 use super::types::{Domain, Storage, Ty};
-use crate::syntax::ast::{Expr, ExprKind, Operator};
+use crate::syntax::ast::{Expr, ExprKind, Function, Operator};
 
 impl Analyzer<'_> {
     pub(super) fn unary(
@@ -119,18 +119,49 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Whether an expression is a literal by which `operator` can divide: `%` ignores the fraction.
-    fn is_nonzero_divisor(&self, operator: Operator, expr: &Expr) -> bool {
+    /// Whether `operator` can divide by an expression that is not NULL: `%` ignores the fraction.
+    fn is_nonzero_divisor(&mut self, operator: Operator, expr: &Expr) -> bool {
         let least = if operator == Operator::Remainder {
             1.0
         } else {
             f64::MIN_POSITIVE
         };
-        matches!(expr.kind, ExprKind::Integer | ExprKind::Float)
-            && self
-                .written(expr)
-                .parse::<f64>()
-                .is_ok_and(|value| value >= least)
+        match &expr.kind {
+            ExprKind::Integer | ExprKind::Float => {
+                let digits = self.written(expr).replace('_', "");
+                let is_hexadecimal = digits.starts_with("0x") || digits.starts_with("0X");
+                if is_hexadecimal {
+                    digits[2..].bytes().any(|digit| digit != b'0')
+                } else {
+                    digits.parse::<f64>().is_ok_and(|value| value >= least)
+                }
+            }
+            ExprKind::Unary('-' | '+', operand) => self.is_nonzero_divisor(operator, operand),
+            ExprKind::Function(function) => self.is_nonzero_call(operator, function),
+            _ => false,
+        }
+    }
+
+    /// Whether a call is never zero: `count(*)` of a group, and `max(x, 1)` of numbers.
+    fn is_nonzero_call(&mut self, operator: Operator, function: &Function) -> bool {
+        let is_plain = function.over.is_none() && function.filter.is_none();
+        if function.star && function.name.is("count") && is_plain {
+            // The level of a query without GROUP BY can be read without rows.
+            let scope = self.scope();
+            return scope.is_grouped;
+        }
+
+        let arguments = &function.arguments;
+        function.name.is("max")
+            && arguments.len() > 1
+            && arguments.iter().all(|argument| {
+                let ty = self.probe(argument);
+                ty.storage != Storage::NONE && ty.storage.within(Storage::NUMERIC)
+            })
+            && arguments.iter().any(|argument| {
+                let is_literal = matches!(argument.kind, ExprKind::Integer | ExprKind::Float);
+                is_literal && self.is_nonzero_divisor(operator, argument)
+            })
     }
 
     /// The types of both sides of a comparison: a parameter has the type of the other side.

@@ -37,6 +37,7 @@ pub(super) fn columns(
             ty,
             span: 0..text.len(),
             aliased: false,
+            group: None,
         });
     }
     Some(outputs)

@@ -1,5 +1,8 @@
 //! The names that an expression can use, and the columns that they refer to.
 
+use std::ops::Range;
+
+use super::analyzer::Group;
 use super::types::Ty;
 use crate::syntax::ast::{Expr, Ident};
 
@@ -45,6 +48,8 @@ pub(super) struct RelationColumn {
     pub(super) name: String,
     pub(super) ty: Ty,
     pub(super) hidden: bool,
+    /// The columns that are NULL together with this one.
+    pub(super) group: Option<Group>,
 }
 
 /// Columns that USING or NATURAL merges into one.
@@ -60,6 +65,20 @@ pub(super) struct Merged {
     pub(super) equal: Vec<(usize, usize)>,
 }
 
+/// More relations than SQLite joins in one query.
+const MAX_RELATIONS: usize = 128;
+
+/// What holds where an outer join finds a row of its optional side.
+#[derive(Debug, Clone)]
+pub(super) struct Matched {
+    /// The relations of the optional side. If one of them has a row, the join has found it.
+    pub(super) optional: Range<usize>,
+    /// Those that then have a row.
+    pub(super) present: Vec<usize>,
+    /// The columns that are then not NULL.
+    pub(super) facts: Vec<(usize, usize)>,
+}
+
 /// The names of one level of a query.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
@@ -73,10 +92,14 @@ pub(super) struct Scope {
     pub(super) arguments: Vec<Expr>,
     /// The indexes of relation and column for columns that are known not to be NULL.
     pub(super) facts: Vec<(usize, usize)>,
+    /// The outer joins of one optional side.
+    pub(super) joins: Vec<Matched>,
     /// The texts of expressions that are known not to be NULL.
     pub(super) present: Vec<String>,
     /// The windows of the WINDOW clause, and whether their frames can be empty.
     pub(super) windows: Vec<(String, bool)>,
+    /// Whether the query has a GROUP BY: each group has a row.
+    pub(super) is_grouped: bool,
     /// Whether columns outside of aggregates are read even if there are no rows.
     pub(super) may_be_empty: bool,
     /// Whether a subquery calls an aggregate over the rows of this level.
@@ -187,6 +210,25 @@ impl Scope {
         }
     }
 
+    /// The columns that are NULL together with a column: those of a relation of an outer join, or
+    /// of one inside a subquery.
+    pub(super) fn group(&self, relation: usize, column: usize) -> Option<Group> {
+        let source = &self.relations[relation];
+        let known = &source.columns[column];
+        if source.outer {
+            let is_present = !known.ty.nullable || self.facts.contains(&(relation, column));
+            return Some(Group {
+                relation,
+                is_present,
+            });
+        }
+
+        // The number of a relation in a subquery is made unique among those of this query.
+        let group = known.group?;
+        let relation = group.relation.checked_mul(MAX_RELATIONS)?.checked_add(relation + 1)?;
+        Some(Group { relation, ..group })
+    }
+
     /// Adds the NULL of a row that does not exist.
     fn widened(&self, mut ty: Ty, outer: bool) -> Ty {
         if outer {
@@ -221,12 +263,37 @@ impl Scope {
     }
 
     /// Keeps only the rows in which these columns are not NULL.
-    pub(super) fn keep_only(&mut self, facts: Vec<(usize, usize)>) {
-        for (relation, column) in facts {
+    pub(super) fn keep_only(&mut self, mut facts: Vec<(usize, usize)>) {
+        while let Some((relation, column)) = facts.pop() {
             // A row of NULLs is not kept.
-            self.relations[relation].outer = false;
-            if !self.facts.contains(&(relation, column)) {
-                self.facts.push((relation, column));
+            self.keep_existing(relation, &mut facts);
+            if self.facts.contains(&(relation, column)) {
+                continue;
+            }
+
+            self.facts.push((relation, column));
+            let columns = &self.relations[relation].columns;
+            if let Some(group) = columns[column].group {
+                let together = columns.iter().enumerate().filter(|(_, other)| {
+                    let same = |other: &Group| other.relation == group.relation && other.is_present;
+                    other.group.as_ref().is_some_and(same)
+                });
+                facts.extend(together.map(|(other, _)| (relation, other)));
+            }
+        }
+    }
+
+    /// Keeps only the rows in which a relation has a row of its own. Adds to `facts` what follows.
+    fn keep_existing(&mut self, relation: usize, facts: &mut Vec<(usize, usize)>) {
+        let mut exist = vec![relation];
+        while let Some(relation) = exist.pop() {
+            if !std::mem::take(&mut self.relations[relation].outer) {
+                continue;
+            }
+            let matches = self.joins.iter();
+            for matched in matches.filter(|matched| matched.optional.contains(&relation)) {
+                exist.extend(&matched.present);
+                facts.extend(&matched.facts);
             }
         }
     }

@@ -5,13 +5,13 @@ use bindery_sqlite::MAX_COLUMNS;
 use crate::report::{Code, Diagnostic};
 
 use super::aggregates::is_aggregate;
-use super::analyzer::{Analyzer, Output};
+use super::analyzer::{Analyzer, Group, Output};
 use super::narrow;
 use super::parameters::{Expectation, Nulls};
 use super::scope::Scope;
 use super::types::{Storage, Ty};
 use crate::syntax::ast::{
-    Bytes, Core, Expr, ExprKind, Function, Ident, Query, ResultColumn, Select, Window,
+    Bytes, Compound, Core, Expr, ExprKind, Function, Ident, Query, ResultColumn, Select, Window,
 };
 
 /// The queries of a statement that are analyzed again with their result columns in scope. Without a
@@ -27,7 +27,7 @@ impl Analyzer<'_> {
         let simple = select.cores.len() == 1;
         let mut outputs: Option<Vec<Output>> = None;
         let mut names = Vec::new();
-        for core in &select.cores {
+        for (index, core) in select.cores.iter().enumerate() {
             let order_by: &[Expr] = if simple { &select.order_by } else { &[] };
             let arm = match core {
                 Core::Query(query) => self.query(query, order_by),
@@ -36,7 +36,11 @@ impl Analyzer<'_> {
             names.extend(aliases(&arm));
             outputs = Some(match outputs {
                 None => arm,
-                Some(first) => joined(first, arm),
+                Some(first) => {
+                    let before = index.checked_sub(1);
+                    let operator = before.and_then(|before| select.operators.get(before));
+                    combined(first, arm, operator.copied().unwrap_or(Compound::Union))
+                }
             });
         }
 
@@ -92,6 +96,7 @@ impl Analyzer<'_> {
                     ty,
                     span: expr.span.clone(),
                     aliased: false,
+                    group: None,
                 });
             }
         }
@@ -177,6 +182,7 @@ impl Analyzer<'_> {
 
     /// Analyzes the result columns and everything that follows WHERE. Returns the result columns.
     fn result(&mut self, query: &Query, order_by: &[Expr]) -> Vec<Output> {
+        self.scope().is_grouped = !query.group_by.is_empty();
         if let Some(having) = &query.having {
             self.keep_groups(having, &query.group_by);
         }
@@ -219,6 +225,18 @@ impl Analyzer<'_> {
         };
         let present = self.present_where(having, |expr| is_aggregate(expr) || is_key(expr));
         self.scope().present.extend(present);
+
+        let scope = self.scope();
+        let keys: Vec<(usize, usize)> = group_by
+            .iter()
+            .filter_map(|key| match &key.kind {
+                ExprKind::Column { table, name, .. } => scope.locate(table.as_ref(), name),
+                _ => None,
+            })
+            .collect();
+        let mut facts = narrow::when_true(scope, having);
+        facts.retain(|fact| keys.contains(fact));
+        scope.keep_only(facts);
     }
 
     /// Keeps only the rows for which `condition` is true.
@@ -300,6 +318,13 @@ impl Analyzer<'_> {
 
     fn result_column(&mut self, expr: &Expr, alias: Option<&Ident>) -> Output {
         let ty = self.expr(expr);
+        let group = match &expr.kind {
+            ExprKind::Column { table, name, .. } => {
+                let place = self.scope().locate(table.as_ref(), name);
+                place.and_then(|(relation, column)| self.scope().group(relation, column))
+            }
+            _ => None,
+        };
         let name = match (alias, &expr.kind) {
             (Some(alias), _) => Some(alias.text.clone()),
             (None, ExprKind::Column { table, name, .. }) => {
@@ -313,6 +338,7 @@ impl Analyzer<'_> {
             ty,
             span: alias.map_or(&expr.span, |alias| &alias.span).clone(),
             aliased: alias.is_some(),
+            group,
         }
     }
 }
@@ -332,11 +358,22 @@ fn named_columns(query: &Query) -> Vec<(String, Expr)> {
 }
 
 /// The result columns of a compound select whose arms have these.
-fn joined(first: Vec<Output>, arm: Vec<Output>) -> Vec<Output> {
+fn combined(first: Vec<Output>, arm: Vec<Output>, operator: Compound) -> Vec<Output> {
+    let combine = |left: Ty, right: Ty| match operator {
+        Compound::Union => left.join(right),
+        // A row of the result is a row of both.
+        Compound::Intersect => {
+            let is_nullable = left.nullable && right.nullable;
+            let ty = left.join(right);
+            if is_nullable { ty } else { ty.not_null() }
+        }
+        Compound::Except => left,
+    };
     let pairs = first.into_iter().zip(arm);
     pairs
         .map(|(left, right)| Output {
-            ty: left.ty.join(right.ty),
+            ty: combine(left.ty, right.ty),
+            group: None,
             ..left
         })
         .collect()
@@ -365,11 +402,11 @@ fn all_columns(scope: &Scope, span: &Bytes) -> Vec<Output> {
             }
 
             let mut merged = scope.merged.iter();
-            let ty = match merged.find(|merged| merged.parts.first() == Some(&place)) {
-                Some(merged) => scope.merged_ty(merged),
-                None => scope.ty(index, position),
+            let (ty, group) = match merged.find(|merged| merged.parts.first() == Some(&place)) {
+                Some(merged) => (scope.merged_ty(merged), None),
+                None => (scope.ty(index, position), scope.group(index, position)),
             };
-            outputs.push(column_output(&column.name, ty, span));
+            outputs.push(column_output(&column.name, ty, span, group));
         }
     }
     outputs
@@ -384,18 +421,20 @@ fn all_columns_of(scope: &Scope, table: &Ident) -> Option<Vec<Output>> {
     for (position, column) in scope.relations[index].columns.iter().enumerate() {
         if !column.hidden {
             let ty = scope.ty(index, position);
-            outputs.push(column_output(&column.name, ty, &table.span));
+            let group = scope.group(index, position);
+            outputs.push(column_output(&column.name, ty, &table.span, group));
         }
     }
     Some(outputs)
 }
 
-fn column_output(name: &str, ty: Ty, span: &Bytes) -> Output {
+fn column_output(name: &str, ty: Ty, span: &Bytes, group: Option<Group>) -> Output {
     Output {
         name: Some(name.to_owned()),
         ty,
         span: span.clone(),
         aliased: false,
+        group,
     }
 }
 

@@ -224,7 +224,7 @@ impl Ty {
             origin: Some(format!("{table}.{}", column.name)),
             ..Self::new(storage)
         };
-        if column.not_null {
+        if column.never_null() {
             ty
         } else {
             ty.or_null("the column has no NOT NULL constraint")

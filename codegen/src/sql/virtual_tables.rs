@@ -102,6 +102,7 @@ pub(super) fn stored_columns(table: &Table) -> Vec<RelationColumn> {
         name: column.name.clone(),
         ty: Ty::of_column(&table.name, column),
         hidden: column.hidden,
+        group: None,
     };
     table.columns.iter().map(relation_column).collect()
 }
@@ -129,6 +130,7 @@ pub(super) fn function_columns(name: &str) -> Option<Vec<RelationColumn>> {
                 name: hidden.to_owned(),
                 ty: Ty::new(Storage::TEXT).or_null("the argument may be omitted"),
                 hidden: true,
+                group: None,
             });
         }
     }
@@ -155,6 +157,7 @@ fn relation_columns(columns: &[KnownColumn], reason: &'static str) -> Vec<Relati
                 ty
             },
             hidden: column.hidden,
+            group: None,
         }
     };
     columns.iter().map(relation_column).collect()

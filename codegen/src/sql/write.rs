@@ -19,9 +19,15 @@ impl<'a> Analyzer<'a> {
         let before = self.diagnostics.len();
         let written = self.insert_columns(table, insert);
         let are_known = self.diagnostics.len() == before;
-        if let Some(select) = &insert.source {
-            self.insert_rows(table, &written, insert, select);
+        let nullable = match &insert.source {
+            Some(select) => self.insert_rows(table, &written, insert, select),
+            None => Vec::new(),
+        };
+        let mut present: Vec<&str> = Vec::new();
+        for (column, nullable) in written.iter().zip(nullable) {
+            present.extend(column.filter(|_| !nullable).map(|column| column.name.as_str()));
         }
+        present.extend(self.present_by_default(table, &written));
         // A misspelled column is also missing under its right name: that is a single error.
         if are_known {
             self.missing_columns(table, &written, insert);
@@ -31,31 +37,74 @@ impl<'a> Analyzer<'a> {
         scope
             .relations
             .push(self.target_relation(table, insert.alias.as_ref()));
+        let inserted = present.clone();
         for upsert in &insert.upserts {
-            self.upsert(table, &scope, upsert);
+            let set = self.upsert(table, &scope, upsert, &inserted);
+            // DO UPDATE returns the row that it changes.
+            if !upsert.set.is_empty() {
+                present.retain(|column| set.contains(column));
+            }
         }
+        self.keep_written(table, &present, &mut scope);
         self.returning(scope, &insert.returning)
     }
 
-    /// `ON CONFLICT (target) DO UPDATE SET ...`
-    fn upsert(&mut self, table: &Table, scope: &Scope, upsert: &Upsert) {
+    /// The columns that an INSERT omits and whose default is not NULL.
+    fn present_by_default(&self, table: &'a Table, written: &[Option<&Column>]) -> Vec<&'a str> {
+        let omitted = table.columns.iter().filter(|column| {
+            let mut written = written.iter().flatten();
+            !written.any(|written| written.name == column.name)
+        });
+        let present = omitted.filter(|column| {
+            column.default.as_ref().is_some_and(|(default, text)| {
+                let mut inner = Analyzer::new(self.catalog, text, None, &[]);
+                let ty = inner.expr(default);
+                inner.diagnostics.is_empty() && !ty.nullable
+            })
+        });
+        present.map(|column| column.name.as_str()).collect()
+    }
+
+    /// Marks the columns that a write sets to values other than NULL, for RETURNING. A trigger could
+    /// change them.
+    fn keep_written(&self, table: &Table, present: &[&str], scope: &mut Scope) {
+        if table.has_triggers || table.kind != TableKind::Table {
+            return;
+        }
+        for (position, column) in table.columns.iter().enumerate() {
+            if present.contains(&column.name.as_str()) {
+                scope.facts.push((0, position));
+            }
+        }
+    }
+
+    /// `ON CONFLICT (target) DO UPDATE SET ...`. Returns the columns that are not NULL afterwards.
+    /// `inserted` are the columns that are not NULL in the row that could not be inserted.
+    fn upsert<'t>(
+        &mut self,
+        table: &'t Table,
+        scope: &Scope,
+        upsert: &Upsert,
+        inserted: &[&str],
+    ) -> Vec<&'t str> {
         self.scopes.push(scope.clone());
         for expr in upsert.target.iter().chain(&upsert.target_filter) {
             self.expr(expr);
         }
         self.scopes.pop();
 
-        let excluded = self.excluded(table);
+        let excluded = self.excluded(table, inserted);
         self.scopes.push(with_excluded(scope, excluded));
-        self.assignments(table, &upsert.set, Conflict::Fail);
+        let set = self.assignments(table, &upsert.set, Conflict::Fail);
         if let Some(filter) = &upsert.filter {
             self.expr(filter);
         }
         self.scopes.pop();
+        set
     }
 
     /// The relation `excluded` of DO UPDATE: the row that could not be inserted.
-    fn excluded(&mut self, table: &Table) -> Relation {
+    fn excluded(&mut self, table: &Table, inserted: &[&str]) -> Relation {
         let mut excluded = self.target_relation(table, None);
         excluded.name = "excluded".to_owned();
         excluded.rowid = None;
@@ -63,6 +112,9 @@ impl<'a> Analyzer<'a> {
             // SQLite has not filled these columns yet.
             if column.rowid_alias || column.generated {
                 relation.ty = relation.ty.clone().or_null("the INSERT may omit it");
+            }
+            if inserted.contains(&column.name.as_str()) && !table.has_triggers {
+                relation.ty = relation.ty.clone().not_null();
             }
         }
         excluded
@@ -123,7 +175,7 @@ impl<'a> Analyzer<'a> {
             self.expr(filter);
             self.keep_where_true(filter);
         }
-        self.assignments(table, &update.set, update.conflict);
+        let set = self.assignments(table, &update.set, update.conflict);
         for expr in &update.order_by {
             self.expr(expr);
         }
@@ -140,6 +192,7 @@ impl<'a> Analyzer<'a> {
                 }
             }
         }
+        self.keep_written(table, &set, &mut target);
         self.returning(target, &update.returning)
     }
 

@@ -32,6 +32,8 @@ pub(crate) enum Statement {
 pub(crate) struct Select {
     pub(crate) ctes: Vec<Cte>,
     pub(crate) cores: Vec<Core>,
+    /// The operators between the cores.
+    pub(crate) operators: Vec<Compound>,
     pub(crate) order_by: Vec<Expr>,
     pub(crate) limit: Option<Expr>,
     pub(crate) offset: Option<Expr>,
@@ -42,6 +44,15 @@ pub(crate) struct Cte {
     pub(crate) name: Ident,
     pub(crate) columns: Vec<Ident>,
     pub(crate) select: Select,
+}
+
+/// The operator between two selects. All have the same precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compound {
+    /// UNION and UNION ALL.
+    Union,
+    Intersect,
+    Except,
 }
 
 /// One SELECT or VALUES of a compound select.

@@ -264,7 +264,7 @@ impl Parser<'_> {
         Ok(operand)
     }
 
-    fn primary(&mut self) -> Parsed<Expr> {
+    pub(super) fn primary(&mut self) -> Parsed<Expr> {
         let Some(token) = self.peek().cloned() else {
             return Err(self.expected("an expression"));
         };

@@ -2,7 +2,7 @@
 
 use bindery_sqlite::token::Kind;
 
-use super::ast::{Core, Cte, Expr, Query, ResultColumn, Select, Statement};
+use super::ast::{Compound, Core, Cte, Expr, Query, ResultColumn, Select, Statement};
 use super::{Parsed, Parser};
 
 /// The first words of statements that return no typed rows.
@@ -112,12 +112,18 @@ impl Parser<'_> {
     /// Reads a SELECT without its WITH clause.
     fn select_body(&mut self) -> Parsed<Select> {
         let mut cores = vec![self.core()?];
+        let mut operators = Vec::new();
         loop {
-            if self.accept("union") {
+            operators.push(if self.accept("union") {
                 self.accept("all");
-            } else if !self.accept("intersect") && !self.accept("except") {
+                Compound::Union
+            } else if self.accept("intersect") {
+                Compound::Intersect
+            } else if self.accept("except") {
+                Compound::Except
+            } else {
                 break;
-            }
+            });
             cores.push(self.core()?);
         }
 
@@ -125,6 +131,7 @@ impl Parser<'_> {
         let (limit, offset) = self.limit()?;
         Ok(Select {
             cores,
+            operators,
             order_by,
             limit,
             offset,

@@ -3,7 +3,7 @@
 //!
 //! SQLite has already accepted the text, so all other parts are skipped.
 
-use super::ast::{Expr, Ident};
+use super::ast::{Expr, ExprKind, Ident};
 use super::{Parsed, Parser};
 
 /// The parsed parts of a CREATE TABLE statement.
@@ -20,6 +20,8 @@ pub(crate) struct ColumnDefinition {
     pub(crate) collation: Option<String>,
     /// The expression of a generated column.
     pub(crate) generated: Option<Expr>,
+    /// The default value.
+    pub(crate) default: Option<Expr>,
 }
 
 /// Words that start a table constraint instead of a column.
@@ -48,6 +50,7 @@ pub(crate) fn parse_table(text: &str) -> Parsed<Definition> {
                 name,
                 collation: None,
                 generated: None,
+                default: None,
             });
             parser.constraints(&mut definition.checks, &mut column)?;
             definition.columns.extend(column);
@@ -119,6 +122,11 @@ impl Parser<'_> {
                 if let Some(column) = column {
                     column.generated = Some(computed);
                 }
+            } else if self.accept("default") {
+                let default = self.default_value()?;
+                if let Some(column) = column {
+                    column.default = Some(default);
+                }
             } else if self.accept("collate") {
                 let collation = self.name()?;
                 if let Some(column) = column {
@@ -130,6 +138,23 @@ impl Parser<'_> {
         }
 
         Ok(())
+    }
+
+    /// Reads the value after DEFAULT: a literal with a sign, a word or an expression in parentheses.
+    fn default_value(&mut self) -> Parsed<Expr> {
+        let start = self.start();
+        let is_negative = self.accept("-");
+        let _positive = self.accept("+");
+
+        let value = self.primary()?;
+        Ok(if is_negative {
+            Expr {
+                kind: ExprKind::Unary('-', Box::new(value)),
+                span: start..self.end(),
+            }
+        } else {
+            value
+        })
     }
 
     /// Skips one token, or a group in parentheses.

@@ -1,0 +1,7 @@
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL
+);
+CREATE TABLE members (team TEXT, name VARCHAR(20), PRIMARY KEY (team, name));
+CREATE TABLE strict_keys (id TEXT PRIMARY KEY) STRICT;
+CREATE TABLE enforced (id TEXT NOT NULL PRIMARY KEY);
