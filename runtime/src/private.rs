@@ -29,8 +29,10 @@ pub use crate::backend::test;
 
 use serde::ser::SerializeStruct;
 
+pub use crate::d1::list::{
+    any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
+};
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
-pub use crate::d1::list::{any_list, blob_list, bytes_list, list, text_list, value_list};
 
 /// Returns a query from its statement and its encoded arguments.
 pub fn query<'a, S>(

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use authorizer::Access;
-pub use limits::{MAX_BOUND_PARAMETERS, MAX_COLUMNS, MAX_PATTERN_BYTES, MAX_ROW_BYTES, MAX_SQL_BYTES};
+pub use limits::{
+    MAX_BOUND_PARAMETERS, MAX_COLUMNS, MAX_PATTERN_BYTES, MAX_ROW_BYTES, MAX_SQL_BYTES,
+};
 pub use rusqlite;
 
 /// How long a connection waits for the lock of another process.

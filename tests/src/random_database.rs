@@ -1,7 +1,7 @@
 //! Random rows that a schema permits, random arguments, and the check of a value against the
 //! inferred type of its column.
 
-use bindery::__private::{bytes_list, list, text_list, value_list};
+use bindery::__private::{bytes_list, list, real_list, text_list, value_list};
 use bindery::d1;
 use bindery_codegen::schema::{Catalog, Checked, Column, Table, TableKind};
 use bindery_codegen::sql::ResultColumn;
@@ -281,7 +281,7 @@ fn encoded(items: &[Value], scalar: ScalarType) -> Value {
                 .map(|item| integer(item) == 1)
                 .collect::<Vec<_>>(),
         ),
-        ScalarType::Float => list(&items.iter().map(number).collect::<Vec<_>>()),
+        ScalarType::Float => real_list(&items.iter().map(number).collect::<Vec<_>>()),
         ScalarType::Text | ScalarType::Enum(_) => {
             text_list(&items.iter().map(text).collect::<Vec<_>>())
         }

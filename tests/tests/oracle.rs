@@ -305,10 +305,18 @@ fn analyze(sources: &mut Sources, catalog: &Catalog, text: &str) -> Result<(Quer
     if errors.is_empty()
         && let Some(query) = query
     {
-        let warns = errors.sorted().iter().any(|diagnostic| {
+        let sorted = errors.sorted();
+        let warnings = sorted.iter().filter(|diagnostic| {
             diagnostic.code == Code::StoredType && diagnostic.severity == Severity::Warning
         });
-        return Ok((query, !warns));
+        let messages: Vec<&str> = warnings.map(|warning| warning.message.as_str()).collect();
+        if messages
+            .iter()
+            .any(|message| message.contains("primary key"))
+        {
+            return Err("the statement can store NULL in a primary key".to_owned());
+        }
+        return Ok((query, messages.is_empty()));
     }
 
     let rendered = errors.render(sources);

@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 use super::query::Names;
 use super::{Target, query, text_enum};
 use crate::model::{Bound, Database, Method, Refused};
-use crate::names::spelled;
+use crate::names::{Name, spelled};
 use crate::schema::TextEnum;
 use crate::sql::{Cardinality, Query, Rows, ScalarType};
 
@@ -26,13 +26,13 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
     let mut out = String::new();
     for method in &database.methods {
         let names = names(&method.query.text_enums);
-        let shape = shape(&names, method.cardinality, &method.row.ty);
+        let shape = shape(&names, method.cardinality, &returned_type(&names, method));
         query::method(
             &mut out,
             &names,
             &method.name,
             &docs(method),
-            &shape,
+            (&shape, method.params.as_deref()),
             &method.query,
         );
     }
@@ -43,13 +43,21 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
     quote!(impl #ty { #methods })
 }
 
+/// The type of a row that a method returns.
+fn returned_type(names: &Names<'_>, method: &Method) -> String {
+    match method.query.columns.as_slice() {
+        [column] if method.scalar => names.scalar(column),
+        _ => format!("{}{}", names.module, method.row.ty),
+    }
+}
+
 /// The rows that a query returns, as a type.
 fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
-    let Names { krate, module, .. } = names;
+    let krate = names.krate;
     match cardinality {
-        Cardinality::One => format!("{krate}::d1::One<{module}{row}>"),
-        Cardinality::Optional => format!("{krate}::d1::Optional<{module}{row}>"),
-        Cardinality::Many => format!("{krate}::d1::Many<{module}{row}>"),
+        Cardinality::One => format!("{krate}::d1::One<{row}>"),
+        Cardinality::Optional => format!("{krate}::d1::Optional<{row}>"),
+        Cardinality::Many => format!("{krate}::d1::Many<{row}>"),
         Cardinality::Exec => format!("{krate}::d1::Exec"),
     }
 }
@@ -57,28 +65,77 @@ fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
 /// The method of a query with an error. It accepts the known arguments, and any value for the
 /// others, so that the error is reported once and not at every call.
 fn placeholder(out: &mut String, names: &Names<'_>, refused: &Refused) {
-    let mut generics = String::new();
-    let mut arguments = String::new();
-
-    for index in 0..refused.parameters {
-        let parameter = refused.outline.parameters.get(index);
-        match parameter.filter(|parameter| parameter.scalar != ScalarType::Any) {
-            Some(parameter) => {
-                let _ = write!(arguments, "_: {}, ", names.argument(parameter, "'a"));
-            }
-            None => {
-                let _ = write!(generics, ", P{index}");
-                let _ = write!(arguments, "_: P{index}, ");
-            }
+    let fields = placeholder_fields(names, refused);
+    let generics = generics(&fields);
+    let arguments: String = match &refused.params {
+        Some(params) => {
+            let lifetime = placeholder_lifetime(&fields);
+            format!("_: {}{params}<{lifetime}{generics}>", names.module)
         }
-    }
+        None => fields.iter().map(|(_, ty)| format!("_: {ty}, ")).collect(),
+    };
+
     let krate = names.krate;
     let name = spelled(&refused.name.field);
-    let shape = shape(names, refused.cardinality, &refused.row.ty);
+    let row = match refused.outline.columns.as_slice() {
+        [column] if refused.scalar => names.scalar(column),
+        _ => format!("{}{}", names.module, refused.row.ty),
+    };
+    let shape = shape(names, refused.cardinality, &row);
     let _ = writeln!(
         out,
-        "#[doc(hidden)] pub fn {name}<'a{generics}>(&'a self, {arguments}) \
+        "#[doc(hidden)] pub fn {name}<'a, {generics}>(&'a self, {arguments}) \
          -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}"
+    );
+}
+
+/// The arguments of a query with an error: the name of each, and its type or a generic one.
+fn placeholder_fields(names: &Names<'_>, refused: &Refused) -> Vec<(String, String)> {
+    let fields = refused.parameters.iter().enumerate();
+    let field = |(index, name): (usize, &String)| {
+        let known = refused.outline.parameters.get(index);
+        let known = known.filter(|parameter| parameter.scalar != ScalarType::Any);
+        let ty = match known {
+            Some(parameter) if refused.params.is_some() => names.field(parameter),
+            Some(parameter) => names.argument(parameter, "'a"),
+            None => format!("P{index}"),
+        };
+        let name = known.map_or(name, |parameter| &parameter.name);
+        (spelled(&Name::new(name).field), ty)
+    };
+    fields.map(field).collect()
+}
+
+/// The generic types among the fields, separated by commas.
+fn generics(fields: &[(String, String)]) -> String {
+    let generic = (0..fields.len()).map(|index| format!("P{index}"));
+    let used = generic.filter(|generic| fields.iter().any(|(_, ty)| ty == generic));
+    used.collect::<Vec<_>>().join(", ")
+}
+
+/// `'a, ` if a field borrows.
+fn placeholder_lifetime(fields: &[(String, String)]) -> &'static str {
+    if fields.iter().any(|(_, ty)| ty.contains("'a")) {
+        "'a, "
+    } else {
+        ""
+    }
+}
+
+/// The struct of the arguments of a query with an error.
+fn placeholder_params(out: &mut String, names: &Names<'_>, refused: &Refused) {
+    let Some(params) = &refused.params else {
+        return;
+    };
+    let fields = placeholder_fields(names, refused);
+    let (generics, lifetime) = (generics(&fields), placeholder_lifetime(&fields));
+    let fields = fields
+        .iter()
+        .map(|(name, ty)| format!("pub {name}: {ty}, "));
+    let fields: String = fields.collect();
+    let _ = writeln!(
+        out,
+        "#[doc(hidden)] pub struct {params}<{lifetime}{generics}> {{ {fields} }}"
     );
 }
 
@@ -252,6 +309,18 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
 
     let mut out = String::new();
     let mut emitted: Vec<&str> = Vec::new();
+    for method in &database.methods {
+        let Some(params) = &method.params else {
+            continue;
+        };
+        let (ty, field) = (&bound.name.ty, &method.name.field);
+        let docs = format!(
+            "The arguments of [`{}`](super::{ty}::{field}).",
+            method.name.source
+        );
+        let names = names(&method.query.text_enums);
+        query::params(&mut out, &names, params, &docs, &method.query);
+    }
     for method in database.methods.iter().filter(|method| method.owns_row) {
         emitted.push(&method.row.ty);
         if method.query.columns.is_empty() {
@@ -269,6 +338,10 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
         );
     }
     for refused in &database.refused {
+        placeholder_params(&mut out, &names(&refused.outline.text_enums), refused);
+        if refused.scalar && refused.outline.columns.len() == 1 {
+            continue;
+        }
         // A query with an error can name a row type that another query owns.
         if !emitted.contains(&refused.row.ty.as_str()) {
             let names = names(&refused.outline.text_enums);

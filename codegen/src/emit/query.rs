@@ -55,6 +55,27 @@ impl Names<'_> {
         optional(ty, column.nullable)
     }
 
+    /// The type of a field of a struct of arguments.
+    pub(super) fn field(&self, parameter: &Resolved) -> String {
+        if !parameter.list {
+            return self.argument(parameter, "'a");
+        }
+        let item = match &parameter.as_type {
+            Some(ty) => ty.clone(),
+            None => self.spell(|paths| parameter.scalar.borrowed(paths, "'a")),
+        };
+        optional(format!("&'a [{item}]"), parameter.nullable)
+    }
+
+    /// The type of the value of a single column, as a row.
+    pub(super) fn scalar(&self, column: &ResultColumn) -> String {
+        if is_json(column) {
+            optional(format!("{}::d1::JsonText", self.krate), column.nullable)
+        } else {
+            self.column(column)
+        }
+    }
+
     /// The type of an argument; `lifetime` is empty or `'a`.
     pub(super) fn argument(&self, parameter: &Resolved, lifetime: &str) -> String {
         match (&parameter.as_type, parameter.list) {
@@ -136,12 +157,16 @@ pub(super) fn row(
 
 /// The method of the runtime's `Row` that reads a column.
 fn take(column: &ResultColumn) -> &'static str {
-    let is_json = column.ty.domain == Domain::Json && column.as_type.is_none();
-    match (is_json, column.nullable) {
+    match (is_json(column), column.nullable) {
         (false, _) => "take",
         (true, false) => "take_json",
         (true, true) => "take_optional_json",
     }
+}
+
+/// Whether a column is declared JSON and has no type of the application.
+fn is_json(column: &ResultColumn) -> bool {
+    column.ty.domain == Domain::Json && column.as_type.is_none()
 }
 
 fn column_docs(column: &ResultColumn) -> String {
@@ -166,17 +191,19 @@ pub(super) fn method(
     names: &Names<'_>,
     name: &Name,
     docs: &str,
-    shape: &str,
+    (shape, params): (&str, Option<&str>),
     query: &Query,
 ) {
     let krate = names.krate;
-    let mut arguments = String::new();
     let mut encoded = String::new();
     for parameter in &query.parameters {
-        let (argument, ty) = (argument(parameter), names.argument(parameter, "'a"));
-        let _ = write!(arguments, "{argument}: {ty}, ");
+        let argument = argument(parameter);
         let _ = write!(encoded, "{}, ", encode(krate, parameter, &argument));
     }
+    let (arguments, unpacked) = match params {
+        Some(params) => fields(names, params, query),
+        None => (arguments(names, query), String::new()),
+    };
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
     let _ = writeln!(
@@ -189,9 +216,105 @@ pub(super) fn method(
                 columns: &{columns:?},
                 reads_only: {reads_only},
             }};
+            {unpacked}
             {krate}::__private::query(&self.0, &STATEMENT, [{encoded}])
         }}"
     );
+}
+
+/// The arguments of a method, one after another.
+fn arguments(names: &Names<'_>, query: &Query) -> String {
+    let mut arguments = String::new();
+    for parameter in &query.parameters {
+        let (argument, ty) = (argument(parameter), names.argument(parameter, "'a"));
+        let _ = write!(arguments, "{argument}: {ty}, ");
+    }
+    arguments
+}
+
+/// The only argument of a method that takes a struct, and the statement that unpacks it.
+fn fields(names: &Names<'_>, params: &str, query: &Query) -> (String, String) {
+    let path = format!("{}{params}", names.module);
+    let lifetime = lifetime(names, query);
+    let unpacked: Vec<String> = query.parameters.iter().map(argument).collect();
+    (
+        format!("params: {path}{lifetime}"),
+        format!("let {path} {{ {} }} = params;", unpacked.join(", ")),
+    )
+}
+
+/// `<'a>` if a field of the struct of arguments borrows.
+fn lifetime(names: &Names<'_>, query: &Query) -> &'static str {
+    let mut parameters = query.parameters.iter();
+    let borrows = parameters.any(|parameter| names.field(parameter).contains("'a"));
+    if borrows { "<'a>" } else { "" }
+}
+
+/// The struct of a method's arguments.
+pub(super) fn params(out: &mut String, names: &Names<'_>, ident: &str, docs: &str, query: &Query) {
+    let lifetime = lifetime(names, query);
+    let (mut fields, mut required, mut values) = (String::new(), String::new(), String::new());
+    let (mut count, mut optional_count) = (0, 0);
+    for parameter in &query.parameters {
+        let (field, ty) = (argument(parameter), names.field(parameter));
+        let _ = write!(
+            fields,
+            "#[doc = {:?}] pub {field}: {ty}, ",
+            parameter_docs(parameter)
+        );
+        if parameter.nullable {
+            let _ = write!(values, "{field}: ::core::option::Option::None, ");
+            optional_count += 1;
+        } else {
+            let _ = write!(required, "{field}: {ty}, ");
+            let _ = write!(values, "{field}, ");
+            count += 1;
+        }
+    }
+    let _ = writeln!(
+        out,
+        "#[doc = {docs:?}]
+        #[derive(::core::clone::Clone)]
+        pub struct {ident}{lifetime} {{ {fields} }}
+
+        impl{lifetime} ::core::fmt::Debug for {ident}{lifetime} {{
+            fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {{
+                formatter.debug_struct({ident:?}).finish_non_exhaustive()
+            }}
+        }}"
+    );
+
+    if count == 0 {
+        let _ = writeln!(
+            out,
+            "impl{lifetime} ::core::default::Default for {ident}{lifetime} {{
+                fn default() -> Self {{ Self {{ {values} }} }}
+            }}"
+        );
+    } else if optional_count > 0 && count <= MOST_REQUIRED {
+        let _ = writeln!(
+            out,
+            "impl{lifetime} {ident}{lifetime} {{
+                /// Creates the arguments with NULL for each optional one.
+                #[must_use]
+                pub fn new({required}) -> Self {{ Self {{ {values} }} }}
+            }}"
+        );
+    }
+}
+
+/// More arguments than this could be swapped unnoticed.
+const MOST_REQUIRED: usize = 3;
+
+fn parameter_docs(parameter: &Resolved) -> String {
+    let mut docs = match &parameter.origin {
+        Some(origin) => format!("A value for `{origin}`."),
+        None => format!("The parameter `{}`.", parameter.name),
+    };
+    if parameter.nullable {
+        docs.push_str(" `None` is NULL.");
+    }
+    docs
 }
 
 /// The name of an argument.
@@ -209,11 +332,10 @@ fn encoder(parameter: &Resolved) -> &'static str {
         ScalarType::Blob => "blob_list",
         ScalarType::Any if !is_own => "value_list",
         ScalarType::Any => "any_list",
-        ScalarType::Integer
-        | ScalarType::Float
-        | ScalarType::Boolean
-        | ScalarType::Text
-        | ScalarType::Enum(_) => "list",
+        ScalarType::Float => "real_list",
+        ScalarType::Integer | ScalarType::Boolean | ScalarType::Text | ScalarType::Enum(_) => {
+            "list"
+        }
     }
 }
 
@@ -271,6 +393,13 @@ pub fn inline(
         );
         shape = quote!(#krate::d1::Many<Row>);
     }
+    if let [column] = query.columns.as_slice() {
+        let value = names.scalar(column);
+        let _ = writeln!(
+            rows,
+            "impl {path}::d1::SingleColumn for Row {{ type Value = {value}; }}"
+        );
+    }
     let rows = tokens(parse, &rows);
 
     let (sql, columns, reads_only) = (&query.sql, column_names(&query), query.reads_only);
@@ -289,9 +418,8 @@ pub fn inline(
             let ty = tokens(parse, &names.argument(parameter, ""));
             quote!(let #ident: #ty = #value;)
         });
-    let encoded = parameters().map(|(parameter, ident)| {
-        tokens(parse, &encode(&path, parameter, &ident.to_string()))
-    });
+    let encoded = parameters()
+        .map(|(parameter, ident)| tokens(parse, &encode(&path, parameter, &ident.to_string())));
     quote! {{
         #rows
         static __STATEMENT: #krate::d1::Statement = #krate::d1::Statement {

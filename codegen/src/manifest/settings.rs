@@ -226,7 +226,13 @@ fn flag(errors: &mut Errors, table: &Table<'_>, key: &str) -> bool {
     if let Value::Boolean(value) = node.value {
         return value;
     }
-    mismatch(errors, &format!("`{key}`"), "a boolean", &node.value, node.span);
+    mismatch(
+        errors,
+        &format!("`{key}`"),
+        "a boolean",
+        &node.value,
+        node.span,
+    );
     false
 }
 

@@ -6,7 +6,7 @@ use crate::names::Name;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::TextEnum;
 use crate::source::Sources;
-use crate::sql::annotation::Annotated;
+use crate::sql::annotation::{Annotated, Arguments};
 use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
 
 /// Adds a query to a database: a method, or a placeholder if the query has an error.
@@ -22,7 +22,10 @@ pub(super) fn add(
         errors.extend(analyzed.errors);
         query
     });
-    match query.filter(|query| check_cardinality(errors, query, &annotated)) {
+    let is_possible = |errors: &mut Errors, query: &Query| {
+        check_cardinality(errors, query, &annotated) && check_scalar(errors, query, &annotated)
+    };
+    match query.filter(|query| is_possible(errors, query)) {
         Some(query) => add_method(errors, sources, database, annotated, query),
         None => add_refused(sources, database, &annotated),
     }
@@ -38,13 +41,20 @@ fn add_method(
     let name = Name::new(&annotated.name.value);
     database.types.apply(&database.catalog, &mut query);
     name_text_enums(&mut query.text_enums, &name.source);
+    let params = params(&annotated, &name, query.parameters.len());
+    if let Some(params) = &params {
+        own_params(errors, database, &annotated, params);
+    }
     let mut row = row_name(&annotated, &name);
-    let owns_row = owns_row(errors, database, &annotated, &mut row, &query);
+    let scalar = annotated.scalar.is_some();
+    let owns_row = !scalar && owns_row(errors, database, &annotated, &mut row, &query);
 
     database.methods.push(Method {
         name,
         row,
         owns_row,
+        scalar,
+        params,
         cardinality: annotated.cardinality.value,
         docs: annotated.docs,
         file: sources.file(annotated.sql.file).name.clone(),
@@ -59,13 +69,75 @@ fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated
     let mut outline = sql::outline(&database.catalog, text, annotated.sql);
     name_text_enums(&mut outline.text_enums, &name.source);
 
+    let parameters = parameter_names(text);
     database.refused.push(Refused {
         row: row_name(annotated, &name),
+        params: params(annotated, &name, parameters.len()),
         name,
         cardinality: annotated.cardinality.value,
-        parameters: parameter_count(text),
+        scalar: annotated.scalar.is_some(),
+        parameters,
         outline,
     });
+}
+
+/// More parameters than this are one struct, unless the annotation decides otherwise: arguments of
+/// one type in the wrong order would not be noticed.
+const MOST_POSITIONAL: usize = 3;
+
+/// The struct of a method's arguments, if it takes one.
+fn params(annotated: &Annotated, name: &Name, count: usize) -> Option<String> {
+    let is_struct = match annotated.arguments {
+        Some(Arguments::Params) => count > 0,
+        Some(Arguments::Positional) => false,
+        None => count > MOST_POSITIONAL,
+    };
+    is_struct.then(|| format!("{}Params", name.ty))
+}
+
+/// Reserves the name of the struct of a method's arguments.
+fn own_params(errors: &mut Errors, database: &mut Database, annotated: &Annotated, params: &str) {
+    if database
+        .type_sources
+        .insert(params.to_owned(), TypeSource::Params)
+        .is_none()
+    {
+        return;
+    }
+    errors.push(
+        Diagnostic::new(
+            Code::SharedRow,
+            format!("the arguments `{params}` have the name of another type"),
+            annotated.name.span,
+        )
+        .label("its arguments are a struct of this name")
+        .help("rename the query, or write `:positional` after the row count"),
+    );
+}
+
+/// Checks that a query whose annotation asks for a value returns one column.
+fn check_scalar(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
+    let Some(span) = annotated.scalar else {
+        return true;
+    };
+    let (label, help) = match (query.columns.len(), &annotated.row) {
+        (1, None) => return true,
+        (1, Some(_)) => ("there is no row type", "remove the row type"),
+        _ => (
+            "the statement returns several columns",
+            "remove `:scalar`, or select one column",
+        ),
+    };
+    errors.push(
+        Diagnostic::new(
+            Code::Annotation,
+            "`:scalar` returns the value of the only column",
+            span,
+        )
+        .label(label)
+        .help(help),
+    );
+    false
 }
 
 /// The row type that the annotation names, or the one named after the query.
@@ -91,8 +163,8 @@ fn name_text_enums(text_enums: &mut [TextEnum], query: &str) {
     }
 }
 
-/// The number of parameters in a text, even if it has other errors.
-fn parameter_count(text: &str) -> usize {
+/// The names of the parameters in a text, even if it has other errors.
+fn parameter_names(text: &str) -> Vec<String> {
     use bindery_sqlite::token::{Kind, tokenize};
 
     let tokens = tokenize(text);
@@ -104,7 +176,12 @@ fn parameter_count(text: &str) -> usize {
             distinct.push(parameter);
         }
     }
-    distinct.len()
+
+    let name = |(index, parameter): (usize, &str)| match parameter.strip_prefix('?') {
+        Some(_) => format!("parameter_{}", index + 1),
+        None => parameter[1..].to_owned(),
+    };
+    distinct.into_iter().enumerate().map(name).collect()
 }
 
 /// Whether a query owns its row type, or shares the one of an earlier query. Queries that share a
@@ -135,14 +212,14 @@ fn owns_row(
                 .insert(row.ty.clone(), TypeSource::Rows(database.methods.len()));
             return true;
         }
-        Some(TypeSource::TextEnum) => {
+        Some(TypeSource::TextEnum | TypeSource::Params) => {
             errors.push(
                 Diagnostic::new(
                     Code::SharedRow,
-                    format!("the row type `{}` has the name of an enum", row.ty),
+                    format!("the row type `{}` has the name of another type", row.ty),
                     span,
                 )
-                .label("an enum of texts has this name")
+                .label("an enum of texts, or the arguments of a query")
                 .help("rename the query, or name its row type at the end of the annotation"),
             );
             // Both types are emitted, under different names, so that this is the only error.

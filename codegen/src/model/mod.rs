@@ -80,6 +80,8 @@ enum TypeSource {
     Rows(usize),
     /// A list of texts.
     TextEnum,
+    /// The arguments of a method.
+    Params,
 }
 
 /// A query with an error.
@@ -91,8 +93,12 @@ pub struct Refused {
     pub row: Name,
     /// The annotated row count.
     pub cardinality: Cardinality,
-    /// The number of parameters in its text.
-    pub parameters: usize,
+    /// Whether it returns the value of its only column.
+    pub scalar: bool,
+    /// The struct of its arguments, if it takes one.
+    pub params: Option<String>,
+    /// The names of the parameters in its text.
+    pub parameters: Vec<String>,
     /// Its columns and parameters, as far as they are known.
     pub outline: Outline,
 }
@@ -108,6 +114,10 @@ pub struct Method {
     pub owns_row: bool,
     /// The annotated row count.
     pub cardinality: Cardinality,
+    /// Whether it returns the value of its only column.
+    pub scalar: bool,
+    /// The struct of its arguments, if it takes one.
+    pub params: Option<String>,
     /// The comment lines of the query.
     pub docs: Vec<String>,
     /// The file of the query.

@@ -105,7 +105,10 @@ fn nullable_key(sources: &Sources, inputs: &Inputs, table: &Table) -> Option<Dia
     Some(
         Diagnostic::new(
             Code::NullableKey,
-            format!("SQLite allows NULL in the primary key {names} of `{}`", table.name),
+            format!(
+                "SQLite allows NULL in the primary key {names} of `{}`",
+                table.name
+            ),
             span,
         )
         .label("bindery expects a value in each row")

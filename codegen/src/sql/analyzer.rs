@@ -309,8 +309,10 @@ impl<'a> Analyzer<'a> {
     /// Adds CTEs to the names that the statement can read. The word RECURSIVE has no effect in
     /// SQLite: every CTE can name itself, and those after it.
     pub(super) fn enter(&mut self, ctes: &[Cte]) {
-        let mut left: Vec<(&Cte, Vec<&Cte>)> =
-            ctes.iter().map(|cte| (cte, named_ctes(cte, ctes))).collect();
+        let mut left: Vec<(&Cte, Vec<&Cte>)> = ctes
+            .iter()
+            .map(|cte| (cte, named_ctes(cte, ctes)))
+            .collect();
 
         while !left.is_empty() {
             let is_left = |cte: &Cte| left.iter().any(|(other, _)| std::ptr::eq(*other, cte));
@@ -399,7 +401,9 @@ fn named_ctes<'c>(cte: &'c Cte, ctes: &'c [Cte]) -> Vec<&'c Cte> {
     visit::select(&cte.select, &mut |node| {
         if let Node::Source(Source::Table { name, .. }) = node {
             let found = ctes.iter().find(|other| name.is(&other.name.text));
-            named.extend(found.filter(|found| !named.iter().any(|known| std::ptr::eq(*known, *found))));
+            named.extend(
+                found.filter(|found| !named.iter().any(|known| std::ptr::eq(*known, *found))),
+            );
         }
         true
     });

@@ -1,5 +1,5 @@
 //! The comments that turn the statements of a file into methods: `-- name: file_by_id :optional`,
-//! or `... :optional FileRow` with a row type.
+//! or `... :optional FileRow` with a row type. Options follow the row count, as in `:one :scalar`.
 
 use std::ops::Range;
 
@@ -38,6 +38,31 @@ impl Cardinality {
     }
 }
 
+/// How a method takes its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arguments {
+    /// One after another.
+    Positional,
+    /// As one struct with named fields.
+    Params,
+}
+
+/// A word after the row count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// The value of the only column instead of a row.
+    Scalar,
+    Arguments(Arguments),
+}
+
+impl Choice {
+    const ALL: [(&'static str, Self); 3] = [
+        ("scalar", Self::Scalar),
+        ("params", Self::Arguments(Arguments::Params)),
+        ("positional", Self::Arguments(Arguments::Positional)),
+    ];
+}
+
 /// A statement with its annotation.
 #[derive(Debug, Clone)]
 pub struct Annotated {
@@ -47,6 +72,10 @@ pub struct Annotated {
     pub cardinality: Spanned<Cardinality>,
     /// The name of the row type, which queries with the same columns can share.
     pub row: Option<Spanned<String>>,
+    /// Where `:scalar` is, which asks for the value of the only column.
+    pub scalar: Option<Span>,
+    /// How the method takes its arguments, if the annotation decides it.
+    pub arguments: Option<Arguments>,
     /// The comment lines below the annotation.
     pub docs: Vec<String>,
     /// The statement, without the comments around it.
@@ -151,6 +180,8 @@ impl Annotation {
             name: self.header.name.clone()?,
             cardinality: self.header.cardinality.clone()?,
             row: self.header.row.clone(),
+            scalar: self.header.scalar,
+            arguments: self.header.arguments,
             docs: self.docs.clone(),
             sql,
         })
@@ -190,6 +221,8 @@ struct Header {
     name: Option<Spanned<String>>,
     cardinality: Option<Spanned<Cardinality>>,
     row: Option<Spanned<String>>,
+    scalar: Option<Span>,
+    arguments: Option<Arguments>,
 }
 
 /// A word of an annotation, with its position.
@@ -208,17 +241,52 @@ fn header(errors: &mut Errors, line: &str, span: Span) -> Header {
         (None, None) => None,
     };
 
-    let row = words.get(2).and_then(|word| row_type(errors, *word));
-    if let Some((word, place)) = words.get(3) {
-        errors.push(unexpected(word, *place));
-    }
-
-    Header {
+    let mut header = Header {
         span,
         name,
         cardinality,
-        row,
+        row: None,
+        scalar: None,
+        arguments: None,
+    };
+    for (index, (word, place)) in words.iter().skip(2).enumerate() {
+        if let Some(option) = word.strip_prefix(':') {
+            match choice(errors, option, *place) {
+                Some(Choice::Scalar) => header.scalar = Some(*place),
+                Some(Choice::Arguments(arguments)) => header.arguments = Some(arguments),
+                None => {}
+            }
+        } else if index == 0 {
+            header.row = row_type(errors, (word, *place));
+        } else {
+            errors.push(unexpected(word, *place));
+        }
     }
+    header
+}
+
+/// The meaning of an option, written without its colon.
+fn choice(errors: &mut Errors, option: &str, place: Span) -> Option<Choice> {
+    let known = Choice::ALL.into_iter().find(|(word, _)| *word == option);
+    if let Some((_, choice)) = known {
+        return Some(choice);
+    }
+
+    let near = nearest(option, Choice::ALL.map(|(word, _)| word));
+    let help = match near {
+        Some(near) => format!("did you mean `:{near}`?"),
+        None => "remove it".to_owned(),
+    };
+    errors.push(
+        Diagnostic::new(
+            Code::Annotation,
+            format!("`:{option}` is not an option of a query"),
+            place,
+        )
+        .label("expected `:scalar`, `:params` or `:positional`")
+        .help(help),
+    );
+    None
 }
 
 /// Splits the text after `name:` into words.
@@ -305,7 +373,7 @@ fn row_type(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<Stri
 
 fn unexpected(word: &str, place: Span) -> Diagnostic {
     Diagnostic::new(Code::Annotation, format!("unexpected `{word}`"), place)
-        .label("only a row type can follow the row count")
+        .label("only a row type and options can follow the row count")
         .help(
             "write a description as a comment on the next line; \
              name a row type in the form `FileRow`",

@@ -140,9 +140,13 @@ impl Analyzer<'_> {
                 span: output.span.clone(),
             };
             let expr = exprs.get(index).copied().unwrap_or(&unknown);
-            if parameter(expr).is_none() {
-                self.check_stored(table, column, &output.ty, expr);
+            if parameter(expr).is_some() {
+                continue;
             }
+            if column.promised && output.ty.nullable {
+                self.null_key(column, expr);
+            }
+            self.check_stored(table, column, &output.ty, expr);
         }
         outputs.iter().map(|output| output.ty.nullable).collect()
     }
@@ -276,11 +280,8 @@ impl Analyzer<'_> {
         let given = self.expr_as(expr, &expected(table, column, conflict));
 
         let refuses_null = nulls(column, conflict) == Nulls::Refused;
-        if expr.kind == ExprKind::Null && refuses_null && column.promised {
-            let message = format!("`{}` is a primary key, but the value is NULL", column.name);
-            let label = "SQLite stores it; reading it fails";
-            let warning = self.diagnostic(Code::StoredType, message, &expr.span, label, None);
-            self.diagnostics.push(warning.warning());
+        if column.promised && refuses_null && given.nullable {
+            self.null_key(column, expr);
         } else if expr.kind == ExprKind::Null && refuses_null {
             let help = if column.has_default {
                 "omit the column: it has a default"
@@ -300,8 +301,30 @@ impl Analyzer<'_> {
         given.nullable
     }
 
+    /// Warns of a value for a primary key that can be NULL.
+    fn null_key(&mut self, column: &Column, expr: &Expr) {
+        let can = if expr.kind == ExprKind::Null {
+            "is"
+        } else {
+            "can be"
+        };
+        let message = format!(
+            "`{}` is a primary key, but the value {can} NULL",
+            column.name
+        );
+        let label = "SQLite stores it; reading it fails";
+        let warning = self.diagnostic(Code::StoredType, message, &expr.span, label, None);
+        self.diagnostics.push(warning.warning());
+    }
+
     /// Reports a text that the CHECK of its column rejects. `number` is that of the column's enum.
-    pub(super) fn check_enum(&mut self, column: &Column, number: u32, text: &str, at: &Range<usize>) {
+    pub(super) fn check_enum(
+        &mut self,
+        column: &Column,
+        number: u32,
+        text: &str,
+        at: &Range<usize>,
+    ) {
         let text_enum = usize::try_from(number)
             .ok()
             .and_then(|number| self.catalog.text_enums.get(number));

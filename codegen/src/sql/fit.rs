@@ -22,13 +22,7 @@ enum Fit {
 impl Analyzer<'_> {
     /// Reports a value that does not fit its column: an error if the write always fails, and
     /// otherwise a warning.
-    pub(super) fn check_stored(
-        &mut self,
-        table: &Table,
-        column: &Column,
-        given: &Ty,
-        expr: &Expr,
-    ) {
+    pub(super) fn check_stored(&mut self, table: &Table, column: &Column, given: &Ty, expr: &Expr) {
         if let (Checked::Enum(number), ExprKind::String(text)) = (column.checked, &expr.kind) {
             self.check_enum(column, number, text, &expr.span);
             return;
@@ -88,7 +82,10 @@ impl Analyzer<'_> {
             let help = format!("compare it: `({written}) <> 0`");
             ("a number other than 0 and 1".to_owned(), help)
         } else {
-            (classes, format!("convert it: `CAST({written} AS {declared})`"))
+            (
+                classes,
+                format!("convert it: `CAST({written} AS {declared})`"),
+            )
         };
 
         let label = if column.strict {

@@ -11,8 +11,8 @@ use crate::syntax::ast::{
 };
 
 use super::analyzer::Named;
-use super::plan::Step;
 use super::keys::is_fixed;
+use super::plan::Step;
 
 /// Reports an UPDATE or DELETE without WHERE. `WHERE true` declares that it changes every row.
 pub(super) fn unguarded(errors: &mut Errors, statement: &Statement, place: Span) {

@@ -2,7 +2,8 @@
 
 use crate::schema::{Catalog, Index, Table, TableKind, canonical_tokens, without_parentheses};
 use crate::syntax::ast::{
-    Cte, Core, Expr, ExprKind, Ident, InList, Join, JoinKind, Operator, ResultColumn, Select, Source,
+    Core, Cte, Expr, ExprKind, Ident, InList, Join, JoinKind, Operator, ResultColumn, Select,
+    Source,
 };
 use crate::syntax::visit::{self, Node};
 
@@ -105,7 +106,11 @@ impl<'a> KeyedTables<'a> {
         }
         self.tables.push(KeyedTable {
             shown: shown.text.clone(),
-            columns: table.columns.iter().map(|column| column.name.as_str()).collect(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect(),
             table: Some(table),
             single: false,
         });
@@ -165,7 +170,8 @@ impl<'a> KeyedTables<'a> {
         };
 
         let on = join.on.iter();
-        self.conditions.extend(on.map(|expr| Condition { expr, first }));
+        self.conditions
+            .extend(on.map(|expr| Condition { expr, first }));
         let names: Vec<String> = if join.natural {
             self.tables[middle..]
                 .iter()

@@ -91,7 +91,11 @@ fn decided(scope: &Scope, condition: &Expr, truth: bool) -> Facts {
         } if *negated != truth && is_present_literal(scope, right) => present(scope, left),
         ExprKind::Is { .. } => Facts::new(),
         ExprKind::Binary(Operator::Equal, left, right)
-            if truth && matches!((&left.kind, &right.kind), (ExprKind::Row(_), ExprKind::Row(_))) =>
+            if truth
+                && matches!(
+                    (&left.kind, &right.kind),
+                    (ExprKind::Row(_), ExprKind::Row(_))
+                ) =>
         {
             union(items_present(scope, left), items_present(scope, right))
         }

@@ -407,7 +407,9 @@ fn unified_number(specific: &[&Placed]) -> Option<ScalarType> {
     }
 
     let exact = specific.iter().filter(|(expected, _)| expected.exact);
-    let exact = exact.map(|(expected, _)| expected.scalar()).min_by_key(rank);
+    let exact = exact
+        .map(|(expected, _)| expected.scalar())
+        .min_by_key(rank);
     exact.or_else(|| scalars.into_iter().max_by_key(rank))
 }
 
@@ -480,7 +482,9 @@ pub(super) fn check_numbers(errors: &mut Errors, place: Span, declared: &[Parame
                 )
                 .label("another parameter to SQLite")
                 .also(place.part(at), "the first one")
-                .help(format!("write `{first}` in both places, or rename one of them")),
+                .help(format!(
+                    "write `{first}` in both places, or rename one of them"
+                )),
             ),
             None => {
                 fields.insert(field, (name, span));

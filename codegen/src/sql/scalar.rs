@@ -101,9 +101,14 @@ impl ScalarType {
     /// JSON has no BLOBs; `bindings/d1/list.rs` of the runtime writes what this reads.
     pub(super) fn items(self, number: usize) -> String {
         let value = match self {
-            Self::Integer | Self::Float | Self::Boolean | Self::Text | Self::Enum(_) => "value",
+            Self::Integer | Self::Boolean | Self::Text | Self::Enum(_) => "value",
+            Self::Float => "iif(type = 'array', (value ->> 0) * pow(2, value ->> 1), value)",
             Self::Blob => "unhex(value)",
-            Self::Any => "CASE type WHEN 'array' THEN unhex(value ->> 0) ELSE value END",
+            Self::Any => {
+                "CASE WHEN type <> 'array' THEN value \
+                 WHEN json_array_length(value) = 1 THEN unhex(value ->> 0) \
+                 ELSE (value ->> 0) * pow(2, value ->> 1) END"
+            }
         };
         format!("SELECT {value} FROM json_each(?{number})")
     }

@@ -183,11 +183,7 @@ impl Scope {
     }
 
     /// The rowid that a name refers to, and its relation.
-    pub(super) fn rowid(
-        &self,
-        table: Option<&Ident>,
-        name: &Ident,
-    ) -> Option<(&Relation, &Rowid)> {
+    pub(super) fn rowid(&self, table: Option<&Ident>, name: &Ident) -> Option<(&Relation, &Rowid)> {
         if !is_rowid(name) || self.locate(table, name).is_some() {
             return None;
         }
@@ -225,7 +221,10 @@ impl Scope {
 
         // The number of a relation in a subquery is made unique among those of this query.
         let group = known.group?;
-        let relation = group.relation.checked_mul(MAX_RELATIONS)?.checked_add(relation + 1)?;
+        let relation = group
+            .relation
+            .checked_mul(MAX_RELATIONS)?
+            .checked_add(relation + 1)?;
         Some(Group { relation, ..group })
     }
 

@@ -25,7 +25,11 @@ impl<'a> Analyzer<'a> {
         };
         let mut present: Vec<&str> = Vec::new();
         for (column, nullable) in written.iter().zip(nullable) {
-            present.extend(column.filter(|_| !nullable).map(|column| column.name.as_str()));
+            present.extend(
+                column
+                    .filter(|_| !nullable)
+                    .map(|column| column.name.as_str()),
+            );
         }
         present.extend(self.present_by_default(table, &written));
         // A misspelled column is also missing under its right name: that is a single error.

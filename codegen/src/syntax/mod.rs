@@ -502,7 +502,12 @@ mod tests {
             numbered("select :a, ?1, ?3, ?"),
             [seen(":a", 2), seen("", 0), seen("", 1), seen("", 1)]
         );
-        for text in ["select ?0", "select ?101", "select #1", "select ?99999999999999999999"] {
+        for text in [
+            "select ?0",
+            "select ?101",
+            "select #1",
+            "select ?99999999999999999999",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

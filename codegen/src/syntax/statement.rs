@@ -40,10 +40,7 @@ impl Parser<'_> {
             Ok(Statement::Delete(Box::new(delete)))
         } else if self.is("select") || self.is("values") {
             let select = self.select_body()?;
-            Ok(Statement::Select(Box::new(Select {
-                ctes,
-                ..select
-            })))
+            Ok(Statement::Select(Box::new(Select { ctes, ..select })))
         } else if ctes.is_empty() && OTHERS.iter().any(|word| self.is(word)) {
             self.other_statement()?;
             Ok(Statement::Other)
@@ -97,10 +94,7 @@ impl Parser<'_> {
         self.nested(|parser| {
             let ctes = parser.with()?;
             let select = parser.select_body()?;
-            Ok(Select {
-                ctes,
-                ..select
-            })
+            Ok(Select { ctes, ..select })
         })
     }
 

@@ -20,7 +20,10 @@ pub(crate) fn statement<'e>(statement: &'e Statement, visit: &mut dyn FnMut(Node
     match statement {
         Statement::Select(found) => select(found, visit),
         Statement::Insert(insert) => {
-            insert.ctes.iter().for_each(|cte| select(&cte.select, visit));
+            insert
+                .ctes
+                .iter()
+                .for_each(|cte| select(&cte.select, visit));
             if let Some(source) = &insert.source {
                 select(source, visit);
             }
@@ -28,7 +31,10 @@ pub(crate) fn statement<'e>(statement: &'e Statement, visit: &mut dyn FnMut(Node
             result_columns(&insert.returning, visit);
         }
         Statement::Update(update) => {
-            update.ctes.iter().for_each(|cte| select(&cte.select, visit));
+            update
+                .ctes
+                .iter()
+                .for_each(|cte| select(&cte.select, visit));
             assignments(&update.set, visit);
             sources(update.from.as_ref(), visit);
             exprs(&update.filter, visit);
@@ -36,7 +42,10 @@ pub(crate) fn statement<'e>(statement: &'e Statement, visit: &mut dyn FnMut(Node
             exprs(update.order_by.iter().chain(&update.limits), visit);
         }
         Statement::Delete(delete) => {
-            delete.ctes.iter().for_each(|cte| select(&cte.select, visit));
+            delete
+                .ctes
+                .iter()
+                .for_each(|cte| select(&cte.select, visit));
             exprs(&delete.filter, visit);
             result_columns(&delete.returning, visit);
             exprs(delete.order_by.iter().chain(&delete.limits), visit);

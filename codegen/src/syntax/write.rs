@@ -1,8 +1,6 @@
 //! Parses INSERT, UPDATE and DELETE.
 
-use super::ast::{
-    Assignment, Conflict, Cte, Delete, Ident, Insert, ResultColumn, Update, Upsert,
-};
+use super::ast::{Assignment, Conflict, Cte, Delete, Ident, Insert, ResultColumn, Update, Upsert};
 use super::{Parsed, Parser};
 
 impl Parser<'_> {

@@ -75,7 +75,12 @@ pub async fn upload(
     } = file;
     // The random part makes the key unique, also for two uploads of the same name.
     let key = format!("{user}/{}/{filename}", bindery::random::id()?);
-    let begun = env.db.begin_upload(user, filename, &key, content_type);
+    let begun = env.db.begin_upload(db::BeginUploadParams {
+        user_id: user,
+        filename,
+        object_key: &key,
+        content_type,
+    });
     let id = begun.await?.id;
 
     let size = store(env, &key, content_type, content).await?;

@@ -10,7 +10,7 @@ use crate::{Env, Outcome, same};
 async fn user(env: &Env, email: &str) -> bindery::Result<i64> {
     Ok(env
         .db
-        .add_user(email, None, None, None, false, None, None)
+        .add_user(db::AddUserParams::new(email, false))
         .await?
         .id)
 }
@@ -20,15 +20,15 @@ pub async fn values_cross(env: Env) -> Outcome {
     let bytes = [0_u8, 1, 127, 128, 255];
     let full = env
         .db
-        .add_user(
-            "ann@example.com",
-            Some("Ann \u{1F600} \"q\" \\ \u{0}"),
-            Some(42),
-            Some(0.1),
-            true,
-            Some(&bytes),
-            Some(Value::from("text")),
-        )
+        .add_user(db::AddUserParams {
+            email: "ann@example.com",
+            name: Some("Ann \u{1F600} \"q\" \\ \u{0}"),
+            age: Some(42),
+            score: Some(0.1),
+            admin: true,
+            avatar: Some(&bytes),
+            anything: Some(Value::from("text")),
+        })
         .await?;
 
     same!(full.name.as_deref(), Some("Ann \u{1F600} \"q\" \\ \u{0}"));
@@ -40,7 +40,7 @@ pub async fn values_cross(env: Env) -> Outcome {
 
     let empty = env
         .db
-        .add_user("bob@example.com", None, None, None, false, None, None)
+        .add_user(db::AddUserParams::new("bob@example.com", false))
         .await?;
     same!(
         (
@@ -64,15 +64,15 @@ pub async fn values_cross(env: Env) -> Outcome {
 
     let blank = env
         .db
-        .add_user(
-            "",
-            Some(""),
-            Some(0),
-            Some(-0.5),
-            false,
-            Some(&[]),
-            Some(Value::from(vec![7_u8])),
-        )
+        .add_user(db::AddUserParams {
+            email: "",
+            name: Some(""),
+            age: Some(0),
+            score: Some(-0.5),
+            admin: false,
+            avatar: Some(&[]),
+            anything: Some(Value::from(vec![7_u8])),
+        })
         .await?;
     same!(
         (blank.name.as_deref(), blank.score, blank.avatar),
@@ -106,15 +106,10 @@ pub async fn reals_keep_every_bit(env: Env) -> Outcome {
     let known = 90.285_714_285_714_29;
     let stored = env
         .db
-        .add_user(
-            "ann@example.com",
-            None,
-            None,
-            Some(known),
-            false,
-            None,
-            None,
-        )
+        .add_user(db::AddUserParams {
+            score: Some(known),
+            ..db::AddUserParams::new("ann@example.com", false)
+        })
         .await?;
     same!(stored.score.map(f64::to_bits), Some(known.to_bits()));
     same!(env.db.real(known).await?.value.to_bits(), known.to_bits());
@@ -165,7 +160,12 @@ pub async fn errors_after_a_commit(env: Env) -> Outcome {
     let ann = env.db.user_by_email("ann@example.com").await?;
     same!(ann.and_then(|ann| ann.name).as_deref(), Some("Ann"));
 
-    env.db.add_loose(7, "secret", Some("a"), None).await?;
+    env.db
+        .add_loose(db::AddLooseParams {
+            text: Some("a"),
+            ..db::AddLooseParams::new(7, "secret")
+        })
+        .await?;
     let undecodable = env.db.batch((rename(), env.db.loose())).await;
     let error = undecodable.err().ok_or("`secret` is not a number")?;
     same!(
@@ -207,29 +207,19 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
     let most = 9_007_199_254_740_991_i64;
     let row = env
         .db
-        .add_user(
-            "most@example.com",
-            None,
-            Some(most),
-            None,
-            false,
-            None,
-            None,
-        )
+        .add_user(db::AddUserParams {
+            age: Some(most),
+            ..db::AddUserParams::new("most@example.com", false)
+        })
         .await?;
     same!(row.age, Some(most));
 
     let refused = env
         .db
-        .add_user(
-            "more@example.com",
-            None,
-            Some(most + 1),
-            None,
-            false,
-            None,
-            None,
-        )
+        .add_user(db::AddUserParams {
+            age: Some(most + 1),
+            ..db::AddUserParams::new("more@example.com", false)
+        })
         .await;
     same!(
         refused.map_err(|error| error.kind()),
@@ -242,15 +232,10 @@ pub async fn integers_keep_every_bit(env: Env) -> Outcome {
 
     let infinite = env
         .db
-        .add_user(
-            "inf@example.com",
-            None,
-            None,
-            Some(f64::INFINITY),
-            false,
-            None,
-            None,
-        )
+        .add_user(db::AddUserParams {
+            score: Some(f64::INFINITY),
+            ..db::AddUserParams::new("inf@example.com", false)
+        })
         .await;
     same!(
         infinite.map_err(|error| error.kind()),
@@ -317,10 +302,16 @@ pub async fn slices(env: Env) -> Outcome {
 /// A filter `(:name IS NULL OR name = :name)` accepts `None`.
 pub async fn optional_filters(env: Env) -> Outcome {
     env.db
-        .add_user("a", Some("Ann"), None, None, false, None, None)
+        .add_user(db::AddUserParams {
+            name: Some("Ann"),
+            ..db::AddUserParams::new("a", false)
+        })
         .await?;
     env.db
-        .add_user("b", Some("Bob"), None, None, false, None, None)
+        .add_user(db::AddUserParams {
+            name: Some("Bob"),
+            ..db::AddUserParams::new("b", false)
+        })
         .await?;
     same!(env.db.search(None, 10).await?.len(), 2);
     same!(env.db.search(Some("Bob"), 10).await?.len(), 1);
@@ -333,7 +324,7 @@ pub async fn constraints(env: Env) -> Outcome {
     user(&env, "a").await?;
     let error = env
         .db
-        .add_user("a", None, None, None, false, None, None)
+        .add_user(db::AddUserParams::new("a", false))
         .await
         .err()
         .ok_or("the email is taken")?;
@@ -346,7 +337,10 @@ pub async fn constraints(env: Env) -> Outcome {
 
     let check = env
         .db
-        .add_user("b", None, Some(-1), None, false, None, None)
+        .add_user(db::AddUserParams {
+            age: Some(-1),
+            ..db::AddUserParams::new("b", false)
+        })
         .await;
     same!(
         check.map_err(|error| error.kind()),
@@ -407,7 +401,11 @@ pub async fn aggregates(env: Env) -> Outcome {
 
     let author = env
         .db
-        .add_user("a", None, Some(30), Some(1.5), false, None, None)
+        .add_user(db::AddUserParams {
+            age: Some(30),
+            score: Some(1.5),
+            ..db::AddUserParams::new("a", false)
+        })
         .await?
         .id;
     env.db.add_post(author, "one").await?;
@@ -438,7 +436,7 @@ pub async fn batch_is_one_transaction(env: Env) -> Outcome {
     let db = &env.db;
     let (row, changes, all) = db
         .batch((
-            db.add_user("a", None, None, None, false, None, None),
+            db.add_user(db::AddUserParams::new("a", false)),
             db.rename(Some("Ann"), "a"),
             db.users(),
         ))
@@ -536,7 +534,14 @@ pub async fn inline_queries(env: Env) -> Outcome {
 
 /// A value that does not have the type of its column is an error that names row and column.
 pub async fn broken_promises(env: Env) -> Outcome {
-    env.db.add_loose(1, "7", Some("fine"), Some(true)).await?;
+    env.db
+        .add_loose(db::AddLooseParams {
+            id: 1,
+            number: "7",
+            text: Some("fine"),
+            flag: Some(true),
+        })
+        .await?;
     same!(env.db.loose().await?.len(), 1);
 
     db::query!(

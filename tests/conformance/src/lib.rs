@@ -6,6 +6,7 @@ pub mod environment;
 pub mod everything;
 pub mod gate;
 pub mod kv;
+pub mod lists;
 pub mod queue;
 pub mod r2;
 pub mod rules;
@@ -83,6 +84,12 @@ macro_rules! each_case {
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit
+            lists::of_blobs
+            lists::of_values
+            lists::of_any_type
+            lists::that_are_absent
+            lists::with_invalid_items
+            lists::numbered_parameters
             rules::numbers_as_text
             rules::functions
             rules::pragmas

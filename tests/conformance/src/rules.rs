@@ -5,6 +5,7 @@ use bindery::d1::Value;
 use bindery::error::Constraint;
 use serde_json::{json, to_value};
 
+use crate::bindings::db;
 use crate::{Env, Outcome, same};
 
 /// A number that SQLite converts to text is a REAL. Where SQLite needs an integer, it is one.
@@ -109,7 +110,12 @@ pub async fn every_constraint(env: Env) -> Outcome {
             _ => Err("another kind of error"),
         },
     };
-    let add_user = |email, value| env.db.add_user(email, None, None, None, false, None, value);
+    let add_user = |email, value| {
+        env.db.add_user(db::AddUserParams {
+            anything: value,
+            ..db::AddUserParams::new(email, false)
+        })
+    };
     add_user("null", None).await?;
     add_user("text", Some(Value::from("seven"))).await?;
     add_user("fraction", Some(Value::from(1.5))).await?;

@@ -3,7 +3,7 @@
 
 use bindery::d1::Json;
 
-use crate::bindings::db::{Task, TasksInSort, TasksState, query};
+use crate::bindings::db::{AddTaskParams, Task, TasksInSort, TasksState, query};
 use crate::{Env, Outcome, same};
 
 /// The owner of a task.
@@ -18,7 +18,14 @@ fn due() -> Result<jiff::Timestamp, jiff::Error> {
 async fn add(env: &Env, owner: PersonId, title: &str, state: TasksState) -> bindery::Result<Task> {
     let labels = Json(vec!["a".to_owned(), "b \u{1F600}".to_owned()]);
     env.db
-        .add_task(owner, title, state, true, labels, due().ok())
+        .add_task(AddTaskParams {
+            owner,
+            title,
+            state,
+            urgent: true,
+            labels,
+            due: due().ok(),
+        })
         .await
 }
 

@@ -73,5 +73,6 @@ fn contradiction_in(connection: &Connection, catalog: &Catalog, name: &str) -> O
 /// bits. Reading it is a documented error.
 fn is_outgrown(column: &ResultColumn, value: &Value) -> bool {
     let limit = i64::MAX as f64;
-    column.scalar == ScalarType::Integer && matches!(value, Value::Real(real) if real.abs() >= limit)
+    column.scalar == ScalarType::Integer
+        && matches!(value, Value::Real(real) if real.abs() >= limit)
 }

@@ -173,6 +173,23 @@ pub trait FromRow: Sized + Send {
     fn from_row(row: &mut Row<'_>) -> Result<Self, DecodeError>;
 }
 
+/// The value of the first column as a row: `-- name: count_notes :one :scalar`.
+impl<T: FromColumn + Send> FromRow for T {
+    fn from_row(row: &mut Row<'_>) -> Result<Self, DecodeError> {
+        row.take(0)
+    }
+}
+
+/// A row with a single column. Generated for inline queries.
+#[diagnostic::on_unimplemented(
+    message = "the query returns several columns",
+    label = "`scalar()` needs a query with one column"
+)]
+pub trait SingleColumn: FromRow {
+    /// The type of the column.
+    type Value: FromRow;
+}
+
 /// A type into which a column can be decoded.
 ///
 /// Implement it for your own type and name the type in a query: `AS "status: Status"`.

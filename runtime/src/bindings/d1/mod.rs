@@ -25,12 +25,10 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
-pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, Value};
+pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, SingleColumn, Value};
 pub use encode::Parameter;
 pub(crate) use encode::check;
-pub use json::Json;
-#[doc(hidden)]
-pub use json::JsonText;
+pub use json::{Json, JsonText};
 pub(crate) use query::Call;
 pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape, Statement};
 pub use text_enum::UnknownText;

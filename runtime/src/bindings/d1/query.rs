@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::Measures;
 
-use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, check};
+use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, SingleColumn, check};
 
 /// The SQL of a query, with its analysis. Generated.
 #[derive(Debug)]
@@ -96,6 +96,24 @@ impl<'a, T: FromRow> Query<'a, Many<T>> {
     /// # Ok(()) }
     /// ```
     pub fn one(self) -> Query<'a, One<T>> {
+        self.with_shape()
+    }
+
+    /// Returns a query for the values of the only column.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::d1::{Many, Query, SingleColumn};
+    /// # async fn f<Count: SingleColumn<Value = i64> + 'static>(
+    /// #     count_notes: Query<'_, Many<Count>>,
+    /// # ) -> bindery::Result<()> {
+    /// let count: i64 = count_notes.scalar().one().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn scalar(self) -> Query<'a, Many<T::Value>>
+    where
+        T: SingleColumn,
+    {
         self.with_shape()
     }
 

@@ -75,3 +75,21 @@ INSERT INTO received (body, attempts) VALUES (:body, :attempts);
 
 -- name: noted :many
 SELECT body, attempts FROM received ORDER BY id;
+
+-- name: delete_avatars_except :many :scalar
+DELETE FROM users WHERE avatar NOT IN (:keep) RETURNING id;
+
+-- name: users_among :many :scalar
+SELECT id FROM users WHERE :ids IS NULL OR id IN (:ids) ORDER BY id;
+
+-- name: rename_numbered :exec
+UPDATE users SET name = ?2 WHERE id = ?1;
+
+-- name: name_of :one :scalar
+SELECT name FROM users WHERE id = :id;
+
+-- name: email_of :optional :scalar
+SELECT email FROM users WHERE id = :id;
+
+-- name: count_users :one :scalar
+SELECT count(*) FROM users;
