@@ -1,6 +1,7 @@
 //! The behavior that every backend must have. Each case is an async function over a new [`Env`].
 //! `tests/native.rs` runs the cases natively; on workerd the worker runs them on request.
 
+pub mod batch;
 pub mod d1;
 pub mod environment;
 pub mod everything;
@@ -80,6 +81,14 @@ macro_rules! each_case {
             d1::changes
             d1::batch_is_one_transaction
             d1::batch_of_a_vec
+            batch::empty_batches
+            batch::shapes
+            batch::long_tuples
+            batch::rejected_queries
+            batch::rejected_commits
+            batch::unusable_results
+            batch::limits_before_sending
+            batch::events_of_batches
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit

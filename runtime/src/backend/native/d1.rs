@@ -25,7 +25,7 @@ const ROWS_PER_TURN: usize = 256;
 
 /// A database, shared by the handles of one backend.
 #[derive(Debug, Clone)]
-pub struct D1(Pool<Database>);
+pub(crate) struct D1(Pool<Database>);
 
 impl D1 {
     /// Opens a file, or a database in memory, and applies the pending migrations.
@@ -76,7 +76,11 @@ impl D1 {
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
         let owned: Vec<OwnedCall> = calls.iter().map(OwnedCall::new).collect();
         let run_all = move |connection: &Connection| -> Result<Vec<Ran>, Failure> {
-            owned.iter().map(|call| call.run(connection)).collect()
+            let run = |(index, call): (usize, &OwnedCall)| {
+                let ran = call.run(connection);
+                ran.map_err(|failure| failure.at(index))
+            };
+            owned.iter().enumerate().map(run).collect()
         };
         let ran = if calls.iter().all(|call| call.statement.reads_only) {
             let work = move |database: &Database| database.snapshot(run_all);
@@ -87,9 +91,9 @@ impl D1 {
         };
 
         let mut metas = Vec::with_capacity(ran.len());
-        for (call, Ran { meta, rows }) in calls.iter_mut().zip(ran) {
+        for (index, (call, Ran { meta, rows })) in calls.iter_mut().zip(ran).enumerate() {
             let decoded = rows.decode(call.reborrow()).await;
-            decoded.map_err(|failure| failure.of_query(call.statement.name))?;
+            decoded.map_err(|failure| failure.at(index))?;
             metas.push(meta);
         }
         Ok(metas)

@@ -18,7 +18,7 @@ use crate::error::{Constraint, ErrorKind, Failure};
 use super::js::{Handle, call as call_js, call_async, get, send, stringify};
 
 #[derive(Debug, Clone)]
-pub struct D1(pub(super) Handle);
+pub(crate) struct D1(pub(super) Handle);
 
 impl D1 {
     /// The platform answers later, so nothing runs on the thread of the caller.
@@ -45,21 +45,25 @@ impl D1 {
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
         send(async {
             let statements = Array::new();
-            for call in calls.iter() {
-                statements.push(&self.prepare(call)?);
+            for (index, call) in calls.iter().enumerate() {
+                let statement = self.prepare(call).map_err(|failure| failure.at(index))?;
+                statements.push(&statement);
             }
 
             let results = call_async(self.0.value(), "batch", &[statements.into()]).await;
             let results = results.map_err(classify)?;
-            let Some(results) = results.dyn_ref::<Array>() else {
-                let message = "the batch did not return an array";
-                return Err(Failure::new(ErrorKind::Internal, message));
+            let results = results.dyn_ref::<Array>();
+            let results = results.filter(|results| results.length() as usize == calls.len());
+            let Some(results) = results else {
+                // The batch has run.
+                let message = "the batch did not return one result for each query";
+                return Err(Failure::new(ErrorKind::Decode, message));
             };
 
             let mut metas = Vec::with_capacity(calls.len());
-            for (call, result) in calls.iter_mut().zip(results.iter()) {
+            for (index, (call, result)) in calls.iter_mut().zip(results.iter()).enumerate() {
                 let meta = read_result(&result, call.reborrow());
-                metas.push(meta.map_err(|failure| failure.of_query(call.statement.name))?);
+                metas.push(meta.map_err(|failure| failure.at(index))?);
             }
             Ok(metas)
         })

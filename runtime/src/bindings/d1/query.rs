@@ -244,7 +244,7 @@ impl<T: Send> Rows<T> for Vec<T> {
 }
 
 /// One statement for a backend to run, with the sink for its rows.
-pub(crate) struct Call<'c> {
+pub struct Call<'c> {
     pub(crate) statement: &'static Statement,
     pub(crate) parameters: &'c [Parameter<'c>],
     pub(crate) rows: &'c mut dyn RowSink,
@@ -275,7 +275,7 @@ pub(crate) trait RowSink: Send {
 }
 
 /// The sink of the rows of one query.
-pub(crate) struct Collected<S: Shape>(pub(crate) S::Rows);
+pub struct Collected<S: Shape>(pub(crate) S::Rows);
 
 impl<S: Shape> Default for Collected<S> {
     fn default() -> Self {
@@ -304,13 +304,9 @@ impl<S: Shape> Collected<S> {
 /// Marks the failure of statements that have run: a row cannot be decoded, or is missing. The
 /// platform returns the rows of a statement or batch after its transaction has ended, and the
 /// native backend decodes them then, too.
-pub(super) fn after_commit<'s>(
-    failure: Failure,
-    statements: impl IntoIterator<Item = &'s Statement>,
-) -> Failure {
-    let mut statements = statements.into_iter();
+pub(super) fn after_commit(failure: Failure, reads_only: bool) -> Failure {
     let is_late = matches!(failure.kind, ErrorKind::Decode | ErrorKind::NotFound);
-    if is_late && !statements.all(|statement| statement.reads_only) {
+    if is_late && !reads_only {
         failure.after_commit()
     } else {
         failure
@@ -344,7 +340,7 @@ impl<'a, S: Shape> Query<'a, S> {
 
             let mut rows = Collected::<S>::default();
             let meta = self.database.backend.run(self.call(&mut rows)).await;
-            let meta = meta.map_err(|failure| after_commit(failure, [self.statement]))?;
+            let meta = meta.map_err(|failure| after_commit(failure, self.statement.reads_only))?;
             finish(rows, &meta)
         };
         let gate = &self.database.gate;
