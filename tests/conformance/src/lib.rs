@@ -13,6 +13,7 @@ pub mod rules;
 mod serve;
 pub mod tasks;
 pub mod time;
+pub mod unchecked;
 
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
@@ -92,6 +93,18 @@ macro_rules! each_case {
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit
+            unchecked::every_value
+            unchecked::shapes_of_unchecked
+            unchecked::columns_by_name
+            unchecked::wrong_columns
+            unchecked::wrong_values
+            unchecked::rejected_sql
+            unchecked::wrong_parameters
+            unchecked::limits_of_unchecked
+            unchecked::writes
+            unchecked::in_a_batch
+            unchecked::in_a_batch_with_errors
+            unchecked::measured
             rules::numbers_as_text
             rules::functions
             rules::pragmas

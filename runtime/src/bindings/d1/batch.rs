@@ -5,7 +5,8 @@ use std::slice;
 use crate::error::Failure;
 use crate::failure::Member;
 
-use super::query::{Call, Collected, Statement};
+use super::query::{Call, Collected};
+use super::statement::AnyStatement;
 use super::{Meta, Query, Shape};
 
 /// Queries that can run as one transaction: a query, or a tuple or `Vec` of them, nested as needed.
@@ -65,7 +66,7 @@ impl<S: Shape> Batch for Query<'_, S> {
 
     fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>) {
         calls.push(Call {
-            statement: self.statement,
+            statement: &self.statement,
             parameters: &self.parameters,
             rows,
             limit: S::LIMIT,
@@ -137,9 +138,9 @@ tuples!([]
 
 /// Returns what an error of the batch has to know about its queries.
 pub(super) fn members(calls: &[Call<'_>]) -> Vec<Member> {
-    let member = |statement: &Statement| Member {
-        name: statement.name,
-        reads_only: statement.reads_only,
+    let member = |statement: &AnyStatement| Member {
+        name: statement.name(),
+        reads_only: statement.reads_only(),
     };
     calls.iter().map(|call| member(call.statement)).collect()
 }

@@ -6,7 +6,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::json;
 use crate::limits::{self, MAX_SAFE_INTEGER};
 
-use super::{Json, Value};
+use super::{AnyStatement, Json, Value};
 
 /// A value that is bound to a parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,8 +125,10 @@ pub(crate) fn text_list<T: AsRef<str>>(items: &[T]) -> Parameter<'static> {
     list(&items)
 }
 
-/// Fails if D1 would round a parameter, store it as NULL or reject it.
-pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
+/// Fails if D1 would reject the statement because of a limit, or would round a parameter, store it
+/// as NULL or reject it.
+pub(crate) fn check(statement: &AnyStatement, parameters: &[Parameter<'_>]) -> Result<(), Failure> {
+    statement.check(parameters.len())?;
     for (index, parameter) in parameters.iter().enumerate() {
         let number = index + 1;
         match parameter {

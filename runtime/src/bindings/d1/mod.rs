@@ -14,7 +14,9 @@ mod decode;
 mod encode;
 mod json;
 pub(crate) mod query;
+mod statement;
 mod text_enum;
+mod unchecked;
 
 use futures_util::future::BoxFuture;
 
@@ -32,9 +34,12 @@ pub use json::Json;
 pub use json::JsonText;
 pub(crate) use query::Call;
 use query::after_commit;
-pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape, Statement};
+pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape};
+pub(crate) use statement::AnyStatement;
+pub use statement::Statement;
 pub use text_enum::UnknownText;
 pub(crate) use text_enum::{decode_text, parse_text};
+pub use unchecked::{NamedRow, UncheckedQuery};
 
 /// A D1 database.
 ///
@@ -132,7 +137,7 @@ impl D1 {
         };
 
         for (index, call) in calls.iter().enumerate() {
-            check(call.parameters).map_err(|failure| failed(failure.at(index)))?;
+            check(call.statement, call.parameters).map_err(|failure| failed(failure.at(index)))?;
         }
         let metas = if calls.is_empty() {
             Vec::new()
