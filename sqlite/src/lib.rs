@@ -21,6 +21,8 @@ mod database;
 #[cfg(not(target_arch = "wasm32"))]
 mod functions;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod history;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod migrations;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod replay;

@@ -89,6 +89,7 @@ codes! {
     Schema {
         201 Migration Error "a migration fails",
         202 NoMigrations Error "a database without migrations",
+        203 EditedMigration Warning "an applied migration was edited",
     }
     Sql {
         301 Annotation Error "a query's annotation is missing or wrong",

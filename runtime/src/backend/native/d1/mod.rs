@@ -8,8 +8,6 @@ mod migrate;
 mod run;
 mod values;
 
-use std::path::Path;
-
 use bindery_sqlite::Database;
 use bindery_sqlite::rusqlite::Connection;
 
@@ -22,6 +20,7 @@ use super::pool::Pool;
 use migrate::{migrate, migrated_in_memory};
 use run::{Decoding, OwnedCall, Ran, read};
 
+pub(super) use migrate::Place;
 pub(crate) use values::Cells;
 
 /// A database, shared by the handles of one backend.
@@ -30,21 +29,23 @@ pub(crate) struct D1(Pool<Database>);
 
 impl D1 {
     /// Opens a file, or a database in memory, and applies the pending migrations.
-    pub(super) fn open(path: Option<&Path>, resource: &Resource) -> Opened<Self> {
-        let database = match path {
-            Some(path) => {
-                let database = Database::open(path)?;
-                migrate(&database, resource)?;
+    pub(super) fn open(place: Option<Place<'_>>, resource: &Resource) -> Opened<Self> {
+        let database = match place {
+            Some(Place { file, .. }) => {
+                let database = Database::open(file)?;
+                migrate(&database, resource, place)?;
                 database
             }
             None => migrated_in_memory(resource)?,
         };
-        Ok(Self(Pool::new(path, database)?))
+        let file = place.map(|place| place.file);
+        Ok(Self(Pool::new(file, database)?))
     }
 
     /// Applies the pending migrations of another binding of the same database.
-    pub(super) fn migrate(&self, resource: &Resource) -> Opened<()> {
-        let migrated = self.0.with_writer(|database| migrate(database, resource));
+    pub(super) fn migrate(&self, resource: &Resource, place: Option<Place<'_>>) -> Opened<()> {
+        let migrate = |database: &Database| migrate(database, resource, place);
+        let migrated = self.0.with_writer(migrate);
         migrated.unwrap_or_else(|| Err("the database is in use".into()))
     }
 
