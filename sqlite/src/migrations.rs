@@ -107,7 +107,7 @@ pub fn apply(
 }
 
 /// The same as [`apply`], and records in the transaction which text was applied. The table of
-/// [`history::applied`](crate::history::applied) exists.
+/// [`history::applied`] exists.
 ///
 /// # Errors
 /// See [`apply`].

@@ -106,7 +106,7 @@ fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
     let reads_only = call.statement.reads_only();
     if !call.statement.columns().is_empty() {
         let rows = get(result, "results");
-        let rows = rows_as_arrays(&rows, call.statement.needs_names())?;
+        let rows = rows_as_arrays(&rows, call.statement.needs_names()).map_err(undecodable)?;
         read_rows(&rows, call)?;
     }
 
@@ -141,11 +141,19 @@ fn rows_as_arrays(objects: &JsValue, needs_names: bool) -> Result<JsValue, Failu
     call_js(&Array::of(&[names]), "concat", &[rows])
 }
 
+/// The failure of a statement that has run: its result has another form than D1 documents.
+fn undecodable(failure: Failure) -> Failure {
+    Failure {
+        kind: ErrorKind::Decode,
+        ..failure
+    }
+}
+
 /// Passes each row of an array to the sink of the call.
 fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     let Some(json) = stringify(rows) else {
         let message = "the rows are not valid JSON";
-        return Err(Failure::new(ErrorKind::Internal, message));
+        return Err(Failure::new(ErrorKind::Decode, message));
     };
 
     let mut failure = None;
