@@ -7,6 +7,7 @@ use bindery_codegen::Compilation;
 use bindery_codegen::report::{self, Severity};
 use clap::Args;
 
+use crate::local_state::check_migrations;
 use crate::output::{Format, print, to_json};
 use crate::project::ProjectArguments;
 
@@ -47,7 +48,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
 
 /// Checks one project. Returns whether it has neither errors nor denied warnings.
 fn check(arguments: &Arguments, manifest: &Path) -> Result<bool, String> {
-    let compilation = arguments.project.compile_manifest(manifest);
+    let mut compilation = arguments.project.compile_manifest(manifest);
+    check_migrations(&mut compilation);
     let Compilation {
         errors, sources, ..
     } = &compilation;

@@ -4,6 +4,7 @@ mod check;
 mod describe;
 mod docs;
 mod generate;
+mod local_state;
 mod output;
 mod project;
 mod test;

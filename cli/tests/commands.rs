@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use bindery_sqlite::history::{self, Applied};
+
 /// The root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -160,6 +162,57 @@ fn types_and_docs_of_the_example() {
         assert!(!page.contains(external), "{external}");
     }
     assert!(page.contains("<svg") && page.contains("id=\"db-query-file_by_id\""));
+}
+
+#[test]
+fn check_warns_of_an_edited_migration() {
+    let folder = scratch("edited");
+    write(
+        &folder.join("wrangler.toml"),
+        "name = \"notes\"\n[[d1_databases]]\nbinding = \"DB\"\ndatabase_name = \"notes\"\n",
+    );
+    for name in ["migrations", ".bindery/d1"] {
+        fs::create_dir_all(folder.join(name)).expect("the folder can be created");
+    }
+    let migration = folder.join("migrations/0001_init.sql");
+    let old = "CREATE TABLE notes (id INTEGER PRIMARY KEY);\n";
+    let applied = Applied {
+        migrations_table: "d1_migrations".to_owned(),
+        name: "0001_init.sql".to_owned(),
+        checksum: history::checksum(old),
+        applied_at: Some("2026-01-31 12:00:00".to_owned()),
+    };
+    let state = folder.join(".bindery/d1");
+    write(
+        &state.join("notes.migrations"),
+        &history::to_text(&[applied]),
+    );
+    write(&state.join("notes.sqlite"), "never opened");
+
+    write(&migration, &format!("-- a comment\n{old}"));
+    let same = bindery(&folder, &["check", "--deny-warnings"]);
+    assert!(same.status.success(), "{same:?}");
+
+    write(
+        &migration,
+        "-- The notes.\nCREATE TABLE notes (\n    id INTEGER PRIMARY KEY,\n    text TEXT\n);\n",
+    );
+    let edited = bindery(&folder, &["check"]);
+    assert!(edited.status.success(), "a warning");
+    insta::assert_snapshot!("edited_migration", stdout(&edited));
+    let denied = bindery(&folder, &["check", "--deny-warnings", "--format", "json"]);
+    assert!(!denied.status.success(), "{denied:?}");
+    assert!(stdout(&denied).contains("\"code\":\"B0205\""), "{denied:?}");
+
+    // Without a database the history is a remainder.
+    fs::remove_file(state.join("notes.sqlite")).expect("is deleted");
+    let deleted = bindery(&folder, &["check", "--deny-warnings"]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    assert_eq!(
+        fs::read_dir(&state).expect("exists").count(),
+        1,
+        "nothing is written"
+    );
 }
 
 /// A manifest with secret values in bindings of several kinds.

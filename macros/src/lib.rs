@@ -169,7 +169,8 @@ pub fn kv_key(input: TokenStream) -> TokenStream {
     kv_key::expand(input.into()).into()
 }
 
-/// Derives the conversion from a row of a query.
+/// Derives a row type: from a row of a query, or for statements that are not checked at compile
+/// time.
 ///
 /// ```text
 /// #[derive(bindery::Row)]
@@ -181,16 +182,23 @@ pub fn kv_key(input: TokenStream) -> TokenStream {
 /// and other columns are ignored. The types are checked against the query: a column that can be
 /// NULL requires an `Option`.
 ///
+/// ```text
+/// #[derive(bindery::Row)]
+/// struct Found { id: i64, filename: String }
+/// ```
+///
+/// Without `from`, the derive implements `d1::NamedRow`: the struct can be the row type of
+/// `D1::unchecked`. The result must have exactly the columns with the names of the fields.
+///
 /// # Arguments of `#[row(...)]`
 ///
-/// - **`from = path`** (required)
+/// - **`from = path`**
 ///
 ///   The row type of the query, in the module that `#[bindings]` generates.
 ///
 /// - **`crate = my_bindery`**
 ///
-///   The path of the crate `bindery`. It is accepted for consistency, but the generated code does
-///   not use it.
+///   The path of the crate `bindery`. The default is `::bindery`.
 #[proc_macro_derive(Row, attributes(row))]
 pub fn row(input: TokenStream) -> TokenStream {
     row::expand(input.into()).into()

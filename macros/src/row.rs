@@ -6,7 +6,8 @@ use bindery_codegen::report::{Code, suggestion};
 use bindery_codegen::sql::scalar::Paths;
 use bindery_codegen::sql::{ResultColumn, ScalarType};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, Path};
 
@@ -19,18 +20,29 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let input: DeriveInput = syn::parse2(input).map_err(|error| error.to_compile_error())?;
-    let (mut entries, span) = attributes::required(&input, "row")?;
-    let from = attributes::take(&mut entries, "from").ok_or_else(|| {
-        let help = "write `#[row(from = bindings::db::FileById)]`";
-        project::error(span, Code::Attribute, "`from` is missing", help)
-    })?;
-    // The expansion does not name the runtime, but every macro accepts its path.
-    let _ = attributes::take_crate(&mut entries);
+    let (entries, _) = attributes::optional(&input, "row")?.unzip();
+    let mut entries = entries.unwrap_or_default();
+    let from = attributes::take(&mut entries, "from");
+    let krate = attributes::take_crate(&mut entries);
     attributes::refuse_rest(&entries, &["from", "crate"])?;
-    let path: Path = syn::parse2(from).map_err(|error| error.to_compile_error())?;
-    let fields = fields(&input)?;
 
-    let checked = check(&path, &fields)?;
+    let fields = fields(&input)?;
+    match from {
+        Some(from) => {
+            let path: Path = syn::parse2(from).map_err(|error| error.to_compile_error())?;
+            of_query(&input, &path, &fields)
+        }
+        None => of_unchecked(&input, &krate, &fields),
+    }
+}
+
+/// The conversion from the row type of a query.
+fn of_query(
+    input: &DeriveInput,
+    path: &Path,
+    fields: &[&Field],
+) -> Result<TokenStream, TokenStream> {
+    let checked = check(path, fields)?;
     let errors = checked.clone().unwrap_or_default();
     let ident = &input.ident;
     let (generics, arguments, clause) = input.generics.split_for_impl();
@@ -44,6 +56,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
             ::core::unreachable!("the row has an error")
         })
     };
+
     Ok(quote! {
         #errors
         #[automatically_derived]
@@ -51,6 +64,48 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
             fn from(row: #path) -> Self {
                 #body
             }
+        }
+    })
+}
+
+/// The implementations for statements that are not checked at compile time.
+fn of_unchecked(
+    input: &DeriveInput,
+    krate: &TokenStream,
+    fields: &[&Field],
+) -> Result<TokenStream, TokenStream> {
+    let ident = &input.ident;
+    if fields.is_empty() {
+        let help = "write a field for each column of the result";
+        let message = "a row needs at least one field";
+        return Err(project::error(ident.span(), Code::Attribute, message, help));
+    }
+
+    let idents = fields.iter().filter_map(|field| field.ident.as_ref());
+    let idents: Vec<&Ident> = idents.collect();
+    let columns = idents.iter().map(|ident| ident.unraw().to_string());
+    // An error about the type of a field belongs to the field.
+    let values = fields.iter().enumerate().map(|(index, field)| {
+        let ty = &field.ty;
+        let span = Span::call_site().located_at(ty.span());
+        quote_spanned!(span=> row.take::<#ty>(#index)?)
+    });
+    let (generics, arguments, clause) = input.generics.split_for_impl();
+    Ok(quote! {
+        #[automatically_derived]
+        impl #generics #krate::d1::FromRow for #ident #arguments #clause {
+            fn from_row(
+                row: &mut #krate::d1::Row<'_>,
+            ) -> ::core::result::Result<Self, #krate::d1::DecodeError> {
+                ::core::result::Result::Ok(Self {
+                    #(#idents: #values,)*
+                })
+            }
+        }
+
+        #[automatically_derived]
+        impl #generics #krate::d1::NamedRow for #ident #arguments #clause {
+            const COLUMNS: &'static [&'static str] = &[#(#columns),*];
         }
     })
 }

@@ -7,6 +7,8 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 
 pub use crate::bindings::kind::Service;
+#[doc(hidden)]
+pub use crate::failure::Failure;
 
 /// The result of a call to a binding.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,58 +27,6 @@ struct Inner {
     operation: &'static str,
     query: Option<&'static str>,
     failure: Failure,
-}
-
-/// The cause of an error, without its location: [`Gate`](crate::observe::Gate) adds that.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Failure {
-    pub(crate) kind: ErrorKind,
-    pub(crate) message: String,
-    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
-    /// Whether the call has changed stored data.
-    pub(crate) is_committed: bool,
-}
-
-impl Failure {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-            is_committed: false,
-        }
-    }
-
-    pub(crate) fn because(
-        kind: ErrorKind,
-        message: impl Into<String>,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: Some(source.into()),
-            is_committed: false,
-        }
-    }
-
-    /// Adds the name of the query of a batch that failed.
-    pub(crate) fn of_query(self, name: &str) -> Self {
-        Self {
-            message: format!("`{name}`: {}", self.message),
-            ..self
-        }
-    }
-
-    /// The failure of a call that has changed stored data before it failed.
-    pub(crate) fn after_commit(self) -> Self {
-        Self {
-            message: format!("{}; the changes of the call are committed", self.message),
-            is_committed: true,
-            ..self
-        }
-    }
 }
 
 /// The kind of an error.
@@ -250,10 +200,21 @@ impl Error {
         self.0.operation
     }
 
-    /// Returns the name of the D1 query.
+    /// Returns the name of the D1 query that failed.
+    ///
+    /// It is `None` for a batch if several of its queries can have failed: D1 does not report which
+    /// one it was. Then [`message`](Self::message) has their names.
     #[must_use]
     pub fn query(&self) -> Option<&'static str> {
-        self.0.query
+        self.0.query.or(self.0.failure.query)
+    }
+
+    /// Returns the position of the query that failed in its batch, from 0, if it is known.
+    ///
+    /// A `Vec` or tuple in the batch counts as its queries.
+    #[must_use]
+    pub fn batch_index(&self) -> Option<usize> {
+        self.0.failure.index
     }
 
     /// Returns the kind of the error.
@@ -342,7 +303,8 @@ impl fmt::Debug for Error {
             .field("service", &self.0.service)
             .field("binding", &self.0.binding)
             .field("operation", &self.0.operation)
-            .field("query", &self.0.query)
+            .field("query", &self.query())
+            .field("batch_index", &self.batch_index())
             .field("kind", &self.0.failure.kind)
             .field("message", &self.0.failure.message)
             .field("is_committed", &self.0.failure.is_committed)

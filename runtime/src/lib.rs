@@ -53,6 +53,7 @@
 extern crate self as bindery;
 
 pub mod error;
+mod failure;
 pub mod observe;
 pub mod random;
 pub mod time;

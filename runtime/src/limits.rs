@@ -44,7 +44,7 @@ pub(crate) mod queue {
 /// <https://developers.cloudflare.com/d1/platform/limits/>
 pub(crate) mod d1 {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/d1/platform/limits/";
-    pub(crate) const VALUE_BYTES: usize = 2_000_000;
+    pub(crate) const VALUE_BYTES: usize = bindery_sqlite::MAX_ROW_BYTES;
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) const QUERY_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 }

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::{Database, token};
+use crate::{Database, history, token};
 
 /// The name of the migrations table if the manifest does not set `migrations_table`.
 pub const DEFAULT_TABLE: &str = "d1_migrations";
@@ -102,12 +102,22 @@ pub fn apply(
     migrations_table: &str,
     migration: Migration<'_>,
 ) -> Result<(), Failure> {
-    apply_with(
-        database,
-        migrations_table,
-        migration,
-        |connection, range| execute(connection, migration.sql, range),
-    )
+    let run = |connection: &_, range: &_| execute(connection, migration.sql, range);
+    apply_with(database, migrations_table, migration, run, false)
+}
+
+/// The same as [`apply`], and records in the transaction which text was applied. The table of
+/// [`history::applied`] exists.
+///
+/// # Errors
+/// See [`apply`].
+pub fn apply_and_record(
+    database: &Database,
+    migrations_table: &str,
+    migration: Migration<'_>,
+) -> Result<(), Failure> {
+    let run = |connection: &_, range: &_| execute(connection, migration.sql, range);
+    apply_with(database, migrations_table, migration, run, true)
 }
 
 /// Applies one migration and passes each of its statements to `run`.
@@ -116,6 +126,7 @@ pub(crate) fn apply_with(
     migrations_table: &str,
     migration: Migration<'_>,
     mut run: impl FnMut(&rusqlite::Connection, &Range<usize>) -> Result<(), Failure>,
+    is_recorded: bool,
 ) -> Result<(), Failure> {
     let ranges = statements_to_run(migration.sql)?;
     let insert = format!(
@@ -129,6 +140,11 @@ pub(crate) fn apply_with(
                 run(connection, range).map_err(Rollback)?;
             }
             connection.execute(&insert, [migration.name])?;
+            if is_recorded {
+                let record =
+                    |connection: &_| history::record(connection, migrations_table, migration);
+                database.trusted(record)?;
+            }
             Ok(())
         })
         .map_err(|Rollback(failure)| failure)

@@ -154,7 +154,10 @@ fn each_code_has_a_page_and_a_case() {
     let ui = entries("tests/ui")
         .map(|entry| entry.path().join("fail.stderr"))
         .filter(|path| path.is_file());
-    let seen: String = cases.chain(ui).map(|path| text(&path)).collect();
+    // What only the command line can find.
+    let commands = entries("cli/tests/snapshots").map(|entry| entry.path());
+    let seen = cases.chain(ui).chain(commands);
+    let seen: String = seen.map(|path| text(&path)).collect();
     let index = text(&root.join("docs/errors/README.md"));
     let mut lacking = String::new();
     for code in Code::ALL {

@@ -91,6 +91,7 @@ codes! {
         202 NoMigrations Error "a database without migrations",
         203 DeclaredType Warning "a declared type that SQLite does not know",
         204 NullableKey Warning "a primary key that can be NULL",
+        205 EditedMigration Warning "an applied migration was edited",
     }
     Sql {
         301 Annotation Error "a query's annotation is missing or wrong",

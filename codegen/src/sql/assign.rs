@@ -161,7 +161,7 @@ impl Analyzer<'_> {
     ) {
         for (result, column) in query.columns.iter().zip(written) {
             if let (ResultColumn::Expr { expr, .. }, Some(column)) = (result, column)
-                && let ExprKind::Parameter(index) = expr.kind
+                && let Some(index) = parameter(expr)
             {
                 let expected = expected(table, column, insert.conflict);
                 self.parameters.expected(index, expected, expr.span.clone());

@@ -15,7 +15,7 @@ pub struct Event<'a> {
     pub operation: &'static str,
     /// The name of the binding in the manifest.
     pub binding: &'a str,
-    /// The name of the D1 query.
+    /// The name of the D1 query. For a batch, that of the query that failed, if it is known.
     pub query: Option<&'static str>,
     /// The duration of the call. On Workers it is I/O time.
     pub duration: Duration,

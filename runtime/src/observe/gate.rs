@@ -102,13 +102,14 @@ impl Gate {
             }
         };
 
+        let error = value.as_ref().err();
         self.observers.record(&Event {
             service: self.service,
             operation,
             binding: &self.binding,
-            query,
+            query: query.or(error.and_then(Error::query)),
             duration,
-            error: value.as_ref().err(),
+            error,
             measures: &measures,
         });
         value

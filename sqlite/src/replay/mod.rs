@@ -82,6 +82,7 @@ impl<'a> Replay<'a> {
                 self.intact.record(statement);
                 Ok(())
             },
+            false,
         )
     }
 

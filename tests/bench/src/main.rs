@@ -129,7 +129,8 @@ mod native {
         env: &Env,
         watched: &Env,
     ) -> Outcome<()> {
-        let sql = env.db.file_by_id(1).sql();
+        let query = env.db.file_by_id(1);
+        let sql = query.sql();
         let (mut by_hand, mut generated, mut observed) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = 0;
         for _ in 0..ROUNDS {
@@ -183,11 +184,11 @@ mod native {
     async fn concurrent_reads(report: &impl Fn(&str), path: &Path, env: &Env) -> Outcome<()> {
         const READERS: i64 = 16;
         let cores = std::thread::available_parallelism()?.get() as i64;
-        let sql = env.db.file_by_id(1).sql();
+        let sql = env.db.file_by_id(1).sql().to_owned();
         let mut times = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..ROUNDS {
-            times[0].push(threads(path, sql, cores)?);
-            times[1].push(threads(path, sql, READERS)?);
+            times[0].push(threads(path, &sql, cores)?);
+            times[1].push(threads(path, &sql, READERS)?);
 
             let start = Instant::now();
             let tasks = (0..READERS).map(|_| {
@@ -220,14 +221,14 @@ mod native {
     }
 
     /// Reads with rusqlite on several threads, and returns the time in seconds.
-    fn threads(path: &Path, sql: &'static str, count: i64) -> Outcome<f64> {
+    fn threads(path: &Path, sql: &str, count: i64) -> Outcome<f64> {
         let start = Instant::now();
         let threads = (0..count).map(|_| {
-            let path = path.to_owned();
+            let (path, sql) = (path.to_owned(), sql.to_owned());
             std::thread::spawn(move || -> rusqlite::Result<()> {
                 let connection = Connection::open(path)?;
                 for read in 0..READS / count {
-                    let mut statement = connection.prepare_cached(sql)?;
+                    let mut statement = connection.prepare_cached(&sql)?;
                     black_box(statement.query_row([black_box(read % 1000 + 1)], file)?);
                 }
                 Ok(())

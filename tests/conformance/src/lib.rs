@@ -1,6 +1,7 @@
 //! The behavior that every backend must have. Each case is an async function over a new [`Env`].
 //! `tests/native.rs` runs the cases natively; on workerd the worker runs them on request.
 
+pub mod batch;
 pub mod d1;
 pub mod environment;
 pub mod everything;
@@ -13,6 +14,7 @@ pub mod rules;
 mod serve;
 pub mod tasks;
 pub mod time;
+pub mod unchecked;
 
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
@@ -81,6 +83,14 @@ macro_rules! each_case {
             d1::changes
             d1::batch_is_one_transaction
             d1::batch_of_a_vec
+            batch::empty_batches
+            batch::shapes
+            batch::long_tuples
+            batch::rejected_queries
+            batch::rejected_commits
+            batch::unusable_results
+            batch::limits_before_sending
+            batch::events_of_batches
             d1::inline_queries
             d1::broken_promises
             d1::parameters_over_the_limit
@@ -90,6 +100,18 @@ macro_rules! each_case {
             lists::that_are_absent
             lists::with_invalid_items
             lists::numbered_parameters
+            unchecked::every_value
+            unchecked::shapes_of_unchecked
+            unchecked::columns_by_name
+            unchecked::wrong_columns
+            unchecked::wrong_values
+            unchecked::rejected_sql
+            unchecked::wrong_parameters
+            unchecked::limits_of_unchecked
+            unchecked::writes
+            unchecked::in_a_batch
+            unchecked::in_a_batch_with_errors
+            unchecked::measured
             rules::numbers_as_text
             rules::functions
             rules::pragmas

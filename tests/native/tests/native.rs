@@ -12,6 +12,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bindery_sqlite::rusqlite::Connection;
 use native::client::{Worker, send};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_native");
@@ -113,6 +114,49 @@ fn a_second_process_changes_nothing() {
     upload.read_to_string(&mut response).expect("a response");
     assert!(response.starts_with("HTTP/1.1 204"), "{response}");
     assert_eq!(get(&worker, "/r2/big").1.len(), 200_000);
+}
+
+#[test]
+fn an_edited_migration_stops_the_start() {
+    let folder = Folder::new("edited-migration");
+    let worker = folder.start();
+    put(&worker, "/d1/a", "1");
+    worker.kill().expect("is killed");
+
+    // As if another text had been applied.
+    let update = |sql: &str| {
+        let file = folder.0.join("d1/native.sqlite");
+        let connection = Connection::open(file).expect("opens");
+        connection.execute(sql, []).expect("runs")
+    };
+    let checksums = "UPDATE _cf_bindery_migrations SET checksum";
+    assert_eq!(update(&format!("{checksums} = checksum || '0'")), 1);
+    let error = Worker::start(WORKER, &folder.0).expect_err("the text differs");
+    let error = error.to_string();
+    let way_out = format!(
+        "or delete the folder `{}` to start again",
+        folder.0.display()
+    );
+    for part in [
+        "`DB` cannot be opened: the migration `0001_init.sql` (applied on 20",
+        "restore the old text and write the change as a new migration",
+        &way_out,
+    ] {
+        assert!(error.contains(part), "{part}\n{error}");
+    }
+
+    // State of an older version has no checksums.
+    update("DROP TABLE _cf_bindery_migrations");
+    let worker = folder.start();
+    assert_eq!(get(&worker, "/d1/a"), (200, "1".to_owned()));
+    worker.kill().expect("is killed");
+    assert_eq!(update(&format!("{checksums} = checksum")), 1);
+
+    // `cargo bindery check` reads this file.
+    let history = folder.0.join("d1/native.migrations");
+    let history = fs::read_to_string(history).expect("is stored");
+    let known: Vec<_> = bindery_sqlite::history::from_text(&history).collect();
+    assert_eq!((known.len(), known[0].name.as_str()), (1, "0001_init.sql"));
 }
 
 #[test]

@@ -186,3 +186,46 @@ fn a_worker_is_a_part_of_another_program() {
     });
     let _ = std::fs::remove_dir_all(folder);
 }
+
+#[derive(Debug, PartialEq, bindery::Row)]
+struct Counted {
+    n: i64,
+}
+
+/// A file has other connections for reads than for writes.
+#[test]
+fn unchecked_statements_use_the_connections_of_a_file() {
+    let folder = folder("unchecked");
+    let runtime = tokio::runtime::Runtime::new().expect("starts");
+    runtime.block_on(async {
+        let options = ServerOptions::default().state(&folder);
+        let server = Server::<App>::start(options).await.expect("starts");
+        let db = &server.env().db;
+        let one = async |sql: String| db.unchecked(sql).bind("a").one::<Counted>().await;
+
+        let add = "INSERT INTO writes (key, value) VALUES (?1, '1')";
+        let returned = one(format!("{add} RETURNING rowid AS n")).await;
+        assert_eq!(returned.expect("is written"), Counted { n: 1 });
+        let last = one("SELECT last_insert_rowid() AS n WHERE ?1 = 'a'".to_owned()).await;
+        assert_eq!(last.expect("runs on the writer"), Counted { n: 1 });
+        let short = one("SELECT count(*) AS n FROM writes WHERE key = ?1".to_owned()).await;
+        assert_eq!(short.expect("runs inline"), Counted { n: 1 });
+        let long = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 200000) \
+                    SELECT count(*) AS n FROM c WHERE ?1 = 'a'";
+        let long = one(long.to_owned()).await;
+        assert_eq!(long.expect("runs on a thread"), Counted { n: 200_000 });
+
+        // The row does not match, after the commit.
+        let error = one(format!("{add} RETURNING key AS n")).await.expect_err("a text");
+        assert!(error.is_committed(), "{error}");
+        let sql = "WITH x AS (SELECT 1) DELETE FROM writes WHERE key = ?1";
+        let deleted = db.unchecked(sql).bind("a").execute().await;
+        assert_eq!(deleted.expect("is deleted").rows, 2);
+
+        let hidden = "SELECT checksum AS n FROM _cf_bindery_migrations WHERE ?1 = 'a'";
+        let error = one(hidden.to_owned()).await.expect_err("is reserved");
+        assert_eq!(error.kind(), bindery::ErrorKind::Denied);
+        server.shutdown().await;
+    });
+    let _ = std::fs::remove_dir_all(folder);
+}

@@ -39,10 +39,18 @@ struct Key {
     id: u8,
 }
 
+#[derive(renamed::Row)]
+#[row(crate = crate::renamed)]
+struct Found {
+    r#type: i64,
+}
+
 async fn use_everything(env: &nested::Backend) -> renamed::Result<()> {
     let _ = env.db.file_by_id(&[1], "user").await?;
     let _ = env.cache.get(&Key { id: 1 }).await?;
     let _ = nested::bindings::db::query!(env.db, "SELECT id FROM files WHERE id = :id", id = 1).await?;
+    let found = env.db.unchecked("SELECT 1 AS type").one::<Found>().await?;
+    let _ = found.r#type;
     ::std::result::Result::Ok(())
 }
 

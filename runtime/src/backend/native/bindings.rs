@@ -14,6 +14,7 @@ use crate::observe::{Observer, Observers};
 
 use super::assets::Assets;
 use super::context::Tasks;
+use super::d1::Place;
 use super::env_files::{EnvFiles, project_folder};
 use super::folder::StateFolder;
 use super::object::Simulation;
@@ -318,13 +319,15 @@ impl<'a> State<'a> {
     }
 
     fn database(&mut self, resource: &'static Resource) -> Opened<D1> {
+        let file = self.path(resource, "d1", ".sqlite")?;
+        let place = self.folder.zip(file.as_deref());
+        let place = place.map(|(folder, file)| Place { folder, file });
         if let Some(database) = shared(&self.databases, resource) {
-            database.migrate(resource)?;
+            database.migrate(resource, place)?;
             return Ok(database);
         }
 
-        let path = self.path(resource, "d1", ".sqlite")?;
-        let database = D1::open(path.as_deref(), resource)?;
+        let database = D1::open(place, resource)?;
         self.databases.push((resource, database.clone()));
         Ok(database)
     }

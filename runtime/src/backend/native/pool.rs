@@ -307,13 +307,19 @@ impl<C: Session> Metered<C> {
     ) -> Result<T, Failure> {
         self.meter.start(budget);
         let result = work(&self.connection);
-        if result.is_err() && self.meter.stopped(TIME_SPENT) {
+        result.map_err(|failure| {
+            if !self.meter.stopped(TIME_SPENT) {
+                return failure;
+            }
             let seconds = limits::d1::QUERY_TIME.as_secs();
             let page = limits::d1::PAGE;
             let message = format!("the call took more than {seconds} seconds; see {page}");
-            return Err(Failure::new(ErrorKind::Timeout, message));
-        }
-        result
+            Failure {
+                kind: ErrorKind::Timeout,
+                message,
+                ..failure
+            }
+        })
     }
 }
 

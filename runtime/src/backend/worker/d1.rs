@@ -12,13 +12,13 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::d1::query::RowSink;
-use crate::d1::{Call, Cell, Meta, Parameter, Row, kind_of_message};
+use crate::d1::{AnyStatement, Call, Cell, Meta, Parameter, Row, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
 
-use super::js::{Handle, call as call_js, call_async, get, send, stringify};
+use super::js::{Handle, call as call_js, call_async, get, object, send, stringify};
 
 #[derive(Debug, Clone)]
-pub struct D1(pub(super) Handle);
+pub(crate) struct D1(pub(super) Handle);
 
 impl D1 {
     /// The platform answers later, so nothing runs on the thread of the caller.
@@ -30,12 +30,17 @@ impl D1 {
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         send(async {
             let statement = self.prepare(&call)?;
-            if call.wants_meta {
+            let is_unchecked = call.statement.is_unchecked();
+            let classify = |failure| classify(failure, is_unchecked);
+            let needs_names = call.statement.needs_names();
+            if call.wants_meta && !needs_names {
                 let result = call_async(&statement, "all", &[]).await;
                 return read_result(&result.map_err(classify)?, call);
             }
 
-            let rows = call_async(&statement, "raw", &[]).await;
+            // Only `raw()` returns each of several columns with one name, and it has no counts.
+            let options = object(&[("columnNames", needs_names.into())]);
+            let rows = call_async(&statement, "raw", &[options]).await;
             read_rows(&rows.map_err(classify)?, call)?;
             Ok(Meta::default())
         })
@@ -45,21 +50,26 @@ impl D1 {
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
         send(async {
             let statements = Array::new();
-            for call in calls.iter() {
-                statements.push(&self.prepare(call)?);
+            for (index, call) in calls.iter().enumerate() {
+                let statement = self.prepare(call).map_err(|failure| failure.at(index))?;
+                statements.push(&statement);
             }
 
+            let is_unchecked = calls.iter().any(|call| call.statement.is_unchecked());
             let results = call_async(self.0.value(), "batch", &[statements.into()]).await;
-            let results = results.map_err(classify)?;
-            let Some(results) = results.dyn_ref::<Array>() else {
-                let message = "the batch did not return an array";
-                return Err(Failure::new(ErrorKind::Internal, message));
+            let results = results.map_err(|failure| classify(failure, is_unchecked))?;
+            let results = results.dyn_ref::<Array>();
+            let results = results.filter(|results| results.length() as usize == calls.len());
+            let Some(results) = results else {
+                // The batch has run.
+                let message = "the batch did not return one result for each query";
+                return Err(Failure::new(ErrorKind::Decode, message));
             };
 
             let mut metas = Vec::with_capacity(calls.len());
-            for (call, result) in calls.iter_mut().zip(results.iter()) {
+            for (index, (call, result)) in calls.iter_mut().zip(results.iter()).enumerate() {
                 let meta = read_result(&result, call.reborrow());
-                metas.push(meta.map_err(|failure| failure.of_query(call.statement.name))?);
+                metas.push(meta.map_err(|failure| failure.at(index))?);
             }
             Ok(metas)
         })
@@ -68,7 +78,7 @@ impl D1 {
 
     /// Prepares a statement and binds its parameters.
     fn prepare(&self, call: &Call<'_>) -> Result<JsValue, Failure> {
-        let sql = JsValue::from_str(call.statement.sql);
+        let sql = JsValue::from_str(call.statement.sql());
         let statement = call_js(self.0.value(), "prepare", &[sql])?;
         if call.parameters.is_empty() {
             return Ok(statement);
@@ -93,43 +103,64 @@ fn js_value(parameter: &Parameter<'_>) -> JsValue {
 
 /// Reads the rows and counts of a result of `all()` or `batch()`.
 fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
-    if !call.statement.columns.is_empty() {
-        let rows = rows_as_arrays(&get(result, "results"))?;
+    let reads_only = call.statement.reads_only();
+    if !call.statement.columns().is_empty() {
+        let rows = get(result, "results");
+        let rows = rows_as_arrays(&rows, call.statement.needs_names()).map_err(undecodable)?;
         read_rows(&rows, call)?;
     }
 
     let meta = get(result, "meta");
     let number = |name: &str| get(&meta, name).as_f64();
     let count = |name: &str| number(name).map(|value| value as u64);
+    let (changes, last_row_id) = match reads_only {
+        true => (None, None),
+        false => (count("changes"), number("last_row_id")),
+    };
     Ok(Meta {
         rows_read: count("rows_read"),
         rows_written: count("rows_written"),
-        changes: count("changes").unwrap_or_default(),
-        last_row_id: number("last_row_id").unwrap_or_default() as i64,
+        changes: changes.unwrap_or_default(),
+        last_row_id: last_row_id.unwrap_or_default() as i64,
     })
 }
 
-/// Converts an array of objects to an array of arrays.
+/// Converts an array of objects to an array of arrays, as `raw()` returns it. The names of the
+/// columns come first if they are needed and there is a row.
 ///
-/// The properties are in the order of the columns: the compiler rejects column names, such as
-/// integers, that JavaScript would put in another order.
-fn rows_as_arrays(objects: &JsValue) -> Result<JsValue, Failure> {
-    let values = get(&get(&js_sys::global(), "Object"), "values");
-    call_js(objects, "map", &[values])
+/// The properties of a generated statement are in the order of its columns: the compiler rejects
+/// column names, such as integers, that JavaScript would put in another order.
+fn rows_as_arrays(objects: &JsValue, needs_names: bool) -> Result<JsValue, Failure> {
+    let object = get(&js_sys::global(), "Object");
+    let rows = call_js(objects, "map", &[get(&object, "values")])?;
+    let first = get(objects, "0");
+    if !needs_names || first.is_undefined() {
+        return Ok(rows);
+    }
+    let names = call_js(&object, "keys", &[first])?;
+    call_js(&Array::of(&[names]), "concat", &[rows])
+}
+
+/// The failure of a statement that has run: its result has another form than D1 documents.
+fn undecodable(failure: Failure) -> Failure {
+    Failure {
+        kind: ErrorKind::Decode,
+        ..failure
+    }
 }
 
 /// Passes each row of an array to the sink of the call.
 fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     let Some(json) = stringify(rows) else {
         let message = "the rows are not valid JSON";
-        return Err(Failure::new(ErrorKind::Internal, message));
+        return Err(Failure::new(ErrorKind::Decode, message));
     };
 
     let mut failure = None;
     let seed = RowsSeed {
         sink: call.rows,
         limit: call.limit,
-        columns: call.statement.columns,
+        statement: call.statement,
         failure: &mut failure,
     };
     let decoded = seed.deserialize(&mut serde_json::Deserializer::from_str(&json));
@@ -142,10 +173,11 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Refines the kind of a failure, and reduces its message to that of SQLite.
+/// Refines the kind of a failure, and reduces its message to that of SQLite. An unchecked statement
+/// has its SQL from the caller.
 ///
 /// The messages of D1 are `D1_ERROR: <message of SQLite>: SQLITE_X (extended: SQLITE_Y)`.
-fn classify(failure: Failure) -> Failure {
+fn classify(failure: Failure, is_unchecked: bool) -> Failure {
     let Failure {
         kind,
         message: full,
@@ -172,6 +204,11 @@ fn classify(failure: Failure) -> Failure {
         kind
     } else if has("string or blob too big") {
         ErrorKind::TooLarge
+    } else if message.starts_with("To execute a transaction, please use") {
+        // BEGIN, COMMIT, SAVEPOINT and so on.
+        ErrorKind::Denied
+    } else if is_unchecked && *kind == ErrorKind::Internal && full.ends_with(": SQLITE_ERROR") {
+        ErrorKind::InvalidArgument
     } else {
         *kind
     };
@@ -186,9 +223,22 @@ fn classify(failure: Failure) -> Failure {
 struct RowsSeed<'s> {
     sink: &'s mut dyn RowSink,
     limit: usize,
-    columns: &'static [&'static str],
-    /// The first error of the sink. It is not an error of the JSON.
+    statement: &'s AnyStatement,
+    /// The first error of the rows. It is not an error of the JSON.
     failure: &'s mut Option<Failure>,
+}
+
+impl RowsSeed<'_> {
+    /// Finds the columns of the row type. After an error the rows are skipped.
+    fn order(&mut self, names: &[String]) -> Option<Box<[usize]>> {
+        match self.statement.order(names.iter().map(String::as_str)) {
+            Ok(order) => order,
+            Err(failure) => {
+                *self.failure = Some(failure);
+                None
+            }
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for RowsSeed<'_> {
@@ -206,8 +256,16 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
         formatter.write_str("an array of rows")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        let mut cells: Vec<Cell<'de>> = Vec::with_capacity(self.columns.len());
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
+        let order = if self.statement.needs_names() {
+            let names: Option<Vec<String>> = rows.next_element()?;
+            names.and_then(|names| self.order(&names))
+        } else {
+            None
+        };
+
+        let columns = self.statement.columns();
+        let mut cells: Vec<Cell<'de>> = Vec::with_capacity(columns.len());
         let mut number = 0;
         while rows.next_element_seed(RowSeed(&mut cells))?.is_some() {
             number += 1;
@@ -216,7 +274,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
                 continue;
             }
 
-            let mut row = Row::new(Cells(&cells), self.columns, number);
+            let mut row = Row::new(Cells(&cells), columns, order.as_deref(), number);
             *self.failure = self.sink.row(&mut row).err().map(Failure::from);
         }
         Ok(())

@@ -1,116 +1,146 @@
 //! Several queries as one transaction.
 
-use std::future::Future;
+use std::slice;
 
-use crate::backend;
 use crate::error::Failure;
+use crate::failure::Member;
 
-use super::query::{Collected, after_commit};
-use super::{Call, Meta, Query, Shape, check};
+use super::query::{Call, Collected};
+use super::statement::AnyStatement;
+use super::{Meta, Query, Shape};
 
-/// Queries that can run as one transaction: a tuple of up to eight queries, or a `Vec`.
+/// Queries that can run as one transaction: a query, or a tuple or `Vec` of them, nested as needed.
 ///
 /// See [`D1::batch`](super::D1::batch).
-pub trait Batch: Send + private::Run {}
+#[diagnostic::on_unimplemented(
+    message = "a batch contains a value that is not a query, or a tuple of more than 26 elements",
+    label = "expected a query, a tuple of up to 26 batches, or a `Vec` of batches",
+    note = "pass the queries without `.await`: `batch((db.first(), db.second()))`",
+    note = "nest tuples to run more than 26 queries: `batch(((a, b), (c, d)))`"
+)]
+pub trait Batch: Send {
+    /// The results.
+    type Output: Send;
+    /// The sinks for the rows. Other crates cannot name what this trait needs to be implemented.
+    #[doc(hidden)]
+    type Rows: Send;
 
-impl<B: Send + private::Run> Batch for B {}
+    #[doc(hidden)]
+    fn rows(&self) -> Self::Rows;
+    #[doc(hidden)]
+    fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>);
+    #[doc(hidden)]
+    fn finish(rows: Self::Rows, results: &mut Results<'_>) -> Result<Self::Output, Failure>;
+}
 
-pub(crate) mod private {
-    use super::{Failure, Future, Meta, backend};
+/// The counts of the queries of a batch that have not been taken.
+pub struct Results<'r> {
+    metas: slice::Iter<'r, Meta>,
+    taken: usize,
+}
 
-    /// The methods of [`super::Batch`], which other crates cannot implement.
-    pub trait Run {
-        /// The results.
-        type Output: Send;
-        /// Returns the number of queries.
-        fn len(&self) -> usize;
-        /// Runs the queries.
-        fn run(
-            self,
-            backend: &backend::D1,
-        ) -> impl Future<Output = Result<(Self::Output, Vec<Meta>), Failure>> + Send;
+impl<'r> Results<'r> {
+    pub(super) fn new(metas: &'r [Meta]) -> Self {
+        Self {
+            metas: metas.iter(),
+            taken: 0,
+        }
+    }
+
+    /// Takes the counts of the next query, and finishes it with them.
+    fn next<T>(&mut self, finish: impl FnOnce(&Meta) -> Result<T, Failure>) -> Result<T, Failure> {
+        let index = self.taken;
+        self.taken += 1;
+        let meta = self.metas.next().copied().unwrap_or_default();
+        finish(&meta).map_err(|failure| failure.at(index))
+    }
+}
+
+impl<S: Shape> Batch for Query<'_, S> {
+    type Output = S::Output;
+    type Rows = Collected<S>;
+
+    fn rows(&self) -> Self::Rows {
+        Collected::default()
+    }
+
+    fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>) {
+        calls.push(Call {
+            statement: &self.statement,
+            parameters: &self.parameters,
+            rows,
+            limit: S::LIMIT,
+            wants_meta: true,
+        });
+    }
+
+    fn finish(rows: Self::Rows, results: &mut Results<'_>) -> Result<Self::Output, Failure> {
+        results.next(|meta| rows.finish(meta))
+    }
+}
+
+impl<B: Batch> Batch for Vec<B> {
+    type Output = Vec<B::Output>;
+    type Rows = Vec<B::Rows>;
+
+    fn rows(&self) -> Self::Rows {
+        self.iter().map(B::rows).collect()
+    }
+
+    fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>) {
+        for (batch, rows) in self.iter().zip(rows) {
+            batch.calls(rows, calls);
+        }
+    }
+
+    fn finish(rows: Self::Rows, results: &mut Results<'_>) -> Result<Self::Output, Failure> {
+        let finish = |rows| B::finish(rows, results);
+        rows.into_iter().map(finish).collect()
     }
 }
 
 macro_rules! tuple {
-    ($count:literal: $($shape:ident $index:tt),*) => {
-        impl<'a, $($shape: Shape),*> private::Run for ($(Query<'a, $shape>,)*) {
-            type Output = ($($shape::Output,)*);
+    ($($batch:ident $index:tt)*) => {
+        impl<$($batch: Batch),*> Batch for ($($batch,)*) {
+            type Output = ($($batch::Output,)*);
+            type Rows = ($($batch::Rows,)*);
 
-            fn len(&self) -> usize {
-                $count
+            fn rows(&self) -> Self::Rows {
+                ($(self.$index.rows(),)*)
             }
 
-            async fn run(
-                self,
-                backend: &backend::D1,
-            ) -> Result<(Self::Output, Vec<Meta>), Failure> {
-                $(check(&self.$index.parameters)?;)*
+            fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>) {
+                $(self.$index.calls(&mut rows.$index, calls);)*
+            }
 
-                let mut rows = ($(Collected::<$shape>::default(),)*);
-                let mut calls = [$(Call {
-                    statement: self.$index.statement,
-                    parameters: &self.$index.parameters,
-                    rows: &mut rows.$index,
-                    limit: $shape::LIMIT,
-                    wants_meta: true,
-                }),*];
-                let statements = [$(self.$index.statement),*];
-                let committed = |failure| after_commit(failure, statements);
-                let metas = backend.batch(&mut calls).await.map_err(committed)?;
-
-                let mut each = metas.iter().copied();
-                let output = ($({
-                    let output = rows.$index.finish(&each.next().unwrap_or_default());
-                    let named = |failure: Failure| failure.of_query(self.$index.statement.name);
-                    output.map_err(named).map_err(committed)?
-                },)*);
-                Ok((output, metas))
+            fn finish(
+                rows: Self::Rows,
+                results: &mut Results<'_>,
+            ) -> Result<Self::Output, Failure> {
+                Ok(($($batch::finish(rows.$index, results)?,)*))
             }
         }
     };
 }
-tuple!(1: A 0);
-tuple!(2: A 0, B 1);
-tuple!(3: A 0, B 1, C 2);
-tuple!(4: A 0, B 1, C 2, D 3);
-tuple!(5: A 0, B 1, C 2, D 3, E 4);
-tuple!(6: A 0, B 1, C 2, D 3, E 4, F 5);
-tuple!(7: A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-tuple!(8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 
-impl<S: Shape> private::Run for Vec<Query<'_, S>> {
-    type Output = Vec<S::Output>;
+/// Implements the trait for each tuple that starts with the first parameter.
+macro_rules! tuples {
+    ([$($before:tt)*]) => {};
+    ([$($before:tt)*] $batch:ident $index:tt $($rest:tt)*) => {
+        tuple!($($before)* $batch $index);
+        tuples!([$($before)* $batch $index] $($rest)*);
+    };
+}
+tuples!([]
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11 M 12
+    N 13 O 14 P 15 Q 16 R 17 S 18 T 19 U 20 V 21 W 22 X 23 Y 24 Z 25
+);
 
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    async fn run(self, backend: &backend::D1) -> Result<(Self::Output, Vec<Meta>), Failure> {
-        for query in &self {
-            check(&query.parameters)?;
-        }
-
-        let mut rows: Vec<Collected<S>> = self.iter().map(|_| Collected::default()).collect();
-        let mut calls = Vec::with_capacity(self.len());
-        for (query, rows) in self.iter().zip(&mut rows) {
-            calls.push(Call {
-                statement: query.statement,
-                parameters: &query.parameters,
-                rows,
-                limit: S::LIMIT,
-                wants_meta: true,
-            });
-        }
-        let statements = || self.iter().map(|query| query.statement);
-        let committed = |failure| after_commit(failure, statements());
-        let metas = backend.batch(&mut calls).await.map_err(committed)?;
-
-        let mut output = Vec::with_capacity(rows.len());
-        for ((rows, meta), statement) in rows.into_iter().zip(&metas).zip(statements()) {
-            let named = |failure: Failure| failure.of_query(statement.name);
-            output.push(rows.finish(meta).map_err(named).map_err(committed)?);
-        }
-        Ok((output, metas))
-    }
+/// Returns what an error of the batch has to know about its queries.
+pub(super) fn members(calls: &[Call<'_>]) -> Vec<Member> {
+    let member = |statement: &AnyStatement| Member {
+        name: statement.name(),
+        reads_only: statement.reads_only(),
+    };
+    calls.iter().map(|call| member(call.statement)).collect()
 }

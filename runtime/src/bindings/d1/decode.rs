@@ -70,6 +70,8 @@ impl Cell<'_> {
 pub struct Row<'a> {
     cells: Cells<'a>,
     columns: &'static [&'static str],
+    /// The position of each column in the result, if it is not that in `columns`.
+    order: Option<&'a [usize]>,
     number: usize,
 }
 
@@ -84,18 +86,18 @@ impl fmt::Debug for Row<'_> {
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(cells: Cells<'a>, columns: &'static [&'static str], number: usize) -> Self {
+    pub(crate) fn new(
+        cells: Cells<'a>,
+        columns: &'static [&'static str],
+        order: Option<&'a [usize]>,
+        number: usize,
+    ) -> Self {
         Self {
             cells,
             columns,
+            order,
             number,
         }
-    }
-
-    /// Returns the value of the column at `index`, from 0.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'_>, String> {
-        self.cells.cell(index)
     }
 
     /// Decodes the value of the column at `index`, from 0.
@@ -103,7 +105,12 @@ impl<'a> Row<'a> {
     /// # Errors
     /// Fails if the stored value does not match the type `T`.
     pub fn take<T: FromColumn>(&mut self, index: usize) -> Result<T, DecodeError> {
-        let value = self.cells.cell(index).and_then(T::from_column);
+        let position = match self.order {
+            None => index,
+            // An index beyond the columns has no cell either.
+            Some(order) => order.get(index).copied().unwrap_or(usize::MAX),
+        };
+        let value = self.cells.cell(position).and_then(T::from_column);
         value.map_err(|message| self.error(index, message))
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::{ErrorKind, Failure};
 use crate::limits::{self, MAX_SAFE_INTEGER};
 
-use super::{Json, Value};
+use super::{AnyStatement, Json, Value};
 
 /// A value that is bound to a parameter of a statement.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,8 +107,10 @@ impl<'a, T: Into<Parameter<'a>>> From<Option<T>> for Parameter<'a> {
     }
 }
 
-/// Fails if D1 would round a parameter, store it as NULL or reject it.
-pub(crate) fn check(parameters: &[Parameter<'_>]) -> Result<(), Failure> {
+/// Fails if D1 would reject the statement because of a limit, or would round a parameter, store it
+/// as NULL or reject it.
+pub(crate) fn check(statement: &AnyStatement, parameters: &[Parameter<'_>]) -> Result<(), Failure> {
+    statement.check(parameters.len())?;
     for (index, parameter) in parameters.iter().enumerate() {
         let number = index + 1;
         match parameter {

@@ -226,7 +226,10 @@ mod tests {
     #[test]
     fn items_that_would_match_other_rows_are_refused() {
         for (refused, reason) in [
-            (list(&[1_i64 << 53]), "item 1 of the list: the value exceeds"),
+            (
+                list(&[1_i64 << 53]),
+                "item 1 of the list: the value exceeds",
+            ),
             (
                 real_list(&[0.5, f64::INFINITY]),
                 "item 2 of the list: D1 would",

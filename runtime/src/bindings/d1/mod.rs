@@ -15,7 +15,9 @@ mod encode;
 mod json;
 pub(crate) mod list;
 pub(crate) mod query;
+mod statement;
 mod text_enum;
+mod unchecked;
 
 use futures_util::future::BoxFuture;
 
@@ -30,9 +32,13 @@ pub use encode::Parameter;
 pub(crate) use encode::check;
 pub use json::{Json, JsonText};
 pub(crate) use query::Call;
-pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape, Statement};
+use query::after_commit;
+pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape};
+pub(crate) use statement::AnyStatement;
+pub use statement::Statement;
 pub use text_enum::UnknownText;
 pub(crate) use text_enum::{decode_text, parse_text};
+pub use unchecked::{NamedRow, UncheckedQuery};
 
 /// A D1 database.
 ///
@@ -79,14 +85,20 @@ impl D1 {
 
     /// Runs several queries in one round trip and one transaction.
     ///
-    /// Accepts a tuple of up to eight queries, or a `Vec` of queries with one result type, and
-    /// returns their results in that order.
+    /// Accepts a tuple of up to 26 queries, or a `Vec` of queries with one result type, and returns
+    /// their results in that order. An element can be a tuple or `Vec` itself. A batch without
+    /// queries does nothing.
     ///
     /// <https://developers.cloudflare.com/d1/worker-api/d1-database/#batch>
     ///
     /// # Errors
-    /// The error of the first query that fails. The transaction is then rolled back.
-    /// `InvalidArgument` if there are no queries, or a parameter cannot be bound.
+    /// The error of the first query that fails. The transaction is then rolled back. The limits of
+    /// all queries are checked before the first one is sent.
+    ///
+    /// The error has the name of the query ([`Error::query`](crate::Error::query)) and its position
+    /// ([`Error::batch_index`](crate::Error::batch_index)). D1 does not report which query of a
+    /// batch failed: if SQLite rejects one of several on Workers, the message has the names of all
+    /// that are possible.
     ///
     /// The platform returns the rows of a batch after its transaction has ended. So if a query of
     /// one row finds no row (`NotFound`), or a row cannot be decoded (`Decode`), the changes of the
@@ -97,28 +109,44 @@ impl D1 {
     /// # use bindery::d1::{D1, Exec, FromRow, Many, Query};
     /// # async fn f<Note: FromRow + 'static>(
     /// #     database: &D1,
-    /// #     add_note: Query<'_, Exec>,
+    /// #     add_notes: Vec<Query<'_, Exec>>,
     /// #     all_notes: Query<'_, Many<Note>>,
     /// # ) -> bindery::Result<()> {
-    /// let (added, notes) = database.batch((add_note, all_notes)).await?;
-    /// println!("{} of {} notes are new", added.rows, notes.len());
+    /// let (added, notes) = database.batch((add_notes, all_notes)).await?;
+    /// println!("{} of {} notes are new", added.len(), notes.len());
     /// # Ok(()) }
     /// ```
     pub fn batch<'b, B: Batch + 'b>(&'b self, batch: B) -> BoxFuture<'b, Result<B::Output>> {
-        let size = batch.len();
         // Boxed, as is every future that would contain a type of the caller: in a handler that must
         // be `Send`, the compiler cannot prove a trait of such a type for every lifetime.
         Box::pin(async move {
-            let work = async {
-                if size == 0 {
-                    let message = "the batch contains no queries";
-                    return Err(Failure::new(ErrorKind::InvalidArgument, message));
-                }
-                let (output, metas) = batch.run(&self.backend).await?;
-                Ok((output, batch_measures(&metas, size)))
-            };
+            let work = self.run_batch(batch);
             self.gate.pass("batch", None, work).await
         })
+    }
+
+    async fn run_batch<B: Batch>(&self, batch: B) -> Result<(B::Output, Measures), Failure> {
+        let mut rows = batch.rows();
+        let mut calls = Vec::new();
+        batch.calls(&mut rows, &mut calls);
+        let members = batch::members(&calls);
+        let failed = |failure: Failure| {
+            let reads_only = members.iter().all(|member| member.reads_only);
+            after_commit(failure.in_batch(&members), reads_only)
+        };
+
+        for (index, call) in calls.iter().enumerate() {
+            check(call.statement, call.parameters).map_err(|failure| failed(failure.at(index)))?;
+        }
+        let metas = if calls.is_empty() {
+            Vec::new()
+        } else {
+            self.backend.batch(&mut calls).await.map_err(failed)?
+        };
+        drop(calls);
+
+        let output = B::finish(rows, &mut batch::Results::new(&metas)).map_err(failed)?;
+        Ok((output, batch_measures(&metas)))
     }
 }
 
@@ -140,13 +168,13 @@ pub(crate) fn kind_of_message(message: &str) -> Option<ErrorKind> {
 }
 
 /// Sums the counts of the queries. A sum is unknown if one of its counts is.
-fn batch_measures(metas: &[Meta], size: usize) -> Measures {
+fn batch_measures(metas: &[Meta]) -> Measures {
     let rows_read = metas.iter().map(|meta| meta.rows_read);
     let rows_written = metas.iter().map(|meta| meta.rows_written);
     Measures {
         rows_read: rows_read.sum(),
         rows_written: rows_written.sum(),
-        count: Some(size as u64),
+        count: Some(metas.len() as u64),
         ..Measures::default()
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -11,20 +12,8 @@ use futures_util::future::BoxFuture;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::Measures;
 
+use super::statement::{AnyStatement, Statement, Unchecked};
 use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, SingleColumn, check};
-
-/// The SQL of a query, with its analysis. Generated.
-#[derive(Debug)]
-pub struct Statement {
-    /// The name of the query in measurements and errors.
-    pub name: &'static str,
-    /// The SQL, with numbered parameters.
-    pub sql: &'static str,
-    /// The names of the result columns.
-    pub columns: &'static [&'static str],
-    /// Whether the statement only reads, and does not depend on earlier statements.
-    pub reads_only: bool,
-}
 
 /// A query with its parameters. Await it to run it, or pass it to [`D1::batch`].
 ///
@@ -38,7 +27,7 @@ pub struct Statement {
 #[must_use = "a query does nothing until it is awaited or part of a batch"]
 pub struct Query<'a, S> {
     database: &'a D1,
-    pub(super) statement: &'static Statement,
+    pub(super) statement: AnyStatement,
     pub(super) parameters: Vec<Parameter<'a>>,
     shape: PhantomData<fn() -> S>,
 }
@@ -48,7 +37,7 @@ impl<S> fmt::Debug for Query<'_, S> {
         // The parameters may be secret.
         formatter
             .debug_struct("Query")
-            .field("name", &self.statement.name)
+            .field("name", &self.statement.name())
             .finish_non_exhaustive()
     }
 }
@@ -61,16 +50,29 @@ impl<'a, S> Query<'a, S> {
     ) -> Self {
         Self {
             database,
-            statement,
+            statement: AnyStatement::Generated(statement),
             parameters: parameters.into(),
+            shape: PhantomData,
+        }
+    }
+
+    pub(super) fn unchecked(
+        database: &'a D1,
+        statement: Unchecked,
+        parameters: Vec<Parameter<'a>>,
+    ) -> Self {
+        Self {
+            database,
+            statement: AnyStatement::Unchecked(Arc::new(statement)),
+            parameters,
             shape: PhantomData,
         }
     }
 
     /// Returns the SQL of the query.
     #[must_use]
-    pub fn sql(&self) -> &'static str {
-        self.statement.sql
+    pub fn sql(&self) -> &str {
+        self.statement.sql()
     }
 
     fn with_shape<T>(self) -> Query<'a, T> {
@@ -262,8 +264,8 @@ impl<T: Send> Rows<T> for Vec<T> {
 }
 
 /// One statement for a backend to run, with the sink for its rows.
-pub(crate) struct Call<'c> {
-    pub(crate) statement: &'static Statement,
+pub struct Call<'c> {
+    pub(crate) statement: &'c AnyStatement,
     pub(crate) parameters: &'c [Parameter<'c>],
     pub(crate) rows: &'c mut dyn RowSink,
     /// The maximum number of rows that the sink takes.
@@ -293,7 +295,7 @@ pub(crate) trait RowSink: Send {
 }
 
 /// The sink of the rows of one query.
-pub(crate) struct Collected<S: Shape>(pub(crate) S::Rows);
+pub struct Collected<S: Shape>(pub(crate) S::Rows);
 
 impl<S: Shape> Default for Collected<S> {
     fn default() -> Self {
@@ -322,13 +324,9 @@ impl<S: Shape> Collected<S> {
 /// Marks the failure of statements that have run: a row cannot be decoded, or is missing. The
 /// platform returns the rows of a statement or batch after its transaction has ended, and the
 /// native backend decodes them then, too.
-pub(super) fn after_commit<'s>(
-    failure: Failure,
-    statements: impl IntoIterator<Item = &'s Statement>,
-) -> Failure {
-    let mut statements = statements.into_iter();
+pub(super) fn after_commit(failure: Failure, reads_only: bool) -> Failure {
     let is_late = matches!(failure.kind, ErrorKind::Decode | ErrorKind::NotFound);
-    if is_late && !statements.all(|statement| statement.reads_only) {
+    if is_late && !reads_only {
         failure.after_commit()
     } else {
         failure
@@ -338,11 +336,11 @@ pub(super) fn after_commit<'s>(
 impl<'a, S: Shape> Query<'a, S> {
     /// Runs a read on this thread. Returns `None` if that is not possible, or would take too long.
     fn run_now(&self) -> Option<Result<S::Output>> {
-        if !self.statement.reads_only {
+        if !self.statement.reads_only() {
             return None;
         }
         let work = || {
-            if let Err(failure) = check(&self.parameters) {
+            if let Err(failure) = check(&self.statement, &self.parameters) {
                 return Some(Err(failure));
             }
 
@@ -352,26 +350,27 @@ impl<'a, S: Shape> Query<'a, S> {
             Some(meta.and_then(|meta| finish(rows, &meta)))
         };
         let gate = &self.database.gate;
-        gate.pass_now("query", Some(self.statement.name), work)
+        gate.pass_now("query", Some(self.statement.name()), work)
     }
 
     /// Runs the query.
     async fn run(self) -> Result<S::Output> {
         let work = async {
-            check(&self.parameters)?;
+            check(&self.statement, &self.parameters)?;
 
             let mut rows = Collected::<S>::default();
             let meta = self.database.backend.run(self.call(&mut rows)).await;
-            let meta = meta.map_err(|failure| after_commit(failure, [self.statement]))?;
+            let meta =
+                meta.map_err(|failure| after_commit(failure, self.statement.reads_only()))?;
             finish(rows, &meta)
         };
         let gate = &self.database.gate;
-        gate.pass("query", Some(self.statement.name), work).await
+        gate.pass("query", Some(self.statement.name()), work).await
     }
 
     fn call<'c>(&'c self, rows: &'c mut Collected<S>) -> Call<'c> {
         Call {
-            statement: self.statement,
+            statement: &self.statement,
             parameters: &self.parameters,
             rows,
             limit: S::LIMIT,

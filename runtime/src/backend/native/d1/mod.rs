@@ -1,0 +1,108 @@
+//! D1 in SQLite.
+//!
+//! A query has the same result as on D1: SQLite applies the rules and limits of D1, and numbers are
+//! bound as REAL.
+
+mod errors;
+mod migrate;
+mod run;
+mod values;
+
+use bindery_sqlite::Database;
+use bindery_sqlite::rusqlite::Connection;
+
+use crate::app::Resource;
+use crate::d1::{Call, Meta};
+use crate::error::Failure;
+
+use super::bindings::Opened;
+use super::pool::Pool;
+use migrate::{migrate, migrated_in_memory};
+use run::{Decoding, OwnedCall, Ran, read};
+
+pub(super) use migrate::Place;
+pub(crate) use values::Cells;
+
+/// A database, shared by the handles of one backend.
+#[derive(Debug, Clone)]
+pub(crate) struct D1(Pool<Database>);
+
+impl D1 {
+    /// Opens a file, or a database in memory, and applies the pending migrations.
+    pub(super) fn open(place: Option<Place<'_>>, resource: &Resource) -> Opened<Self> {
+        let database = match place {
+            Some(Place { file, .. }) => {
+                let database = Database::open(file)?;
+                migrate(&database, resource, place)?;
+                database
+            }
+            None => migrated_in_memory(resource)?,
+        };
+        let file = place.map(|place| place.file);
+        Ok(Self(Pool::new(file, database)?))
+    }
+
+    /// Applies the pending migrations of another binding of the same database.
+    pub(super) fn migrate(&self, resource: &Resource, place: Option<Place<'_>>) -> Opened<()> {
+        let migrate = |database: &Database| migrate(database, resource, place);
+        let migrated = self.0.with_writer(migrate);
+        migrated.unwrap_or_else(|| Err("the database is in use".into()))
+    }
+
+    /// Runs a statement that only reads on this thread. Returns `None` if it takes too long.
+    pub(crate) fn try_run(&self, call: Call<'_>) -> Option<Result<Meta, Failure>> {
+        let Call {
+            statement,
+            parameters,
+            limit,
+            ..
+        } = call;
+        let mut sink = Decoding { call, order: None };
+        let read = |database: &Database| {
+            let connection = database.connection();
+            read(connection, statement, parameters, limit, &mut sink)
+        };
+        Some(self.0.try_read(read)?.map(|()| Meta::default()))
+    }
+
+    pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
+        let owned = OwnedCall::new(&call);
+        let Ran { meta, rows } = if call.statement.reads_only() {
+            let work = move |database: &Database| owned.run(database.connection());
+            self.0.read(work).await?
+        } else {
+            // As on D1, also a single statement: there `PRAGMA foreign_keys` has no effect.
+            let run = move |connection: &Connection| owned.run(connection);
+            let work = move |database: &Database| database.transaction(run);
+            self.0.write(work).await?
+        };
+        rows.decode(call).await?;
+        Ok(meta)
+    }
+
+    pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
+        let owned: Vec<OwnedCall> = calls.iter().map(OwnedCall::new).collect();
+        let run_all = move |connection: &Connection| -> Result<Vec<Ran>, Failure> {
+            let run = |(index, call): (usize, &OwnedCall)| {
+                let ran = call.run(connection);
+                ran.map_err(|failure| failure.at(index))
+            };
+            owned.iter().enumerate().map(run).collect()
+        };
+        let ran = if calls.iter().all(|call| call.statement.reads_only()) {
+            let work = move |database: &Database| database.snapshot(run_all);
+            self.0.read(work).await?
+        } else {
+            let work = move |database: &Database| database.transaction(run_all);
+            self.0.write(work).await?
+        };
+
+        let mut metas = Vec::with_capacity(ran.len());
+        for (index, (call, Ran { meta, rows })) in calls.iter_mut().zip(ran).enumerate() {
+            let decoded = rows.decode(call.reborrow()).await;
+            decoded.map_err(|failure| failure.at(index))?;
+            metas.push(meta);
+        }
+        Ok(metas)
+    }
+}

@@ -1,0 +1,186 @@
+//! The cause of an error, without its location.
+
+use std::error::Error as StdError;
+use std::fmt::Write;
+
+use crate::error::ErrorKind;
+
+/// The cause of an error, without its location: [`Gate`](crate::observe::Gate) adds that.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Whether the call has changed stored data.
+    pub(crate) is_committed: bool,
+    /// The position in its batch of the query that failed, from 0.
+    pub(crate) index: Option<usize>,
+    /// The name of the query of a batch that failed.
+    pub(crate) query: Option<&'static str>,
+}
+
+/// What a failure of a batch has to know about one of its queries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member {
+    pub(crate) name: &'static str,
+    pub(crate) reads_only: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+            is_committed: false,
+            index: None,
+            query: None,
+        }
+    }
+
+    pub(crate) fn because(
+        kind: ErrorKind,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(kind, message)
+        }
+    }
+
+    /// Adds the position of the query of a batch that failed, from 0.
+    pub(crate) fn at(self, index: usize) -> Self {
+        Self {
+            index: Some(index),
+            ..self
+        }
+    }
+
+    /// Adds the name of the query of a batch that failed, or the names of those that can have
+    /// failed: D1 does not report which one it was.
+    pub(crate) fn in_batch(self, members: &[Member]) -> Self {
+        let is_of_a_query = !matches!(
+            self.kind,
+            ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Misconfigured
+        );
+        if self.index.is_none() && !is_of_a_query {
+            return self;
+        }
+
+        let possible: Vec<usize> = match self.index {
+            Some(index) => vec![index],
+            None => self.suspects(members),
+        };
+        match *possible {
+            [] => self,
+            [index] => self.of_member(index, members),
+            _ => self.of_one_of(possible.iter().filter_map(|index| members.get(*index))),
+        }
+    }
+
+    /// The queries that can have failed. Only a write violates a constraint.
+    fn suspects(&self, members: &[Member]) -> Vec<usize> {
+        let is_of_a_write = matches!(self.kind, ErrorKind::Constraint(_));
+        let all = members.iter().enumerate();
+        let possible = all.filter(|(_, member)| !(is_of_a_write && member.reads_only));
+        possible.map(|(index, _)| index).collect()
+    }
+
+    fn of_member(self, index: usize, members: &[Member]) -> Self {
+        let Some(Member { name, .. }) = members.get(index) else {
+            return self;
+        };
+        let (number, count) = (index + 1, members.len());
+        Self {
+            message: format!("query {number} of {count}, `{name}`: {}", self.message),
+            index: Some(index),
+            query: Some(name),
+            ..self
+        }
+    }
+
+    fn of_one_of<'m>(self, members: impl Iterator<Item = &'m Member>) -> Self {
+        let mut names: Vec<(&'static str, usize)> = Vec::new();
+        for Member { name, .. } in members {
+            match names.iter_mut().find(|(known, _)| known == name) {
+                Some((_, count)) => *count += 1,
+                None => names.push((name, 1)),
+            }
+        }
+
+        let mut message = "one of the queries".to_owned();
+        for (index, (name, count)) in names.iter().enumerate() {
+            let separator = if index == 0 { " " } else { ", " };
+            let _ = write!(message, "{separator}`{name}`");
+            if *count > 1 {
+                let _ = write!(message, " ({count} times)");
+            }
+        }
+        let only = match *names {
+            [(name, _)] => Some(name),
+            _ => None,
+        };
+        Self {
+            message: format!("{message}: {}", self.message),
+            query: only,
+            ..self
+        }
+    }
+
+    /// The failure of a call that has changed stored data before it failed.
+    pub(crate) fn after_commit(self) -> Self {
+        Self {
+            message: format!("{}; the changes of the call are committed", self.message),
+            is_committed: true,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, Member};
+    use crate::error::{Constraint, ErrorKind};
+
+    const READ: Member = Member {
+        name: "read",
+        reads_only: true,
+    };
+    const WRITE: Member = Member {
+        name: "write",
+        reads_only: false,
+    };
+    const OTHER: Member = Member {
+        name: "other",
+        reads_only: false,
+    };
+
+    fn located(kind: ErrorKind, members: &[Member]) -> (String, Option<&'static str>) {
+        let failure = Failure::new(kind, "no").in_batch(members);
+        (failure.message, failure.query)
+    }
+
+    #[test]
+    fn a_failure_names_the_queries_that_can_have_failed() {
+        let unique = ErrorKind::Constraint(Constraint::Unique);
+        let internal = ErrorKind::Internal;
+        let text = |text: &str| text.to_owned();
+
+        let known = Failure::new(internal, "no").at(1).in_batch(&[READ, WRITE]);
+        assert_eq!(known.message, "query 2 of 2, `write`: no");
+        assert_eq!((known.query, known.index), (Some("write"), Some(1)));
+
+        let only = located(unique, &[READ, WRITE]);
+        assert_eq!(only, (text("query 2 of 2, `write`: no"), Some("write")));
+        let two = located(unique, &[READ, WRITE, WRITE, OTHER]);
+        let names = "one of the queries `write` (2 times), `other`: no";
+        assert_eq!(two, (text(names), None));
+        let same = located(internal, &[WRITE, WRITE]);
+        let names = "one of the queries `write` (2 times): no";
+        assert_eq!(same, (text(names), Some("write")));
+        let none = located(ErrorKind::Unavailable, &[READ, WRITE]);
+        assert_eq!(none, (text("no"), None), "the connection failed");
+    }
+}
