@@ -106,16 +106,22 @@ fn stored_value(
         };
     }
 
-    let is_date = ["DATE", "TIME", "DATETIME", "TIMESTAMP"]
-        .contains(&column.declared.to_uppercase().as_str());
-    if is_date && !column.counts_seconds {
-        // The NUMERIC affinity of these types converts a text such as '10' to a number, and reading
-        // the number is a documented error.
+    if converts_texts(column) {
         return Value::Text(DATETIME.to_owned());
     }
 
     let declared = Ty::of_column("", column);
     random_value(random, ScalarType::of(declared.storage, declared.domain))
+}
+
+/// Whether the affinity of a column of texts is NUMERIC, as that of DATETIME is. It converts a text
+/// such as '10' to a number, and reading the number is a documented error.
+fn converts_texts(column: &Column) -> bool {
+    let upper = column.declared.to_uppercase();
+    let has_affinity = ["CHAR", "CLOB", "TEXT"]
+        .iter()
+        .any(|word| upper.contains(word));
+    Ty::of_column("", column).storage == Storage::TEXT && !has_affinity && !column.strict
 }
 
 /// Returns a random value of a type.
@@ -229,7 +235,9 @@ fn scalar_argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved)
     match parameter.scalar {
         ScalarType::Enum(number) => enum_value(random, catalog, number),
         // An application's type does not write a text that looks like a number.
-        ScalarType::Text if parameter.as_type.is_some() => Value::Text(DATETIME.to_owned()),
+        ScalarType::Text if parameter.as_type.is_some() || is_converted(catalog, parameter) => {
+            Value::Text(DATETIME.to_owned())
+        }
         scalar => match random_value(random, scalar) {
             Value::Integer(value) => {
                 Value::Integer(value.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER))
@@ -237,6 +245,17 @@ fn scalar_argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved)
             other => other,
         },
     }
+}
+
+/// Whether a parameter is written to a column whose affinity converts texts.
+fn is_converted(catalog: &Catalog, parameter: &Resolved) -> bool {
+    let origin = parameter.origin.as_deref();
+    let column = origin.and_then(|origin| {
+        let (table, name) = origin.split_once('.')?;
+        let mut columns = catalog.table(table)?.columns.iter();
+        columns.find(|column| column.name == name)
+    });
+    column.is_some_and(converts_texts)
 }
 
 impl Argument {

@@ -317,7 +317,8 @@ pub(crate) fn canonical_tokens(text: &str) -> Vec<String> {
 fn indexes(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Index>> {
     let mut statement = connection.prepare_cached(
         "SELECT list.name, list.\"unique\",
-                CASE WHEN list.partial THEN (SELECT sql FROM sqlite_schema WHERE name = list.name) END,
+                CASE WHEN list.partial
+                     THEN (SELECT sql FROM sqlite_schema WHERE name = list.name) END,
                 list.origin = 'pk', part.cid, part.coll
          FROM pragma_index_list(?1) AS list, pragma_index_xinfo(list.name) AS part
          WHERE part.key ORDER BY list.seq, part.seqno",

@@ -164,6 +164,13 @@ impl Analyzer<'_> {
             present: side.clone().filter(exists).collect(),
             facts: found,
         });
+        // A row of NULLs in place of the whole side has no merged value either.
+        for merged in &mut scope.merged {
+            let mut values = merged.values.iter();
+            if values.all(|(relation, _)| side.contains(relation)) {
+                merged.is_present = false;
+            }
+        }
 
         for index in side {
             // A fact of a condition below this join holds for the relation's own rows, but not for
@@ -300,9 +307,14 @@ fn merge_columns(
             parts: vec![left],
             values: vec![left],
             equal: Vec::new(),
+            is_present: false,
         });
         scope.merged.len() - 1
     });
+
+    let is_null = |scope: &Scope, merged: &Merged| scope.merged_ty(merged).nullable;
+    let left_is_null = is_null(scope, scope.merged.get(index)?);
+    let right_is_null = scope.ty(right.0, right.1).nullable;
 
     let merged = scope.merged.get_mut(index)?;
     let compared = merged.values.clone();
@@ -310,8 +322,14 @@ fn merge_columns(
     match kind {
         JoinKind::Inner => merged.equal.push(right),
         JoinKind::Left => {}
-        JoinKind::Right => merged.values = vec![right],
-        JoinKind::Full => merged.values.push(right),
+        JoinKind::Right => {
+            merged.values = vec![right];
+            merged.is_present = false;
+        }
+        JoinKind::Full => {
+            merged.values.push(right);
+            merged.is_present = !left_is_null && !right_is_null;
+        }
     }
     Some(compared)
 }

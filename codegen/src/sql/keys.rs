@@ -358,7 +358,10 @@ impl<'a> KeyedTables<'a> {
 
     /// Whether a column of the table is equal to a fixed value.
     fn is_given(&self, index: usize, column: KeyColumn) -> bool {
-        let is_column = |term: Term| matches!(term, Term::Column(table, known) if table == index && known == column);
+        let is_column = |term: Term| match term {
+            Term::Column(table, known) => table == index && known == column,
+            Term::Fixed | Term::Other => false,
+        };
         self.equalities
             .iter()
             .filter(|equality| equality.first <= index)

@@ -392,7 +392,8 @@ fn unify(specific: &[&Placed]) -> (ScalarType, Option<Conflict>) {
     (scalar, None)
 }
 
-/// The one numeric type of places that are all numeric: the widest, unless a place stores the value.
+/// The one numeric type of places that are all numeric: the widest, unless a place stores the
+/// value.
 fn unified_number(specific: &[&Placed]) -> Option<ScalarType> {
     let rank = |scalar: &ScalarType| {
         let ranks = [ScalarType::Boolean, ScalarType::Integer, ScalarType::Float];

@@ -63,6 +63,8 @@ pub(super) struct Merged {
     pub(super) values: Vec<(usize, usize)>,
     /// The right parts of inner joins: the value is not NULL where one of them is not.
     pub(super) equal: Vec<(usize, usize)>,
+    /// Whether one of the values is not NULL in every row: a full join of columns that are not.
+    pub(super) is_present: bool,
 }
 
 /// More relations than SQLite joins in one query.
@@ -254,7 +256,8 @@ impl Scope {
         });
         let value = value.unwrap_or_else(Ty::null);
         let mut equal = merged.equal.iter();
-        if equal.any(|(relation, column)| !self.ty(*relation, *column).nullable) {
+        let is_present = merged.is_present && !self.may_be_empty;
+        if is_present || equal.any(|(relation, column)| !self.ty(*relation, *column).nullable) {
             value.not_null()
         } else {
             value

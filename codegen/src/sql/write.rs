@@ -69,8 +69,8 @@ impl<'a> Analyzer<'a> {
         present.map(|column| column.name.as_str()).collect()
     }
 
-    /// Marks the columns that a write sets to values other than NULL, for RETURNING. A trigger could
-    /// change them.
+    /// Marks the columns that a write sets to values other than NULL, for RETURNING. A trigger
+    /// could change them.
     fn keep_written(&self, table: &Table, present: &[&str], scope: &mut Scope) {
         if table.has_triggers || table.kind != TableKind::Table {
             return;
@@ -292,6 +292,7 @@ fn with_excluded(scope: &Scope, excluded: Relation) -> Scope {
                 parts: vec![(0, index)],
                 values: vec![(0, index)],
                 equal: Vec::new(),
+                is_present: false,
             });
         }
     }

@@ -140,7 +140,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Reads the value after DEFAULT: a literal with a sign, a word or an expression in parentheses.
+    /// Reads the value after DEFAULT: a literal with a sign, a word or an expression in
+    /// parentheses.
     fn default_value(&mut self) -> Parsed<Expr> {
         let start = self.start();
         let is_negative = self.accept("-");

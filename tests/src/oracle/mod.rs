@@ -94,7 +94,7 @@ impl<'a> Subject<'a> {
             query,
             is_comparable: false,
             keeps_types: true,
-            trusts_types: ["ceil", "floor", "trunc", "sign", "mod"]
+            trusts_types: ["ceil", "floor", "trunc", "sign", "mod", "/ max", "% max"]
                 .iter()
                 .any(|function| text.contains(&format!("{function}("))),
         }

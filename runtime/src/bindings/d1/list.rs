@@ -2,8 +2,8 @@
 //!
 //! JSON has no BLOBs. In a list for a BLOB column each item is a text of hexadecimal digits, and in
 //! a list for a column of any type a BLOB is an array with such a text. D1's SQLite does not read
-//! every decimal number exactly, so a number with a fraction is an array of an integer and the power
-//! of 2 to multiply it with. The compiler writes the statement that reads the form.
+//! every decimal number exactly, so a number with a fraction is an array of an integer and the
+//! power of 2 to multiply it with. The compiler writes the statement that reads the form.
 
 use std::fmt::Write;
 
