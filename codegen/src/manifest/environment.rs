@@ -1,5 +1,6 @@
 //! One environment: its bindings, and its triggers.
 
+use super::classes;
 use super::grammar::{self, Scope};
 use super::kind::{BindingKind, Form, Resource};
 use super::node::{Node, Value};
@@ -58,10 +59,12 @@ pub struct Consumer {
 }
 
 /// The tables of an environment: its own, and the top level that it inherits from.
-struct Levels<'t, 'n> {
+pub(super) struct Levels<'t, 'n> {
     top: &'t Table<'n>,
     /// `None` for the top level itself.
     own: Option<&'t Table<'n>>,
+    /// The name of the environment.
+    name: Option<String>,
 }
 
 impl<'t, 'n> Levels<'t, 'n> {
@@ -72,7 +75,7 @@ impl<'t, 'n> Levels<'t, 'n> {
 
     /// The level that a top-level key is read from. A key is inherited as a whole: wrangler does
     /// not merge its content.
-    fn level_of(&self, key: &str) -> Option<&'t Table<'n>> {
+    pub(super) fn level_of(&self, key: &str) -> Option<&'t Table<'n>> {
         let scope = grammar::find(key)?.scope;
         Some(match (self.own, scope) {
             (None, _) | (_, Scope::Top) => self.top,
@@ -82,8 +85,18 @@ impl<'t, 'n> Levels<'t, 'n> {
         })
     }
 
+    /// The path of the level that a top-level key is read from.
+    pub(super) fn path_of(&self, key: &str) -> Vec<String> {
+        match (self.level_of(key), self.own, &self.name) {
+            (Some(level), Some(own), Some(name)) if std::ptr::eq(level, own) => {
+                vec!["env".to_owned(), name.clone()]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The table under a top-level key.
-    fn table(&self, key: &str) -> Option<Table<'n>> {
+    pub(super) fn table(&self, key: &str) -> Option<Table<'n>> {
         self.level_of(key)?.table(key)
     }
 }
@@ -98,6 +111,7 @@ pub(super) fn read(
     let levels = Levels {
         top,
         own: environment.map(|(_, table)| table),
+        name: name.as_ref().map(|name| name.value.clone()),
     };
     let own = levels.own();
 
@@ -127,7 +141,7 @@ pub(super) fn read(
         .sort_by_key(|binding| binding.name.span.start);
 
     check_worker_name(errors, own);
-    check_classes(errors, &levels, &environment);
+    classes::check(errors, &levels, &environment);
     environment
 }
 
@@ -163,64 +177,6 @@ fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
                 .help(format!("see {page}")),
         );
     }
-}
-
-/// Checks that each Durable Object class of this worker is created by a migration or declared in
-/// `exports`.
-fn check_classes(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &Environment) {
-    let created = created_classes(levels);
-    let namespaces = environment
-        .bindings
-        .iter()
-        .filter(|binding| binding.resource.kind == BindingKind::DurableObjectNamespace);
-
-    for class in namespaces.filter_map(|binding| binding.resource.class()) {
-        if created.contains(&class.value) {
-            continue;
-        }
-        let message = format!(
-            "no migration creates the Durable Object class `{}`",
-            class.value
-        );
-        let help = format!(
-            "add `[[migrations]]` with `tag = \"v1\"` and `new_sqlite_classes = [\"{}\"]`",
-            class.value
-        );
-        errors.push(
-            Diagnostic::new(Code::ManifestField, message, class.span)
-                .label("the platform rejects a class that no migration creates")
-                .help(help)
-                .warning(),
-        );
-    }
-}
-
-/// The Durable Object classes that exist after every migration.
-fn created_classes(levels: &Levels<'_, '_>) -> Vec<String> {
-    let mut created: Vec<String> = Vec::new();
-    let migrations = levels
-        .level_of("migrations")
-        .map(|level| level.tables("migrations"));
-    for migration in migrations.unwrap_or_default() {
-        for key in ["new_classes", "new_sqlite_classes"] {
-            created.extend(migration.strings(key).into_iter().map(|class| class.value));
-        }
-        for key in ["renamed_classes", "transferred_classes"] {
-            created.extend(
-                migration
-                    .tables(key)
-                    .iter()
-                    .filter_map(|class| class.text("to")),
-            );
-        }
-        let deleted = migration.strings("deleted_classes");
-        created.retain(|class| deleted.iter().all(|deleted| deleted.value != *class));
-    }
-
-    let exports = levels.table("exports");
-    let exported = exports.iter().flat_map(|exports| exports.entries);
-    created.extend(exported.map(|(class, _)| class.value.clone()));
-    created
 }
 
 fn variables(errors: &mut Errors, own: &Table<'_>) -> Vec<Var> {

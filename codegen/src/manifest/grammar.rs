@@ -12,6 +12,8 @@ use super::kind::BindingKind;
 pub enum Shape {
     /// A string.
     Text,
+    /// The name of a binding, a string.
+    Name,
     /// One of these strings.
     Word(&'static [&'static str]),
     /// A number.
@@ -76,7 +78,7 @@ pub enum Scope {
 }
 
 use Scope::{Inherited, Own, Top};
-use Shape::{Elsewhere, Flag, Json, List, Map, Number, Table, Text, Word};
+use Shape::{Elsewhere, Flag, Json, List, Map, Name, Number, Table, Text, Word};
 
 /// A key that the table must have.
 pub(super) const fn required(key: &'static str, shape: Shape) -> Field {
@@ -101,7 +103,7 @@ const fn key(key: &'static str, scope: Scope, shape: Shape) -> Key {
 }
 
 /// The name of a binding.
-pub(super) const BINDING: Field = required("binding", Text);
+pub(super) const BINDING: Field = required("binding", Name);
 
 /// Whether local development uses the deployed resource.
 pub(super) const REMOTE: Field = optional("remote", Flag);

@@ -4,6 +4,7 @@
 //! `environment` is what one environment binds, and `merge` merges all of them into one.
 
 mod check;
+mod classes;
 mod environment;
 pub mod grammar;
 pub mod kind;
@@ -12,6 +13,7 @@ mod node;
 pub(crate) mod pattern;
 mod settings;
 mod table;
+mod unknown;
 mod vars;
 
 use crate::report::{Code, Diagnostic, Errors, suggestion};

@@ -134,12 +134,12 @@ fn more_vars(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged, option
 fn optional_secrets(errors: &mut Errors, node: &Node, merged: &mut Merged) {
     let Value::Array(items) = &node.value else {
         let place = format!("`{OPTIONAL_SECRETS}`");
-        return mismatch(errors, &place, "a list of names", &node.value, node.span);
+        return errors.push(mismatch(&place, "a list of names", &node.value, node.span));
     };
     for item in items {
         let Value::String(name) = &item.value else {
             let place = format!("an item of `{OPTIONAL_SECRETS}`");
-            mismatch(errors, &place, "a name", &item.value, item.span);
+            errors.push(mismatch(&place, "a name", &item.value, item.span));
             continue;
         };
         let name = Spanned {
@@ -269,7 +269,7 @@ fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'
     let table = Table::new(node, path);
     if table.is_none() {
         let place = format!("`{path}`");
-        mismatch(errors, &place, "a table", &node.value, node.span);
+        errors.push(mismatch(&place, "a table", &node.value, node.span));
     }
     table
 }
@@ -280,7 +280,7 @@ fn text(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<Str
     let text = table.string(key);
     if text.is_none() {
         let place = format!("`{key}`");
-        mismatch(errors, &place, "a string", &node.value, node.span);
+        errors.push(mismatch(&place, "a string", &node.value, node.span));
     }
     text
 }

@@ -15,6 +15,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    let help = diagnostic.help_text(sources);
     let title = level
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.id());
@@ -22,7 +23,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     if let Some(span) = diagnostic.span {
         group = group.elements(snippets(diagnostic, span, sources));
     }
-    if let Some(help) = &diagnostic.help {
+    if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     Renderer::plain().render(&[group])

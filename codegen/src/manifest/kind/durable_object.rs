@@ -16,7 +16,7 @@ pub(super) const NAMESPACE: Definition = Definition {
             optional(
                 "bindings",
                 List(&Table(&[
-                    required("name", Text),
+                    required("name", Name),
                     required("class_name", Text),
                     optional("script_name", Text),
                     optional("environment", Text),

@@ -50,7 +50,7 @@ pub(super) const ASSETS: Definition = Definition {
         Table(&[
             optional("directory", Text),
             // Assets can be served without a binding.
-            optional("binding", Text),
+            optional("binding", Name),
             optional(
                 "html_handling",
                 Word(&[

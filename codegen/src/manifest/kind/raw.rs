@@ -5,7 +5,7 @@ use crate::manifest::grammar::{
     BINDING, Field, Key, REMOTE, SINGLE, Scope::*, Shape, Shape::*, optional, required,
 };
 use crate::manifest::table::Table as ManifestTable;
-use crate::report::{Code, Diagnostic, Errors};
+use crate::report::{Code, Diagnostic, Errors, Literal};
 
 const RAW: RuntimeType = RuntimeType::new("raw", "Raw");
 
@@ -135,19 +135,23 @@ pub(super) const UNSAFE: Definition = Definition {
 
 /// Requires `name` and `type`. The grammar cannot, because it accepts any table for this kind.
 fn name_and_type(errors: &mut Errors, table: &ManifestTable<'_>) {
-    for key in ["name", "type"] {
+    let samples = [
+        ("name", Literal::Name("UNSAFE".to_owned())),
+        ("type", Literal::Text("my-type".to_owned())),
+    ];
+    for (key, sample) in samples {
         if table.string(key).is_none() {
             let message = format!("`unsafe.{}` has no `{key}`", table.path);
             errors.push(
                 Diagnostic::new(Code::ManifestField, message, table.span)
                     .label("missing in this table")
-                    .help(format!("add `{key} = \"...\"`")),
+                    .fix(table.add(key, sample)),
             );
         }
     }
 }
 
-const DESTINATION: &[Field] = &[required("name", Text), required("destination", Text)];
+const DESTINATION: &[Field] = &[required("name", Name), required("destination", Text)];
 
 pub(super) const LOG_FORWARDER: Definition = Definition {
     key: "logfwdr.bindings",
