@@ -163,10 +163,87 @@ impl Sources {
     /// Reads the file at `path`, shown as `name`.
     ///
     /// # Errors
-    /// Those of [`fs::read_to_string`].
-    pub fn read(&mut self, name: &str, path: &Path) -> std::io::Result<FileId> {
-        let text = fs::read_to_string(path)?;
-        Ok(self.add(name.to_owned(), path.to_owned(), text))
+    /// Why the file cannot be read. A text in another encoding is added with replacement
+    /// characters, so that the error has a place in it.
+    pub fn read(&mut self, name: &str, path: &Path) -> Result<FileId, Unreadable> {
+        if let Some(state) = unusable(path) {
+            return Err(Unreadable::new(state));
+        }
+        let bytes = fs::read(path).map_err(|error| Unreadable::new(error.to_string()))?;
+        let mut add = |text| self.add(name.to_owned(), path.to_owned(), text);
+
+        let encodings: [(&str, &[u8]); 4] = [
+            ("UTF-32", &[0xff, 0xfe, 0, 0]),
+            ("UTF-32", &[0, 0, 0xfe, 0xff]),
+            ("UTF-16", &[0xff, 0xfe]),
+            ("UTF-16", &[0xfe, 0xff]),
+        ];
+        let mut encodings = encodings.iter();
+        if let Some((encoding, _)) = encodings.find(|(_, mark)| bytes.starts_with(mark)) {
+            let text = String::from_utf8_lossy(&bytes);
+            let file = add(text.replace(['\0', char::REPLACEMENT_CHARACTER], ""));
+            return Err(Unreadable {
+                reason: format!("it is encoded in {encoding}"),
+                span: Some(Span {
+                    file,
+                    start: 0,
+                    end: 0,
+                }),
+                label: "save it as UTF-8".to_owned(),
+            });
+        }
+        String::from_utf8(bytes).map(&mut add).map_err(|error| {
+            let start = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(start).copied().unwrap_or_default();
+            let file = add(String::from_utf8_lossy(error.as_bytes()).into_owned());
+            let end = start + char::REPLACEMENT_CHARACTER.len_utf8();
+            Unreadable {
+                reason: format!("its byte {start} is not UTF-8: 0x{byte:02X}"),
+                span: Some(Span { file, start, end }),
+                label: "save it as UTF-8".to_owned(),
+            }
+        })
+    }
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// The reason, as the end of a sentence.
+    pub reason: String,
+    /// The place in the file, if it has a text.
+    pub span: Option<Span>,
+    /// A few words for the place.
+    pub label: String,
+}
+
+impl Unreadable {
+    fn new(reason: String) -> Self {
+        Self {
+            reason,
+            span: None,
+            label: String::new(),
+        }
+    }
+}
+
+/// Why a path is not that of a file; `None` if it is one.
+#[must_use]
+pub fn unusable(path: &Path) -> Option<String> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Some("it is a folder".to_owned()),
+        Ok(_) => None,
+        Err(_) if path.is_symlink() => {
+            let target = fs::read_link(path).unwrap_or_default();
+            Some(format!(
+                "it is a symbolic link to `{}`, which does not exist",
+                target.display()
+            ))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Some("it does not exist".to_owned())
+        }
+        Err(error) => Some(error.to_string()),
     }
 }
 
@@ -186,17 +263,35 @@ fn remove_oldest(folder: &Path) {
     }
 }
 
-/// The file names that wrangler looks for. The first that exists is the manifest.
+/// The file names that wrangler looks for.
 pub const MANIFEST_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// The nearest manifest, in `start` or above it.
+/// The manifest that wrangler uses in the folder `start`: the nearest `wrangler.json` in the folder
+/// or above it, or else the nearest `wrangler.jsonc`, or else the nearest `wrangler.toml`.
 #[must_use]
 pub fn discover(start: &Path) -> Option<PathBuf> {
-    let in_folder = |folder: &Path| {
-        let candidates = MANIFEST_NAMES.iter().map(|name| folder.join(name));
-        candidates.into_iter().find(|candidate| candidate.is_file())
+    let nearest = |name: &&str| {
+        let mut candidates = start.ancestors().map(|folder| folder.join(name));
+        candidates.find(|candidate| candidate.is_file())
     };
-    start.ancestors().find_map(in_folder)
+    MANIFEST_NAMES.iter().find_map(nearest)
+}
+
+/// The error that `start` and the folders above it have no manifest. It names a path that has the
+/// name of a manifest and is no file.
+#[must_use]
+pub fn no_manifest(start: &Path) -> String {
+    let folders = start.ancestors();
+    let mut candidates =
+        folders.flat_map(|folder| MANIFEST_NAMES.iter().map(|name| folder.join(name)));
+    let unusable = candidates.find_map(|path| {
+        let state = (path.is_symlink() || path.exists()).then(|| unusable(&path))?;
+        Some(format!("`{}` is not a file: {}", path.display(), state?))
+    });
+    unusable.unwrap_or_else(|| {
+        "there is no wrangler.json, wrangler.jsonc or wrangler.toml in this folder or above it"
+            .to_owned()
+    })
 }
 
 /// The `.sql` files below `folder`, as sorted paths relative to it with `/`. Hidden files are

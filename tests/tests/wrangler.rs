@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         };
         let same = match ours {
             Shape::Json => true,
-            Shape::Text | Shape::Name => ty == "string" && node.get("enum").is_none(),
+            Shape::Text | Shape::Name | Shape::Date => ty == "string" && node.get("enum").is_none(),
             Shape::Word(own) => {
                 let wanted: BTreeSet<&str> = own.iter().copied().collect();
                 let constant = node["const"].as_str().into_iter();

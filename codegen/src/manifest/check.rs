@@ -1,7 +1,9 @@
 //! Compares a manifest with its [`grammar`](super::grammar): values of the wrong type, missing keys
 //! and unknown keys.
 
-use super::grammar::{Field, Scope, Shape, find, keys};
+use std::ops::Range;
+
+use super::grammar::{Field, REMOVED, Scope, Shape, find, keys};
 use super::node::{Node, Value};
 use super::unknown;
 use crate::report::{Add, Code, Diagnostic, Errors, Fix, Literal, nearest};
@@ -37,7 +39,10 @@ fn top_level(errors: &mut Errors, entries: &[(Spanned<String>, Node)]) {
             Some(key) => check(errors, node, &key.field.shape, &name.value),
             None => {
                 let fields = keys().map(|key| &key.field);
-                errors.push(unknown::key(entries, (name, node), fields, ""));
+                let removed = removed(name, node);
+                errors.push(
+                    removed.unwrap_or_else(|| unknown::key(entries, (name, node), fields, "")),
+                );
             }
         }
     }
@@ -59,10 +64,28 @@ fn environment(errors: &mut Errors, entries: &[(Spanned<String>, Node)], path: &
             None => {
                 let allowed = keys().filter(|key| key.scope != Scope::Top);
                 let fields = allowed.map(|key| &key.field);
-                errors.push(unknown::key(entries, (name, node), fields, path));
+                let removed = removed(name, node);
+                errors.push(
+                    removed.unwrap_or_else(|| unknown::key(entries, (name, node), fields, path)),
+                );
             }
         }
     }
+}
+
+/// A key that wrangler rejects.
+fn removed(name: &Spanned<String>, node: &Node) -> Option<Diagnostic> {
+    let mut removed = REMOVED.iter();
+    let (key, reason) = removed.find(|(key, _)| *key == name.value)?;
+    Some(
+        Diagnostic::new(
+            Code::UnknownKey,
+            format!("wrangler rejects `{key}`"),
+            name.span,
+        )
+        .label(*reason)
+        .fix(Fix::Remove(name.span, node.span)),
+    )
 }
 
 /// Checks a value.
@@ -73,6 +96,7 @@ fn check(errors: &mut Errors, node: &Node, expected: &Shape, path: &str) {
         | (Shape::Flag, Value::Boolean(_))
         | (Shape::Null, Value::Null)
         | (Shape::Elsewhere(_), _) => {}
+        (Shape::Date, Value::String(text)) => date(errors, node.span, text, path),
         (Shape::Word(words), Value::String(text)) => word(errors, node.span, words, text, path),
         (Shape::Json, value) => json(errors, value, node.span, path),
         (Shape::List(item), Value::Array(items)) => {
@@ -110,6 +134,29 @@ fn word(errors: &mut Errors, span: Span, words: &[&str], text: &str, path: &str)
     );
 }
 
+fn date(errors: &mut Errors, span: Span, text: &str, path: &str) {
+    let has_form = text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let part = |range: Range<usize>| text.get(range)?.parse::<u32>().ok();
+    let is_date = has_form
+        && part(5..7).is_some_and(|month| (1..=12).contains(&month))
+        && part(8..10).is_some_and(|day| (1..=31).contains(&day));
+    if !is_date {
+        let message = match text {
+            "" => format!("`{path}` is empty"),
+            text => format!("`{path}` must be a date, not `{text}`"),
+        };
+        errors.push(
+            Diagnostic::new(Code::ManifestField, message, span)
+                .label("not a year, a month and a day")
+                .fix(Fix::Convert(span, Literal::Text("2026-01-01".to_owned()))),
+        );
+    }
+}
+
 fn not_an_array(errors: &mut Errors, node: &Node, item: &Shape, path: &str) {
     let found = node.value.with_article();
     let message = format!("`{path}` must be an array, not {found}");
@@ -133,7 +180,7 @@ fn convert(expected: &Shape, node: &Node) -> Option<Fix> {
     let literal = match (expected, &node.value) {
         (Shape::Text, Value::Integer(integer)) => Literal::Text(integer.to_string()),
         (Shape::Text, Value::Boolean(flag)) => Literal::Text(flag.to_string()),
-        (Shape::Text, Value::Date(date)) => Literal::Text(date.clone()),
+        (Shape::Text | Shape::Date, Value::Date(date)) => Literal::Text(date.clone()),
         (Shape::Number, Value::String(text)) => {
             Literal::Plain(text.trim().parse::<i64>().ok()?.to_string())
         }
@@ -215,6 +262,7 @@ fn sample(field: &Field, path: &str) -> Literal {
         Shape::Number => Literal::Plain("60".to_owned()),
         Shape::Flag => Literal::Plain("true".to_owned()),
         Shape::Null => Literal::Plain("null".to_owned()),
+        Shape::Date => Literal::Text("2026-01-01".to_owned()),
         Shape::List(_) => Literal::List(Vec::new()),
         Shape::Table(fields) => {
             let required = fields.iter().filter(|field| field.required);
@@ -234,10 +282,7 @@ fn sample(field: &Field, path: &str) -> Literal {
     }
 }
 
-/// The largest integer up to which every integer is a JavaScript number: 2^53 - 1.
-const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
-
-/// Reports dates, which wrangler rejects, and integers that Workers would round.
+/// Reports what JSON, in which wrangler uploads variables, cannot express.
 fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
     match value {
         Value::Date(date) => errors.push(
@@ -259,14 +304,15 @@ fn json(errors: &mut Errors, value: &Value, span: Span, path: &str) {
                 json(errors, &node.value, node.span, &join(path, &key.value));
             }
         }
-        Value::Integer(integer) if integer.unsigned_abs() > MAX_SAFE_INTEGER => errors.push(
+        Value::Float(float) if !float.is_finite() => errors.push(
             Diagnostic::new(
-                Code::ManifestLimit,
-                format!("`{path}` is beyond the integers that JavaScript represents exactly"),
+                Code::ManifestField,
+                format!("`{path}` is not a finite number"),
                 span,
             )
-            .label("not between -(2^53 - 1) and 2^53 - 1")
-            .fix(Fix::Convert(span, Literal::Text(integer.to_string()))),
+            .label("the worker receives null")
+            .help("write a finite number, or a text in quotes")
+            .warning(),
         ),
         Value::Null
         | Value::String(_)
@@ -306,7 +352,7 @@ fn with_article(shape: &Shape) -> String {
 
 fn noun(shape: &Shape) -> &'static str {
     match shape {
-        Shape::Text | Shape::Name | Shape::Word(_) => "string",
+        Shape::Text | Shape::Name | Shape::Date | Shape::Word(_) => "string",
         Shape::Number => "number",
         Shape::Flag => "boolean",
         Shape::List(_) => "array",

@@ -16,6 +16,8 @@ pub enum Shape {
     Name,
     /// One of these strings.
     Word(&'static [&'static str]),
+    /// A string with a date: `2026-01-31`.
+    Date,
     /// A number.
     Number,
     /// `true` or `false`.
@@ -78,7 +80,7 @@ pub enum Scope {
 }
 
 use Scope::{Inherited, Own, Top};
-use Shape::{Elsewhere, Flag, Json, List, Map, Name, Number, Table, Text, Word};
+use Shape::{Date, Elsewhere, Flag, Json, List, Map, Name, Number, Table, Text, Word};
 
 /// A key that the table must have.
 pub(super) const fn required(key: &'static str, shape: Shape) -> Field {
@@ -174,7 +176,7 @@ static OTHER_KEYS: &[Key] = &[
     key("cloudchamber", Own, Elsewhere(DEPLOY)),
     // Where it runs.
     key("account_id", Inherited, Text),
-    key("compatibility_date", Inherited, Text),
+    key("compatibility_date", Inherited, Date),
     key("compatibility_flags", Inherited, List(&Text)),
     key("workers_dev", Inherited, Flag),
     key("preview_urls", Inherited, Flag),
@@ -237,6 +239,15 @@ const TRANSFERRED_CLASS: &[Field] = &[
     required("from", Text),
     required("from_script", Text),
     required("to", Text),
+];
+
+/// The keys that wrangler rejects, and since when.
+pub(super) const REMOVED: [(&str, &str); 2] = [
+    ("node_compat", "wrangler 4 has no polyfills of Node.js"),
+    (
+        "legacy_env",
+        "wrangler deploys each environment as a worker of its own",
+    ),
 ];
 
 /// Every top-level key, those of bindings first.

@@ -77,7 +77,7 @@ pub fn parse(
     file: FileId,
     environment: Option<&str>,
 ) -> Option<Manifest> {
-    let root = match parse_syntax(sources, file) {
+    let root = match parse_syntax(errors, sources, file) {
         Ok(root) => root,
         Err(diagnostic) => {
             errors.push(*diagnostic);
@@ -111,12 +111,16 @@ pub fn parse(
     })
 }
 
-fn parse_syntax(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+fn parse_syntax(
+    errors: &mut Errors,
+    sources: &Sources,
+    file: FileId,
+) -> Result<Node, Box<Diagnostic>> {
     let source = sources.file(file);
     if source.name.ends_with(".toml") {
-        node::from_toml(file, &source.text)
+        node::from_toml(errors, file, &source.text)
     } else {
-        node::from_json(file, &source.text)
+        node::from_json(errors, file, &source.text)
     }
 }
 

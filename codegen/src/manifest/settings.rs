@@ -56,7 +56,8 @@ pub fn settings(
     manifest: &mut Manifest,
 ) -> Vec<(String, DatabaseSettings)> {
     // Cargo itself reports an invalid `Cargo.toml`.
-    let Ok(root) = node::from_toml(file, &sources.file(file).text) else {
+    let mut ignored = Errors::default();
+    let Ok(root) = node::from_toml(&mut ignored, file, &sources.file(file).text) else {
         return Vec::new();
     };
     let node = ["package", "metadata", "bindery"]

@@ -54,9 +54,10 @@ impl VarType {
         match value {
             Value::String(_) | Value::Date(_) => Self::String,
             Value::Integer(_) => Self::Integer,
-            Value::Float(_) => Self::Float,
+            Value::Float(float) if float.is_finite() => Self::Float,
             Value::Boolean(_) => Self::Boolean,
-            Value::Null => Self::Nullable(Box::new(Self::Unknown)),
+            // JSON has no infinity and no NaN.
+            Value::Null | Value::Float(_) => Self::Nullable(Box::new(Self::Unknown)),
             Value::Array(items) => {
                 let types = items.iter().map(|item| Self::of(&item.value));
                 Self::List(Box::new(types.reduce(Self::or).unwrap_or(Self::Unknown)))
@@ -130,9 +131,7 @@ pub(super) fn json(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::String(text) | Value::Date(text) => json_string(text),
         Value::Integer(integer) => integer.to_string(),
-        // JSON has no infinity and no NaN.
-        Value::Float(float) if float.is_finite() => format!("{float:?}"),
-        Value::Float(_) => "null".to_owned(),
+        Value::Float(float) => json_number(*float),
         Value::Boolean(boolean) => boolean.to_string(),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| json(&item.value)).collect();
@@ -145,6 +144,25 @@ pub(super) fn json(value: &Value) -> String {
                 .collect();
             format!("{{{}}}", entries.join(","))
         }
+    }
+}
+
+/// Formats a number as JavaScript does.
+fn json_number(float: f64) -> String {
+    let magnitude = float.abs();
+    if !float.is_finite() {
+        return "null".to_owned();
+    }
+    if magnitude == 0.0 {
+        return "0".to_owned();
+    }
+    if magnitude < 1e21 && magnitude >= 1e-6 {
+        return float.to_string();
+    }
+    let written = format!("{float:e}");
+    match written.contains("e-") {
+        true => written,
+        false => written.replace('e', "e+"),
     }
 }
 
@@ -161,4 +179,26 @@ fn json_string(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json_number;
+
+    #[test]
+    fn numbers_are_written_as_in_javascript() {
+        for (float, expected) in [
+            (5.0, "5"),
+            (-0.0, "0"),
+            (1.5, "1.5"),
+            (0.000_001, "0.000001"),
+            (0.000_000_1, "1e-7"),
+            (100_000_000_000_000_000_000.0, "100000000000000000000"),
+            (1e23, "1e+23"),
+            (f64::INFINITY, "null"),
+            (f64::NAN, "null"),
+        ] {
+            assert_eq!(json_number(float), expected);
+        }
+    }
 }

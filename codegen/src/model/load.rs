@@ -55,8 +55,12 @@ fn read(
     match sources.read(name, path) {
         Ok(file) => Some(file),
         Err(error) => {
-            let message = format!("cannot read `{name}`: {error}");
-            errors.push(Diagnostic::new(Code::Unreadable, message, span));
+            let message = format!("cannot read `{name}`: {}", error.reason);
+            let mut diagnostic = Diagnostic::new(Code::Unreadable, message, error.span.or(span));
+            if let (Some(_), Some(named)) = (error.span, span) {
+                diagnostic = diagnostic.also(named, "named here");
+            }
+            errors.push(diagnostic.label(error.label));
             None
         }
     }
@@ -233,7 +237,17 @@ fn migrations(
     d1: &D1,
 ) -> Vec<Spanned<String>> {
     let folder = d1.folder();
-    let mut found = sql_files(&root.join(folder));
+    let path = root.join(folder);
+    if path.is_file() {
+        let message = format!("`{folder}` is a file, and migrations are files in a folder");
+        errors.push(
+            Diagnostic::new(Code::NoMigrations, message, d1.migrations_dir.span)
+                .label("not a folder")
+                .help("name the folder that contains the file"),
+        );
+        return Vec::new();
+    }
+    let mut found = sql_files(&path);
 
     found.retain(|name| pattern::matches(&d1.migrations_pattern, name));
     if found.is_empty() && d1.migrations_dir_is_explicit {
