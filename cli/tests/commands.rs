@@ -114,6 +114,77 @@ fn every_manifest_below_a_folder_is_checked() {
     assert!(stderr.contains("there are several manifests"), "{output:?}");
 }
 
+/// wrangler prefers a `wrangler.json` anywhere above to a `wrangler.jsonc`, and that to a
+/// `wrangler.toml`.
+#[test]
+fn the_manifest_is_the_one_of_wrangler() {
+    let folder = scratch("which");
+    let deep = folder.join("a/b");
+    fs::create_dir_all(&deep).expect("the folder can be created");
+    write(
+        &deep.join("wrangler.toml"),
+        "name = \"toml\"\nvars = { TOML = 1 }\n",
+    );
+
+    let types = |arguments: &[&str]| stdout(&bindery(&deep, &[&["types"], arguments].concat()));
+    assert!(types(&[]).contains("TOML: 1"));
+
+    let json = "{ \"name\": \"jsonc\", \"vars\": { \"JSONC\": 1 } }";
+    write(&folder.join("a/wrangler.jsonc"), json);
+    assert!(types(&[]).contains("JSONC: 1"));
+    write(
+        &folder.join("wrangler.json"),
+        &json.replace("JSONC", "JSON"),
+    );
+    assert!(types(&[]).contains("JSON: 1"));
+
+    // A folder with the name of a manifest is not one.
+    fs::create_dir(folder.join("a/wrangler.json")).expect("the folder can be created");
+    assert!(types(&[]).contains("JSON: 1"));
+    for option in ["-c", "--config", "--manifest"] {
+        assert!(types(&[option, "wrangler.toml"]).contains("TOML: 1"));
+    }
+}
+
+/// Every command has `-c`, and says what is wrong with the path.
+#[cfg(unix)]
+#[test]
+fn each_command_names_an_unusable_manifest() {
+    let folder = scratch("unusable");
+    fs::create_dir(folder.join("wrangler.toml")).expect("the folder can be created");
+    std::os::unix::fs::symlink("nowhere.json", folder.join("wrangler.json")).expect("a link");
+    write(&folder.join("wrangler.yaml"), "name: x\n");
+
+    let commands: [&[&str]; 7] = [
+        &["check"],
+        &["generate", "env.rs"],
+        &["expand"],
+        &["types"],
+        &["docs"],
+        &["describe"],
+        &["test"],
+    ];
+    for command in commands {
+        for (path, reason) in [
+            ("wrangler.toml", "it is a folder"),
+            (
+                "wrangler.json",
+                "a symbolic link to `nowhere.json`, which does not exist",
+            ),
+            ("missing.toml", "it does not exist"),
+            ("wrangler.yaml", "is not the name of a manifest"),
+        ] {
+            let output = bindery(&folder, &[command, &["-c", path]].concat());
+            let printed = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "{command:?} {path}: {printed}");
+            assert!(printed.contains(reason), "{command:?} {path}: {printed}");
+        }
+        let output = bindery(&folder, command);
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(printed.contains("is not a file"), "{command:?}: {printed}");
+    }
+}
+
 #[test]
 fn generate_writes_a_file_and_checks_it() {
     let folder = scratch("generated");

@@ -118,8 +118,8 @@ pub(super) fn read(
     let mut environment = Environment {
         worker: worker(&levels, name.as_ref()),
         name,
-        vars: variables(errors, own),
-        secrets: secrets(errors, own),
+        vars: variables(own),
+        secrets: secrets(own),
         assets: assets(&levels),
         bindings: BindingKind::ALL
             .iter()
@@ -179,15 +179,13 @@ fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
     }
 }
 
-fn variables(errors: &mut Errors, own: &Table<'_>) -> Vec<Var> {
+fn variables(own: &Table<'_>) -> Vec<Var> {
     let Some(table) = own.table("vars") else {
         return Vec::new();
     };
-    let entries = table
+    table
         .entries
         .iter()
-        .filter(|(name, _)| check_name(errors, name));
-    entries
         .map(|(name, node)| Var {
             name: name.clone(),
             ty: VarType::of(&node.value),
@@ -196,10 +194,8 @@ fn variables(errors: &mut Errors, own: &Table<'_>) -> Vec<Var> {
         .collect()
 }
 
-fn secrets(errors: &mut Errors, own: &Table<'_>) -> Option<Vec<Spanned<String>>> {
-    let mut names = own.table("secrets")?.strings("required");
-    names.retain(|name| check_name(errors, name));
-    Some(names)
+fn secrets(own: &Table<'_>) -> Option<Vec<Spanned<String>>> {
+    Some(own.table("secrets")?.strings("required"))
 }
 
 /// The bindings of a kind.
@@ -257,8 +253,6 @@ fn binding(errors: &mut Errors, table: &Table<'_>, kind: BindingKind) -> Option<
     let details = (hooks.details)(errors, table);
 
     let name = table.filled(errors, name_key)?;
-    // Keep an invalid name, so that the code that uses it causes no further errors.
-    check_name(errors, &name);
 
     let mut settings = Vec::new();
     for (key, node) in table.entries {
@@ -295,8 +289,7 @@ fn files(errors: &mut Errors, holder: &Table<'_>, kind: BindingKind) -> Vec<Bind
 
     let table = holder.table(key);
     let entries = table.iter().flat_map(|table| table.entries);
-    let valid = entries.filter(|(name, _)| check_name(errors, name));
-    valid
+    entries
         .map(|(name, node)| {
             let settings = match &node.value {
                 Value::String(path) => vec![(FILE.to_owned(), path.clone())],
@@ -361,36 +354,4 @@ fn consumer(errors: &mut Errors, table: &Table<'_>) -> Option<Consumer> {
         dead_letter_queue: table.text("dead_letter_queue"),
         retry_delay,
     })
-}
-
-/// Checks that a Worker can read a name as `env.NAME`, and that Rust can spell it.
-pub(crate) fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
-    let text = name.value.as_str();
-    if is_binding_name(text) {
-        return true;
-    }
-
-    let message = format!("`{text}` is not a valid binding name");
-    let diagnostic = Diagnostic::new(Code::BindingName, message, name.span)
-        .label("letters, digits and `_`, no digit at the start");
-    errors.push(match valid_name(text) {
-        Some(valid) => diagnostic.help(format!("rename it, for instance to `{valid}`")),
-        None => diagnostic,
-    });
-    false
-}
-
-fn is_binding_name(name: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let starts_with_digit = name.starts_with(|first: char| first.is_ascii_digit());
-    let has_letter_or_digit = name.bytes().any(|byte| byte != b'_');
-    has_letter_or_digit && !starts_with_digit && name.bytes().all(is_word)
-}
-
-/// A valid name that reads like an invalid one, if there is one.
-fn valid_name(name: &str) -> Option<String> {
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric());
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let valid = words.join("_").to_uppercase();
-    is_binding_name(&valid).then_some(valid)
 }

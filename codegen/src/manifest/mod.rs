@@ -3,6 +3,7 @@
 //! `node` is the manifest as written, [`grammar`] and [`kind`] are the keys that wrangler accepts,
 //! `environment` is what one environment binds, and `merge` merges all of them into one.
 
+mod aliases;
 mod check;
 mod classes;
 mod environment;
@@ -17,13 +18,15 @@ mod unknown;
 mod vars;
 
 use crate::report::{Code, Diagnostic, Errors, suggestion};
-use crate::source::{FileId, Sources, Spanned};
+use crate::source::{FileId, Sources, Span, Spanned};
 use grammar::Scope;
 use node::Node;
 use table::Table;
 
+pub use aliases::Aliases;
+pub(crate) use aliases::{is_rust_name, rust_name};
+pub(crate) use environment::FILE;
 pub use environment::{Binding, Consumer, Environment};
-pub(crate) use environment::{FILE, check_name};
 pub use kind::{BindingKind, D1, Details, Resource};
 pub use merge::{Merged, MergedBinding, MergedSecret, MergedVar};
 pub use settings::{DatabaseSettings, settings};
@@ -34,12 +37,16 @@ pub use vars::{Var, VarField, VarType};
 pub struct Manifest {
     /// The file it was read from.
     pub file: FileId,
+    /// The span of its table.
+    pub(crate) root: Span,
     /// The worker's name.
     pub name: Option<String>,
     /// The top level and then every environment, or only the one that was requested.
     pub environments: Vec<Environment>,
     /// All environments merged into one.
     pub merged: Merged,
+    /// The Rust names that the settings give.
+    pub aliases: Aliases,
     /// Whether any environment lists the required secrets.
     pub(crate) lists_secrets: bool,
 }
@@ -102,10 +109,12 @@ pub fn parse(
     let has_secrets = |table: &Table<'_>| table.get("secrets").is_some();
     Some(Manifest {
         file,
+        root: root.span,
         name: environments
             .first()
             .and_then(|environment| environment.worker.clone()),
         merged: merge::merge(errors, &environments),
+        aliases: Aliases::default(),
         environments,
         lists_secrets: has_secrets(&top) || entries.iter().any(|(_, table)| has_secrets(table)),
     })

@@ -16,16 +16,21 @@
 //! required-vars = { REGION = "String" }
 //! optional-vars = { SAMPLE_RATE = "f64" }
 //! optional-secrets = ["SENTRY_DSN"]
+//!
+//! # The fields of bindings whose names Rust cannot spell, or that would be equal in Rust.
+//! [package.metadata.bindery.names]
+//! "my-kv" = "my_kv"
 //! ```
 
 use crate::report::{Code, Diagnostic, Errors, nearest, suggestion};
 use crate::source::{FileId, Sources, Spanned};
 
+use super::aliases::{Aliases, NAMES};
 use super::check::mismatch;
 use super::kind::BindingKind;
 use super::node::{self, Node, Value};
 use super::table::Table;
-use super::{Manifest, Merged, MergedSecret, MergedVar, VarType, check_name};
+use super::{Manifest, Merged, MergedSecret, MergedVar, VarType};
 
 /// The types of variables of the manifest.
 const VARS: &str = "vars";
@@ -37,7 +42,7 @@ const OPTIONAL_VARS: &str = "optional-vars";
 const OPTIONAL_SECRETS: &str = "optional-secrets";
 
 /// The keys that are not the name of a database.
-const OWN_KEYS: [&str; 4] = [VARS, REQUIRED_VARS, OPTIONAL_VARS, OPTIONAL_SECRETS];
+const OWN_KEYS: [&str; 5] = [VARS, REQUIRED_VARS, OPTIONAL_VARS, OPTIONAL_SECRETS, NAMES];
 
 /// The settings of one database.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +85,11 @@ pub fn settings(
         optional_secrets(errors, node, merged);
     }
 
+    // After the settings that add variables and secrets.
+    if let Some(names) = subtable(errors, &table, NAMES) {
+        manifest.aliases = Aliases::read(errors, &names, &manifest.merged);
+    }
+
     let bindings = manifest.merged.bindings.iter();
     let databases: Vec<&str> = bindings
         .filter(|binding| binding.resource.kind == BindingKind::D1Database)
@@ -104,9 +114,6 @@ fn more_vars(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged, option
         let Some(ty) = rust_type(errors, table, name) else {
             continue;
         };
-        if !check_name(errors, name) {
-            continue;
-        }
 
         let mut vars = merged.vars.iter();
         if let Some(known) = vars.find(|var| var.name.value == name.value) {
@@ -150,11 +157,10 @@ fn optional_secrets(errors: &mut Errors, node: &Node, merged: &mut Merged) {
         let mut secrets = merged.secrets.iter_mut();
         match secrets.find(|secret| secret.name.value == name.value) {
             Some(secret) => secret.optional = true,
-            None if check_name(errors, &name) => merged.secrets.push(MergedSecret {
+            None => merged.secrets.push(MergedSecret {
                 name,
                 optional: true,
             }),
-            None => {}
         }
     }
 }

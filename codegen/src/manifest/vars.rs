@@ -156,7 +156,7 @@ fn json_number(float: f64) -> String {
     if magnitude == 0.0 {
         return "0".to_owned();
     }
-    if magnitude < 1e21 && magnitude >= 1e-6 {
+    if (1e-6..1e21).contains(&magnitude) {
         return float.to_string();
     }
     let written = format!("{float:e}");

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::manifest::pattern;
-use crate::manifest::{self, D1, DatabaseSettings, Manifest, settings};
-use crate::names::Name;
-use crate::report::{Code, Diagnostic, Errors, suggestion};
+use crate::manifest::{D1, DatabaseSettings, Manifest, settings};
+use crate::report::{Add, Code, Diagnostic, Errors, Fix, Literal, suggestion};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, Spanned, folders, sql_files};
 
@@ -41,6 +40,19 @@ pub fn load_manifest(errors: &mut Errors, sources: &mut Sources, path: &Path) ->
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or("wrangler.toml");
+
+    // wrangler reads a file with another name as an empty manifest.
+    if ![".toml", ".json", ".jsonc"]
+        .iter()
+        .any(|extension| name.ends_with(extension))
+    {
+        let message = format!("`{name}` is not the name of a manifest");
+        errors.push(
+            Diagnostic::new(Code::Unreadable, message, None)
+                .help("its format is that of its extension: .toml, .json or .jsonc"),
+        );
+        return None;
+    }
     read(errors, sources, name, path, None)
 }
 
@@ -91,18 +103,16 @@ pub fn infer_secrets(
                 .any(|binding| binding.name.value == name)
     };
     names.retain(|name| !is_bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
-    names.retain(|name| manifest::check_name(errors, name));
 
     if let Some(first) = names.first() {
-        let listed: Vec<String> = names
-            .iter()
-            .map(|name| format!("\"{}\"", name.value))
-            .collect();
+        let listed = names.iter().map(|name| Literal::Text(name.value.clone()));
+        let listed = listed.collect();
         let start = Span {
             file: manifest.file,
             start: 0,
             end: 0,
         };
+        let required = ("required".to_owned(), Literal::List(listed));
         errors.push(
             Diagnostic::new(
                 Code::ManifestField,
@@ -111,10 +121,12 @@ pub fn infer_secrets(
             )
             .label("their names come from a file that a fresh clone does not have")
             .also(first.span, "found here")
-            .help(format!(
-                "add `[secrets]` with `required = [{}]`",
-                listed.join(", ")
-            ))
+            .fix(Fix::Add(Add {
+                table: manifest.root,
+                path: Some(Vec::new()),
+                key: "secrets".to_owned(),
+                value: Literal::Table(vec![required]),
+            }))
             .warning(),
         );
     }
@@ -144,7 +156,7 @@ pub fn load_databases(
             read(errors, sources, &schema.value, &path, Some(schema.span))
         });
         let migrations = migrations(errors, sources, root, d1);
-        let folder = Name::new(name).field;
+        let folder = manifest.aliases.name(name).field;
 
         let inputs = Inputs {
             schema: schema::Inputs {
@@ -172,7 +184,8 @@ fn load_settings(
     let Some(file) = sources.read_nearest(root, "Cargo.toml") else {
         return BTreeMap::new();
     };
-    if !sources.file(file).text.contains("metadata.bindery") {
+    let text = &sources.file(file).text;
+    if !text.contains("metadata") || !text.contains("bindery") {
         return BTreeMap::new();
     }
     settings(errors, sources, file, manifest)

@@ -349,8 +349,13 @@ fn setting(setting: &Setting, sources: &Sources) -> Rendered {
     let block = format!("[package.metadata.bindery.{}]\n{entry}", setting.table);
     let help = format!("name its field in `{SETTINGS_FILE}`:\n{block}");
 
-    let edits = match setting.existing {
-        Some(table) => {
+    let edits = match (setting.replaced, setting.existing) {
+        (Some(span), _) => {
+            let target = Target::of(span, sources);
+            let value = target.value(&Literal::Text(setting.value.clone()));
+            vec![target.replace(span, value)]
+        }
+        (None, Some(table)) => {
             let add = Add {
                 table,
                 path: None,
@@ -359,7 +364,7 @@ fn setting(setting: &Setting, sources: &Sources) -> Rendered {
             };
             Target::of(table, sources).add(&add).edits
         }
-        None => vec![new_table(setting, &block, sources)],
+        (None, None) => vec![new_table(setting, &block, sources)],
     };
     Rendered { help, edits }
 }

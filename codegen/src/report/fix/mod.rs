@@ -82,6 +82,8 @@ pub struct Setting {
     pub manifest: Span,
     /// The table, if it exists.
     pub existing: Option<Span>,
+    /// The value of the key, if the table has it.
+    pub replaced: Option<Span>,
     /// The name of the table.
     pub table: &'static str,
     /// The key.
