@@ -213,6 +213,49 @@ fn generate_writes_a_file_and_checks_it() {
     assert!(stdout(&stale).contains("is out of date"), "{stale:?}");
 }
 
+/// `wrangler types` refuses the same names.
+#[test]
+fn environments_with_the_same_interface_are_refused() {
+    let folder = scratch("interfaces");
+    let names = ["a-b", "a_B", "env", "", "next.one", "other"];
+    let tables: Vec<String> = names
+        .iter()
+        .map(|name| format!("[env.\"{name}\"]\nvars.A = 1\n"))
+        .collect();
+    write(&folder.join("wrangler.toml"), &tables.concat());
+
+    let output = bindery(&folder, &["types"]);
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+    for message in [
+        "the environments `a-b` and `a_B` have the same interface in TypeScript",
+        "the environment `` has no interface in TypeScript",
+        "the environment `next.one` has no interface in TypeScript",
+        "both are `ABEnv`",
+    ] {
+        assert!(printed.contains(message), "{message}\n{printed}");
+    }
+    assert!(!printed.contains("other"), "{printed}");
+
+    // One environment has no interface of its own.
+    assert!(
+        bindery(&folder, &["types", "-e", "next.one"])
+            .status
+            .success()
+    );
+    assert!(bindery(&folder, &["check"]).status.success());
+
+    for (name, succeeds) in [("Other", true), ("9", false), ("_a", false), ("a b", false)] {
+        let output = bindery(&folder, &["types", "-e", "other", "--env-interface", name]);
+        assert_eq!(output.status.success(), succeeds, "{name}: {output:?}");
+        let interface = format!("interface {name} extends __BaseEnv_{name} {{}}");
+        assert_eq!(stdout(&output).contains(&interface), succeeds, "{name}");
+    }
+}
+
 #[test]
 fn types_and_docs_of_the_example() {
     let files = root().join("examples/files");
@@ -252,6 +295,31 @@ binding = "S"
 service = "s"
 props = { key = "s3cr3t-five" }
 "#;
+
+/// The values of variables that look like secrets are in neither the docs nor the diagnostics.
+#[test]
+fn values_of_plain_secrets_are_not_shown() {
+    let folder = scratch("plain_secrets");
+    let manifest = "name = 3\n[vars]\nAPI_TOKEN = \"hunter2\"\nSMTP = { password = \"hunter2\" }\n\
+                    [env.staging.vars]\nAPI_TOKEN = \"hunter2\"\n";
+    let path = folder.join("wrangler.toml");
+    write(&path, manifest);
+    for format in ["text", "json"] {
+        let printed = stdout(&bindery(&folder, &["check", "--format", format]));
+        assert_eq!(printed.matches("B0109").count(), 3, "{printed}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+
+    write(&path, &manifest.replace("name = 3", "name = \"case\""));
+    assert!(bindery(&folder, &["docs", "out"]).status.success());
+    for name in ["index.html", "reference.md"] {
+        let page = read(&folder.join("out").join(name));
+        assert!(page.contains("not shown"), "{name}");
+        assert!(!page.contains("hunter2"), "{name}");
+    }
+    let denied = bindery(&folder, &["check", "--deny-warnings"]);
+    assert!(!denied.status.success(), "{denied:?}");
+}
 
 #[test]
 fn values_of_secrets_are_never_written() {

@@ -52,6 +52,16 @@ pub struct File {
     pub path: PathBuf,
     /// The content.
     pub text: String,
+    /// The content as diagnostics show it, if it differs.
+    shown: Option<String>,
+}
+
+impl File {
+    /// The content as diagnostics show it: hidden parts are asterisks, as many as they have bytes.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.text)
+    }
 }
 
 /// Every text that was read.
@@ -78,8 +88,29 @@ impl Sources {
 
     /// Adds a text that was read elsewhere.
     pub fn add(&mut self, name: String, path: PathBuf, text: String) -> FileId {
-        self.files.push(File { name, path, text });
+        self.files.push(File {
+            name,
+            path,
+            text,
+            shown: None,
+        });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Hides parts of a file in diagnostics.
+    pub(crate) fn hide(&mut self, id: FileId, parts: &[Span]) {
+        let Some(file) = self.files.get_mut(id.0 as usize) else {
+            return;
+        };
+        let mut shown = file.shown().as_bytes().to_vec();
+        for part in parts {
+            let bytes = shown.get_mut(part.start..part.end).unwrap_or_default();
+            for byte in bytes.iter_mut().filter(|byte| **byte != b'\n') {
+                *byte = b'*';
+            }
+        }
+        // A part is whole characters, so the rest is UTF-8 still.
+        file.shown = String::from_utf8(shown).ok();
     }
 
     /// Uses `folder` for the cache.

@@ -1,11 +1,13 @@
 //! One environment: its bindings, and its triggers.
 
 use super::classes;
+use super::compatibility::Compatibility;
 use super::grammar::{self, Scope};
 use super::kind::{BindingKind, Form, Resource};
 use super::node::{Node, Value};
+use super::plain_secrets;
 use super::table::Table;
-use super::vars::{self, Var, VarType};
+use super::vars::{self, Var};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Spanned;
 
@@ -26,6 +28,8 @@ pub struct Environment {
     pub bindings: Vec<Binding>,
     /// `queues.consumers`.
     pub consumers: Vec<Consumer>,
+    /// The compatibility date and flags.
+    pub compatibility: Compatibility,
     /// `triggers.crons`.
     pub crons: Vec<Spanned<String>>,
     /// The names of its Workflows.
@@ -125,6 +129,7 @@ pub(super) fn read(
             .iter()
             .flat_map(|kind| bindings(errors, &levels, *kind))
             .collect(),
+        compatibility: compatibility(&levels),
         consumers: consumers(errors, own),
         workflows: own
             .tables("workflows")
@@ -142,6 +147,7 @@ pub(super) fn read(
 
     check_worker_name(errors, own);
     classes::check(errors, &levels, &environment);
+    plain_secrets::check(errors, own, &environment);
     environment
 }
 
@@ -180,22 +186,23 @@ fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
 }
 
 fn variables(own: &Table<'_>) -> Vec<Var> {
-    let Some(table) = own.table("vars") else {
-        return Vec::new();
-    };
-    table
-        .entries
-        .iter()
-        .map(|(name, node)| Var {
-            name: name.clone(),
-            ty: VarType::of(&node.value),
-            json: vars::json(&node.value),
-        })
-        .collect()
+    let table = own.table("vars");
+    let entries = table.iter().flat_map(|table| table.entries);
+    entries.map(|(name, node)| Var::new(name, node)).collect()
 }
 
 fn secrets(own: &Table<'_>) -> Option<Vec<Spanned<String>>> {
     Some(own.table("secrets")?.strings("required"))
+}
+
+fn compatibility(levels: &Levels<'_, '_>) -> Compatibility {
+    let date = levels.level_of("compatibility_date");
+    let flags = levels.level_of("compatibility_flags");
+    let flags = flags.map(|level| level.strings("compatibility_flags"));
+    Compatibility {
+        date: date.and_then(|level| level.text("compatibility_date")),
+        flags: flags.into_iter().flatten().map(|flag| flag.value).collect(),
+    }
 }
 
 /// The bindings of a kind.

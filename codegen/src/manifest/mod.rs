@@ -6,16 +6,20 @@
 mod aliases;
 mod check;
 mod classes;
+mod compatibility;
 mod environment;
 pub mod grammar;
 pub mod kind;
 mod merge;
 mod node;
 pub(crate) mod pattern;
+mod plain_secrets;
 mod settings;
 mod table;
 mod unknown;
 mod vars;
+
+use std::collections::{BTreeSet, HashSet};
 
 use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::source::{FileId, Sources, Span, Spanned};
@@ -25,6 +29,7 @@ use table::Table;
 
 pub use aliases::Aliases;
 pub(crate) use aliases::{is_rust_name, rust_name};
+pub use compatibility::Compatibility;
 pub(crate) use environment::FILE;
 pub use environment::{Binding, Consumer, Environment};
 pub use kind::{BindingKind, D1, Details, Resource};
@@ -47,6 +52,8 @@ pub struct Manifest {
     pub merged: Merged,
     /// The Rust names that the settings give.
     pub aliases: Aliases,
+    /// The parts of variables that look like secrets, which diagnostics do not show.
+    pub(crate) hidden: Vec<Span>,
     /// Whether any environment lists the required secrets.
     pub(crate) lists_secrets: bool,
 }
@@ -115,9 +122,20 @@ pub fn parse(
             .and_then(|environment| environment.worker.clone()),
         merged: merge::merge(errors, &environments),
         aliases: Aliases::default(),
+        hidden: hidden(&top, &entries),
         environments,
         lists_secrets: has_secrets(&top) || entries.iter().any(|(_, table)| has_secrets(table)),
     })
+}
+
+/// The parts of all variables that look like secrets, also of environments that were not requested.
+fn hidden(top: &Table<'_>, entries: &[Entry<'_>]) -> Vec<Span> {
+    let tables = std::iter::once(top).chain(entries.iter().map(|(_, table)| table));
+    let vars: Vec<Table<'_>> = tables.filter_map(|table| table.table("vars")).collect();
+    let entries = vars.iter().flat_map(|vars| vars.entries);
+    entries
+        .flat_map(|(name, node)| vars::secrets(&name.value, node))
+        .collect()
 }
 
 fn parse_syntax(
@@ -202,11 +220,11 @@ fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
             continue;
         };
         let own = names(environment);
-        let missing = names_of_top.iter().filter(|(key, name)| {
-            let has_key = own.iter().any(|(own_key, _)| own_key == key);
-            let has_name = own.iter().any(|(_, own_name)| own_name == name);
-            has_key && !has_name
-        });
+        let own_keys: BTreeSet<&str> = own.iter().map(|(key, _)| *key).collect();
+        let own_names: HashSet<&str> = own.iter().map(|(_, name)| *name).collect();
+        let missing = names_of_top
+            .iter()
+            .filter(|(key, name)| own_keys.contains(key) && !own_names.contains(name));
         let missing: Vec<String> = missing.map(|(_, name)| format!("`{name}`")).collect();
         if !missing.is_empty() {
             let label = "the top level has it; environments do not merge keys with the top level";

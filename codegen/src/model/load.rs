@@ -1,6 +1,6 @@
 //! Finds and reads the files of a project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use crate::manifest::pattern;
@@ -94,15 +94,11 @@ pub fn infer_secrets(
     let mut names = super::secrets::names(sources, root, environment);
 
     // A value for a variable, or for wrangler itself, is not a secret of the worker.
-    let merged = &manifest.merged;
-    let is_bound = |name: &str| {
-        merged.vars.iter().any(|var| var.name.value == name)
-            || merged
-                .bindings
-                .iter()
-                .any(|binding| binding.name.value == name)
-    };
-    names.retain(|name| !is_bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
+    let vars = manifest.merged.vars.iter().map(|var| &var.name.value);
+    let bindings = manifest.merged.bindings.iter();
+    let bindings = bindings.map(|binding| &binding.name.value);
+    let bound: HashSet<&String> = vars.chain(bindings).collect();
+    names.retain(|name| !bound.contains(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
 
     if let Some(first) = names.first() {
         let listed = names.iter().map(|name| Literal::Text(name.value.clone()));
@@ -143,6 +139,17 @@ pub fn load_databases(
     let root = path.parent().unwrap_or(Path::new("."));
     let mut settings = load_settings(errors, sources, root, manifest);
 
+    let bindings = manifest
+        .environments
+        .iter()
+        .flat_map(|environment| &environment.bindings);
+    let mut by_name: HashMap<&str, Vec<&D1>> = HashMap::new();
+    for binding in bindings {
+        if let Some(d1) = binding.resource.d1() {
+            by_name.entry(&binding.name.value).or_default().push(d1);
+        }
+    }
+
     let mut databases = BTreeMap::new();
     let mut folders = Vec::new();
     for binding in &manifest.merged.bindings {
@@ -150,6 +157,7 @@ pub fn load_databases(
             continue;
         };
         let name = &binding.name.value;
+        let own = by_name.get(name.as_str()).map(Vec::as_slice);
         let DatabaseSettings { schema, types } = settings.remove(name).unwrap_or_default();
         let baseline = schema.and_then(|schema| {
             let path = root.join(&schema.value);
@@ -164,7 +172,7 @@ pub fn load_databases(
                 migrations,
             },
             queries: queries(errors, sources, root, &folder),
-            variants: variants(errors, sources, root, manifest, name, d1, baseline),
+            variants: variants(errors, sources, root, own.unwrap_or_default(), d1, baseline),
             types,
         };
         folders.push(folder);
@@ -198,19 +206,10 @@ fn variants(
     errors: &mut Errors,
     sources: &mut Sources,
     root: &Path,
-    manifest: &Manifest,
-    name: &str,
+    databases: &[&D1],
     first: &D1,
     baseline: Option<FileId>,
 ) -> Vec<Variant> {
-    let bindings = manifest
-        .environments
-        .iter()
-        .flat_map(|environment| &environment.bindings);
-    let databases = bindings
-        .filter(|binding| binding.name.value == name)
-        .filter_map(|binding| binding.resource.d1());
-
     let mut variants: Vec<Variant> = Vec::new();
     for d1 in databases {
         let is_known = d1.schema_key() == first.schema_key()
@@ -224,7 +223,7 @@ fn variants(
                 migrations,
             };
             variants.push(Variant {
-                d1: d1.clone(),
+                d1: (*d1).clone(),
                 schema,
             });
         }

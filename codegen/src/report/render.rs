@@ -54,7 +54,7 @@ fn snippets<'a>(
 
 fn snippet(span: Span, sources: &Sources) -> Snippet<'_, Annotation<'_>> {
     let file = sources.file(span.file);
-    Snippet::source(file.text.as_str()).path(file.name.as_str())
+    Snippet::source(file.shown()).path(file.name.as_str())
 }
 
 fn annotation<'a>(
@@ -63,7 +63,7 @@ fn annotation<'a>(
     label: &'a str,
     sources: &Sources,
 ) -> Annotation<'a> {
-    let text = &sources.file(span.file).text;
+    let text = sources.file(span.file).shown();
     kind.span(clamp(span, text)).label(label)
 }
 

@@ -30,6 +30,14 @@ impl Fix {
             Self::Wrap(span, is_table) => Target::of(*span, sources).wrap(*span, *is_table),
             Self::Remove(key, value) => Target::of(*key, sources).remove(*key, *value),
             Self::Setting(setting) => self::setting(setting, sources),
+            Self::Both(first, second) => {
+                let (mut first, second) = (first.render(sources), second.render(sources));
+                first.edits.extend(second.edits);
+                Rendered {
+                    help: format!("{}\n{}", first.help, second.help),
+                    edits: first.edits,
+                }
+            }
         }
     }
 }
@@ -274,19 +282,19 @@ impl<'a> Target<'a> {
 
     fn remove(&self, key: Span, value: Span) -> Rendered {
         let line_start = self.line_start(key.start);
-        let before = self.text.get(line_start..key.start).unwrap_or_default();
+        let in_line = self.text.get(line_start..key.start).unwrap_or_default();
+        let before = self.text.get(..key.start).unwrap_or_default().trim_end();
         let after = self.text.get(value.end..).unwrap_or_default();
 
-        let comma = after.len() - after.trim_start().len();
-        let end = match after.trim_start().starts_with(',') {
-            true => value.end + comma + 1,
-            false => value.end,
-        };
-        // An entry of a TOML header has lines of its own.
-        let range = if self.format == Format::Toml && before.trim().is_empty() {
+        let range = if self.format == Format::Toml && !in_line.contains('{') {
+            // An entry below a TOML header has lines of its own.
             line_start..(self.line_end(value.end) + 1).min(self.text.len())
+        } else if let Some(rest) = after.trim_start().strip_prefix(',') {
+            key.start..self.text.len() - rest.len()
+        } else if before.ends_with(',') {
+            before.len() - 1..value.end
         } else {
-            key.start..end
+            key.start..value.end
         };
         Rendered {
             help: format!("remove `{}`", self.at(key)),

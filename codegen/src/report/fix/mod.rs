@@ -34,6 +34,8 @@ pub enum Fix {
     Remove(Span, Span),
     /// Adds an entry to a table of the settings of bindery.
     Setting(Setting),
+    /// Both changes.
+    Both(Box<Fix>, Box<Fix>),
 }
 
 /// A new name for a key.
