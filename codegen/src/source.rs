@@ -3,9 +3,11 @@
 //! [`Sources`] holds every text that was read with the name that diagnostics show for it, so that
 //! entry points can tell Cargo which files to watch.
 
+use std::collections::HashSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The number of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,9 +56,35 @@ pub struct File {
     pub text: String,
     /// The content as diagnostics show it, if it differs.
     shown: Option<String>,
+    /// The start of each line, computed when a diagnostic is shown.
+    lines: OnceLock<Vec<usize>>,
+    /// The texts between quotes in upper case, computed when a fix needs a new name.
+    quoted: OnceLock<HashSet<String>>,
 }
 
 impl File {
+    /// Whether the file contains a text in quotes, in upper or lower case.
+    pub(crate) fn quotes(&self, text: &str) -> bool {
+        let quoted = self.quoted.get_or_init(|| {
+            let parts = self.text.split('"');
+            parts.map(str::to_ascii_uppercase).collect()
+        });
+        quoted.contains(&text.to_ascii_uppercase())
+    }
+
+    /// The lines with a range of bytes: their range, and the number of the first.
+    pub(crate) fn lines(&self, range: Range<usize>) -> (Range<usize>, usize) {
+        let starts = self.lines.get_or_init(|| {
+            let newlines = self.text.match_indices('\n').map(|(index, _)| index + 1);
+            std::iter::once(0).chain(newlines).collect()
+        });
+        let number = starts.partition_point(|start| *start <= range.start).max(1);
+        let start = starts.get(number - 1).copied().unwrap_or_default();
+        let after = starts.partition_point(|start| *start <= range.end);
+        let end = starts.get(after).copied().unwrap_or(self.text.len());
+        (start..end, number)
+    }
+
     /// The content as diagnostics show it: hidden parts are asterisks, as many as they have bytes.
     #[must_use]
     pub fn shown(&self) -> &str {
@@ -93,6 +121,8 @@ impl Sources {
             path,
             text,
             shown: None,
+            lines: OnceLock::new(),
+            quoted: OnceLock::new(),
         });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }

@@ -100,12 +100,11 @@ impl<'a> Target<'a> {
         let recurse = |value| self.with_unused_names(value);
         match value {
             Literal::Name(base) => {
-                let taken = self.text.to_ascii_uppercase();
                 let numbered = (2..).map(|number| format!("{base}_{number}"));
                 let mut names = std::iter::once(base.clone()).chain(numbered);
                 Literal::Name(
                     names
-                        .find(|name| !taken.contains(&format!("\"{name}\"")))
+                        .find(|name| !self.file.quotes(name))
                         .unwrap_or_default(),
                 )
             }
