@@ -2,6 +2,7 @@
 
 use super::classes;
 use super::compatibility::Compatibility;
+use super::deploy;
 use super::grammar::{self, Scope};
 use super::kind::{BindingKind, Form, Resource};
 use super::node::{Node, Value};
@@ -148,6 +149,7 @@ pub(super) fn read(
     check_worker_name(errors, own);
     classes::check(errors, &levels, &environment);
     plain_secrets::check(errors, own, &environment);
+    deploy::check(errors, own);
     environment
 }
 

@@ -5,6 +5,8 @@
 //!
 //! <https://developers.cloudflare.com/workers/wrangler/configuration/>
 
+mod deploy;
+
 use super::kind::BindingKind;
 
 /// The values that a key accepts.
@@ -113,9 +115,7 @@ pub(super) const REMOTE: Field = optional("remote", Flag);
 /// A kind with one binding and no settings.
 pub(super) const SINGLE: Shape = Table(&[BINDING, REMOTE]);
 
-const BUILD: &str = "how the code is built";
 const DEPLOY: &str = "where and how the worker runs";
-const DEVELOP: &str = "how wrangler itself behaves";
 
 /// The top-level keys that are not kinds of binding.
 static OTHER_KEYS: &[Key] = &[
@@ -188,9 +188,9 @@ static OTHER_KEYS: &[Key] = &[
         Table(&[optional("cpu_ms", Number), optional("subrequests", Number)]),
     ),
     key("placement", Inherited, Elsewhere(DEPLOY)),
-    key("observability", Inherited, Elsewhere(DEPLOY)),
+    key("observability", Inherited, deploy::OBSERVABILITY),
     key("access", Inherited, Elsewhere(DEPLOY)),
-    key("cache", Inherited, Elsewhere(DEPLOY)),
+    key("cache", Inherited, deploy::CACHE),
     key(
         "compliance_region",
         Inherited,
@@ -203,15 +203,11 @@ static OTHER_KEYS: &[Key] = &[
         Inherited,
         Elsewhere("the settings of preview deployments"),
     ),
-    key(
-        "site",
-        Top,
-        Elsewhere("Workers Sites, which static assets replace"),
-    ),
+    key("site", Top, deploy::SITE),
     key("pages_build_output_dir", Top, Text),
     key("addresses", Top, List(&Text)),
     // How it is built.
-    key("build", Inherited, Elsewhere(BUILD)),
+    key("build", Inherited, deploy::BUILD),
     key("base_dir", Inherited, Text),
     key("find_additional_modules", Inherited, Flag),
     key("preserve_file_names", Inherited, Flag),
@@ -222,14 +218,18 @@ static OTHER_KEYS: &[Key] = &[
     key("tsconfig", Inherited, Text),
     key("jsx_factory", Inherited, Text),
     key("jsx_fragment", Inherited, Text),
-    key("rules", Inherited, Elsewhere(BUILD)),
+    key("rules", Inherited, deploy::RULES),
     key("define", Own, Map(&Text)),
     key("alias", Top, Map(&Text)),
-    key("python_modules", Inherited, Elsewhere(BUILD)),
-    key("dependencies_instrumentation", Top, Elsewhere(BUILD)),
+    key("python_modules", Inherited, deploy::PYTHON_MODULES),
+    key(
+        "dependencies_instrumentation",
+        Top,
+        deploy::DEPENDENCIES_INSTRUMENTATION,
+    ),
     // How wrangler behaves.
     key("$schema", Top, Text),
-    key("dev", Top, Elsewhere(DEVELOP)),
+    key("dev", Top, deploy::DEV),
     key("keep_vars", Top, Flag),
     key("send_metrics", Top, Flag),
 ];
