@@ -132,6 +132,9 @@ impl Sources {
         let Some(file) = self.files.get_mut(id.0 as usize) else {
             return;
         };
+        if parts.is_empty() {
+            return;
+        }
         let mut shown = file.shown().as_bytes().to_vec();
         for part in parts {
             let bytes = shown.get_mut(part.start..part.end).unwrap_or_default();
