@@ -141,7 +141,7 @@ fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
     let name = path.display().to_string();
     sources
         .read(&name, path)
-        .map_err(|error| format!("cannot read `{name}`: {error}"))
+        .map_err(|error| format!("cannot read `{name}`: {}", error.reason))
 }
 
 /// Describes every statement of the input.

@@ -93,6 +93,6 @@ pub(crate) fn to_json(diagnostic: &Diagnostic, sources: &Sources) -> Value {
         "line": place.as_ref().map(|(_, line, _)| line),
         "column": place.as_ref().map(|(.., column)| column),
         "label": diagnostic.label,
-        "help": diagnostic.help,
+        "help": diagnostic.help_text(sources),
     })
 }

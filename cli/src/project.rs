@@ -14,28 +14,27 @@ const MAX_LISTED: usize = 8;
 /// The project, and the environments of its manifest.
 #[derive(Debug, Args)]
 pub(crate) struct ProjectArguments {
-    /// The wrangler file [default: the nearest one in this folder or above it]
-    #[arg(long, value_name = "PATH")]
-    manifest: Option<PathBuf>,
+    /// The wrangler file [default: the one that wrangler uses in this folder]
+    #[arg(long, short, value_name = "PATH", alias = "manifest")]
+    config: Option<PathBuf>,
 
     /// One environment of the manifest, instead of all of them
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", alias = "env")]
     environment: Option<String>,
 }
 
 impl ProjectArguments {
-    /// The manifest that `--manifest` names, or the nearest one in this folder or above it, or all
+    /// The manifest that `--config` names, or the one that wrangler uses in this folder, or all
     /// manifests below it.
     pub(crate) fn manifests(&self) -> Result<Vec<PathBuf>, String> {
-        if let Some(path) = &self.manifest {
-            let file = Some(path.clone()).filter(|path| path.is_file());
-            let found = if path.is_dir() {
-                source::discover(path)
-            } else {
-                file
+        if let Some(path) = &self.config {
+            return match source::unusable(path) {
+                Some(state) => Err(format!(
+                    "there is no manifest at `{}`: {state}",
+                    path.display()
+                )),
+                None => Ok(vec![path.clone()]),
             };
-            let missing = || format!("there is no manifest at `{}`", path.display());
-            return Ok(vec![found.ok_or_else(missing)?]);
         }
 
         let current = std::env::current_dir()
@@ -46,11 +45,8 @@ impl ProjectArguments {
         let mut found = Vec::new();
         find_below(&current, MAX_DEPTH, &mut found);
         if found.is_empty() {
-            return Err(
-                "there is no wrangler.toml, wrangler.jsonc or wrangler.json in this \
-                        folder, above it or below it\nhelp: name it with `--manifest PATH`"
-                    .to_owned(),
-            );
+            let missing = source::no_manifest(&current);
+            return Err(format!("{missing}\nhelp: name it with `--config PATH`"));
         }
         Ok(found)
     }
@@ -70,7 +66,7 @@ impl ProjectArguments {
         }
         let lines = lines.join("\n");
         Err(format!(
-            "there are several manifests:\n{lines}\nhelp: name one with `--manifest PATH`"
+            "there are several manifests:\n{lines}\nhelp: name one with `--config PATH`"
         ))
     }
 

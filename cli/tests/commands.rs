@@ -116,6 +116,77 @@ fn every_manifest_below_a_folder_is_checked() {
     assert!(stderr.contains("there are several manifests"), "{output:?}");
 }
 
+/// wrangler prefers a `wrangler.json` anywhere above to a `wrangler.jsonc`, and that to a
+/// `wrangler.toml`.
+#[test]
+fn the_manifest_is_the_one_of_wrangler() {
+    let folder = scratch("which");
+    let deep = folder.join("a/b");
+    fs::create_dir_all(&deep).expect("the folder can be created");
+    write(
+        &deep.join("wrangler.toml"),
+        "name = \"toml\"\nvars = { TOML = 1 }\n",
+    );
+
+    let types = |arguments: &[&str]| stdout(&bindery(&deep, &[&["types"], arguments].concat()));
+    assert!(types(&[]).contains("TOML: 1"));
+
+    let json = "{ \"name\": \"jsonc\", \"vars\": { \"JSONC\": 1 } }";
+    write(&folder.join("a/wrangler.jsonc"), json);
+    assert!(types(&[]).contains("JSONC: 1"));
+    write(
+        &folder.join("wrangler.json"),
+        &json.replace("JSONC", "JSON"),
+    );
+    assert!(types(&[]).contains("JSON: 1"));
+
+    // A folder with the name of a manifest is not one.
+    fs::create_dir(folder.join("a/wrangler.json")).expect("the folder can be created");
+    assert!(types(&[]).contains("JSON: 1"));
+    for option in ["-c", "--config", "--manifest"] {
+        assert!(types(&[option, "wrangler.toml"]).contains("TOML: 1"));
+    }
+}
+
+/// Every command has `-c`, and says what is wrong with the path.
+#[cfg(unix)]
+#[test]
+fn each_command_names_an_unusable_manifest() {
+    let folder = scratch("unusable");
+    fs::create_dir(folder.join("wrangler.toml")).expect("the folder can be created");
+    std::os::unix::fs::symlink("nowhere.json", folder.join("wrangler.json")).expect("a link");
+    write(&folder.join("wrangler.yaml"), "name: x\n");
+
+    let commands: [&[&str]; 7] = [
+        &["check"],
+        &["generate", "env.rs"],
+        &["expand"],
+        &["types"],
+        &["docs"],
+        &["describe"],
+        &["test"],
+    ];
+    for command in commands {
+        for (path, reason) in [
+            ("wrangler.toml", "it is a folder"),
+            (
+                "wrangler.json",
+                "a symbolic link to `nowhere.json`, which does not exist",
+            ),
+            ("missing.toml", "it does not exist"),
+            ("wrangler.yaml", "is not the name of a manifest"),
+        ] {
+            let output = bindery(&folder, &[command, &["-c", path]].concat());
+            let printed = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success(), "{command:?} {path}: {printed}");
+            assert!(printed.contains(reason), "{command:?} {path}: {printed}");
+        }
+        let output = bindery(&folder, command);
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(printed.contains("is not a file"), "{command:?}: {printed}");
+    }
+}
+
 #[test]
 fn generate_writes_a_file_and_checks_it() {
     let folder = scratch("generated");
@@ -142,6 +213,49 @@ fn generate_writes_a_file_and_checks_it() {
     let stale = bindery(&files, &["generate", target, "--check"]);
     assert!(!stale.status.success(), "{stale:?}");
     assert!(stdout(&stale).contains("is out of date"), "{stale:?}");
+}
+
+/// `wrangler types` refuses the same names.
+#[test]
+fn environments_with_the_same_interface_are_refused() {
+    let folder = scratch("interfaces");
+    let names = ["a-b", "a_B", "env", "", "next.one", "other"];
+    let tables: Vec<String> = names
+        .iter()
+        .map(|name| format!("[env.\"{name}\"]\nvars.A = 1\n"))
+        .collect();
+    write(&folder.join("wrangler.toml"), &tables.concat());
+
+    let output = bindery(&folder, &["types"]);
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+    for message in [
+        "the environments `a-b` and `a_B` have the same interface in TypeScript",
+        "the environment `` has no interface in TypeScript",
+        "the environment `next.one` has no interface in TypeScript",
+        "both are `ABEnv`",
+    ] {
+        assert!(printed.contains(message), "{message}\n{printed}");
+    }
+    assert!(!printed.contains("other"), "{printed}");
+
+    // One environment has no interface of its own.
+    assert!(
+        bindery(&folder, &["types", "-e", "next.one"])
+            .status
+            .success()
+    );
+    assert!(bindery(&folder, &["check"]).status.success());
+
+    for (name, succeeds) in [("Other", true), ("9", false), ("_a", false), ("a b", false)] {
+        let output = bindery(&folder, &["types", "-e", "other", "--env-interface", name]);
+        assert_eq!(output.status.success(), succeeds, "{name}: {output:?}");
+        let interface = format!("interface {name} extends __BaseEnv_{name} {{}}");
+        assert_eq!(stdout(&output).contains(&interface), succeeds, "{name}");
+    }
 }
 
 #[test]
@@ -234,6 +348,31 @@ binding = "S"
 service = "s"
 props = { key = "s3cr3t-five" }
 "#;
+
+/// The values of variables that look like secrets are in neither the docs nor the diagnostics.
+#[test]
+fn values_of_plain_secrets_are_not_shown() {
+    let folder = scratch("plain_secrets");
+    let manifest = "name = 3\n[vars]\nAPI_TOKEN = \"hunter2\"\nSMTP = { password = \"hunter2\" }\n\
+                    [env.staging.vars]\nAPI_TOKEN = \"hunter2\"\n";
+    let path = folder.join("wrangler.toml");
+    write(&path, manifest);
+    for format in ["text", "json"] {
+        let printed = stdout(&bindery(&folder, &["check", "--format", format]));
+        assert_eq!(printed.matches("B0109").count(), 3, "{printed}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+
+    write(&path, &manifest.replace("name = 3", "name = \"case\""));
+    assert!(bindery(&folder, &["docs", "out"]).status.success());
+    for name in ["index.html", "reference.md"] {
+        let page = read(&folder.join("out").join(name));
+        assert!(page.contains("not shown"), "{name}");
+        assert!(!page.contains("hunter2"), "{name}");
+    }
+    let denied = bindery(&folder, &["check", "--deny-warnings"]);
+    assert!(!denied.status.success(), "{denied:?}");
+}
 
 #[test]
 fn values_of_secrets_are_never_written() {

@@ -158,9 +158,7 @@ pub fn build(environment: Option<&str>) -> Result<(), BuildError> {
 fn write_bindings(environment: Option<&str>) -> Result<(), String> {
     let package = cargo_folder("CARGO_MANIFEST_DIR")?;
     let target = cargo_folder("OUT_DIR")?.join("bindery.rs");
-    let manifest = source::discover(&package).ok_or(
-        "there is no wrangler.toml, wrangler.jsonc or wrangler.json in this package or above it",
-    )?;
+    let manifest = source::discover(&package).ok_or_else(|| source::no_manifest(&package))?;
 
     let compilation = Compilation::new(&manifest, environment, None);
     watch(&compilation);

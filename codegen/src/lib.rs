@@ -37,6 +37,7 @@ pub fn compile(
 ) -> Option<Project> {
     let file = model::load_manifest(errors, sources, path)?;
     let mut manifest = manifest::parse(errors, sources, file, environment)?;
+    sources.hide(file, &manifest.hidden);
     model::infer_secrets(errors, sources, path, &mut manifest, environment);
     let inputs = model::load_databases(errors, sources, path, &mut manifest);
     let databases = model::analyze(errors, sources, &manifest, inputs);

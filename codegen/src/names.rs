@@ -34,6 +34,15 @@ impl Name {
         }
     }
 
+    /// Computes the spellings of `alias`, which stands for `source` in Rust.
+    #[must_use]
+    pub fn with_alias(source: &str, alias: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            ..Self::new(alias)
+        }
+    }
+
     /// A fast path for names in snake case: most names are, and this runs for every column.
     fn from_snake_case(source: &str) -> Option<Self> {
         let bytes = source.as_bytes();

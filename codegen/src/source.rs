@@ -3,9 +3,11 @@
 //! [`Sources`] holds every text that was read with the name that diagnostics show for it, so that
 //! entry points can tell Cargo which files to watch.
 
+use std::collections::HashSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The number of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +54,42 @@ pub struct File {
     pub path: PathBuf,
     /// The content.
     pub text: String,
+    /// The content as diagnostics show it, if it differs.
+    shown: Option<String>,
+    /// The start of each line, computed when a diagnostic is shown.
+    lines: OnceLock<Vec<usize>>,
+    /// The texts between quotes in upper case, computed when a fix needs a new name.
+    quoted: OnceLock<HashSet<String>>,
+}
+
+impl File {
+    /// Whether the file contains a text in quotes, in upper or lower case.
+    pub(crate) fn quotes(&self, text: &str) -> bool {
+        let quoted = self.quoted.get_or_init(|| {
+            let parts = self.text.split('"');
+            parts.map(str::to_ascii_uppercase).collect()
+        });
+        quoted.contains(&text.to_ascii_uppercase())
+    }
+
+    /// The lines with a range of bytes: their range, and the number of the first.
+    pub(crate) fn lines(&self, range: Range<usize>) -> (Range<usize>, usize) {
+        let starts = self.lines.get_or_init(|| {
+            let newlines = self.text.match_indices('\n').map(|(index, _)| index + 1);
+            std::iter::once(0).chain(newlines).collect()
+        });
+        let number = starts.partition_point(|start| *start <= range.start).max(1);
+        let start = starts.get(number - 1).copied().unwrap_or_default();
+        let after = starts.partition_point(|start| *start <= range.end);
+        let end = starts.get(after).copied().unwrap_or(self.text.len());
+        (start..end, number)
+    }
+
+    /// The content as diagnostics show it: hidden parts are asterisks, as many as they have bytes.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.text)
+    }
 }
 
 /// Every text that was read.
@@ -78,8 +116,34 @@ impl Sources {
 
     /// Adds a text that was read elsewhere.
     pub fn add(&mut self, name: String, path: PathBuf, text: String) -> FileId {
-        self.files.push(File { name, path, text });
+        self.files.push(File {
+            name,
+            path,
+            text,
+            shown: None,
+            lines: OnceLock::new(),
+            quoted: OnceLock::new(),
+        });
         FileId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Hides parts of a file in diagnostics.
+    pub(crate) fn hide(&mut self, id: FileId, parts: &[Span]) {
+        let Some(file) = self.files.get_mut(id.0 as usize) else {
+            return;
+        };
+        if parts.is_empty() {
+            return;
+        }
+        let mut shown = file.shown().as_bytes().to_vec();
+        for part in parts {
+            let bytes = shown.get_mut(part.start..part.end).unwrap_or_default();
+            for byte in bytes.iter_mut().filter(|byte| **byte != b'\n') {
+                *byte = b'*';
+            }
+        }
+        // A part is whole characters, so the rest is UTF-8 still.
+        file.shown = String::from_utf8(shown).ok();
     }
 
     /// Uses `folder` for the cache.
@@ -163,10 +227,87 @@ impl Sources {
     /// Reads the file at `path`, shown as `name`.
     ///
     /// # Errors
-    /// Those of [`fs::read_to_string`].
-    pub fn read(&mut self, name: &str, path: &Path) -> std::io::Result<FileId> {
-        let text = fs::read_to_string(path)?;
-        Ok(self.add(name.to_owned(), path.to_owned(), text))
+    /// Why the file cannot be read. A text in another encoding is added with replacement
+    /// characters, so that the error has a place in it.
+    pub fn read(&mut self, name: &str, path: &Path) -> Result<FileId, Unreadable> {
+        if let Some(state) = unusable(path) {
+            return Err(Unreadable::new(state));
+        }
+        let bytes = fs::read(path).map_err(|error| Unreadable::new(error.to_string()))?;
+        let mut add = |text| self.add(name.to_owned(), path.to_owned(), text);
+
+        let encodings: [(&str, &[u8]); 4] = [
+            ("UTF-32", &[0xff, 0xfe, 0, 0]),
+            ("UTF-32", &[0, 0, 0xfe, 0xff]),
+            ("UTF-16", &[0xff, 0xfe]),
+            ("UTF-16", &[0xfe, 0xff]),
+        ];
+        let mut encodings = encodings.iter();
+        if let Some((encoding, _)) = encodings.find(|(_, mark)| bytes.starts_with(mark)) {
+            let text = String::from_utf8_lossy(&bytes);
+            let file = add(text.replace(['\0', char::REPLACEMENT_CHARACTER], ""));
+            return Err(Unreadable {
+                reason: format!("it is encoded in {encoding}"),
+                span: Some(Span {
+                    file,
+                    start: 0,
+                    end: 0,
+                }),
+                label: "save it as UTF-8".to_owned(),
+            });
+        }
+        String::from_utf8(bytes).map(&mut add).map_err(|error| {
+            let start = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(start).copied().unwrap_or_default();
+            let file = add(String::from_utf8_lossy(error.as_bytes()).into_owned());
+            let end = start + char::REPLACEMENT_CHARACTER.len_utf8();
+            Unreadable {
+                reason: format!("its byte {start} is not UTF-8: 0x{byte:02X}"),
+                span: Some(Span { file, start, end }),
+                label: "save it as UTF-8".to_owned(),
+            }
+        })
+    }
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// The reason, as the end of a sentence.
+    pub reason: String,
+    /// The place in the file, if it has a text.
+    pub span: Option<Span>,
+    /// A few words for the place.
+    pub label: String,
+}
+
+impl Unreadable {
+    fn new(reason: String) -> Self {
+        Self {
+            reason,
+            span: None,
+            label: String::new(),
+        }
+    }
+}
+
+/// Why a path is not that of a file; `None` if it is one.
+#[must_use]
+pub fn unusable(path: &Path) -> Option<String> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Some("it is a folder".to_owned()),
+        Ok(_) => None,
+        Err(_) if path.is_symlink() => {
+            let target = fs::read_link(path).unwrap_or_default();
+            Some(format!(
+                "it is a symbolic link to `{}`, which does not exist",
+                target.display()
+            ))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Some("it does not exist".to_owned())
+        }
+        Err(error) => Some(error.to_string()),
     }
 }
 
@@ -186,17 +327,35 @@ fn remove_oldest(folder: &Path) {
     }
 }
 
-/// The file names that wrangler looks for. The first that exists is the manifest.
+/// The file names that wrangler looks for.
 pub const MANIFEST_NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// The nearest manifest, in `start` or above it.
+/// The manifest that wrangler uses in the folder `start`: the nearest `wrangler.json` in the folder
+/// or above it, or else the nearest `wrangler.jsonc`, or else the nearest `wrangler.toml`.
 #[must_use]
 pub fn discover(start: &Path) -> Option<PathBuf> {
-    let in_folder = |folder: &Path| {
-        let candidates = MANIFEST_NAMES.iter().map(|name| folder.join(name));
-        candidates.into_iter().find(|candidate| candidate.is_file())
+    let nearest = |name: &&str| {
+        let mut candidates = start.ancestors().map(|folder| folder.join(name));
+        candidates.find(|candidate| candidate.is_file())
     };
-    start.ancestors().find_map(in_folder)
+    MANIFEST_NAMES.iter().find_map(nearest)
+}
+
+/// The error that `start` and the folders above it have no manifest. It names a path that has the
+/// name of a manifest and is no file.
+#[must_use]
+pub fn no_manifest(start: &Path) -> String {
+    let folders = start.ancestors();
+    let mut candidates =
+        folders.flat_map(|folder| MANIFEST_NAMES.iter().map(|name| folder.join(name)));
+    let unusable = candidates.find_map(|path| {
+        let state = (path.is_symlink() || path.exists()).then(|| unusable(&path))?;
+        Some(format!("`{}` is not a file: {}", path.display(), state?))
+    });
+    unusable.unwrap_or_else(|| {
+        "there is no wrangler.json, wrangler.jsonc or wrangler.toml in this folder or above it"
+            .to_owned()
+    })
 }
 
 /// The `.sql` files below `folder`, as sorted paths relative to it with `/`. Hidden files are

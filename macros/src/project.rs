@@ -60,12 +60,12 @@ pub(crate) fn declare(
         Some(literal) => folder.join(literal.value()),
         None => nearest_manifest(span, &folder)?,
     };
-    if !path.is_file() {
+    if let Some(state) = source::unusable(&path) {
         let shown = manifest.map(LitStr::value).unwrap_or_default();
         return Err(error(
             manifest.map_or(span, LitStr::span),
             Code::Unreadable,
-            &format!("there is no manifest at `{shown}`"),
+            &format!("there is no manifest at `{shown}`: {state}"),
             "the path is relative to this source file",
         ));
     }
@@ -125,7 +125,7 @@ fn nearest_manifest(span: Span, folder: &Path) -> Result<PathBuf, TokenStream> {
         error(
             span,
             Code::Unreadable,
-            "there is no wrangler.toml, wrangler.jsonc or wrangler.json in this folder or above it",
+            &source::no_manifest(folder),
             "create one, or name it: `#[bindery::bindings(\"../wrangler.toml\")]`",
         )
     })

@@ -371,7 +371,7 @@ fn check_emitted_code(project: &model::Project) {
     };
     let tokens = emit::environment(project, &target);
     let _file: syn::File = syn::parse2(tokens).expect("the emitted code is Rust");
-    let _types = emit::typescript::environment(project);
+    let _types = emit::typescript::environment(project, "Env");
 }
 
 /// Returns the schema that some migrations create.

@@ -190,7 +190,7 @@ impl<'a> Walk<'a> {
         };
         let same = match ours {
             Shape::Json => true,
-            Shape::Text => ty == "string" && node.get("enum").is_none(),
+            Shape::Text | Shape::Name | Shape::Date => ty == "string" && node.get("enum").is_none(),
             Shape::Word(own) => {
                 let wanted: BTreeSet<&str> = own.iter().copied().collect();
                 let constant = node["const"].as_str().into_iter();
@@ -321,6 +321,7 @@ fn types_equal_those_of_wrangler() {
                 if let Some(environment) = environment(&folder) {
                     command.args(["--env", &environment]);
                 }
+                command.args(["--env-interface", &interface(&folder)]);
                 command
                     .current_dir(&folder)
                     .env("WRANGLER_SEND_METRICS", "false")
@@ -344,7 +345,11 @@ fn types_equal_those_of_wrangler() {
                 continue;
             };
             let (text_of_ours, names) = ours(&folder);
-            let mut found = differences(&names, &theirs(&text));
+            let mut found = differences(&names, &base(&text, &interface(&folder)));
+            if rest(&text_of_ours) != rest(&text) {
+                let (ours, theirs) = (rest(&text_of_ours), rest(&text));
+                let _ = writeln!(failed, "{name}: ours\n{ours}\ntheirs\n{theirs}");
+            }
             // One interface per environment.
             let (own, other) = (interfaces(&text_of_ours), interfaces(&text));
             for (interface, members) in &own {
@@ -423,8 +428,11 @@ fn ours(folder: &Path) -> (String, Names) {
         folder.display(),
         errors.render(&sources)
     );
-    let text = typescript::environment(&project);
-    let members = members(text.split("\n}").next().unwrap_or_default());
+    let mut refused = Errors::default();
+    typescript::check(&mut refused, &project);
+    assert!(refused.is_empty(), "{:?}", refused.render(&sources));
+    let text = typescript::environment(&project, &interface(folder));
+    let members = base(&text, &interface(folder));
     // The Rust environment has the same members as the TypeScript interface.
     let bindings = project
         .bindings
@@ -449,33 +457,59 @@ fn ours(folder: &Path) -> (String, Names) {
     (text, members)
 }
 
-/// Returns the interfaces of environments by name.
+/// The interfaces of the namespace `Cloudflare` by name.
 fn interfaces(text: &str) -> BTreeMap<String, Names> {
-    let named = text
-        .split("interface ")
+    let namespace = text.split_once("declare namespace Cloudflare {\n");
+    let namespace = namespace.and_then(|(_, rest)| Some(rest.split_once("\n}")?.0));
+    let named = namespace
+        .unwrap_or_default()
+        .split("\tinterface ")
         .skip(1)
-        .filter_map(|rest| rest.split_once(" {\n"));
-    let environments =
-        named.filter(|(name, _)| name.ends_with("Env") && !["Env", "__BaseEnv_Env"].contains(name));
+        .filter_map(|rest| rest.split_once(" {"));
     let body = |rest: &str| -> String {
-        // Wrangler indents its interfaces in a namespace, bindery does not.
         let lines = rest
             .lines()
             .take_while(|line| line.trim() != "}")
             .map(|line| format!("\t{}\n", line.trim()));
         lines.collect()
     };
-    environments
+    // The classes of a JavaScript worker.
+    named
+        .filter(|(name, _)| *name != "GlobalProps")
         .map(|(name, rest)| (name.to_owned(), members(&body(rest))))
         .collect()
 }
 
-/// Returns the members of the first interface that wrangler generates.
-fn theirs(text: &str) -> Names {
+/// The text after the namespace `Cloudflare`, without the modules that a bundle can import: the
+/// interface itself, and that of `process.env` with its names sorted.
+fn rest(text: &str) -> String {
+    let namespace = text.split_once("declare namespace Cloudflare {\n");
+    let rest = namespace.and_then(|(_, rest)| Some(rest.split_once("\n}\n")?.1));
+    let rest = rest.unwrap_or_default();
+    let rest = rest.split("declare module").next().unwrap_or_default();
+    let lines = rest.trim().lines().map(|line| {
+        let Some((before, names)) = line.split_once("Cloudflare.Env, ") else {
+            return line.to_owned();
+        };
+        let mut names: Vec<&str> = names.trim_end_matches(">> {}").split(" | ").collect();
+        names.sort_unstable();
+        format!("{before}Cloudflare.Env, {}>> {{}}", names.join(" | "))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The members of the interface over all environments.
+fn base(text: &str, interface: &str) -> Names {
     let body = text
-        .split_once("interface __BaseEnv_Env {\n")
+        .split_once(&format!("interface __BaseEnv_{interface} {{\n"))
         .map_or("", |(_, rest)| rest.split("\n}").next().unwrap_or_default());
     members(body)
+}
+
+/// The name of the interface, which a file of a case can choose.
+fn interface(folder: &Path) -> String {
+    let chosen = fs::read_to_string(folder.join("interface.txt"));
+    chosen.map_or_else(|_| "Env".to_owned(), |name| name.trim().to_owned())
 }
 
 /// Parses members: `NAME: ...;` or `NAME?: ...;`, indented by one tab.

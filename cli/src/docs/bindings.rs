@@ -1,5 +1,7 @@
 //! The section of the bindings: one table per kind.
 
+use std::collections::HashMap;
+
 use bindery_codegen::manifest::Resource;
 use bindery_codegen::model::{Bound, Project};
 
@@ -10,6 +12,12 @@ pub(super) fn section(project: &Project) -> Section {
     let mut section = Section::new("bindings", "Bindings");
     section.text(summary(project));
 
+    let mut resources = by_environment(project, |environment| {
+        let bindings = environment.bindings.iter();
+        bindings
+            .map(|binding| (binding.name.value.as_str(), describe(&binding.resource)))
+            .collect()
+    });
     let kinds = project.bindings.iter().map(title);
     let mut titles: Vec<&str> = kinds.collect();
     titles.sort_unstable_by_key(|title| title.to_lowercase());
@@ -20,7 +28,7 @@ pub(super) fn section(project: &Project) -> Section {
             .bindings
             .iter()
             .filter(|bound| title(bound) == wanted);
-        let rows = of_kind.map(|bound| row(project, bound));
+        let rows = of_kind.map(|bound| row(bound, &mut resources));
 
         let id = format!("kind-{}", wanted.replace(' ', "-"));
         let mut part = Section::new(id, capitalize(wanted));
@@ -62,13 +70,9 @@ fn capitalize(title: &str) -> String {
     }
 }
 
-fn row(project: &Project, bound: &Bound) -> Vec<String> {
+fn row(bound: &Bound, resources: &mut HashMap<&str, String>) -> Vec<String> {
     let name = &bound.name.source;
-    let resources = by_environment(project, |environment| {
-        let mut bindings = environment.bindings.iter();
-        let binding = bindings.find(|binding| binding.name.value == *name)?;
-        Some(describe(&binding.resource))
-    });
+    let resources = resources.remove(name.as_str()).unwrap_or_default();
     let path = format!("env.{}", bound.name.field);
     vec![code(name), field(&path, bound.optional), resources]
 }

@@ -12,6 +12,7 @@ mod tables;
 mod variables;
 mod warnings;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -86,17 +87,27 @@ fn environment_name(environment: &Environment) -> String {
 
 /// The value of each environment that has one. If the manifest has several environments, each value
 /// is preceded by the name of its environment.
-fn by_environment(project: &Project, value: impl Fn(&Environment) -> Option<String>) -> String {
+fn by_environment<'a>(
+    project: &'a Project,
+    values: impl Fn(&'a Environment) -> Vec<(&'a str, String)>,
+) -> HashMap<&'a str, String> {
     let environments = &project.manifest.environments;
-    let values = environments.iter().filter_map(|environment| {
-        let value = value(environment)?;
-        Some(if environments.len() > 1 {
-            format!("{}: {value}", environment_name(environment))
-        } else {
-            value
-        })
-    });
-    values.collect::<Vec<_>>().join("; ")
+    let mut by_name: HashMap<&str, Vec<String>> = HashMap::new();
+    for environment in environments {
+        let place = match environments.len() {
+            1 => String::new(),
+            _ => format!("{}: ", environment_name(environment)),
+        };
+        for (name, value) in values(environment) {
+            let values = by_name.entry(name).or_default();
+            values.push(format!("{place}{value}"));
+        }
+    }
+
+    let joined = by_name.into_iter();
+    joined
+        .map(|(name, values)| (name, values.join("; ")))
+        .collect()
 }
 
 /// A field of `Env` as code, marked if it is an `Option`.

@@ -1,5 +1,6 @@
 //! The section of the variables and secrets.
 
+use bindery_codegen::manifest::Var;
 use bindery_codegen::model::Project;
 
 use super::page::{Section, code};
@@ -9,12 +10,13 @@ use super::{by_environment, field};
 pub(super) fn section(project: &Project) -> Option<Section> {
     let mut section = Section::new("values", "Variables and secrets");
 
+    let mut values = by_environment(project, |environment| {
+        let vars = environment.vars.iter();
+        vars.map(|var| (var.name.value.as_str(), value(var)))
+            .collect()
+    });
     let variables = project.vars.iter().map(|(name, var)| {
-        let values = by_environment(project, |environment| {
-            let mut vars = environment.vars.iter();
-            let var = vars.find(|var| var.name.value == name.source)?;
-            Some(code(&var.json))
-        });
+        let values = values.remove(name.source.as_str()).unwrap_or_default();
         let path = format!("env.vars.{}", name.field);
         vec![code(&name.source), field(&path, var.optional), values]
     });
@@ -27,4 +29,13 @@ pub(super) fn section(project: &Project) -> Option<Section> {
     section.table(&["secret", "field"], secrets.collect());
 
     (!section.blocks.is_empty()).then_some(section)
+}
+
+/// The value as code. A value that looks like a secret is not shown.
+fn value(var: &Var) -> String {
+    if var.looks_secret() {
+        "not shown".to_owned()
+    } else {
+        code(&var.json)
+    }
 }

@@ -16,7 +16,7 @@ pub(super) fn section(compilation: &Compilation) -> Option<Section> {
             code(warning.code.id()),
             location(compilation, warning),
             warning.message.clone(),
-            warning.help.clone().unwrap_or_default(),
+            help(compilation, warning),
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
@@ -33,10 +33,16 @@ pub(super) fn section(compilation: &Compilation) -> Option<Section> {
 pub(super) fn of_query(compilation: &Compilation, method: &Method) -> Vec<Block> {
     let warnings = warnings(compilation).filter(|warning| is_in(compilation, warning, method));
     let blocks = warnings.map(|warning| {
-        let help = warning.help.as_deref().unwrap_or_default();
+        let help = help(compilation, warning);
         Block::Warning(format!("{}: {help}", warning.message))
     });
     blocks.collect()
+}
+
+/// The help on one line.
+fn help(compilation: &Compilation, warning: &Diagnostic) -> String {
+    let help = warning.help_text(&compilation.sources).unwrap_or_default();
+    help.replace('\n', " ")
 }
 
 fn warnings(compilation: &Compilation) -> impl Iterator<Item = &Diagnostic> {

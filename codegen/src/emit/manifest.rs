@@ -1,19 +1,28 @@
 //! The manifest as the native backend needs it: each environment with its resources.
 
+use std::collections::HashMap;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Target, runtime_type};
 use crate::manifest::{Binding, Consumer, D1, Environment, FILE, Var};
-use crate::model::{Database, Project};
+use crate::model::{Bound, Database, Project};
+
+/// The bindings by their names in the manifest.
+type BoundByName<'a> = HashMap<&'a str, &'a Bound>;
 
 /// The manifest. On Workers the platform reads it, so there the list of environments is empty.
 pub(super) fn manifest(project: &Project, target: &Target) -> TokenStream {
     let krate = &target.krate;
     let folder = &target.base;
+    let bound = project.bindings.iter();
+    let bound = bound
+        .map(|bound| (bound.name.source.as_str(), bound))
+        .collect();
     let environments = project.manifest.environments.iter();
     let environments =
-        environments.map(|environment| self::environment(project, environment, target));
+        environments.map(|environment| self::environment(&bound, environment, target));
     quote! {
         #krate::__private::Manifest {
             folder: #folder,
@@ -25,7 +34,7 @@ pub(super) fn manifest(project: &Project, target: &Target) -> TokenStream {
     }
 }
 
-fn environment(project: &Project, environment: &Environment, target: &Target) -> TokenStream {
+fn environment(bound: &BoundByName<'_>, environment: &Environment, target: &Target) -> TokenStream {
     let krate = &target.krate;
     let name = environment
         .name
@@ -33,7 +42,7 @@ fn environment(project: &Project, environment: &Environment, target: &Target) ->
         .map_or("", |name| name.value.as_str());
     let worker = environment.worker.as_deref().unwrap_or("worker");
     let bindings = environment.bindings.iter();
-    let resources = bindings.filter_map(|binding| resource(project, binding, target));
+    let resources = bindings.filter_map(|binding| resource(bound, binding, target));
     let consumers = environment
         .consumers
         .iter()
@@ -60,13 +69,10 @@ fn environment(project: &Project, environment: &Environment, target: &Target) ->
     }
 }
 
-fn resource(project: &Project, binding: &Binding, target: &Target) -> Option<TokenStream> {
+fn resource(bound: &BoundByName<'_>, binding: &Binding, target: &Target) -> Option<TokenStream> {
     let krate = &target.krate;
     let name = &binding.name.value;
-    let bound = project
-        .bindings
-        .iter()
-        .find(|bound| bound.name.source == *name)?;
+    let bound = bound.get(name.as_str())?;
     let runtime_type = runtime_type(bound, target);
     let title = binding.resource.kind.definition().title.name;
     let settings = binding

@@ -1,5 +1,7 @@
 //! Generates `vars` and `secrets` as two structs that are read when a worker starts.
 
+use std::collections::{HashMap, HashSet};
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
@@ -13,7 +15,7 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
     let krate = &target.krate;
     let mut structs = Structs {
         target,
-        names: Vec::new(),
+        names: HashMap::new(),
         tokens: Vec::new(),
     };
 
@@ -118,7 +120,8 @@ pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
 /// The structs of objects, each with a unique name.
 struct Structs<'a> {
     target: &'a Target,
-    names: Vec<String>,
+    /// Each name, and the number that the next struct with that name gets.
+    names: HashMap<String, usize>,
     tokens: Vec<TokenStream>,
 }
 
@@ -161,7 +164,6 @@ impl Structs<'_> {
     /// Generates the struct of an object and returns its name.
     fn object(&mut self, fields: &[VarField], path: &str) -> Ident {
         let name = self.unused_name(path);
-        self.names.push(name.clone());
         // Structs of inner objects follow this one.
         let index = self.tokens.len();
         self.tokens.push(TokenStream::new());
@@ -202,12 +204,16 @@ impl Structs<'_> {
     /// Returns `path`, with a number if the name is already used.
     ///
     /// `LIMITS.burst` and `LIMITS_BURST`, for example, have the same path.
-    fn unused_name(&self, path: &str) -> String {
-        let numbered = (2..).map(|number| format!("{path}{number}"));
-        std::iter::once(path.to_owned())
-            .chain(numbered)
-            .find(|name| !self.names.contains(name))
-            .unwrap_or_else(|| path.to_owned())
+    fn unused_name(&mut self, path: &str) -> String {
+        let mut name = path.to_owned();
+        let mut number = self.names.get(path).copied().unwrap_or(2);
+        while self.names.contains_key(&name) {
+            name = format!("{path}{number}");
+            number += 1;
+        }
+        self.names.insert(path.to_owned(), number);
+        self.names.entry(name.clone()).or_insert(2);
+        name
     }
 }
 
@@ -226,14 +232,10 @@ fn with_article(var: &VarType) -> &'static str {
 
 /// Reports whether the keys of an object become distinct fields of a struct.
 fn has_distinct_fields(fields: &[VarField]) -> bool {
-    let names: Vec<String> = fields
+    let mut names: HashSet<String> = HashSet::new();
+    fields
         .iter()
-        .map(|field| Name::new(&field.key).field)
-        .collect();
-    names
-        .iter()
-        .enumerate()
-        .all(|(index, name)| !names[..index].contains(name))
+        .all(|field| names.insert(Name::new(&field.key).field))
 }
 
 fn absent_docs(is_optional: bool) -> &'static str {

@@ -1,10 +1,14 @@
 //! One environment: its bindings, and its triggers.
 
+use super::classes;
+use super::compatibility::Compatibility;
+use super::deploy;
 use super::grammar::{self, Scope};
 use super::kind::{BindingKind, Form, Resource};
 use super::node::{Node, Value};
+use super::plain_secrets;
 use super::table::Table;
-use super::vars::{self, Var, VarType};
+use super::vars::{self, Var};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Spanned;
 
@@ -25,6 +29,8 @@ pub struct Environment {
     pub bindings: Vec<Binding>,
     /// `queues.consumers`.
     pub consumers: Vec<Consumer>,
+    /// The compatibility date and flags.
+    pub compatibility: Compatibility,
     /// `triggers.crons`.
     pub crons: Vec<Spanned<String>>,
     /// The names of its Workflows.
@@ -58,10 +64,12 @@ pub struct Consumer {
 }
 
 /// The tables of an environment: its own, and the top level that it inherits from.
-struct Levels<'t, 'n> {
+pub(super) struct Levels<'t, 'n> {
     top: &'t Table<'n>,
     /// `None` for the top level itself.
     own: Option<&'t Table<'n>>,
+    /// The name of the environment.
+    name: Option<String>,
 }
 
 impl<'t, 'n> Levels<'t, 'n> {
@@ -72,7 +80,7 @@ impl<'t, 'n> Levels<'t, 'n> {
 
     /// The level that a top-level key is read from. A key is inherited as a whole: wrangler does
     /// not merge its content.
-    fn level_of(&self, key: &str) -> Option<&'t Table<'n>> {
+    pub(super) fn level_of(&self, key: &str) -> Option<&'t Table<'n>> {
         let scope = grammar::find(key)?.scope;
         Some(match (self.own, scope) {
             (None, _) | (_, Scope::Top) => self.top,
@@ -82,8 +90,18 @@ impl<'t, 'n> Levels<'t, 'n> {
         })
     }
 
+    /// The path of the level that a top-level key is read from.
+    pub(super) fn path_of(&self, key: &str) -> Vec<String> {
+        match (self.level_of(key), self.own, &self.name) {
+            (Some(level), Some(own), Some(name)) if std::ptr::eq(level, own) => {
+                vec!["env".to_owned(), name.clone()]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The table under a top-level key.
-    fn table(&self, key: &str) -> Option<Table<'n>> {
+    pub(super) fn table(&self, key: &str) -> Option<Table<'n>> {
         self.level_of(key)?.table(key)
     }
 }
@@ -98,19 +116,21 @@ pub(super) fn read(
     let levels = Levels {
         top,
         own: environment.map(|(_, table)| table),
+        name: name.as_ref().map(|name| name.value.clone()),
     };
     let own = levels.own();
 
     let mut environment = Environment {
         worker: worker(&levels, name.as_ref()),
         name,
-        vars: variables(errors, own),
-        secrets: secrets(errors, own),
+        vars: variables(own),
+        secrets: secrets(own),
         assets: assets(&levels),
         bindings: BindingKind::ALL
             .iter()
             .flat_map(|kind| bindings(errors, &levels, *kind))
             .collect(),
+        compatibility: compatibility(&levels),
         consumers: consumers(errors, own),
         workflows: own
             .tables("workflows")
@@ -127,7 +147,9 @@ pub(super) fn read(
         .sort_by_key(|binding| binding.name.span.start);
 
     check_worker_name(errors, own);
-    check_classes(errors, &levels, &environment);
+    classes::check(errors, &levels, &environment);
+    plain_secrets::check(errors, own, &environment);
+    deploy::check(errors, own);
     environment
 }
 
@@ -165,85 +187,24 @@ fn check_worker_name(errors: &mut Errors, own: &Table<'_>) {
     }
 }
 
-/// Checks that each Durable Object class of this worker is created by a migration or declared in
-/// `exports`.
-fn check_classes(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &Environment) {
-    let created = created_classes(levels);
-    let namespaces = environment
-        .bindings
-        .iter()
-        .filter(|binding| binding.resource.kind == BindingKind::DurableObjectNamespace);
+fn variables(own: &Table<'_>) -> Vec<Var> {
+    let table = own.table("vars");
+    let entries = table.iter().flat_map(|table| table.entries);
+    entries.map(|(name, node)| Var::new(name, node)).collect()
+}
 
-    for class in namespaces.filter_map(|binding| binding.resource.class()) {
-        if created.contains(&class.value) {
-            continue;
-        }
-        let message = format!(
-            "no migration creates the Durable Object class `{}`",
-            class.value
-        );
-        let help = format!(
-            "add `[[migrations]]` with `tag = \"v1\"` and `new_sqlite_classes = [\"{}\"]`",
-            class.value
-        );
-        errors.push(
-            Diagnostic::new(Code::ManifestField, message, class.span)
-                .label("the platform rejects a class that no migration creates")
-                .help(help)
-                .warning(),
-        );
+fn secrets(own: &Table<'_>) -> Option<Vec<Spanned<String>>> {
+    Some(own.table("secrets")?.strings("required"))
+}
+
+fn compatibility(levels: &Levels<'_, '_>) -> Compatibility {
+    let date = levels.level_of("compatibility_date");
+    let flags = levels.level_of("compatibility_flags");
+    let flags = flags.map(|level| level.strings("compatibility_flags"));
+    Compatibility {
+        date: date.and_then(|level| level.text("compatibility_date")),
+        flags: flags.into_iter().flatten().map(|flag| flag.value).collect(),
     }
-}
-
-/// The Durable Object classes that exist after every migration.
-fn created_classes(levels: &Levels<'_, '_>) -> Vec<String> {
-    let mut created: Vec<String> = Vec::new();
-    let migrations = levels
-        .level_of("migrations")
-        .map(|level| level.tables("migrations"));
-    for migration in migrations.unwrap_or_default() {
-        for key in ["new_classes", "new_sqlite_classes"] {
-            created.extend(migration.strings(key).into_iter().map(|class| class.value));
-        }
-        for key in ["renamed_classes", "transferred_classes"] {
-            created.extend(
-                migration
-                    .tables(key)
-                    .iter()
-                    .filter_map(|class| class.text("to")),
-            );
-        }
-        let deleted = migration.strings("deleted_classes");
-        created.retain(|class| deleted.iter().all(|deleted| deleted.value != *class));
-    }
-
-    let exports = levels.table("exports");
-    let exported = exports.iter().flat_map(|exports| exports.entries);
-    created.extend(exported.map(|(class, _)| class.value.clone()));
-    created
-}
-
-fn variables(errors: &mut Errors, own: &Table<'_>) -> Vec<Var> {
-    let Some(table) = own.table("vars") else {
-        return Vec::new();
-    };
-    let entries = table
-        .entries
-        .iter()
-        .filter(|(name, _)| check_name(errors, name));
-    entries
-        .map(|(name, node)| Var {
-            name: name.clone(),
-            ty: VarType::of(&node.value),
-            json: vars::json(&node.value),
-        })
-        .collect()
-}
-
-fn secrets(errors: &mut Errors, own: &Table<'_>) -> Option<Vec<Spanned<String>>> {
-    let mut names = own.table("secrets")?.strings("required");
-    names.retain(|name| check_name(errors, name));
-    Some(names)
 }
 
 /// The bindings of a kind.
@@ -301,8 +262,6 @@ fn binding(errors: &mut Errors, table: &Table<'_>, kind: BindingKind) -> Option<
     let details = (hooks.details)(errors, table);
 
     let name = table.filled(errors, name_key)?;
-    // Keep an invalid name, so that the code that uses it causes no further errors.
-    check_name(errors, &name);
 
     let mut settings = Vec::new();
     for (key, node) in table.entries {
@@ -339,8 +298,7 @@ fn files(errors: &mut Errors, holder: &Table<'_>, kind: BindingKind) -> Vec<Bind
 
     let table = holder.table(key);
     let entries = table.iter().flat_map(|table| table.entries);
-    let valid = entries.filter(|(name, _)| check_name(errors, name));
-    valid
+    entries
         .map(|(name, node)| {
             let settings = match &node.value {
                 Value::String(path) => vec![(FILE.to_owned(), path.clone())],
@@ -405,36 +363,4 @@ fn consumer(errors: &mut Errors, table: &Table<'_>) -> Option<Consumer> {
         dead_letter_queue: table.text("dead_letter_queue"),
         retry_delay,
     })
-}
-
-/// Checks that a Worker can read a name as `env.NAME`, and that Rust can spell it.
-pub(crate) fn check_name(errors: &mut Errors, name: &Spanned<String>) -> bool {
-    let text = name.value.as_str();
-    if is_binding_name(text) {
-        return true;
-    }
-
-    let message = format!("`{text}` is not a valid binding name");
-    let diagnostic = Diagnostic::new(Code::BindingName, message, name.span)
-        .label("letters, digits and `_`, no digit at the start");
-    errors.push(match valid_name(text) {
-        Some(valid) => diagnostic.help(format!("rename it, for instance to `{valid}`")),
-        None => diagnostic,
-    });
-    false
-}
-
-fn is_binding_name(name: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let starts_with_digit = name.starts_with(|first: char| first.is_ascii_digit());
-    let has_letter_or_digit = name.bytes().any(|byte| byte != b'_');
-    has_letter_or_digit && !starts_with_digit && name.bytes().all(is_word)
-}
-
-/// A valid name that reads like an invalid one, if there is one.
-fn valid_name(name: &str) -> Option<String> {
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric());
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let valid = words.join("_").to_uppercase();
-    is_binding_name(&valid).then_some(valid)
 }

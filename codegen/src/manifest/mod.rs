@@ -3,25 +3,36 @@
 //! `node` is the manifest as written, [`grammar`] and [`kind`] are the keys that wrangler accepts,
 //! `environment` is what one environment binds, and `merge` merges all of them into one.
 
+mod aliases;
 mod check;
+mod classes;
+mod compatibility;
+mod deploy;
 mod environment;
 pub mod grammar;
 pub mod kind;
 mod merge;
 mod node;
 pub(crate) mod pattern;
+mod plain_secrets;
 mod settings;
 mod table;
+mod unknown;
 mod vars;
 
+use std::collections::{BTreeSet, HashSet};
+
 use crate::report::{Code, Diagnostic, Errors, suggestion};
-use crate::source::{FileId, Sources, Spanned};
+use crate::source::{FileId, Sources, Span, Spanned};
 use grammar::Scope;
 use node::Node;
 use table::Table;
 
+pub use aliases::Aliases;
+pub(crate) use aliases::{is_rust_name, rust_name};
+pub use compatibility::Compatibility;
+pub(crate) use environment::FILE;
 pub use environment::{Binding, Consumer, Environment};
-pub(crate) use environment::{FILE, check_name};
 pub use kind::{BindingKind, D1, Details, Resource};
 pub use merge::{Merged, MergedBinding, MergedSecret, MergedVar};
 pub use settings::{DatabaseSettings, settings};
@@ -32,12 +43,18 @@ pub use vars::{Var, VarField, VarType};
 pub struct Manifest {
     /// The file it was read from.
     pub file: FileId,
+    /// The span of its table.
+    pub(crate) root: Span,
     /// The worker's name.
     pub name: Option<String>,
     /// The top level and then every environment, or only the one that was requested.
     pub environments: Vec<Environment>,
     /// All environments merged into one.
     pub merged: Merged,
+    /// The Rust names that the settings give.
+    pub aliases: Aliases,
+    /// The parts of variables that look like secrets, which diagnostics do not show.
+    pub(crate) hidden: Vec<Span>,
     /// Whether any environment lists the required secrets.
     pub(crate) lists_secrets: bool,
 }
@@ -75,7 +92,7 @@ pub fn parse(
     file: FileId,
     environment: Option<&str>,
 ) -> Option<Manifest> {
-    let root = match parse_syntax(sources, file) {
+    let root = match parse_syntax(errors, sources, file) {
         Ok(root) => root,
         Err(diagnostic) => {
             errors.push(*diagnostic);
@@ -100,21 +117,38 @@ pub fn parse(
     let has_secrets = |table: &Table<'_>| table.get("secrets").is_some();
     Some(Manifest {
         file,
+        root: root.span,
         name: environments
             .first()
             .and_then(|environment| environment.worker.clone()),
         merged: merge::merge(errors, &environments),
+        aliases: Aliases::default(),
+        hidden: hidden(&top, &entries),
         environments,
         lists_secrets: has_secrets(&top) || entries.iter().any(|(_, table)| has_secrets(table)),
     })
 }
 
-fn parse_syntax(sources: &Sources, file: FileId) -> Result<Node, Box<Diagnostic>> {
+/// The parts of all variables that look like secrets, also of environments that were not requested.
+fn hidden(top: &Table<'_>, entries: &[Entry<'_>]) -> Vec<Span> {
+    let tables = std::iter::once(top).chain(entries.iter().map(|(_, table)| table));
+    let vars: Vec<Table<'_>> = tables.filter_map(|table| table.table("vars")).collect();
+    let entries = vars.iter().flat_map(|vars| vars.entries);
+    entries
+        .flat_map(|(name, node)| vars::secrets(&name.value, node))
+        .collect()
+}
+
+fn parse_syntax(
+    errors: &mut Errors,
+    sources: &Sources,
+    file: FileId,
+) -> Result<Node, Box<Diagnostic>> {
     let source = sources.file(file);
     if source.name.ends_with(".toml") {
-        node::from_toml(file, &source.text)
+        node::from_toml(errors, file, &source.text)
     } else {
-        node::from_json(file, &source.text)
+        node::from_json(errors, file, &source.text)
     }
 }
 
@@ -187,11 +221,11 @@ fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
             continue;
         };
         let own = names(environment);
-        let missing = names_of_top.iter().filter(|(key, name)| {
-            let has_key = own.iter().any(|(own_key, _)| own_key == key);
-            let has_name = own.iter().any(|(_, own_name)| own_name == name);
-            has_key && !has_name
-        });
+        let own_keys: BTreeSet<&str> = own.iter().map(|(key, _)| *key).collect();
+        let own_names: HashSet<&str> = own.iter().map(|(_, name)| *name).collect();
+        let missing = names_of_top
+            .iter()
+            .filter(|(key, name)| own_keys.contains(key) && !own_names.contains(name));
         let missing: Vec<String> = missing.map(|(_, name)| format!("`{name}`")).collect();
         if !missing.is_empty() {
             let label = "the top level has it; environments do not merge keys with the top level";

@@ -1,12 +1,13 @@
 //! The syntax tree of a manifest, the same for TOML and JSON, with a span for each key and value.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use toml::de::{DeTable, DeValue};
 
-use crate::report::{Code, Diagnostic};
+use crate::report::{Code, Diagnostic, Errors, Fix, Literal};
 use crate::source::{FileId, Span, Spanned};
 
 /// A value and its position.
@@ -42,13 +43,17 @@ impl Value {
 }
 
 /// Parses TOML.
-pub(super) fn from_toml(file: FileId, text: &str) -> Result<Node, Box<Diagnostic>> {
+pub(super) fn from_toml(
+    errors: &mut Errors,
+    file: FileId,
+    text: &str,
+) -> Result<Node, Box<Diagnostic>> {
     let document = DeTable::parse(text).map_err(|error| {
         let range = error.span().unwrap_or(0..0);
         syntax(error.message().trim_end_matches('\n'), file, range, "TOML")
     })?;
 
-    let reader = Reader { file };
+    let mut reader = Reader::new(errors, file);
     Ok(Spanned {
         span: reader.span(document.span()),
         value: reader.table(document.get_ref()),
@@ -56,7 +61,11 @@ pub(super) fn from_toml(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
 }
 
 /// Parses JSON with comments and trailing commas, which wrangler accepts in `.json` files, too.
-pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic>> {
+pub(super) fn from_json(
+    errors: &mut Errors,
+    file: FileId,
+    text: &str,
+) -> Result<Node, Box<Diagnostic>> {
     let options = jsonc_parser::ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -82,7 +91,7 @@ pub(super) fn from_json(file: FileId, text: &str) -> Result<Node, Box<Diagnostic
         syntax(&message, file, range.start..range.end, "JSON")
     })?;
     match parsed.value {
-        Some(value) => Ok(Reader { file }.json(&value)),
+        Some(value) => Ok(Reader::new(errors, file).json(&value)),
         None => Err(syntax("the file is empty", file, 0..0, "JSON")),
     }
 }
@@ -104,12 +113,38 @@ fn syntax(message: &str, file: FileId, range: Range<usize>, format: &str) -> Box
     )
 }
 
-/// Converts the trees of the parsers.
-struct Reader {
+/// Converts the trees of the parsers, and reports what is lost.
+struct Reader<'e> {
+    errors: &'e mut Errors,
     file: FileId,
+    /// Whether the value is inside `vars`, where text can replace a number.
+    in_vars: bool,
 }
 
-impl Reader {
+impl<'e> Reader<'e> {
+    fn new(errors: &'e mut Errors, file: FileId) -> Self {
+        Self {
+            errors,
+            file,
+            in_vars: false,
+        }
+    }
+
+    /// Reads the value of a key.
+    fn value_of(&mut self, key: &str, read: impl FnOnce(&mut Self) -> Node) -> Node {
+        let outside = self.in_vars;
+        self.in_vars |= key == "vars";
+        let node = read(self);
+        self.in_vars = outside;
+        node
+    }
+
+    /// The fix that writes a number as text, which only a variable can be.
+    fn as_text(&self, digits: &str, span: Span) -> Option<Fix> {
+        let text = || Literal::Text(digits.to_owned());
+        self.in_vars.then(|| Fix::Convert(span, text()))
+    }
+
     fn span(&self, range: Range<usize>) -> Span {
         Span {
             file: self.file,
@@ -118,62 +153,66 @@ impl Reader {
         }
     }
 
-    fn table(&self, table: &DeTable<'_>) -> Value {
-        let mut entries: Vec<(Spanned<String>, Node)> = table
-            .iter()
-            .map(|(key, value)| {
-                let key = Spanned {
-                    value: key.get_ref().to_string(),
-                    span: self.span(key.span()),
-                };
-                let value = Spanned {
-                    value: self.toml(value.get_ref()),
-                    span: self.span(value.span()),
-                };
-                (key, value)
-            })
-            .collect();
+    fn table(&mut self, table: &DeTable<'_>) -> Value {
+        let entries = table.iter().map(|(key, value)| {
+            let key = Spanned {
+                value: key.get_ref().to_string(),
+                span: self.span(key.span()),
+            };
+            let node = self.value_of(&key.value, |reader| reader.toml(value));
+            (key, node)
+        });
+        let mut entries: Vec<(Spanned<String>, Node)> = entries.collect();
 
         // The parser does not keep the order of the file, which fields and docs follow.
         entries.sort_by_key(|(key, _)| key.span.start);
         Value::Table(entries)
     }
 
-    fn toml(&self, value: &DeValue<'_>) -> Value {
-        match value {
+    fn toml(&mut self, value: &toml::Spanned<DeValue<'_>>) -> Node {
+        let span = self.span(value.span());
+        let value = match value.get_ref() {
             DeValue::String(text) => Value::String(text.to_string()),
-            DeValue::Integer(integer) => {
-                match i64::from_str_radix(integer.as_str(), integer.radix()) {
-                    Ok(integer) => Value::Integer(integer),
-                    Err(_) => float(integer.as_str()),
-                }
-            }
+            DeValue::Integer(integer) => self.toml_integer(integer.as_str(), integer.radix(), span),
             DeValue::Float(text) => float(text.as_str()),
             DeValue::Boolean(boolean) => Value::Boolean(*boolean),
             DeValue::Datetime(date) => Value::Date(date.to_string()),
-            DeValue::Array(items) => Value::Array(
-                items
-                    .iter()
-                    .map(|item| Spanned {
-                        span: self.span(item.span()),
-                        value: self.toml(item.get_ref()),
-                    })
-                    .collect(),
-            ),
+            DeValue::Array(items) => {
+                Value::Array(items.iter().map(|item| self.toml(item)).collect())
+            }
             DeValue::Table(table) => self.table(table),
-        }
+        };
+        Spanned { value, span }
     }
 
-    fn json(&self, value: &ast::Value<'_>) -> Node {
+    /// wrangler rejects a TOML file with an integer that JavaScript would round.
+    fn toml_integer(&mut self, digits: &str, radix: u32, span: Span) -> Value {
+        let integer = i64::from_str_radix(digits, radix).ok();
+        if let Some(integer) = integer.filter(|integer| is_safe(*integer)) {
+            return Value::Integer(integer);
+        }
+
+        let fix = self.as_text(digits, span).filter(|_| radix == 10);
+        self.errors.push(
+            Diagnostic::new(
+                Code::ManifestLimit,
+                "wrangler rejects an integer that JavaScript cannot represent exactly",
+                span,
+            )
+            .label("not between -(2^53 - 1) and 2^53 - 1")
+            .fix(fix),
+        );
+        // A number that fits every limit, so that the cause is reported once.
+        Value::Integer(1)
+    }
+
+    fn json(&mut self, value: &ast::Value<'_>) -> Node {
         let range = value.range();
         let span = self.span(range.start..range.end);
 
         let value = match value {
             ast::Value::StringLit(text) => Value::String(text.value.to_string()),
-            ast::Value::NumberLit(number) => match number.value.parse() {
-                Ok(integer) => Value::Integer(integer),
-                Err(_) => float(number.value),
-            },
+            ast::Value::NumberLit(number) => self.json_number(number.value, span),
             ast::Value::BooleanLit(boolean) => Value::Boolean(boolean.value),
             ast::Value::NullKeyword(_) => Value::Null,
             ast::Value::Array(array) => {
@@ -184,20 +223,72 @@ impl Reader {
         Spanned { value, span }
     }
 
-    fn json_object(&self, object: &ast::Object<'_>) -> Value {
+    /// JavaScript rounds an integer that it cannot represent exactly.
+    fn json_number(&mut self, digits: &str, span: Span) -> Value {
+        let is_integer = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-');
+        if let Some(integer) = digits.parse().ok().filter(|integer| is_safe(*integer)) {
+            return Value::Integer(integer);
+        }
+
+        let value = float(digits);
+        if is_integer {
+            let fix = self.as_text(digits, span);
+            self.errors.push(
+                Diagnostic::new(
+                    Code::ManifestField,
+                    "JavaScript rounds an integer that it cannot represent exactly",
+                    span,
+                )
+                .label("not between -(2^53 - 1) and 2^53 - 1")
+                .fix(fix)
+                .warning(),
+            );
+        }
+        value
+    }
+
+    fn json_object(&mut self, object: &ast::Object<'_>) -> Value {
         let mut entries: Vec<(Spanned<String>, Node)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
         for property in &object.properties {
             let range = property.name.range();
             let key = Spanned {
                 value: property.name.as_str().to_owned(),
                 span: self.span(range.start..range.end),
             };
-            // The last value of a repeated key wins, as in JavaScript.
-            entries.retain(|(known, _)| known.value != key.value);
-            entries.push((key, self.json(&property.value)));
+            let node = self.value_of(&key.value, |reader| reader.json(&property.value));
+            match known.get(&key.value) {
+                // The last value counts, as in JavaScript.
+                Some(index) => {
+                    let (first, _) = std::mem::replace(&mut entries[*index], (key.clone(), node));
+                    self.errors.push(given_twice(&key, first.span));
+                }
+                None => {
+                    known.insert(key.value.clone(), entries.len());
+                    entries.push((key, node));
+                }
+            }
         }
         Value::Table(entries)
     }
+}
+
+/// A key that an object has twice.
+fn given_twice(key: &Spanned<String>, first: Span) -> Diagnostic {
+    let message = format!("the key `{}` is given twice", key.value);
+    Diagnostic::new(Code::ManifestField, message, key.span)
+        .label("only this value counts")
+        .also(first, "wrangler ignores this one")
+        .help("merge the two values, or remove one of them")
+        .warning()
+}
+
+/// Whether JavaScript, whose numbers are all `f64`, represents an integer and its neighbors.
+fn is_safe(integer: i64) -> bool {
+    const MAX: u64 = (1 << 53) - 1;
+    integer.unsigned_abs() <= MAX
 }
 
 fn float(text: &str) -> Value {

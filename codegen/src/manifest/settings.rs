@@ -17,16 +17,21 @@
 //! required-vars = { REGION = "String" }
 //! optional-vars = { SAMPLE_RATE = "f64" }
 //! optional-secrets = ["SENTRY_DSN"]
+//!
+//! # The fields of bindings whose names Rust cannot spell, or that would be equal in Rust.
+//! [package.metadata.bindery.names]
+//! "my-kv" = "my_kv"
 //! ```
 
 use crate::report::{Code, Diagnostic, Errors, nearest, suggestion};
 use crate::source::{FileId, Sources, Spanned};
 
+use super::aliases::{Aliases, NAMES};
 use super::check::mismatch;
 use super::kind::BindingKind;
 use super::node::{self, Node, Value};
 use super::table::Table;
-use super::{Manifest, Merged, MergedSecret, MergedVar, VarType, check_name};
+use super::{Manifest, Merged, MergedSecret, MergedVar, VarType};
 
 /// The types of variables of the manifest.
 const VARS: &str = "vars";
@@ -38,7 +43,7 @@ const OPTIONAL_VARS: &str = "optional-vars";
 const OPTIONAL_SECRETS: &str = "optional-secrets";
 
 /// The keys that are not the name of a database.
-const OWN_KEYS: [&str; 4] = [VARS, REQUIRED_VARS, OPTIONAL_VARS, OPTIONAL_SECRETS];
+const OWN_KEYS: [&str; 5] = [VARS, REQUIRED_VARS, OPTIONAL_VARS, OPTIONAL_SECRETS, NAMES];
 
 /// The settings of one database.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +64,8 @@ pub fn settings(
     manifest: &mut Manifest,
 ) -> Vec<(String, DatabaseSettings)> {
     // Cargo itself reports an invalid `Cargo.toml`.
-    let Ok(root) = node::from_toml(file, &sources.file(file).text) else {
+    let mut ignored = Errors::default();
+    let Ok(root) = node::from_toml(&mut ignored, file, &sources.file(file).text) else {
         return Vec::new();
     };
     let node = ["package", "metadata", "bindery"]
@@ -80,6 +86,11 @@ pub fn settings(
     }
     if let Some(node) = table.get(OPTIONAL_SECRETS) {
         optional_secrets(errors, node, merged);
+    }
+
+    // After the settings that add variables and secrets.
+    if let Some(names) = subtable(errors, &table, NAMES) {
+        manifest.aliases = Aliases::read(errors, &names, &manifest.merged);
     }
 
     let bindings = manifest.merged.bindings.iter();
@@ -106,9 +117,6 @@ fn more_vars(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged, option
         let Some(ty) = rust_type(errors, table, name) else {
             continue;
         };
-        if !check_name(errors, name) {
-            continue;
-        }
 
         let mut vars = merged.vars.iter();
         if let Some(known) = vars.find(|var| var.name.value == name.value) {
@@ -137,12 +145,12 @@ fn more_vars(errors: &mut Errors, table: &Table<'_>, merged: &mut Merged, option
 fn optional_secrets(errors: &mut Errors, node: &Node, merged: &mut Merged) {
     let Value::Array(items) = &node.value else {
         let place = format!("`{OPTIONAL_SECRETS}`");
-        return mismatch(errors, &place, "a list of names", &node.value, node.span);
+        return errors.push(mismatch(&place, "a list of names", &node.value, node.span));
     };
     for item in items {
         let Value::String(name) = &item.value else {
             let place = format!("an item of `{OPTIONAL_SECRETS}`");
-            mismatch(errors, &place, "a name", &item.value, item.span);
+            errors.push(mismatch(&place, "a name", &item.value, item.span));
             continue;
         };
         let name = Spanned {
@@ -152,11 +160,10 @@ fn optional_secrets(errors: &mut Errors, node: &Node, merged: &mut Merged) {
         let mut secrets = merged.secrets.iter_mut();
         match secrets.find(|secret| secret.name.value == name.value) {
             Some(secret) => secret.optional = true,
-            None if check_name(errors, &name) => merged.secrets.push(MergedSecret {
+            None => merged.secrets.push(MergedSecret {
                 name,
                 optional: true,
             }),
-            None => {}
         }
     }
 }
@@ -226,13 +233,8 @@ fn flag(errors: &mut Errors, table: &Table<'_>, key: &str) -> bool {
     if let Value::Boolean(value) = node.value {
         return value;
     }
-    mismatch(
-        errors,
-        &format!("`{key}`"),
-        "a boolean",
-        &node.value,
-        node.span,
-    );
+    let place = format!("`{key}`");
+    errors.push(mismatch(&place, "a boolean", &node.value, node.span));
     false
 }
 
@@ -291,7 +293,7 @@ fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'
     let table = Table::new(node, path);
     if table.is_none() {
         let place = format!("`{path}`");
-        mismatch(errors, &place, "a table", &node.value, node.span);
+        errors.push(mismatch(&place, "a table", &node.value, node.span));
     }
     table
 }
@@ -302,7 +304,7 @@ fn text(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<Str
     let text = table.string(key);
     if text.is_none() {
         let place = format!("`{key}`");
-        mismatch(errors, &place, "a string", &node.value, node.span);
+        errors.push(mismatch(&place, "a string", &node.value, node.span));
     }
     text
 }

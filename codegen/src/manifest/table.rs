@@ -2,7 +2,7 @@
 //!
 //! The grammar check has already reported values of the wrong type, so the accessors skip them.
 
-use crate::report::{Code, Diagnostic, Errors};
+use crate::report::{Add, Code, Diagnostic, Errors, Fix, Literal};
 use crate::source::{Span, Spanned};
 
 use super::node::{Node, Value};
@@ -29,10 +29,28 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
-        self.entries
-            .iter()
-            .find(|(name, _)| name.value == key)
-            .map(|(_, node)| node)
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    /// Returns a key and its value.
+    pub(super) fn entry(&self, key: &str) -> Option<&'a (Spanned<String>, Node)> {
+        self.entries.iter().find(|(name, _)| name.value == key)
+    }
+
+    /// The fix that adds an entry.
+    pub(super) fn add(&self, key: &str, value: Literal) -> Fix {
+        Fix::Add(Add {
+            table: self.span,
+            path: None,
+            key: key.to_owned(),
+            value,
+        })
+    }
+
+    /// The fix that removes an entry.
+    pub(super) fn remove(&self, key: &str) -> Option<Fix> {
+        let (key, node) = self.entry(key)?;
+        Some(Fix::Remove(key.span, node.span))
     }
 
     pub(super) fn table(&self, key: &str) -> Option<Table<'a>> {
@@ -151,14 +169,17 @@ pub(super) fn check_one_of(
     let [left, right] = keys;
     let path = &table.path;
 
-    let (message, help) = match (table.get(left).is_some(), table.get(right).is_some()) {
-        (false, false) => (
-            format!("`{path}` needs `{left}` or `{right}`"),
-            format!("add `{left} = \"...\"`"),
-        ),
+    let (message, fix) = match (table.get(left).is_some(), table.get(right).is_some()) {
+        (false, false) => {
+            let sample = Literal::Text(format!("my-{}", left.replace('_', "-")));
+            (
+                format!("`{path}` needs `{left}` or `{right}`"),
+                Some(table.add(left, sample)),
+            )
+        }
         (true, true) if !both_allowed => (
             format!("`{path}` must not have both `{left}` and `{right}`"),
-            "keep one of them".to_owned(),
+            table.remove(right),
         ),
         (true, _) | (_, true) => return,
     };
@@ -166,6 +187,6 @@ pub(super) fn check_one_of(
     errors.push(
         Diagnostic::new(Code::ManifestField, message, table.span)
             .label("in this table")
-            .help(help),
+            .fix(fix),
     );
 }

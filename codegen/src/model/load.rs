@@ -1,12 +1,11 @@
 //! Finds and reads the files of a project.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use crate::manifest::pattern;
-use crate::manifest::{self, D1, DatabaseSettings, Manifest, settings};
-use crate::names::Name;
-use crate::report::{Code, Diagnostic, Errors, suggestion};
+use crate::manifest::{D1, DatabaseSettings, Manifest, settings};
+use crate::report::{Add, Code, Diagnostic, Errors, Fix, Literal, suggestion};
 use crate::schema;
 use crate::source::{FileId, Sources, Span, Spanned, folders, sql_files};
 
@@ -41,6 +40,19 @@ pub fn load_manifest(errors: &mut Errors, sources: &mut Sources, path: &Path) ->
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or("wrangler.toml");
+
+    // wrangler reads a file with another name as an empty manifest.
+    if ![".toml", ".json", ".jsonc"]
+        .iter()
+        .any(|extension| name.ends_with(extension))
+    {
+        let message = format!("`{name}` is not the name of a manifest");
+        errors.push(
+            Diagnostic::new(Code::Unreadable, message, None)
+                .help("its format is that of its extension: .toml, .json or .jsonc"),
+        );
+        return None;
+    }
     read(errors, sources, name, path, None)
 }
 
@@ -55,8 +67,12 @@ fn read(
     match sources.read(name, path) {
         Ok(file) => Some(file),
         Err(error) => {
-            let message = format!("cannot read `{name}`: {error}");
-            errors.push(Diagnostic::new(Code::Unreadable, message, span));
+            let message = format!("cannot read `{name}`: {}", error.reason);
+            let mut diagnostic = Diagnostic::new(Code::Unreadable, message, error.span.or(span));
+            if let (Some(_), Some(named)) = (error.span, span) {
+                diagnostic = diagnostic.also(named, "named here");
+            }
+            errors.push(diagnostic.label(error.label));
             None
         }
     }
@@ -78,27 +94,21 @@ pub fn infer_secrets(
     let mut names = super::secrets::names(sources, root, environment);
 
     // A value for a variable, or for wrangler itself, is not a secret of the worker.
-    let merged = &manifest.merged;
-    let is_bound = |name: &str| {
-        merged.vars.iter().any(|var| var.name.value == name)
-            || merged
-                .bindings
-                .iter()
-                .any(|binding| binding.name.value == name)
-    };
-    names.retain(|name| !is_bound(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
-    names.retain(|name| manifest::check_name(errors, name));
+    let vars = manifest.merged.vars.iter().map(|var| &var.name.value);
+    let bindings = manifest.merged.bindings.iter();
+    let bindings = bindings.map(|binding| &binding.name.value);
+    let bound: HashSet<&String> = vars.chain(bindings).collect();
+    names.retain(|name| !bound.contains(&name.value) && !name.value.starts_with("CLOUDFLARE_"));
 
     if let Some(first) = names.first() {
-        let listed: Vec<String> = names
-            .iter()
-            .map(|name| format!("\"{}\"", name.value))
-            .collect();
+        let listed = names.iter().map(|name| Literal::Text(name.value.clone()));
+        let listed = listed.collect();
         let start = Span {
             file: manifest.file,
             start: 0,
             end: 0,
         };
+        let required = ("required".to_owned(), Literal::List(listed));
         errors.push(
             Diagnostic::new(
                 Code::ManifestField,
@@ -107,10 +117,12 @@ pub fn infer_secrets(
             )
             .label("their names come from a file that a fresh clone does not have")
             .also(first.span, "found here")
-            .help(format!(
-                "add `[secrets]` with `required = [{}]`",
-                listed.join(", ")
-            ))
+            .fix(Fix::Add(Add {
+                table: manifest.root,
+                path: Some(Vec::new()),
+                key: "secrets".to_owned(),
+                value: Literal::Table(vec![required]),
+            }))
             .warning(),
         );
     }
@@ -127,6 +139,17 @@ pub fn load_databases(
     let root = path.parent().unwrap_or(Path::new("."));
     let mut settings = load_settings(errors, sources, root, manifest);
 
+    let bindings = manifest
+        .environments
+        .iter()
+        .flat_map(|environment| &environment.bindings);
+    let mut by_name: HashMap<&str, Vec<&D1>> = HashMap::new();
+    for binding in bindings {
+        if let Some(d1) = binding.resource.d1() {
+            by_name.entry(&binding.name.value).or_default().push(d1);
+        }
+    }
+
     let mut databases = BTreeMap::new();
     let mut folders = Vec::new();
     for binding in &manifest.merged.bindings {
@@ -134,6 +157,7 @@ pub fn load_databases(
             continue;
         };
         let name = &binding.name.value;
+        let own = by_name.get(name.as_str()).map(Vec::as_slice);
         let DatabaseSettings {
             schema,
             types,
@@ -148,11 +172,11 @@ pub fn load_databases(
             migrations: migrations(errors, sources, root, d1),
             nullable_keys,
         };
-        let folder = Name::new(name).field;
+        let folder = manifest.aliases.name(name).field;
 
         let inputs = Inputs {
             queries: queries(errors, sources, root, &folder),
-            variants: variants(errors, sources, root, manifest, (name, d1), &schema),
+            variants: variants(errors, sources, root, own.unwrap_or_default(), d1, &schema),
             schema,
             types,
         };
@@ -173,7 +197,8 @@ fn load_settings(
     let Some(file) = sources.read_nearest(root, "Cargo.toml") else {
         return BTreeMap::new();
     };
-    if !sources.file(file).text.contains("metadata.bindery") {
+    let text = &sources.file(file).text;
+    if !text.contains("metadata") || !text.contains("bindery") {
         return BTreeMap::new();
     }
     settings(errors, sources, file, manifest)
@@ -186,18 +211,10 @@ fn variants(
     errors: &mut Errors,
     sources: &mut Sources,
     root: &Path,
-    manifest: &Manifest,
-    (name, first): (&str, &D1),
+    databases: &[&D1],
+    first: &D1,
     schema: &schema::Inputs,
 ) -> Vec<Variant> {
-    let bindings = manifest
-        .environments
-        .iter()
-        .flat_map(|environment| &environment.bindings);
-    let databases = bindings
-        .filter(|binding| binding.name.value == name)
-        .filter_map(|binding| binding.resource.d1());
-
     let mut variants: Vec<Variant> = Vec::new();
     for d1 in databases {
         let is_known = d1.schema_key() == first.schema_key()
@@ -207,7 +224,7 @@ fn variants(
         if !is_known {
             let migrations = migrations(errors, sources, root, d1);
             variants.push(Variant {
-                d1: d1.clone(),
+                d1: (*d1).clone(),
                 schema: schema::Inputs {
                     migrations,
                     ..schema.clone()
@@ -236,7 +253,17 @@ fn migrations(
     d1: &D1,
 ) -> Vec<Spanned<String>> {
     let folder = d1.folder();
-    let mut found = sql_files(&root.join(folder));
+    let path = root.join(folder);
+    if path.is_file() {
+        let message = format!("`{folder}` is a file, and migrations are files in a folder");
+        errors.push(
+            Diagnostic::new(Code::NoMigrations, message, d1.migrations_dir.span)
+                .label("not a folder")
+                .help("name the folder that contains the file"),
+        );
+        return Vec::new();
+    }
+    let mut found = sql_files(&path);
 
     found.retain(|name| pattern::matches(&d1.migrations_pattern, name));
     if found.is_empty() && d1.migrations_dir_is_explicit {

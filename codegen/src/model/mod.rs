@@ -8,6 +8,7 @@ mod lower;
 mod methods;
 mod parallel;
 mod query_cache;
+mod rust_names;
 mod secrets;
 mod types;
 mod variants;

@@ -85,6 +85,7 @@ codes! {
         106 UnknownKey Either "unknown key",
         107 ManifestLimit Error "a value outside the platform's limits",
         108 Environment Either "environments that contradict each other",
+        109 PlainSecret Warning "a variable that looks like a secret",
     }
     Schema {
         201 Migration Error "a migration fails",

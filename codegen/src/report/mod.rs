@@ -3,12 +3,16 @@
 //! Stages push into [`Errors`] and continue, so that one run reports all errors.
 
 mod code;
+mod fix;
 mod render;
 mod suggest;
+
+use std::collections::BTreeMap;
 
 use crate::source::{Sources, Span};
 
 pub use code::{Code, Level, Stage};
+pub use fix::{Add, Append, Edit, Fix, Literal, Rename, SETTINGS_FILE, Setting};
 pub use render::render;
 pub use suggest::{nearest, suggestion};
 
@@ -47,8 +51,10 @@ pub struct Diagnostic {
     pub label: String,
     /// Related places, with a few words each.
     pub also: Vec<(Span, String)>,
-    /// How to fix it. Code in it can be pasted.
+    /// How to fix it, in words.
     pub help: Option<String>,
+    /// How to fix it, as a change of a file.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -67,6 +73,7 @@ impl Diagnostic {
             label: String::new(),
             also: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -103,19 +110,44 @@ impl Diagnostic {
         self.help = Some(help.into());
         self
     }
+
+    /// Sets the change that fixes it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+
+    /// How to fix it. Code in it can be pasted into the file of the diagnostic.
+    #[must_use]
+    pub fn help_text(&self, sources: &Sources) -> Option<String> {
+        let fix = self.fix.as_ref().map(|fix| fix.help(sources));
+        match (fix, &self.help) {
+            (Some(fix), Some(help)) => Some(format!("{help}\n{fix}")),
+            (fix, help) => fix.or_else(|| help.clone()),
+        }
+    }
 }
 
 /// The diagnostics of a run, in the order in which they were found.
 #[derive(Debug, Default)]
 pub struct Errors {
     diagnostics: Vec<Diagnostic>,
+    /// The diagnostics by code and place, so that an equal one is found without a search.
+    known: BTreeMap<(&'static str, Option<Span>), Vec<usize>>,
 }
 
 impl Errors {
     /// Adds a diagnostic, unless there is an equal one already: a view that two queries read is
     /// analyzed twice.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.diagnostics.contains(&diagnostic) {
+        let key = (diagnostic.code.id(), diagnostic.span);
+        let known = self.known.entry(key).or_default();
+        if known
+            .iter()
+            .all(|index| self.diagnostics[*index] != diagnostic)
+        {
+            known.push(self.diagnostics.len());
             self.diagnostics.push(diagnostic);
         }
     }

@@ -15,6 +15,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    let help = diagnostic.help_text(sources);
     let title = level
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.id());
@@ -22,7 +23,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     if let Some(span) = diagnostic.span {
         group = group.elements(snippets(diagnostic, span, sources));
     }
-    if let Some(help) = &diagnostic.help {
+    if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     Renderer::plain().render(&[group])
@@ -35,39 +36,73 @@ fn snippets<'a>(
     span: Span,
     sources: &'a Sources,
 ) -> Vec<Snippet<'a, Annotation<'a>>> {
-    let primary = annotation(AnnotationKind::Primary, span, &diagnostic.label, sources);
-    let mut first = snippet(span, sources).annotation(primary);
-    let mut others = Vec::new();
-    for (also, label) in &diagnostic.also {
-        let context = annotation(AnnotationKind::Context, *also, label, sources);
-        if also.file == span.file {
-            first = first.annotation(context);
-        } else {
-            others.push(snippet(*also, sources).annotation(context));
+    let in_file = diagnostic
+        .also
+        .iter()
+        .filter(|(also, _)| also.file == span.file);
+    let spans = in_file.clone().map(|(also, _)| *also).chain([span]);
+    let start = spans.clone().map(|span| span.start).min();
+    let end = spans.map(|span| span.end).max();
+
+    let window = Window::new(
+        span,
+        start.unwrap_or_default()..end.unwrap_or_default(),
+        sources,
+    );
+    let mut first = window.snippet().annotation(window.annotation(
+        AnnotationKind::Primary,
+        span,
+        &diagnostic.label,
+    ));
+    for (also, label) in in_file {
+        first = first.annotation(window.annotation(AnnotationKind::Context, *also, label));
+    }
+
+    let others = diagnostic
+        .also
+        .iter()
+        .filter(|(also, _)| also.file != span.file);
+    let others = others.map(|(also, label)| {
+        let window = Window::new(*also, also.start..also.end, sources);
+        let context = window.annotation(AnnotationKind::Context, *also, label);
+        window.snippet().annotation(context)
+    });
+    std::iter::once(first).chain(others).collect()
+}
+
+/// The lines of a file that a snippet shows. The renderer reads all text that it receives, and a
+/// file can have thousands of diagnostics.
+struct Window<'a> {
+    name: &'a str,
+    text: &'a str,
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Window<'a> {
+    fn new(span: Span, range: Range<usize>, sources: &'a Sources) -> Self {
+        let file = sources.file(span.file);
+        let (range, line) = file.lines(range);
+        Self {
+            name: &file.name,
+            text: file.shown().get(range.clone()).unwrap_or_default(),
+            start: range.start,
+            line,
         }
     }
 
-    others.insert(0, first);
-    others
-}
+    fn snippet(&self) -> Snippet<'a, Annotation<'a>> {
+        let snippet = Snippet::source(self.text).path(self.name);
+        snippet.line_start(self.line)
+    }
 
-fn snippet(span: Span, sources: &Sources) -> Snippet<'_, Annotation<'_>> {
-    let file = sources.file(span.file);
-    Snippet::source(file.text.as_str()).path(file.name.as_str())
-}
-
-fn annotation<'a>(
-    kind: AnnotationKind,
-    span: Span,
-    label: &'a str,
-    sources: &Sources,
-) -> Annotation<'a> {
-    let text = &sources.file(span.file).text;
-    kind.span(clamp(span, text)).label(label)
-}
-
-/// The renderer requires ranges inside the text and on character boundaries.
-fn clamp(span: Span, text: &str) -> Range<usize> {
-    let start = text.floor_char_boundary(span.start);
-    start..text.floor_char_boundary(span.end).max(start)
+    /// The renderer requires ranges inside the text and on character boundaries.
+    fn annotation(&self, kind: AnnotationKind, span: Span, label: &'a str) -> Annotation<'a> {
+        let boundary = |at: usize| {
+            let at = at.saturating_sub(self.start);
+            self.text.floor_char_boundary(at)
+        };
+        let start = boundary(span.start);
+        kind.span(start..boundary(span.end).max(start)).label(label)
+    }
 }

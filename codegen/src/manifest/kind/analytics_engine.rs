@@ -16,5 +16,10 @@ pub(super) const DATASET: Definition = Definition {
     typescript: TypeScript::Name("AnalyticsEngineDataset"),
     native: Native::Simulated("appends data points to a file of JSON lines in the state folder"),
     identifier: None,
-    hooks: Hooks::DEFAULT,
+    hooks: Hooks {
+        check: |errors, table| {
+            table.filled(errors, "dataset");
+        },
+        ..Hooks::DEFAULT
+    },
 };

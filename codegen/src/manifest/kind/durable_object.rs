@@ -4,6 +4,7 @@ use super::definition::{
     Definition, Form, Hooks, Native, Resource, RuntimeType, Title, TypeScript, own_class,
 };
 use crate::manifest::grammar::{Key, Scope::Own, Shape::*, optional, required};
+use crate::report::{Code, Diagnostic};
 
 pub(super) const NAMESPACE: Definition = Definition {
     key: "durable_objects.bindings",
@@ -16,7 +17,7 @@ pub(super) const NAMESPACE: Definition = Definition {
             optional(
                 "bindings",
                 List(&Table(&[
-                    required("name", Text),
+                    required("name", Name),
                     required("class_name", Text),
                     optional("script_name", Text),
                     optional("environment", Text),
@@ -41,6 +42,19 @@ pub(super) const NAMESPACE: Definition = Definition {
     native: Native::Unsupported,
     identifier: None,
     hooks: Hooks {
+        check: |errors, table| {
+            if let (Some((key, _)), None) = (table.entry("environment"), table.get("script_name")) {
+                errors.push(
+                    Diagnostic::new(
+                        Code::ManifestField,
+                        "`environment` needs `script_name`",
+                        key.span,
+                    )
+                    .label("the environment of which worker?")
+                    .fix(table.remove("environment")),
+                );
+            }
+        },
         details: own_class,
         ..Hooks::DEFAULT
     },

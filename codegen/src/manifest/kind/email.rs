@@ -13,7 +13,7 @@ pub(super) const SENDER: Definition = Definition {
         "send_email",
         Own,
         List(&Table(&[
-            required("name", Text),
+            required("name", Name),
             optional("destination_address", Text),
             optional("allowed_destination_addresses", List(&Text)),
             optional("allowed_sender_addresses", List(&Text)),
@@ -39,7 +39,7 @@ fn destinations(errors: &mut Errors, table: &Table<'_>) {
         errors.push(
             Diagnostic::new(Code::ManifestField, message, node.span)
                 .label("the second one")
-                .help("keep one of them"),
+                .fix(table.remove("allowed_destination_addresses")),
         );
     }
 }

@@ -50,7 +50,7 @@ pub(super) const ASSETS: Definition = Definition {
         Table(&[
             optional("directory", Text),
             // Assets can be served without a binding.
-            optional("binding", Text),
+            optional("binding", Name),
             optional(
                 "html_handling",
                 Word(&[
@@ -100,7 +100,12 @@ pub(super) const MTLS_CERTIFICATE: Definition = Definition {
     typescript: TypeScript::Name("Fetcher"),
     native: Native::Unsupported,
     identifier: None,
-    hooks: Hooks::DEFAULT,
+    hooks: Hooks {
+        check: |errors, table| {
+            table.filled(errors, "certificate_id");
+        },
+        ..Hooks::DEFAULT
+    },
 };
 
 pub(super) const VPC_SERVICE: Definition = Definition {

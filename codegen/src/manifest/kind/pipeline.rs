@@ -32,5 +32,8 @@ pub(super) const PIPELINE: Definition = Definition {
 };
 
 fn stream_or_pipeline(errors: &mut Errors, table: &Table<'_>) {
+    for key in ["stream", "pipeline"] {
+        table.filled(errors, key);
+    }
     check_one_of(errors, table, ["stream", "pipeline"], true);
 }

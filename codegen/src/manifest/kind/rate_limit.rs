@@ -17,7 +17,7 @@ pub(super) const LIMITER: Definition = Definition {
         "ratelimits",
         Own,
         List(&Table(&[
-            required("name", Text),
+            required("name", Name),
             required("namespace_id", Text),
             required("simple", Table(SIMPLE)),
         ])),

@@ -1,11 +1,12 @@
 //! The kinds without typed operations.
 
 use super::definition::{Definition, Form, Hooks, Native, RuntimeType, Title, TypeScript};
+use crate::manifest::check::mismatch;
 use crate::manifest::grammar::{
     BINDING, Field, Key, REMOTE, SINGLE, Scope::*, Shape, Shape::*, optional, required,
 };
 use crate::manifest::table::Table as ManifestTable;
-use crate::report::{Code, Diagnostic, Errors};
+use crate::report::{Code, Diagnostic, Errors, Fix, Literal};
 
 const RAW: RuntimeType = RuntimeType::new("raw", "Raw");
 
@@ -135,19 +136,33 @@ pub(super) const UNSAFE: Definition = Definition {
 
 /// Requires `name` and `type`. The grammar cannot, because it accepts any table for this kind.
 fn name_and_type(errors: &mut Errors, table: &ManifestTable<'_>) {
-    for key in ["name", "type"] {
-        if table.string(key).is_none() {
-            let message = format!("`unsafe.{}` has no `{key}`", table.path);
-            errors.push(
-                Diagnostic::new(Code::ManifestField, message, table.span)
-                    .label("missing in this table")
-                    .help(format!("add `{key} = \"...\"`")),
-            );
+    let samples = [
+        ("name", Literal::Name("UNSAFE".to_owned())),
+        ("type", Literal::Text("my-type".to_owned())),
+    ];
+    for (key, sample) in samples {
+        let path = &table.path;
+        match table.get(key) {
+            None => errors.push(
+                Diagnostic::new(
+                    Code::ManifestField,
+                    format!("`unsafe.{path}` has no `{key}`"),
+                    table.span,
+                )
+                .label("missing in this table")
+                .fix(table.add(key, sample)),
+            ),
+            Some(node) if table.string(key).is_none() => {
+                let place = format!("`unsafe.{path}.{key}`");
+                let diagnostic = mismatch(&place, "a string", &node.value, node.span);
+                errors.push(diagnostic.fix(Fix::Convert(node.span, sample)));
+            }
+            Some(_) => {}
         }
     }
 }
 
-const DESTINATION: &[Field] = &[required("name", Text), required("destination", Text)];
+const DESTINATION: &[Field] = &[required("name", Name), required("destination", Text)];
 
 pub(super) const LOG_FORWARDER: Definition = Definition {
     key: "logfwdr.bindings",

@@ -7,6 +7,7 @@ use super::durable_object::class_and_script;
 use crate::manifest::grammar::{
     BINDING, Field, Key, Scope::Own, Shape, Shape::*, optional, required,
 };
+use crate::manifest::node::{Node, Value};
 use crate::manifest::table::Table;
 use crate::report::{Code, Diagnostic, Errors};
 
@@ -46,7 +47,68 @@ pub(super) const WORKFLOW: Definition = Definition {
     },
 };
 
+/// Numbers are whole and positive, and texts are not empty.
+fn settings(errors: &mut Errors, table: &Table<'_>) {
+    let tables = [
+        ("limits", ["steps", ""]),
+        ("concurrency", ["limit", ""]),
+        (
+            "default_retention",
+            ["success_retention", "error_retention"],
+        ),
+    ];
+    for (key, numbers) in tables {
+        let Some(inner) = table.table(key) else {
+            continue;
+        };
+        for number in numbers {
+            if let Some(node) = inner.get(number) {
+                positive(errors, node, &format!("{key}.{number}"));
+            }
+        }
+    }
+
+    let Some(node) = table.get("schedules") else {
+        return;
+    };
+    let is_empty = |value: &Value| matches!(value, Value::String(text) if text.is_empty());
+    let lacks = match &node.value {
+        Value::Array(items) => items.is_empty() || items.iter().any(|item| is_empty(&item.value)),
+        value => is_empty(value),
+    };
+    if lacks {
+        errors.push(
+            Diagnostic::new(
+                Code::ManifestField,
+                "`schedules` has an empty schedule",
+                node.span,
+            )
+            .label("expected a cron expression"),
+        );
+    }
+}
+
+fn positive(errors: &mut Errors, node: &Node, path: &str) {
+    let is_positive = match &node.value {
+        Value::Integer(number) => *number > 0,
+        Value::Float(number) => *number > 0.0 && number.fract() == 0.0,
+        Value::String(text) => !text.is_empty(),
+        _ => return,
+    };
+    if !is_positive {
+        errors.push(
+            Diagnostic::new(
+                Code::ManifestLimit,
+                format!("`{path}` must be a whole number above 0"),
+                node.span,
+            )
+            .label("wrangler rejects it"),
+        );
+    }
+}
+
 fn name(errors: &mut Errors, table: &Table<'_>) {
+    settings(errors, table);
     let Some(name) = table.filled(errors, "name") else {
         return;
     };

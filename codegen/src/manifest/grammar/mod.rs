@@ -5,6 +5,8 @@
 //!
 //! <https://developers.cloudflare.com/workers/wrangler/configuration/>
 
+mod deploy;
+
 use super::kind::BindingKind;
 
 /// The values that a key accepts.
@@ -12,8 +14,12 @@ use super::kind::BindingKind;
 pub enum Shape {
     /// A string.
     Text,
+    /// The name of a binding, a string.
+    Name,
     /// One of these strings.
     Word(&'static [&'static str]),
+    /// A string with a date: `2026-01-31`.
+    Date,
     /// A number.
     Number,
     /// `true` or `false`.
@@ -76,7 +82,7 @@ pub enum Scope {
 }
 
 use Scope::{Inherited, Own, Top};
-use Shape::{Elsewhere, Flag, Json, List, Map, Number, Table, Text, Word};
+use Shape::{Date, Elsewhere, Flag, Json, List, Map, Name, Number, Table, Text, Word};
 
 /// A key that the table must have.
 pub(super) const fn required(key: &'static str, shape: Shape) -> Field {
@@ -101,7 +107,7 @@ const fn key(key: &'static str, scope: Scope, shape: Shape) -> Key {
 }
 
 /// The name of a binding.
-pub(super) const BINDING: Field = required("binding", Text);
+pub(super) const BINDING: Field = required("binding", Name);
 
 /// Whether local development uses the deployed resource.
 pub(super) const REMOTE: Field = optional("remote", Flag);
@@ -109,9 +115,7 @@ pub(super) const REMOTE: Field = optional("remote", Flag);
 /// A kind with one binding and no settings.
 pub(super) const SINGLE: Shape = Table(&[BINDING, REMOTE]);
 
-const BUILD: &str = "how the code is built";
 const DEPLOY: &str = "where and how the worker runs";
-const DEVELOP: &str = "how wrangler itself behaves";
 
 /// The top-level keys that are not kinds of binding.
 static OTHER_KEYS: &[Key] = &[
@@ -172,7 +176,7 @@ static OTHER_KEYS: &[Key] = &[
     key("cloudchamber", Own, Elsewhere(DEPLOY)),
     // Where it runs.
     key("account_id", Inherited, Text),
-    key("compatibility_date", Inherited, Text),
+    key("compatibility_date", Inherited, Date),
     key("compatibility_flags", Inherited, List(&Text)),
     key("workers_dev", Inherited, Flag),
     key("preview_urls", Inherited, Flag),
@@ -184,9 +188,9 @@ static OTHER_KEYS: &[Key] = &[
         Table(&[optional("cpu_ms", Number), optional("subrequests", Number)]),
     ),
     key("placement", Inherited, Elsewhere(DEPLOY)),
-    key("observability", Inherited, Elsewhere(DEPLOY)),
+    key("observability", Inherited, deploy::OBSERVABILITY),
     key("access", Inherited, Elsewhere(DEPLOY)),
-    key("cache", Inherited, Elsewhere(DEPLOY)),
+    key("cache", Inherited, deploy::CACHE),
     key(
         "compliance_region",
         Inherited,
@@ -199,15 +203,11 @@ static OTHER_KEYS: &[Key] = &[
         Inherited,
         Elsewhere("the settings of preview deployments"),
     ),
-    key(
-        "site",
-        Top,
-        Elsewhere("Workers Sites, which static assets replace"),
-    ),
+    key("site", Top, deploy::SITE),
     key("pages_build_output_dir", Top, Text),
     key("addresses", Top, List(&Text)),
     // How it is built.
-    key("build", Inherited, Elsewhere(BUILD)),
+    key("build", Inherited, deploy::BUILD),
     key("base_dir", Inherited, Text),
     key("find_additional_modules", Inherited, Flag),
     key("preserve_file_names", Inherited, Flag),
@@ -218,14 +218,18 @@ static OTHER_KEYS: &[Key] = &[
     key("tsconfig", Inherited, Text),
     key("jsx_factory", Inherited, Text),
     key("jsx_fragment", Inherited, Text),
-    key("rules", Inherited, Elsewhere(BUILD)),
+    key("rules", Inherited, deploy::RULES),
     key("define", Own, Map(&Text)),
     key("alias", Top, Map(&Text)),
-    key("python_modules", Inherited, Elsewhere(BUILD)),
-    key("dependencies_instrumentation", Top, Elsewhere(BUILD)),
+    key("python_modules", Inherited, deploy::PYTHON_MODULES),
+    key(
+        "dependencies_instrumentation",
+        Top,
+        deploy::DEPENDENCIES_INSTRUMENTATION,
+    ),
     // How wrangler behaves.
     key("$schema", Top, Text),
-    key("dev", Top, Elsewhere(DEVELOP)),
+    key("dev", Top, deploy::DEV),
     key("keep_vars", Top, Flag),
     key("send_metrics", Top, Flag),
 ];
@@ -235,6 +239,15 @@ const TRANSFERRED_CLASS: &[Field] = &[
     required("from", Text),
     required("from_script", Text),
     required("to", Text),
+];
+
+/// The keys that wrangler rejects, and since when.
+pub(super) const REMOVED: [(&str, &str); 2] = [
+    ("node_compat", "wrangler 4 has no polyfills of Node.js"),
+    (
+        "legacy_env",
+        "wrangler deploys each environment as a worker of its own",
+    ),
 ];
 
 /// Every top-level key, those of bindings first.

@@ -1,0 +1,2 @@
+-- name: all :many
+SELECT id, a FROM t;

@@ -1,0 +1,2 @@
+-- name: all :many
+SELECT id, text FROM notes LIMIT 10;
