@@ -321,7 +321,7 @@ pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -
         return (!column.ty.nullable && !overridden).then(|| "NULL".to_owned());
     }
     // A stored value that does not have its declared type is an error when it is read.
-    if contents == Contents::AnyType {
+    if contents == Contents::AnyType || is_outgrown(column, value) {
         return None;
     }
 
@@ -339,6 +339,14 @@ pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -
     let classes: Vec<&str> = column.ty.storage.classes().collect();
     let expected = column.scalar.describe();
     Some(format!("{value:?}, not {expected} of {classes:?}"))
+}
+
+/// Whether a value is the REAL that SQLite returns or stores for an integer result that does not fit
+/// in 64 bits. Reading it is a documented error.
+fn is_outgrown(column: &ResultColumn, value: &Value) -> bool {
+    let limit = i64::MAX as f64;
+    column.scalar == ScalarType::Integer
+        && matches!(value, Value::Real(real) if real.abs() >= limit)
 }
 
 /// Reports whether the decoder could read a value as the Rust type of its column.

@@ -7,6 +7,7 @@ use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::TextEnum;
 use crate::source::Sources;
 use crate::sql::annotation::{Annotated, Arguments};
+use crate::sql::parameters::{Resolved, Role};
 use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
 
 /// Adds a query to a database: a method, or a placeholder if the query has an error.
@@ -23,7 +24,9 @@ pub(super) fn add(
         query
     });
     let is_possible = |errors: &mut Errors, query: &Query| {
-        check_cardinality(errors, query, &annotated) && check_scalar(errors, query, &annotated)
+        check_cardinality(errors, query, &annotated)
+            && check_scalar(errors, query, &annotated)
+            && check_patch(errors, query, &annotated)
     };
     match query.filter(|query| is_possible(errors, query)) {
         Some(query) => add_method(errors, sources, database, annotated, query),
@@ -63,10 +66,36 @@ fn add_method(
     });
 }
 
+/// Checks that a query with optional assignments has some.
+fn check_patch(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
+    let Some(span) = annotated.patch else {
+        return true;
+    };
+    let is_patch = |parameter: &Resolved| parameter.role == Role::Patch;
+    if query.parameters.iter().any(is_patch) {
+        return true;
+    }
+    errors.push(
+        Diagnostic::new(
+            Code::Annotation,
+            "`:patch` makes the assignments of an UPDATE optional",
+            span,
+        )
+        .label("no assignment is `column = :value`")
+        .help("remove `:patch`, or assign parameters that are used nowhere else"),
+    );
+    false
+}
+
 fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated) {
     let name = Name::new(&annotated.name.value);
     let text = sources.text(annotated.sql);
-    let mut outline = sql::outline(&database.catalog, text, annotated.sql);
+    let mut outline = sql::outline(
+        &database.catalog,
+        text,
+        annotated.sql,
+        annotated.patch.is_some(),
+    );
     name_text_enums(&mut outline.text_enums, &name.source);
 
     let parameters = parameter_names(text);

@@ -30,7 +30,9 @@ mod rows;
 pub mod scalar;
 mod scope;
 mod select;
+pub mod template;
 pub mod types;
+mod variants;
 mod virtual_tables;
 mod write;
 
@@ -51,12 +53,13 @@ pub use outline::{Outline, outline};
 pub use overrides::Override;
 pub use rows::Rows;
 pub use scalar::ScalarType;
+pub use template::Template;
 
 use infer::infer;
 use parameters::Resolved;
 use prepare::{Prepared, prepare};
-use rewrite::rewrite;
 use types::Ty;
+use variants::Variants;
 
 /// A statement that the analysis accepts.
 #[derive(Debug, Clone)]
@@ -80,6 +83,8 @@ pub struct Query {
     pub rows: Rows,
     /// SQLite's query plan.
     pub plan: Vec<plan::Step>,
+    /// The texts that run instead of `sql`, if the arguments determine the text.
+    pub template: Option<Template>,
 }
 
 /// A result column.
@@ -98,7 +103,7 @@ pub struct ResultColumn {
 }
 
 encode_fields! {
-    Query { sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan }
+    Query { sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template }
     ResultColumn { name, ty, scalar, as_type, nullable }
 }
 
@@ -106,13 +111,16 @@ encode_fields! {
 pub(crate) struct Parsed {
     statements: usize,
     tree: Result<(Statement, Vec<Parameter>), syntax::Unparsed>,
+    /// Whether the assignments of an UPDATE are optional.
+    patch: bool,
 }
 
-/// Parses a text.
-pub(crate) fn parse(text: &str) -> Parsed {
+/// Parses a text. `patch` makes the assignments of an UPDATE optional.
+pub(crate) fn parse(text: &str, patch: bool) -> Parsed {
     Parsed {
         statements: token::statements(text).len(),
         tree: syntax::parse(text),
+        patch,
     }
 }
 
@@ -137,7 +145,7 @@ pub fn parses(text: &str) -> Result<(), (Range<usize>, String)> {
 /// A statement whose columns have names that no row can have is still returned, and so is one that
 /// changes every row: the error is in `errors`.
 pub fn analyze(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
-    analyze_parsed(errors, catalog, text, place, parse(text))
+    analyze_parsed(errors, catalog, text, place, parse(text, false))
 }
 
 /// Analyzes a statement whose text has been parsed before.
@@ -149,6 +157,7 @@ pub(crate) fn analyze_parsed(
     parsed: Parsed,
 ) -> Option<Query> {
     let before = errors.count();
+    let patch = parsed.patch;
     let (statement, declared) = single_statement(errors, catalog, text, place, parsed)?;
 
     let inferred = infer(errors, catalog, text, place, &statement, &declared);
@@ -164,7 +173,9 @@ pub(crate) fn analyze_parsed(
         | Statement::Delete(_) => inferred.outputs,
     };
     let columns = overrides::columns(errors, text, place, &outputs);
-    let sql = rewrite(text, &declared, &inferred.parts, &outputs, &columns);
+    let mut parts = inferred.parts;
+    let edits = rewrite::edits(&declared, &parts, &outputs, &columns);
+    let sql = rewrite::rewrite(text, &edits);
     let Prepared {
         accesses,
         reads_only,
@@ -188,27 +199,38 @@ pub(crate) fn analyze_parsed(
     };
 
     guards::unguarded(errors, &statement, place);
-    if errors.count() == before {
-        guards::full_scans(
-            errors,
-            catalog,
-            &statement,
-            place,
-            &inferred.relations,
-            &plan,
-        );
+    let template = template::template(text, &statement, &declared, &mut parts, &edits, patch);
+    let prepared = template.map(|template| Variants::prepare(catalog, template, &parts, &columns));
+    let relations = &inferred.relations;
+    let template = match prepared {
+        Some(Some(variants)) => {
+            if errors.count() == before {
+                variants.check_scans(errors, catalog, place, relations);
+            }
+            Some(variants.into_template(catalog, relations))
+        }
+        // SQLite rejects one of the texts, so the statement stays as it is written.
+        Some(None) => {
+            parts.forget_roles();
+            None
+        }
+        None => None,
+    };
+    if template.is_none() && errors.count() == before {
+        guards::full_scans(errors, catalog, &statement, place, relations, &plan);
     }
 
     Some(Query {
         sql,
         columns,
-        parameters: inferred.parts.parameters,
-        text_enums: inferred.parts.text_enums,
+        parameters: parts.parameters,
+        text_enums: parts.text_enums,
         tables: inferred.tables,
         accesses,
         reads_only,
         rows,
         plan,
+        template,
     })
 }
 

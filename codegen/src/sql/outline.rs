@@ -11,6 +11,7 @@ use crate::syntax;
 use super::analyzer::Output;
 use super::infer::{Inferred, infer};
 use super::parameters::Resolved;
+use super::template::template;
 use super::types::{Storage, Ty};
 use super::{ResultColumn, overrides};
 
@@ -30,7 +31,7 @@ pub struct Outline {
 ///
 /// The placeholder for the statement has them, so that its callers do not get follow-up errors.
 #[must_use]
-pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
+pub fn outline(catalog: &Catalog, text: &str, place: Span, patch: bool) -> Outline {
     // The analysis has reported the errors of this statement already.
     let mut ignored = Errors::default();
     let Ok((statement, declared)) = syntax::parse(text) else {
@@ -39,7 +40,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
     let Inferred {
         mut outputs,
         tables,
-        parts,
+        mut parts,
         ..
     } = infer(&mut ignored, catalog, text, place, &statement, &declared);
 
@@ -51,6 +52,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
         }
     }
 
+    template(text, &statement, &declared, &mut parts, &[], patch);
     let mut columns = overrides::columns(&mut ignored, text, place, &outputs);
     // A struct cannot have two fields of one name.
     let mut fields = BTreeSet::new();

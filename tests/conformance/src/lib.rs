@@ -13,6 +13,7 @@ pub mod r2;
 pub mod rules;
 mod serve;
 pub mod tasks;
+pub mod templates;
 pub mod time;
 pub mod unchecked;
 
@@ -122,6 +123,12 @@ macro_rules! each_case {
             rules::infinities
             rules::odd_values
             rules::values_over_the_limit
+            templates::sorts
+            templates::sorts_or_not
+            templates::filters
+            templates::inline_filters
+            templates::patches
+            templates::templates_in_a_batch
             tasks::custom_column_types
             tasks::optional_filters_and_sort_order
             kv::entries
