@@ -21,7 +21,7 @@ pub(super) struct Analyzed {
 /// A query whose text was read.
 pub(super) enum Read {
     /// An earlier run analyzed it without an error.
-    Cached(Analyzed),
+    Cached(Box<Analyzed>),
     /// It must be analyzed.
     New(Parsed),
 }
@@ -78,7 +78,10 @@ impl QueryCache {
             let query = bytes.and_then(|bytes| CachedQuery::decode(&mut &**bytes));
             let analyzed = query.and_then(|query| query.into_analyzed(annotated.sql));
             let parse = || sql::parse(text, annotated.patch.is_some());
-            analyzed.map_or_else(|| Read::New(parse()), Read::Cached)
+            analyzed.map_or_else(
+                || Read::New(parse()),
+                |analyzed| Read::Cached(Box::new(analyzed)),
+            )
         };
         queries.iter().map(read).collect()
     }
@@ -95,7 +98,7 @@ impl QueryCache {
         let mut new = Vec::new();
         for (index, (annotated, read)) in queries.iter().zip(read).enumerate() {
             analyzed.push(match read {
-                Read::Cached(analyzed) => Some(analyzed),
+                Read::Cached(analyzed) => Some(*analyzed),
                 Read::New(parsed) => {
                     new.push(NewQuery {
                         index,

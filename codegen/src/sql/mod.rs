@@ -103,7 +103,9 @@ pub struct ResultColumn {
 }
 
 encode_fields! {
-    Query { sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template }
+    Query {
+        sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template,
+    }
     ResultColumn { name, ty, scalar, as_type, nullable }
 }
 
@@ -200,7 +202,8 @@ pub(crate) fn analyze_parsed(
 
     guards::unguarded(errors, &statement, place);
     let template = template::template(text, &statement, &declared, &mut parts, &edits, patch);
-    let prepared = template.map(|template| Variants::prepare(catalog, template, &parts, &columns));
+    let prepared =
+        template.map(|template| Variants::prepare(catalog, template, &parts.parameters, &columns));
     let relations = &inferred.relations;
     let template = match prepared {
         Some(Some(variants)) => {

@@ -16,7 +16,7 @@ use crate::syntax::ast::{
 };
 use crate::syntax::visit::{self, Node};
 
-use super::parameters::{Parts, Role};
+use super::parameters::{Parts, Resolved, Role};
 use super::plan::Step;
 use super::rewrite::{self, Edit};
 
@@ -126,8 +126,8 @@ impl Choice {
     }
 
     /// An arm in words; empty for an absent part.
-    fn describe(&self, arm: usize, parameters: &Parts) -> String {
-        let name = |index: usize| format!("`{}`", parameters.parameters[index].name);
+    fn describe(&self, arm: usize, parameters: &[Resolved]) -> String {
+        let name = |index: usize| format!("`{}`", parameters[index].name);
         match self {
             Self::Filter(_) | Self::Patch(_) if arm == 0 => String::new(),
             Self::Filter(indexes) => {
@@ -149,16 +149,17 @@ impl Choice {
 }
 
 /// One way to choose: the arm of each choice.
-pub(super) type Arms = Vec<usize>;
+pub type Arms = Vec<usize>;
 
 impl Template {
     /// The arms to prepare: all of them, or each choice on its own if there are too many.
-    pub(super) fn variants(&self, parameters: &Parts) -> Vec<Arms> {
+    #[must_use]
+    pub fn variants(&self, parameters: &[Resolved]) -> Vec<Arms> {
         let counts: Vec<usize> = self
             .choices
             .iter()
             .map(|choice| match choice {
-                Choice::Patch(index) if !parameters.parameters[*index].nullable => 2,
+                Choice::Patch(index) if !parameters[*index].nullable => 2,
                 other => other.arms(),
             })
             .collect();
@@ -194,12 +195,14 @@ impl Template {
     }
 
     /// The SQL of a variant.
-    pub(super) fn sql(&self, arms: &[usize]) -> String {
+    #[must_use]
+    pub fn sql(&self, arms: &[usize]) -> String {
         assemble(&self.pieces, arms).sql
     }
 
     /// A variant in words.
-    pub(super) fn describe(&self, arms: &[usize], parameters: &Parts) -> String {
+    #[must_use]
+    pub fn describe(&self, arms: &[usize], parameters: &[Resolved]) -> String {
         let choices = self.choices.iter().zip(arms);
         let words: Vec<String> = choices
             .map(|(choice, arm)| choice.describe(*arm, parameters))

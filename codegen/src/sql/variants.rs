@@ -8,7 +8,7 @@ use crate::syntax;
 use super::ResultColumn;
 use super::analyzer::Named;
 use super::guards;
-use super::parameters::Parts;
+use super::parameters::Resolved;
 use super::plan;
 use super::template::Template;
 
@@ -24,12 +24,12 @@ impl Variants {
     pub(super) fn prepare(
         catalog: &Catalog,
         template: Template,
-        parts: &Parts,
+        parameters: &[Resolved],
         columns: &[ResultColumn],
     ) -> Option<Self> {
         let connection = catalog.database.connection();
         let mut texts = Vec::new();
-        for arms in template.variants(parts) {
+        for arms in template.variants(parameters) {
             let sql = template.sql(&arms);
             let statement = connection.prepare(&sql).ok()?;
             let mut names = statement.column_names().zip(columns);
@@ -38,7 +38,7 @@ impl Variants {
             if !is_same {
                 return None;
             }
-            texts.push((template.describe(&arms, parts), sql));
+            texts.push((template.describe(&arms, parameters), sql));
         }
         Some(Self { template, texts })
     }

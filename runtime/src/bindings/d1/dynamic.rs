@@ -7,8 +7,8 @@ use super::Parameter;
 /// A sort order: what to sort by, and the direction.
 ///
 /// `ORDER BY CASE :sort WHEN 'name' THEN name ... END` generates an enum with a variant for each
-/// text. A variant alone sorts in the direction that the SQL has. SQLite runs a statement that sorts
-/// by the column itself, so it can use an index.
+/// text. A variant alone sorts in the direction that the SQL has. SQLite runs a statement that
+/// sorts by the column itself, so it can use an index.
 ///
 /// # Examples
 /// ```
