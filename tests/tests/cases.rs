@@ -100,7 +100,16 @@ fn describe(seen: &mut String, project: &Project) {
                     .filter(|_| column.nullable)
                     .map(|reason| format!("  ({reason})"))
                     .unwrap_or_default();
-                let _ = writeln!(seen, "    {}: {ty}{nullable}{origin}{reason}", column.name);
+                let nest = match column.nest.as_ref().map(|nest| nest.key) {
+                    Some(Some(_)) => "  in an optional struct",
+                    Some(None) => "  in a struct",
+                    None => "",
+                };
+                let _ = writeln!(
+                    seen,
+                    "    {}: {ty}{nullable}{origin}{reason}{nest}",
+                    column.name
+                );
             }
         }
     }

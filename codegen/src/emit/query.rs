@@ -10,13 +10,14 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::Parse;
+use crate::model::nested_type;
 use crate::names::{Name, spelled};
 use crate::schema::TextEnum;
 use crate::sql::parameters::{Resolved, Role};
 use crate::sql::scalar::Paths;
 use crate::sql::template::Choice;
 use crate::sql::types::Domain;
-use crate::sql::{Query, ResultColumn, ScalarType, Template};
+use crate::sql::{Nest, Query, ResultColumn, ScalarType, Template};
 
 /// How emitted text names things.
 #[derive(Debug)]
@@ -151,30 +152,120 @@ pub(super) fn row(
     docs: &str,
     columns: &[ResultColumn],
 ) {
-    let (mut fields, mut reads, mut serialized) = (String::new(), String::new(), String::new());
+    let mut fields: Vec<RowField> = Vec::new();
+    let mut nests: Vec<&str> = Vec::new();
     for (index, column) in columns.iter().enumerate() {
-        let docs = column_docs(column);
-        let field = spelled(&Name::new(&column.name).field);
-        let (take, name, ty) = (take(column), &column.name, names.column(column));
-        let _ = write!(fields, "#[doc = {docs:?}] pub {field}: {ty}, ");
-        let _ = write!(reads, "{field}: row.{take}({index})?, ");
-        let _ = write!(serialized, ".field({name:?}, &self.{field})");
+        let Some(nest) = &column.nest else {
+            fields.push(RowField::column(names, index, column, &column.name));
+            continue;
+        };
+        if !nests.contains(&nest.name.as_str()) {
+            nests.push(&nest.name);
+            fields.push(nested(out, names, ident, nest, columns));
+        }
     }
+
     let krate = names.krate;
-    let count = columns.len();
+    row_struct(out, krate, ident, docs, &fields);
+    let reads: String = fields.iter().map(RowField::read).collect();
     let _ = writeln!(
         out,
-        "#[doc = {docs:?}]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
-        pub struct {ident} {{ {fields} }}
-
-        impl {krate}::d1::FromRow for {ident} {{
+        "impl {krate}::d1::FromRow for {ident} {{
             fn from_row(
                 row: &mut {krate}::d1::Row<'_>,
             ) -> ::core::result::Result<Self, {krate}::d1::DecodeError> {{
                 ::core::result::Result::Ok(Self {{ {reads} }})
             }}
-        }}
+        }}"
+    );
+}
+
+/// A field of a row.
+struct RowField {
+    /// The name when it is serialized.
+    name: String,
+    ident: String,
+    ty: String,
+    docs: String,
+    /// The expression that reads it from `row`.
+    value: String,
+}
+
+impl RowField {
+    /// The field of a column.
+    fn column(names: &Names<'_>, index: usize, column: &ResultColumn, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ident: spelled(&Name::new(name).field),
+            ty: names.column(column),
+            docs: column_docs(column),
+            value: format!("row.{}({index})?", take(column)),
+        }
+    }
+
+    fn read(&self) -> String {
+        format!("{}: {}, ", self.ident, self.value)
+    }
+}
+
+/// Writes the type of a nested struct, and returns its field.
+fn nested(
+    out: &mut String,
+    names: &Names<'_>,
+    row: &str,
+    nest: &Nest,
+    columns: &[ResultColumn],
+) -> RowField {
+    let parts = columns.iter().enumerate().filter_map(|(index, column)| {
+        let part = column.nest.as_ref().filter(|part| part.name == nest.name)?;
+        Some(RowField::column(names, index, column, &part.field))
+    });
+    let fields: Vec<RowField> = parts.collect();
+    let ty = nested_type(row, &nest.name);
+    let docs = format!("The `{}` of a [`{row}`].", nest.name);
+    row_struct(out, names.krate, &ty, &docs, &fields);
+
+    let reads: String = fields.iter().map(RowField::read).collect();
+    let value = format!("{ty} {{ {reads} }}");
+    let (docs, value) = match nest.key {
+        Some(key) => (
+            "`None` where the outer join finds no row.".to_owned(),
+            format!(
+                "if row.is_null({key})? {{ ::core::option::Option::None }} \
+                 else {{ ::core::option::Option::Some({value}) }}"
+            ),
+        ),
+        None => ("The columns of a nested struct.".to_owned(), value),
+    };
+    RowField {
+        name: nest.name.clone(),
+        ident: spelled(&Name::new(&nest.name).field),
+        ty: optional(ty, nest.key.is_some()),
+        docs,
+        value,
+    }
+}
+
+/// The struct of a row, or of a part of it.
+fn row_struct(out: &mut String, krate: &str, ident: &str, docs: &str, fields: &[RowField]) {
+    let (mut declared, mut serialized) = (String::new(), String::new());
+    for RowField {
+        name,
+        ident,
+        ty,
+        docs,
+        ..
+    } in fields
+    {
+        let _ = write!(declared, "#[doc = {docs:?}] pub {ident}: {ty}, ");
+        let _ = write!(serialized, ".field({name:?}, &self.{ident})");
+    }
+    let count = fields.len();
+    let _ = writeln!(
+        out,
+        "#[doc = {docs:?}]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
+        pub struct {ident} {{ {declared} }}
 
         impl {krate}::__private::serde::Serialize for {ident} {{
             fn serialize<S: {krate}::__private::serde::Serializer>(

@@ -1,5 +1,7 @@
 //! Annotated queries as methods, with the row types that they own or share.
 
+use std::collections::BTreeSet;
+
 use super::query_cache::Analyzed;
 use super::{Database, Method, Refused, TypeSource};
 use crate::names::Name;
@@ -51,6 +53,9 @@ fn add_method(
     let mut row = row_name(&annotated, &name);
     let scalar = annotated.scalar.is_some();
     let owns_row = !scalar && owns_row(errors, database, &annotated, &mut row, &query);
+    if owns_row {
+        own_nests(errors, database, &annotated, &row.ty, &query);
+    }
 
     database.methods.push(Method {
         name,
@@ -126,22 +131,58 @@ fn params(annotated: &Annotated, name: &Name, count: usize) -> Option<String> {
 
 /// Reserves the name of the struct of a method's arguments.
 fn own_params(errors: &mut Errors, database: &mut Database, annotated: &Annotated, params: &str) {
-    if database
+    let help = "rename the query, or write `:positional` after the row count";
+    own_type(errors, database, annotated, (params, "arguments"), help);
+}
+
+/// Reserves the names of the nested structs of a row.
+fn own_nests(
+    errors: &mut Errors,
+    database: &mut Database,
+    annotated: &Annotated,
+    row: &str,
+    query: &Query,
+) {
+    let nests = query
+        .columns
+        .iter()
+        .filter_map(|column| column.nest.as_ref());
+    let names: BTreeSet<&str> = nests.map(|nest| nest.name.as_str()).collect();
+    for name in names {
+        let ty = nested_type(row, name);
+        let help = "rename the query, or name its row type after the row count";
+        own_type(errors, database, annotated, (&ty, "nested columns"), help);
+    }
+}
+
+/// Reserves the name of a type in the module of a database.
+fn own_type(
+    errors: &mut Errors,
+    database: &mut Database,
+    annotated: &Annotated,
+    (ty, what): (&str, &str),
+    help: &str,
+) {
+    let known = database
         .type_sources
-        .insert(params.to_owned(), TypeSource::Params)
-        .is_none()
-    {
+        .insert(ty.to_owned(), TypeSource::Part);
+    if known.is_none() {
         return;
     }
     errors.push(
         Diagnostic::new(
             Code::SharedRow,
-            format!("the arguments `{params}` have the name of another type"),
+            format!("the {what} `{ty}` have the name of another type"),
             annotated.name.span,
         )
-        .label("its arguments are a struct of this name")
-        .help("rename the query, or write `:positional` after the row count"),
+        .label(format!("its {what} are a struct of this name"))
+        .help(help),
     );
+}
+
+/// The name of the type of a nested struct.
+pub(crate) fn nested_type(row: &str, nest: &str) -> String {
+    format!("{row}{}", Name::new(nest).ty)
 }
 
 /// Checks that a query whose annotation asks for a value returns one column.
@@ -241,14 +282,14 @@ fn owns_row(
                 .insert(row.ty.clone(), TypeSource::Rows(database.methods.len()));
             return true;
         }
-        Some(TypeSource::TextEnum | TypeSource::Params) => {
+        Some(TypeSource::TextEnum | TypeSource::Part) => {
             errors.push(
                 Diagnostic::new(
                     Code::SharedRow,
                     format!("the row type `{}` has the name of another type", row.ty),
                     span,
                 )
-                .label("an enum of texts, or the arguments of a query")
+                .label("an enum, the arguments of a query, or a nested struct")
                 .help("rename the query, or name its row type at the end of the annotation"),
             );
             // Both types are emitted, under different names, so that this is the only error.
@@ -292,6 +333,7 @@ fn same_field(left: &ResultColumn, right: &ResultColumn) -> bool {
         && left.scalar == right.scalar
         && left.as_type == right.as_type
         && left.nullable == right.nullable
+        && left.nest == right.nest
 }
 
 /// A column in words.

@@ -24,6 +24,7 @@ pub use databases::analyze;
 pub(crate) use load::QUERIES;
 pub use load::{Inputs, Variant, infer_secrets, load_databases, load_manifest};
 pub use lower::lower;
+pub(crate) use methods::nested_type;
 pub use types::Types;
 
 /// A project whose names are resolved.
@@ -81,8 +82,8 @@ enum TypeSource {
     Rows(usize),
     /// A list of texts.
     TextEnum,
-    /// The arguments of a method.
-    Params,
+    /// The arguments of a method, or a nested struct of a row.
+    Part,
 }
 
 /// A query with an error.

@@ -98,15 +98,31 @@ pub struct ResultColumn {
     pub scalar: ScalarType,
     /// The Rust type that the query itself names.
     pub as_type: Option<String>,
-    /// Whether it can be NULL, after overrides.
+    /// Whether it can be NULL, after overrides. In an optional struct, whether it can be NULL where
+    /// the struct exists.
     pub nullable: bool,
+    /// The nested struct that it belongs to: `AS "author.name"`.
+    pub nest: Option<Nest>,
+}
+
+/// A nested struct of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nest {
+    /// The field of the row.
+    pub name: String,
+    /// The field of the struct.
+    pub field: String,
+    /// The column that is NULL exactly where an outer join finds no row, so that the struct is
+    /// `None`; `None` for a struct that always exists.
+    pub key: Option<usize>,
 }
 
 encode_fields! {
     Query {
         sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template,
     }
-    ResultColumn { name, ty, scalar, as_type, nullable }
+    ResultColumn { name, ty, scalar, as_type, nullable, nest }
+    Nest { name, field, key }
 }
 
 /// The syntax tree of a text that may be a statement, without any lookup of names.

@@ -8,6 +8,7 @@ pub mod everything;
 pub mod gate;
 pub mod kv;
 pub mod lists;
+pub mod nested;
 pub mod queue;
 pub mod r2;
 pub mod rules;
@@ -113,6 +114,7 @@ macro_rules! each_case {
             unchecked::in_a_batch
             unchecked::in_a_batch_with_errors
             unchecked::measured
+            nested::structs
             rules::numbers_as_text
             rules::functions
             rules::pragmas

@@ -102,6 +102,15 @@ fn check(
         }
         values.push(value);
     }
+
+    for (index, column) in subject.query.columns.iter().enumerate() {
+        let key = column.nest.as_ref().and_then(|nest| nest.key);
+        let exists = key.is_some_and(|key| values[key] != Value::Null);
+        if exists && !column.nullable && values[index] == Value::Null {
+            let contradiction = format!("{}.{} is NULL in a struct", subject.name, column.name);
+            tally.contradictions.push(contradiction);
+        }
+    }
     values
 }
 

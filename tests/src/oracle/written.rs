@@ -44,6 +44,7 @@ fn contradiction_in(connection: &Connection, catalog: &Catalog, name: &str) -> O
                 scalar: ScalarType::of(ty.storage, ty.domain),
                 nullable: ty.nullable,
                 as_type: None,
+                nest: None,
                 ty,
             }
         })
