@@ -28,7 +28,9 @@ mod prepare;
 mod rewrite;
 mod rows;
 pub mod scalar;
+mod scans;
 mod scope;
+mod searches;
 mod select;
 pub mod types;
 mod virtual_tables;
@@ -189,14 +191,8 @@ pub(crate) fn analyze_parsed(
 
     guards::unguarded(errors, &statement, place);
     if errors.count() == before {
-        guards::full_scans(
-            errors,
-            catalog,
-            &statement,
-            place,
-            &inferred.relations,
-            &plan,
-        );
+        let named = (inferred.tables.as_slice(), inferred.relations.as_slice());
+        scans::report(errors, catalog, (&statement, &sql), place, named, &plan);
     }
 
     Some(Query {
