@@ -68,6 +68,9 @@ fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated
     let text = sources.text(annotated.sql);
     let mut outline = sql::outline(&database.catalog, text, annotated.sql);
     name_text_enums(&mut outline.text_enums, &name.source);
+    database
+        .types
+        .apply_outline(&database.catalog, &mut outline);
 
     let parameters = parameter_names(text);
     database.refused.push(Refused {

@@ -49,6 +49,7 @@ use crate::syntax;
 use crate::syntax::ast::{Parameter, Statement};
 
 pub use annotation::Cardinality;
+pub(crate) use outline::UNKNOWN_TYPE;
 pub use outline::{Outline, outline};
 pub use overrides::Override;
 pub use rows::Rows;
@@ -102,6 +103,24 @@ pub struct ResultColumn {
 encode_fields! {
     Query { sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan }
     ResultColumn { name, ty, scalar, as_type, nullable }
+}
+
+impl Query {
+    /// A query of which only the columns are known.
+    #[must_use]
+    pub fn of_columns(columns: Vec<ResultColumn>) -> Self {
+        Self {
+            sql: String::new(),
+            columns,
+            parameters: Vec::new(),
+            text_enums: Vec::new(),
+            tables: Vec::new(),
+            accesses: BTreeSet::new(),
+            reads_only: false,
+            rows: Rows::Many,
+            plan: Vec::new(),
+        }
+    }
 }
 
 /// The syntax tree of a text that may be a statement, without any lookup of names.
