@@ -1,5 +1,6 @@
 //! `db::query!`
 
+use bindery_codegen::model::Database;
 use bindery_codegen::names::Name;
 use bindery_codegen::report::{Code, Diagnostic, suggestion};
 use bindery_codegen::source::Span as Place;
@@ -89,12 +90,13 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         .as_ref()
         .and_then(|compilation| compilation.project.as_ref());
     let database = project.and_then(|project| project.database(&input.binding.value()));
-    let Some(database) = database.filter(|database| database.is_complete) else {
-        // `#[bindings]` reports the error of the manifest or of the migration.
-        return Ok(quote!(::core::unreachable!(
-            "the manifest or a migration has an error"
-        )));
+    // `#[bindings]` reports the error of the manifest or of the migration.
+    let Some(database) = database else {
+        return Ok(quote!(::core::unreachable!("the manifest has an error")));
     };
+    if !database.is_complete {
+        return Ok(placeholder(database, &input));
+    }
 
     let mut errors = Errors::default();
     let mut sources = Sources::default();
@@ -118,6 +120,20 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         &query,
         &values,
     ))
+}
+
+/// A query over a schema with an error: its columns as far as they are known, and no arguments.
+fn placeholder(database: &Database, input: &Input) -> TokenStream {
+    let mut sources = Sources::default();
+    let (text, place) = locate(&mut sources, &input.sql);
+    let mut outline = sql::outline(&database.catalog, &text, place, false);
+    database
+        .types
+        .apply_outline(&database.catalog, &mut outline);
+
+    let target = input.database.to_token_stream();
+    let query = Query::of_columns(outline.columns);
+    emit::query::inline(&input.krate, project::parse, &target, &query, &[])
 }
 
 /// The SQL of a literal, and its position in the Rust file if the file has the same text there.
@@ -232,6 +248,7 @@ fn sort<'a>(
         .collect();
     let mut named = Vec::new();
     let mut positional = Vec::new();
+
     for Argument { name, value } in arguments {
         let variable = match value {
             Expr::Path(path) => path.path.get_ident().map(Ident::to_string),

@@ -15,7 +15,49 @@ use crate::project::Names;
 use crate::{attributes, project};
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    expand_checked(input).unwrap_or_else(|errors| errors)
+    expand_checked(input.clone()).unwrap_or_else(|errors| {
+        let placeholder = placeholder(input);
+        quote!(#errors #placeholder)
+    })
+}
+
+/// The implementations for a row with an error, so that the error is not repeated where the row is
+/// used.
+fn placeholder(input: TokenStream) -> Option<TokenStream> {
+    let input: DeriveInput = syn::parse2(input).ok()?;
+    let entries = attributes::optional(&input, "row").ok().flatten();
+    let mut entries = entries.map(|(entries, _)| entries).unwrap_or_default();
+    let from = attributes::take(&mut entries, "from");
+    let krate = attributes::take_crate(&mut entries);
+    let ident = &input.ident;
+    let (generics, arguments, clause) = input.generics.split_for_impl();
+
+    if let Some(from) = from {
+        let path: Path = syn::parse2(from).ok()?;
+        return Some(quote! {
+            #[automatically_derived]
+            impl #generics ::core::convert::From<#path> for #ident #arguments #clause {
+                fn from(_: #path) -> Self {
+                    ::core::unreachable!("the row has an error")
+                }
+            }
+        });
+    }
+    Some(quote! {
+        #[automatically_derived]
+        impl #generics #krate::d1::FromRow for #ident #arguments #clause {
+            fn from_row(
+                _: &mut #krate::d1::Row<'_>,
+            ) -> ::core::result::Result<Self, #krate::d1::DecodeError> {
+                ::core::unreachable!("the row has an error")
+            }
+        }
+
+        #[automatically_derived]
+        impl #generics #krate::d1::NamedRow for #ident #arguments #clause {
+            const COLUMNS: &'static [&'static str] = &[];
+        }
+    })
 }
 
 fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {

@@ -56,6 +56,7 @@ pub fn assemble<S: AsRef<str>>(pieces: &[Piece<S>], choices: &[usize]) -> Assemb
         lists: Vec::new(),
     };
     let mut index = 0;
+
     while let Some(piece) = pieces.get(index) {
         index += 1;
         match piece {

@@ -6,12 +6,12 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::query::Names;
-use super::{Target, query, text_enum};
-use crate::model::{Bound, Database, Method, Refused};
-use crate::names::{Name, spelled};
+use super::{Target, placeholder, query, text_enum};
+use crate::model::{Bound, Database, Method};
+use crate::names::spelled;
 use crate::schema::TextEnum;
 use crate::sql::plan::Step;
-use crate::sql::{Cardinality, Query, Rows, ScalarType};
+use crate::sql::{Cardinality, Query, Rows};
 
 /// `impl Db { ... }`: one method per query.
 pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> TokenStream {
@@ -38,7 +38,7 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
         );
     }
     for refused in &database.refused {
-        placeholder(&mut out, &names(&refused.outline.text_enums), refused);
+        placeholder::method(&mut out, &names(&refused.outline.text_enums), refused);
     }
     let methods = query::tokens(target.parse, &out);
     quote!(impl #ty { #methods })
@@ -53,7 +53,7 @@ fn returned_type(names: &Names<'_>, method: &Method) -> String {
 }
 
 /// The rows that a query returns, as a type.
-fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
+pub(super) fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
     let krate = names.krate;
     match cardinality {
         Cardinality::One => format!("{krate}::d1::One<{row}>"),
@@ -61,83 +61,6 @@ fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
         Cardinality::Many => format!("{krate}::d1::Many<{row}>"),
         Cardinality::Exec => format!("{krate}::d1::Exec"),
     }
-}
-
-/// The method of a query with an error. It accepts the known arguments, and any value for the
-/// others, so that the error is reported once and not at every call.
-fn placeholder(out: &mut String, names: &Names<'_>, refused: &Refused) {
-    let fields = placeholder_fields(names, refused);
-    let generics = generics(&fields);
-    let arguments: String = match &refused.params {
-        Some(params) => {
-            let lifetime = placeholder_lifetime(&fields);
-            format!("_: {}{params}<{lifetime}{generics}>", names.module)
-        }
-        None => fields.iter().map(|(_, ty)| format!("_: {ty}, ")).collect(),
-    };
-
-    let krate = names.krate;
-    let name = spelled(&refused.name.field);
-    let row = match refused.outline.columns.as_slice() {
-        [column] if refused.scalar => names.scalar(column),
-        _ => format!("{}{}", names.module, refused.row.ty),
-    };
-    let shape = shape(names, refused.cardinality, &row);
-    let _ = writeln!(
-        out,
-        "#[doc(hidden)] pub fn {name}<'a, {generics}>(&'a self, {arguments}) \
-         -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}"
-    );
-}
-
-/// The arguments of a query with an error: the name of each, and its type or a generic one.
-fn placeholder_fields(names: &Names<'_>, refused: &Refused) -> Vec<(String, String)> {
-    let fields = refused.parameters.iter().enumerate();
-    let field = |(index, name): (usize, &String)| {
-        let known = refused.outline.parameters.get(index);
-        let known = known.filter(|parameter| parameter.scalar != ScalarType::Any);
-        let ty = match known {
-            Some(parameter) if refused.params.is_some() => names.field(parameter),
-            Some(parameter) => names.argument(parameter, "'a"),
-            None => format!("P{index}"),
-        };
-        let name = known.map_or(name, |parameter| &parameter.name);
-        (spelled(&Name::new(name).field), ty)
-    };
-    fields.map(field).collect()
-}
-
-/// The generic types among the fields, separated by commas.
-fn generics(fields: &[(String, String)]) -> String {
-    let generic = (0..fields.len()).map(|index| format!("P{index}"));
-    let used = generic.filter(|generic| fields.iter().any(|(_, ty)| ty == generic));
-    used.collect::<Vec<_>>().join(", ")
-}
-
-/// `'a, ` if a field borrows.
-fn placeholder_lifetime(fields: &[(String, String)]) -> &'static str {
-    if fields.iter().any(|(_, ty)| ty.contains("'a")) {
-        "'a, "
-    } else {
-        ""
-    }
-}
-
-/// The struct of the arguments of a query with an error.
-fn placeholder_params(out: &mut String, names: &Names<'_>, refused: &Refused) {
-    let Some(params) = &refused.params else {
-        return;
-    };
-    let fields = placeholder_fields(names, refused);
-    let (generics, lifetime) = (generics(&fields), placeholder_lifetime(&fields));
-    let fields = fields
-        .iter()
-        .map(|(name, ty)| format!("pub {name}: {ty}, "));
-    let fields: String = fields.collect();
-    let _ = writeln!(
-        out,
-        "#[doc(hidden)] pub struct {params}<{lifetime}{generics}> {{ {fields} }}"
-    );
 }
 
 /// The docs of a method: its SQL, its result, its parameters and its accesses.
@@ -349,21 +272,13 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
             &method.query.columns,
         );
     }
+    emitted.extend(text_enums(database).map(|text_enum| text_enum.ty.as_str()));
     for refused in &database.refused {
-        placeholder_params(&mut out, &names(&refused.outline.text_enums), refused);
-        if refused.scalar && refused.outline.columns.len() == 1 {
-            continue;
-        }
+        let names = names(&refused.outline.text_enums);
+        placeholder::params(&mut out, &names, refused);
         // A query with an error can name a row type that another query owns.
-        if !emitted.contains(&refused.row.ty.as_str()) {
-            let names = names(&refused.outline.text_enums);
-            query::row(
-                &mut out,
-                &names,
-                &refused.row.ty,
-                "",
-                &refused.outline.columns,
-            );
+        if !refused.scalar && !emitted.contains(&refused.row.ty.as_str()) {
+            placeholder::row(&mut out, &names, refused);
             emitted.push(&refused.row.ty);
         }
     }

@@ -6,15 +6,18 @@
 mod d1;
 mod docs;
 mod manifest;
+mod placeholder;
 pub mod query;
 mod text_enum;
 pub mod typescript;
 mod vars;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
 use crate::model::{Bound, Project};
+
+pub use placeholder::environment as placeholder;
 
 /// Parses text as tokens. Inside a macro the compiler's own lexer does it, many times faster than
 /// [`parse_text`].
@@ -70,7 +73,8 @@ pub fn environment(project: &Project, target: &Target) -> TokenStream {
     let env = env(project, target);
     let connect = connect(project, target);
     let module = module(project, target);
-    quote!(#env #connect #module)
+    let unknown = placeholder::unknown(project);
+    quote!(#env #connect #module #unknown)
 }
 
 /// The struct.
@@ -210,6 +214,7 @@ fn module(project: &Project, target: &Target) -> TokenStream {
     let vars = vars::vars(project, target);
     let secrets = vars::secrets(project, target);
     let tracked = target.tracked.iter().map(|path| target.path(path));
+    let unknown = placeholder::import(project);
     quote! {
         #[doc = #docs]
         #[allow(
@@ -221,6 +226,7 @@ fn module(project: &Project, target: &Target) -> TokenStream {
             #(#databases)*
             #vars
             #secrets
+            #unknown
 
             // Cargo rebuilds the crate after an edit of any file that is included here. In a
             // constant they would become part of the crate's metadata, and one may hold secrets.
@@ -285,12 +291,4 @@ fn binding(bound: &Bound, target: &Target) -> TokenStream {
 
         #methods
     }
-}
-
-/// Replaces `Env` when the manifest is missing or has an error: an alias of a type that does not
-/// exist. rustc reports neither the alias nor its uses after the error of the macro.
-#[must_use]
-pub fn placeholder(visibility: &TokenStream, ident: &Ident) -> TokenStream {
-    let missing = format_ident!("__bindery_environment_of_an_invalid_manifest");
-    quote!(#visibility type #ident = #missing;)
 }

@@ -319,6 +319,7 @@ pub(super) fn method(
 ) {
     let krate = names.krate;
     let mut encoded = String::new();
+
     for parameter in &query.parameters {
         let argument = argument(parameter);
         let _ = write!(encoded, "{}, ", encode(krate, parameter, &argument));

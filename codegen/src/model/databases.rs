@@ -49,7 +49,6 @@ fn database(
         schema::build(errors, sources, &d1.migrations_table, &input.schema)
     });
     let mut catalog = catalog?;
-    schema::warn(errors, sources, &input.schema, &catalog);
     let baseline = input
         .schema
         .baseline
@@ -61,7 +60,12 @@ fn database(
 
     // An incomplete schema would make every query that uses the rest of it wrong.
     let is_complete = errors.count() == errors_before && has_schema;
-    let types = Types::new(errors, &catalog, input.types);
+    let mut own = Errors::default();
+    schema::warn(&mut own, sources, &input.schema, &catalog);
+    let types = Types::new(&mut own, &catalog, input.types);
+    if errors.count() == errors_before {
+        errors.extend(own);
+    }
     let variants = variants(errors, sources, input.variants);
     let analyzed = if is_complete {
         cache.analyze(sources, &mut catalog, &queries, read)

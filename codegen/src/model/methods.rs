@@ -30,6 +30,7 @@ pub(super) fn add(
             && check_scalar(errors, query, &annotated)
             && check_patch(errors, query, &annotated)
     };
+
     match query.filter(|query| is_possible(errors, query)) {
         Some(query) => add_method(errors, sources, database, annotated, query),
         None => add_refused(sources, database, &annotated),
@@ -102,6 +103,9 @@ fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated
         annotated.patch.is_some(),
     );
     name_text_enums(&mut outline.text_enums, &name.source);
+    database
+        .types
+        .apply_outline(&database.catalog, &mut outline);
 
     let parameters = parameter_names(text);
     database.refused.push(Refused {
@@ -166,6 +170,7 @@ fn own_type(
     let known = database
         .type_sources
         .insert(ty.to_owned(), TypeSource::Part);
+
     if known.is_none() {
         return;
     }
@@ -198,6 +203,7 @@ fn check_scalar(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bo
             "remove `:scalar`, or select one column",
         ),
     };
+
     errors.push(
         Diagnostic::new(
             Code::Annotation,

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::schema::Catalog;
 use crate::source::Spanned;
-use crate::sql::Query;
+use crate::sql::parameters::Resolved;
+use crate::sql::{Outline, Query, ResultColumn};
 
 /// The Rust types of columns, by column or by declared type.
 #[derive(Debug, Default)]
@@ -52,17 +53,31 @@ impl Types {
 
     /// Assigns types to the columns and parameters of a query according to their origin.
     pub fn apply(&self, catalog: &Catalog, query: &mut Query) {
+        self.apply_to(catalog, &mut query.columns, &mut query.parameters);
+    }
+
+    /// Assigns types to the known columns and parameters of a query with an error.
+    pub fn apply_outline(&self, catalog: &Catalog, outline: &mut Outline) {
+        self.apply_to(catalog, &mut outline.columns, &mut outline.parameters);
+    }
+
+    fn apply_to(
+        &self,
+        catalog: &Catalog,
+        columns: &mut [ResultColumn],
+        parameters: &mut [Resolved],
+    ) {
         if self.given.is_empty() {
             return;
         }
 
-        for column in &mut query.columns {
+        for column in columns {
             if column.as_type.is_none() {
                 let origin = column.ty.origin.as_deref();
                 column.as_type = origin.and_then(|origin| self.type_of(catalog, origin));
             }
         }
-        for parameter in &mut query.parameters {
+        for parameter in parameters {
             let origin = parameter.origin.as_deref();
             parameter.as_type = origin.and_then(|origin| self.type_of(catalog, origin));
         }

@@ -9,12 +9,12 @@ use bindery_sqlite::{Database, migrations};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{FileId, Sources, Spanned};
 
-use super::{Catalog, Inputs, Migration, cache, read};
+use super::{Catalog, Inputs, Migration, cache, read, sketch};
 
 /// Builds one database from its baseline and its migrations, and reads its schema.
 ///
-/// The first migration that fails ends the replay, as it does on D1. The catalog then contains the
-/// result of the migrations before it.
+/// The first migration that fails ends the replay, as it does on D1, and is the only error. The
+/// catalog then contains what the migrations probably mean, for the placeholders of queries.
 pub fn build(
     errors: &mut Errors,
     sources: &Sources,
@@ -118,6 +118,8 @@ fn replay(
         };
         if let Err(failure) = replay.apply(migrations_table, migration) {
             report_failure(errors, database, file, &failure);
+            let rest = &files[applied..];
+            sketch::apply(sources, migrations_table, database, &mut replay, rest);
             break;
         }
         applied += 1;

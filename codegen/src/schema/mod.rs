@@ -8,6 +8,7 @@ mod cache;
 mod check;
 mod declared;
 mod read;
+mod sketch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use bindery_sqlite::Database;
 pub use apply::build;
 pub(crate) use declared::{Meant, is_date, warn};
 pub(crate) use read::{canonical_tokens, without_parentheses};
+pub(crate) use sketch::UNKNOWN;
 
 use crate::cache::encode_fields;
 use crate::names::Name;
@@ -26,7 +28,8 @@ use crate::syntax::ast::Expr;
 /// The schema of one database, and the database itself, which checks every query.
 #[derive(Debug)]
 pub struct Catalog {
-    /// The database in memory, after every migration.
+    /// The database in memory, after every migration. After a migration that fails, it is only good
+    /// for placeholders.
     pub database: Database,
     /// The tables and views, in the order of their creation.
     pub tables: Arc<Vec<Table>>,

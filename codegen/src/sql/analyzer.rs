@@ -46,8 +46,6 @@ pub(super) struct Named {
     /// The alias, or else the table's name.
     pub(super) shown: String,
     pub(super) table: String,
-    /// Where the statement names it; `None` inside a view.
-    pub(super) at: Option<Bytes>,
 }
 
 /// A CTE whose columns are known.
@@ -152,7 +150,7 @@ impl<'a> Analyzer<'a> {
         }
 
         let table = self.table(name)?;
-        self.note(&shown, &table.name, name);
+        self.note(&shown, &table.name);
         let columns = match &table.kind {
             TableKind::View(sql) => self.view(table, sql, name)?,
             TableKind::Table => self.columns(table),
@@ -169,14 +167,11 @@ impl<'a> Analyzer<'a> {
     }
 
     /// Records that a table is used, and under which name.
-    pub(super) fn note(&mut self, shown: &str, table: &str, name: &Ident) {
+    pub(super) fn note(&mut self, shown: &str, table: &str) {
         self.tables.insert(table.to_owned());
-        // Inside a view the bytes belong to the text of the view.
-        let at = self.place.is_some().then(|| name.span.clone());
         self.relations.push(Named {
             shown: shown.to_owned(),
             table: table.to_owned(),
-            at,
         });
     }
 

@@ -28,7 +28,9 @@ mod prepare;
 mod rewrite;
 mod rows;
 pub mod scalar;
+mod scans;
 mod scope;
+mod searches;
 mod select;
 pub mod template;
 pub mod types;
@@ -49,6 +51,7 @@ use crate::syntax;
 use crate::syntax::ast::{Parameter, Statement};
 
 pub use annotation::Cardinality;
+pub(crate) use outline::UNKNOWN_TYPE;
 pub use outline::{Outline, outline};
 pub use overrides::Override;
 pub use rows::Rows;
@@ -123,6 +126,25 @@ encode_fields! {
     }
     ResultColumn { name, ty, scalar, as_type, nullable, nest }
     Nest { name, field, key }
+}
+
+impl Query {
+    /// A query of which only the columns are known.
+    #[must_use]
+    pub fn of_columns(columns: Vec<ResultColumn>) -> Self {
+        Self {
+            sql: String::new(),
+            columns,
+            parameters: Vec::new(),
+            text_enums: Vec::new(),
+            tables: Vec::new(),
+            accesses: BTreeSet::new(),
+            reads_only: false,
+            rows: Rows::Many,
+            plan: Vec::new(),
+            template: None,
+        }
+    }
 }
 
 /// The syntax tree of a text that may be a statement, without any lookup of names.
@@ -221,10 +243,11 @@ pub(crate) fn analyze_parsed(
     let prepared =
         template.map(|template| Variants::prepare(catalog, template, &parts.parameters, &columns));
     let relations = &inferred.relations;
+    let named = (inferred.tables.as_slice(), relations.as_slice());
     let template = match prepared {
         Some(Some(variants)) => {
             if errors.count() == before {
-                variants.check_scans(errors, catalog, place, relations);
+                variants.check_scans(errors, catalog, (&statement, place), named);
             }
             Some(variants.into_template(catalog, relations))
         }
@@ -236,7 +259,8 @@ pub(crate) fn analyze_parsed(
         None => None,
     };
     if template.is_none() && errors.count() == before {
-        guards::full_scans(errors, catalog, &statement, place, relations, &plan);
+        let text = scans::Text::AsWritten(&sql);
+        scans::report(errors, catalog, (&statement, text), place, named, &plan);
     }
 
     Some(Query {

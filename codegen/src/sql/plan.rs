@@ -61,20 +61,31 @@ fn used_index(detail: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// The table of a step such as `SCAN f USING COVERING INDEX files_by_name`.
 fn scanned_table(detail: &str, relations: &[Named]) -> Option<String> {
-    let rest = detail.strip_prefix("SCAN ")?;
+    let shown = scanned_name(detail)?;
+    let relation = relations.iter().find(|named| named.shown == shown)?;
+    Some(relation.table.clone())
+}
+
+/// The name of what is read whole in a step such as `SCAN f USING COVERING INDEX files_by_name`.
+///
+/// SQLite also reads a whole table to build an index that only this statement uses:
+/// `SEARCH f USING AUTOMATIC COVERING INDEX (name=?)`.
+pub(super) fn scanned_name(detail: &str) -> Option<&str> {
+    let rest = match detail.strip_prefix("SEARCH ") {
+        Some(rest) => rest.contains(" USING AUTOMATIC ").then_some(rest)?,
+        None => detail.strip_prefix("SCAN ")?,
+    };
     if rest.contains("VIRTUAL TABLE") {
         return None;
     }
 
     // A name can contain spaces; the words after it are in capitals.
-    let end = [" USING ", " LEFT-JOIN", " VIRTUAL"]
+    let end = [" USING ", " LEFT-JOIN", " EXISTS", " VIRTUAL"]
         .iter()
         .filter_map(|words| rest.find(words))
         .min()
         .unwrap_or(rest.len());
-    let shown = &rest[..end];
-    let relation = relations.iter().find(|named| named.shown == shown)?;
-    Some(relation.table.clone())
+    let name = &rest[..end];
+    Some(name.strip_prefix("main.").unwrap_or(name))
 }

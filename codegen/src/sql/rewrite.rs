@@ -37,6 +37,7 @@ pub(super) fn rewrite(text: &str, edits: &[Edit]) -> String {
     let mut sql = String::with_capacity(text.len());
     let Range { start, end } = statement(text);
     let mut position = start;
+
     for edit in edits {
         // Overlapping edits would make the slice below panic.
         if edit.span.start < position {

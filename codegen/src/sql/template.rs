@@ -99,6 +99,7 @@ impl Encode for Piece<String> {
             usize::decode(bytes)?,
             usize::decode(bytes)?,
         ];
+
         Some(match number {
             0 => Self::Text(text),
             1 => Self::Parameter(numbers[0]),
@@ -128,6 +129,7 @@ impl Choice {
     /// An arm in words; empty for an absent part.
     fn describe(&self, arm: usize, parameters: &[Resolved]) -> String {
         let name = |index: usize| format!("`{}`", parameters[index].name);
+
         match self {
             Self::Filter(_) | Self::Patch(_) if arm == 0 => String::new(),
             Self::Filter(indexes) => {
@@ -644,6 +646,7 @@ impl PieceWriter<'_> {
 
     fn spot(&mut self, index: usize) {
         let within = Some(index);
+
         match &self.spots[index] {
             Spot::Conditions { items, .. } => {
                 self.pieces.push(Piece::Begin);

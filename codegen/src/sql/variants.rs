@@ -4,12 +4,13 @@ use crate::report::Errors;
 use crate::schema::Catalog;
 use crate::source::Span;
 use crate::syntax;
+use crate::syntax::ast::Statement;
 
 use super::ResultColumn;
 use super::analyzer::Named;
-use super::guards;
 use super::parameters::Resolved;
 use super::plan;
+use super::scans;
 use super::template::Template;
 
 /// The texts of a template that SQLite accepts.
@@ -29,6 +30,7 @@ impl Variants {
     ) -> Option<Self> {
         let connection = catalog.database.connection();
         let mut texts = Vec::new();
+
         for arms in template.variants(parameters) {
             let sql = template.sql(&arms);
             let statement = connection.prepare(&sql).ok()?;
@@ -48,14 +50,15 @@ impl Variants {
         &self,
         errors: &mut Errors,
         catalog: &Catalog,
-        place: Span,
-        relations: &[Named],
+        (written, place): (&Statement, Span),
+        named: (&[String], &[Named]),
     ) {
         let connection = catalog.database.connection();
         for (_, sql) in &self.texts {
-            let plan = plan::explain(connection, sql, relations).unwrap_or_default();
+            let plan = plan::explain(connection, sql, named.1).unwrap_or_default();
             if let Ok((statement, _)) = syntax::parse(sql) {
-                guards::full_scans(errors, catalog, &statement, place, relations, &plan);
+                let text = scans::Text::Assembled(sql, written);
+                scans::report(errors, catalog, (&statement, text), place, named, &plan);
             }
         }
     }

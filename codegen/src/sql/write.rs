@@ -127,7 +127,7 @@ impl<'a> Analyzer<'a> {
     /// The table that is written. It can be a view: SQLite checks whether that one can be written.
     fn target(&mut self, name: &Ident) -> Option<&'a Table> {
         let table = self.table(name)?;
-        self.note(&table.name, &table.name, name);
+        self.note(&table.name, &table.name);
         Some(table)
     }
 

@@ -70,7 +70,8 @@ pub(crate) fn select<'e>(found: &'e Select, visit: &mut dyn FnMut(Node<'e>) -> b
     exprs(found.order_by.iter().chain(limits), visit);
 }
 
-fn query<'e>(query: &'e Query, visit: &mut dyn FnMut(Node<'e>) -> bool) {
+/// Calls `visit` for every part of a query.
+pub(crate) fn query<'e>(query: &'e Query, visit: &mut dyn FnMut(Node<'e>) -> bool) {
     result_columns(&query.columns, visit);
     sources(query.from.as_ref(), visit);
     let conditions = query.filter.iter().chain(&query.group_by);

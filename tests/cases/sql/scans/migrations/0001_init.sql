@@ -1,0 +1,18 @@
+CREATE TABLE books (
+    id INTEGER PRIMARY KEY, author INTEGER NOT NULL, title TEXT NOT NULL, year INTEGER NOT NULL,
+    isbn TEXT COLLATE NOCASE
+);
+CREATE TABLE loans (
+    id INTEGER PRIMARY KEY, book INTEGER NOT NULL, member INTEGER NOT NULL, day TEXT NOT NULL,
+    returned INTEGER
+);
+CREATE TABLE members (id INTEGER PRIMARY KEY, name TEXT NOT NULL, town TEXT NOT NULL);
+CREATE TABLE links (id INTEGER PRIMARY KEY, url TEXT NOT NULL, owner TEXT NOT NULL);
+CREATE TABLE link_tags (
+    link_id INTEGER NOT NULL, tag_name TEXT NOT NULL, PRIMARY KEY (link_id, tag_name)
+) WITHOUT ROWID;
+CREATE TABLE "order lines" (id INTEGER PRIMARY KEY, "order" INTEGER NOT NULL, "group" TEXT NOT NULL);
+CREATE TABLE notes (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, text TEXT NOT NULL, deleted INTEGER);
+CREATE INDEX notes_by_owner ON notes (owner) WHERE deleted IS NULL;
+CREATE INDEX notes_by_text ON notes (text, owner);
+CREATE VIEW open_loans AS SELECT * FROM loans WHERE returned IS NULL;

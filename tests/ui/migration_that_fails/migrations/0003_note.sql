@@ -1,0 +1,3 @@
+ALTER TABLE uploads ADD COLUMN note TEXT;
+ALTER TABLE users ADD COLUMN plan TEXT NOT NULL CHECK (plan IN ('free', 'paid'));
+ALTER TABLE users ADD COLUMN limited INTEGER NOT NULL;
