@@ -285,6 +285,8 @@ fn check_warns_of_an_edited_migration() {
         &folder.join("wrangler.toml"),
         "name = \"notes\"\n[[d1_databases]]\nbinding = \"DB\"\ndatabase_name = \"notes\"\n",
     );
+    // The state is beside the nearest `Cargo.toml`, which could be that of the workspace.
+    write(&folder.join("Cargo.toml"), "[package]\nname = \"notes\"\n");
     for name in ["migrations", ".bindery/d1"] {
         fs::create_dir_all(folder.join(name)).expect("the folder can be created");
     }

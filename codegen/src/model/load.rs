@@ -158,11 +158,13 @@ pub fn load_databases(
         };
         let name = &binding.name.value;
         let own = by_name.get(name.as_str()).map(Vec::as_slice);
+        let settings = settings.remove(name);
+        let has_settings = settings.is_some();
         let DatabaseSettings {
             schema,
             types,
             nullable_keys,
-        } = settings.remove(name).unwrap_or_default();
+        } = settings.unwrap_or_default();
         let baseline = schema.and_then(|schema| {
             let path = root.join(&schema.value);
             read(errors, sources, &schema.value, &path, Some(schema.span))
@@ -171,6 +173,8 @@ pub fn load_databases(
             baseline,
             migrations: migrations(errors, sources, root, d1),
             nullable_keys,
+            binding: name.clone(),
+            has_settings,
         };
         let folder = manifest.aliases.name(name).field;
 

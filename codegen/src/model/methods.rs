@@ -305,19 +305,7 @@ fn owns_row(
         Some(TypeSource::Rows(owner)) => &database.methods[*owner],
     };
 
-    let (theirs, ours) = (&owner.query.columns, &query.columns);
-    let count = theirs.len().max(ours.len());
-    let difference = (0..count).find(|index| match (theirs.get(*index), ours.get(*index)) {
-        (Some(theirs), Some(ours)) => !same_field(theirs, ours),
-        _ => true,
-    });
-    if let Some(index) = difference {
-        let label = format!(
-            "column {}: {} here, {} there",
-            index + 1,
-            describe(ours.get(index)),
-            describe(theirs.get(index))
-        );
+    if let Some((label, help)) = row_difference(owner, query) {
         errors.push(
             Diagnostic::new(
                 Code::SharedRow,
@@ -328,17 +316,80 @@ fn owns_row(
                 span,
             )
             .label(label)
-            .help("select the same columns in the same order, or name another row type"),
+            .help(help),
         );
     }
     false
 }
 
+/// The first difference between the columns of a query and of the owner of its row type, and how
+/// to remove all of them.
+fn row_difference(owner: &Method, query: &Query) -> Option<(String, String)> {
+    let (theirs, ours) = (&owner.query.columns, &query.columns);
+    let count = theirs.len().max(ours.len());
+    let is_different = |index: &usize| match (theirs.get(*index), ours.get(*index)) {
+        (Some(theirs), Some(ours)) => !same_field(theirs, ours),
+        _ => true,
+    };
+    let different: Vec<usize> = (0..count).filter(is_different).collect();
+    let first = *different.first()?;
+    let label = format!(
+        "column {}: {} here, {} there",
+        first + 1,
+        describe(ours.get(first)),
+        describe(theirs.get(first))
+    );
+
+    let pairs = different.iter().map(|index| {
+        let ours = ours.get(*index)?;
+        same_value(theirs.get(*index)?, ours).then_some(ours)
+    });
+    let help = match pairs.collect::<Option<Vec<&ResultColumn>>>() {
+        Some(columns) => nullability_help(&owner.name.source, &columns),
+        None => "select the same columns in the same order, or name another row type".to_owned(),
+    };
+    Some((label, help))
+}
+
+/// How to make columns the same as those of another query, from which they differ only in whether
+/// they can be NULL.
+fn nullability_help(other: &str, columns: &[&ResultColumn]) -> String {
+    let marked = |mark: char, nullable: bool| {
+        let columns = columns.iter().filter(|column| column.nullable == nullable);
+        let names = columns.map(|column| {
+            let name = column.name.replace('"', "\"\"");
+            let ty = column.as_type.as_ref().map(|ty| format!(": {ty}"));
+            format!("`AS \"{name}{mark}{}\"`", ty.unwrap_or_default())
+        });
+        names.collect::<Vec<_>>().join(" and ")
+    };
+
+    let mut help = Vec::new();
+    if columns.iter().any(|column| !column.nullable) {
+        help.push(format!(
+            "write {}, because `{other}` can return NULL",
+            marked('?', false)
+        ));
+    }
+    if columns.iter().any(|column| column.nullable) {
+        help.push(format!(
+            "write {} if it is never NULL here, and otherwise {} in `{other}`",
+            marked('!', true),
+            marked('?', true)
+        ));
+    }
+    help.join("; ")
+}
+
 fn same_field(left: &ResultColumn, right: &ResultColumn) -> bool {
+    same_value(left, right) && left.nullable == right.nullable
+}
+
+/// Whether two columns are the same apart from NULL.
+fn same_value(left: &ResultColumn, right: &ResultColumn) -> bool {
     left.name == right.name
         && left.scalar == right.scalar
         && left.as_type == right.as_type
-        && left.nullable == right.nullable
         && left.nest == right.nest
 }
 

@@ -9,7 +9,7 @@ use bindery_sqlite::{Database, migrations};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{FileId, Sources, Spanned};
 
-use super::{Catalog, Inputs, Migration, cache, read, sketch};
+use super::{Catalog, Inputs, Migration, cache, missing, read, sketch};
 
 /// Builds one database from its baseline and its migrations, and reads its schema.
 ///
@@ -37,7 +37,7 @@ pub fn build(
     // A baseline that was exported from D1 contains the migrations table, too.
     files.retain(|file| !known.contains(&file.value));
 
-    let (applied, places) = replay(errors, sources, migrations_table, &database, &files)?;
+    let (applied, places) = replay(errors, sources, migrations_table, &database, &files, inputs)?;
     files.truncate(applied);
 
     if errors.count() == errors_before && known.is_empty() {
@@ -105,6 +105,7 @@ fn replay(
     migrations_table: &str,
     database: &Database,
     files: &[Spanned<String>],
+    inputs: &Inputs,
 ) -> Option<(usize, HashMap<String, i64>)> {
     let mut replay = Replay::new(database)
         .map_err(|error| report_sqlite_error(errors, &error))
@@ -117,7 +118,8 @@ fn replay(
             sql: &sources.file(file.span.file).text,
         };
         if let Err(failure) = replay.apply(migrations_table, migration) {
-            report_failure(errors, database, file, &failure);
+            let help = missing::help(sources, inputs, files, &failure.message);
+            report_failure(errors, database, file, &failure, help);
             let rest = &files[applied..];
             sketch::apply(sources, migrations_table, database, &mut replay, rest);
             break;
@@ -132,6 +134,7 @@ fn report_failure(
     database: &Database,
     file: &Spanned<String>,
     failure: &migrations::Failure,
+    help: Option<String>,
 ) {
     let denied = database
         .denied()
@@ -148,8 +151,12 @@ fn report_failure(
             file.span.part(&failure.span),
         )
         .label("D1 rejects this")
-        .help("D1 would roll this file back and keep the files before it"),
+        .help(help.unwrap_or_else(rolled_back)),
     );
+}
+
+fn rolled_back() -> String {
+    "D1 would roll this file back and keep the files before it".to_owned()
 }
 
 fn report_sqlite_error(errors: &mut Errors, error: &bindery_sqlite::rusqlite::Error) {

@@ -165,6 +165,6 @@ fn place_in(sources: &Sources, file: FileId, table: &Table, column: &Column) -> 
 }
 
 /// A token without the quotes of a name.
-fn unquoted<'t>(sql: &'t str, token: &Token) -> &'t str {
+pub(super) fn unquoted<'t>(sql: &'t str, token: &Token) -> &'t str {
     sql[token.span.clone()].trim_matches(['"', '`', '[', ']'])
 }

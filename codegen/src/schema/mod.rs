@@ -7,6 +7,7 @@ mod apply;
 mod cache;
 mod check;
 mod declared;
+mod missing;
 mod read;
 mod sketch;
 
@@ -284,6 +285,10 @@ pub struct Inputs {
     pub migrations: Vec<Spanned<String>>,
     /// Whether a primary key without NOT NULL can contain NULL, as it can in SQLite.
     pub nullable_keys: bool,
+    /// The binding of the database in the manifest.
+    pub binding: String,
+    /// Whether `Cargo.toml` has settings for the binding.
+    pub has_settings: bool,
 }
 
 impl Inputs {

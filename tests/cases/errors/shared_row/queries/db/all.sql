@@ -8,3 +8,13 @@ SELECT id FROM notes;
 SELECT id, kind FROM kinds;
 -- name: of_kind :many KindsKind
 SELECT id FROM kinds;
+-- name: person :optional Person
+SELECT id, name, born FROM people WHERE id = :id;
+-- name: born :many Person
+SELECT id, name, born FROM people WHERE born IS NOT NULL;
+-- name: perhaps :many Person
+SELECT p.id, p.name, p.born FROM notes n LEFT JOIN people p ON p.id = n.id;
+-- name: typed :optional Typed
+SELECT id AS "id: i64", "day ""x""" FROM people WHERE id = :id;
+-- name: typed_perhaps :many Typed
+SELECT p.id AS "id: i64", 'a' AS "day ""x""" FROM notes n LEFT JOIN people p ON p.id = n.id;
