@@ -45,6 +45,7 @@ pub fn signature(annotated: &Annotated, query: &Query, text_enums: &[TextEnum]) 
     let name = Name::new(&annotated.name.value);
     let mut own = query.text_enums.clone();
     methods::name_text_enums(&mut own, &name.source);
+
     let row = methods::row_name(annotated, &name);
     let params = methods::params(annotated, &name, query.parameters.len());
     let call = Call {
@@ -74,6 +75,7 @@ impl Call<'_> {
                 parameters.map(typed).collect::<Vec<_>>().join(", ")
             }
         };
+
         let name = spelled(&self.name.field);
         format!("{name}({arguments}) -> {}", self.returned())
     }
