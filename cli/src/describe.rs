@@ -1,14 +1,16 @@
 //! `cargo bindery describe`
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bindery_codegen::model::{Database, Types};
+use bindery_codegen::model::{Database, Types, argument_type, signature};
 use bindery_codegen::report::{self, Errors, Stage};
 use bindery_codegen::schema::{self, Catalog};
 use bindery_codegen::source::{self, FileId, Sources, Span, Spanned};
+use bindery_codegen::sql::annotation::{self, Annotated};
 use bindery_codegen::sql::scalar::Paths;
 use bindery_codegen::sql::{self, Query, Rows, ScalarType};
 use clap::{Args, ValueEnum};
@@ -70,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     }
 
     let compilation = arguments.project.compile()?;
-    // The statements are described with the valid part of the schema.
+    // After a migration that fails, this is the schema that the migrations probably mean.
     let errors = compilation
         .errors
         .render_stages(&compilation.sources, &[Stage::Manifest, Stage::Schema]);
@@ -148,7 +150,15 @@ fn read(sources: &mut Sources, path: &Path) -> Result<FileId, String> {
 fn describe(arguments: &Arguments, catalog: &Catalog, types: &Types) -> Result<(), String> {
     let mut sources = Sources::default();
 
-    for span in statements(arguments, &mut sources)? {
+    let spans = statements(arguments, &mut sources)?;
+    let files: BTreeSet<FileId> = spans.iter().map(|span| span.file).collect();
+    // The annotations of other statements are not required.
+    let mut ignored = Errors::default();
+    let files = files.into_iter();
+    let annotated: Vec<Annotated> = files
+        .flat_map(|file| annotation::read(&mut ignored, &sources, file))
+        .collect();
+    for span in spans {
         let mut errors = Errors::default();
         let mut query = sql::analyze(&mut errors, catalog, sources.text(span), span);
         if let Some(query) = &mut query {
@@ -158,6 +168,7 @@ fn describe(arguments: &Arguments, catalog: &Catalog, types: &Types) -> Result<(
             catalog,
             sources: &sources,
             span,
+            annotated: annotated.iter().find(|annotated| annotated.sql == span),
             query: query.as_ref(),
             errors: &errors,
         };
@@ -211,6 +222,8 @@ struct Described<'a> {
     catalog: &'a Catalog,
     sources: &'a Sources,
     span: Span,
+    /// Its annotation, if it has one.
+    annotated: Option<&'a Annotated>,
     /// `None` if it has an error.
     query: Option<&'a Query>,
     errors: &'a Errors,
@@ -223,6 +236,7 @@ impl Described<'_> {
         let query = self.query;
         json!({
             "sql": self.sources.text(self.span),
+            "method": query.and_then(|query| self.method(query)),
             "columns": query.map(|query| self.columns(query)).unwrap_or_default(),
             "parameters": query.map(|query| self.parameters(query)).unwrap_or_default(),
             "cardinality": query.map(|query| cardinality(query.rows)),
@@ -277,18 +291,11 @@ impl Described<'_> {
     }
 
     fn describe(&self, lines: &mut Vec<String>, query: &Query) {
+        if let Some(method) = self.method(query) {
+            lines.push(format!("  method {method}"));
+        }
         for parameter in &query.parameters {
-            let ty = self.rust(parameter.as_type.as_ref(), parameter.scalar);
-            let ty = if parameter.list {
-                format!("[{ty}]")
-            } else {
-                ty
-            };
-            let ty = if parameter.nullable {
-                format!("Option<{ty}>")
-            } else {
-                ty
-            };
+            let ty = argument_type(parameter, &|number| self.text_enum(number));
             lines.push(format!("  parameter {}: {ty}", parameter.name));
         }
         for column in &query.columns {
@@ -323,12 +330,21 @@ impl Described<'_> {
         }
     }
 
+    /// The call of the method, if the statement has an annotation.
+    fn method(&self, query: &Query) -> Option<String> {
+        let annotated = self.annotated?;
+        Some(signature(annotated, query, &self.catalog.text_enums))
+    }
+
+    /// The name of an enum of the schema. An enum of the statement is a text.
+    fn text_enum(&self, number: u32) -> String {
+        let found = self.catalog.text_enums.get(number as usize);
+        found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
+    }
+
     /// The Rust type of a column or parameter.
     fn rust(&self, as_type: Option<&String>, scalar: ScalarType) -> String {
-        let text_enum = |number: u32| {
-            let found = self.catalog.text_enums.get(number as usize);
-            found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
-        };
+        let text_enum = |number: u32| self.text_enum(number);
         let paths = Paths {
             prelude: "",
             d1: "bindery::d1::",

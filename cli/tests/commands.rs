@@ -406,3 +406,49 @@ fn values_of_secrets_are_never_written() {
         "the value of a secret was written"
     );
 }
+
+/// `describe` shows the call of the method that an annotation declares.
+#[test]
+fn describe_shows_methods() {
+    let folder = scratch("described");
+    write(
+        &folder.join("schema.sql"),
+        "CREATE TABLE uploads (
+             id INTEGER PRIMARY KEY, name TEXT NOT NULL, size INTEGER NOT NULL, note TEXT,
+             state TEXT NOT NULL CHECK (state IN ('open', 'done')), hash BLOB
+         );",
+    );
+    write(
+        &folder.join("queries.sql"),
+        "SELECT 1;
+         -- name: begin_upload :one
+         INSERT INTO uploads (name, size, state, note) VALUES (:name, :size, :state, :note)
+         RETURNING id;
+         -- name: total :one :scalar
+         SELECT total(size) FROM uploads;
+         -- name: notes :many :scalar
+         SELECT note FROM uploads ORDER BY CASE :sort WHEN 'id' THEN id WHEN 'name' THEN name END;
+         -- name: several :many Upload
+         SELECT id, name FROM uploads
+         WHERE (:ids IS NULL OR id IN (:ids)) AND name IN (:names) AND hash IN (:hashes)
+             AND (:states IS NULL OR state IN (:states));
+         -- name: one :optional Upload :positional
+         SELECT id, name FROM uploads WHERE id = :id;
+         -- name: finish :exec :params
+         UPDATE uploads SET state = 'done' WHERE id = :id;",
+    );
+    let described = bindery(
+        &folder,
+        &["describe", "--schema", "schema.sql", "queries.sql"],
+    );
+    let described = stdout(&described);
+    let calls = described
+        .lines()
+        .filter(|line| line.starts_with("  method "));
+    let calls: Vec<&str> = calls.collect();
+    insta::assert_snapshot!("described_methods", calls.join("\n"));
+    assert!(
+        described.contains("  parameter ids: Option<&[i64]>"),
+        "{described}"
+    );
+}

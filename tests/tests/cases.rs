@@ -310,3 +310,39 @@ fn cache_does_not_change_the_output() {
     }
     assert!(found >= 20, "only {found} files were cached");
 }
+
+/// The line of a query is the current one, also if the query comes from the cache.
+#[test]
+fn cached_queries_have_their_current_lines() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/errors/full_scan");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lines");
+    let _absent = fs::remove_dir_all(&folder);
+    let queries = "queries/db/all.sql";
+    for file in ["wrangler.toml", "migrations/0001_init.sql", queries] {
+        let target = folder.join(file);
+        fs::create_dir_all(target.parent().expect("a folder")).expect("creates");
+        fs::copy(case.join(file), target).expect("copies");
+    }
+
+    let lines = || {
+        let (mut errors, mut sources) = (Errors::default(), Sources::default());
+        sources.cache_in(folder.join("cache"));
+        let project = compile(
+            &mut errors,
+            &mut sources,
+            &folder.join("wrangler.toml"),
+            None,
+        );
+        let project = project.expect("the case compiles");
+        let database = project.database("DB").expect("a database");
+        let methods = database.methods.iter();
+        methods.map(|method| method.line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(), [2, 4, 6]);
+    let text = fs::read_to_string(folder.join(queries)).expect("reads");
+    let files = || fs::read_dir(folder.join("cache")).expect("a cache").count();
+    let cached = files();
+    fs::write(folder.join(queries), format!("-- One.\n-- Two.\n\n{text}")).expect("writes");
+    assert_eq!(lines(), [5, 7, 9]);
+    assert_eq!(files(), cached, "the queries come from the cache");
+}

@@ -42,7 +42,7 @@ pub(super) fn section(
         let mut part = Section::new(format!("{field}-queries"), "Queries");
         let methods = database.methods.iter();
         part.parts = methods
-            .map(|method| queries::section(compilation, field, method))
+            .map(|method| queries::section(compilation, field, (database, method)))
             .collect();
         section.parts.push(part);
     }

@@ -1,14 +1,18 @@
 //! The section of a query: its SQL, parameters, result columns, plan and warnings.
 
 use bindery_codegen::Compilation;
-use bindery_codegen::model::Method;
+use bindery_codegen::model::{Database, Method, argument_type};
 use bindery_codegen::sql::Query;
 
 use super::page::{Block, Section, code};
 use super::{warnings, yes_or_no};
 
 /// The section of a query of the database in the field `field`.
-pub(super) fn section(compilation: &Compilation, field: &str, method: &Method) -> Section {
+pub(super) fn section(
+    compilation: &Compilation,
+    field: &str,
+    (database, method): (&Database, &Method),
+) -> Section {
     let name = &method.name.field;
     let query = &method.query;
     let mut section = Section::new(format!("{field}-query-{name}"), code(name));
@@ -23,16 +27,18 @@ pub(super) fn section(compilation: &Compilation, field: &str, method: &Method) -
     };
     let cardinality = method.cardinality.word();
     section.text(format!(
-        "`:{cardinality}`, in {}. {effect}",
-        code(&method.file)
+        "`:{cardinality}`, in {}, line {}. {effect}",
+        code(&method.file),
+        method.line
     ));
+    let text_enums = &database.catalog.text_enums;
+    let call = format!("env.{field}.{}", method.signature(text_enums));
+    section.blocks.push(Block::Code("rust", call));
     let sql = method.written.trim().to_owned();
     section.blocks.push(Block::Code("sql", sql));
 
-    section.table(
-        &["parameter", "type", "nullable", "column"],
-        parameters(query),
-    );
+    let parameters = parameters(database, query);
+    section.table(&["parameter", "type", "nullable", "column"], parameters);
     section.table(&["result", "type", "nullable", "column"], columns(query));
 
     if !query.plan.is_empty() {
@@ -47,18 +53,16 @@ pub(super) fn section(compilation: &Compilation, field: &str, method: &Method) -
     section
 }
 
-fn parameters(query: &Query) -> Vec<Vec<String>> {
+fn parameters(database: &Database, query: &Query) -> Vec<Vec<String>> {
+    let text_enum = |number: u32| {
+        let database = database.catalog.text_enums.iter();
+        let found = database.chain(&query.text_enums).nth(number as usize);
+        found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
+    };
     let rows = query.parameters.iter().map(|parameter| {
-        let as_type = parameter.as_type.clone();
-        let ty = as_type.unwrap_or_else(|| parameter.scalar.describe().to_owned());
-        let ty = if parameter.list {
-            format!("a slice of {ty}")
-        } else {
-            ty
-        };
         vec![
             code(&parameter.name),
-            ty,
+            code(&argument_type(parameter, &text_enum)),
             yes_or_no(parameter.nullable),
             parameter.origin.as_deref().map(code).unwrap_or_default(),
         ]

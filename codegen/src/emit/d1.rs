@@ -69,15 +69,16 @@ fn docs(method: &Method) -> String {
     if method.docs.is_empty() {
         let _ = write!(
             docs,
-            "The query `{}` of `{}`.",
-            method.name.source, method.file
+            "The query `{}` of `{}`, line {}.",
+            method.name.source, method.file, method.line
         );
     } else {
         let _ = write!(
             docs,
-            "{}\n\nFrom `{}`.",
+            "{}\n\nFrom `{}`, line {}.",
             method.docs.join("\n"),
-            method.file
+            method.file,
+            method.line
         );
     }
     let _ = write!(docs, "\n\n```sql\n{}\n```\n\n", method.written.trim());

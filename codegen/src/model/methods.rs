@@ -58,6 +58,7 @@ fn add_method(
         own_nests(errors, database, &annotated, &row.ty, &query);
     }
 
+    let file = sources.file(annotated.sql.file);
     database.methods.push(Method {
         name,
         row,
@@ -66,7 +67,8 @@ fn add_method(
         params,
         cardinality: annotated.cardinality.value,
         docs: annotated.docs,
-        file: sources.file(annotated.sql.file).name.clone(),
+        file: file.name.clone(),
+        line: file.lines(annotated.sql.start..annotated.sql.start).1,
         written: sources.text(annotated.sql).to_owned(),
         query,
     });
@@ -124,7 +126,7 @@ fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated
 const MOST_POSITIONAL: usize = 3;
 
 /// The struct of a method's arguments, if it takes one.
-fn params(annotated: &Annotated, name: &Name, count: usize) -> Option<String> {
+pub(super) fn params(annotated: &Annotated, name: &Name, count: usize) -> Option<String> {
     let is_struct = match annotated.arguments {
         Some(Arguments::Params) => count > 0,
         Some(Arguments::Positional) => false,
@@ -217,7 +219,7 @@ fn check_scalar(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bo
 }
 
 /// The row type that the annotation names, or the one named after the query.
-fn row_name(annotated: &Annotated, name: &Name) -> Name {
+pub(super) fn row_name(annotated: &Annotated, name: &Name) -> Name {
     match &annotated.row {
         Some(row) => Name {
             ty: row.value.clone(),
@@ -228,7 +230,7 @@ fn row_name(annotated: &Annotated, name: &Name) -> Name {
 }
 
 /// Names the enums of a query's parameters after the query.
-fn name_text_enums(text_enums: &mut [TextEnum], query: &str) {
+pub(super) fn name_text_enums(text_enums: &mut [TextEnum], query: &str) {
     for text_enum in text_enums {
         let values = std::mem::take(&mut text_enum.values);
         let named = TextEnum::new(query, &text_enum.column, values);

@@ -10,6 +10,7 @@ mod parallel;
 mod query_cache;
 mod rust_names;
 mod secrets;
+mod signature;
 mod types;
 mod variants;
 
@@ -25,6 +26,7 @@ pub(crate) use load::QUERIES;
 pub use load::{Inputs, Variant, infer_secrets, load_databases, load_manifest};
 pub use lower::lower;
 pub(crate) use methods::nested_type;
+pub use signature::{argument_type, signature};
 pub use types::Types;
 
 /// A project whose names are resolved.
@@ -124,6 +126,8 @@ pub struct Method {
     pub docs: Vec<String>,
     /// The file of the query.
     pub file: String,
+    /// The line of the file at which the SQL starts.
+    pub line: usize,
     /// The SQL as written.
     pub written: String,
     /// The analyzed query: its parameters, columns and accesses.

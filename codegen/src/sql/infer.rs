@@ -1,12 +1,15 @@
 //! The inference of types: walks the statement until the type of every parameter is known.
 
+use std::collections::BTreeSet;
+
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::Catalog;
 use crate::source::Span;
+use crate::syntax;
 use crate::syntax::ast::{Bytes, Parameter, Statement};
 
 use super::analyzer::{Analyzer, Named, Output};
-use super::parameters::{Parts, Unresolved};
+use super::parameters::{Parts, SLICE, Unresolved};
 
 /// The result of walking a statement.
 #[derive(Default)]
@@ -38,8 +41,12 @@ pub(super) fn infer(
 
         // An unknown name leaves its parameter untyped: the unknown name is the only error.
         if analyzer.diagnostics.is_empty() {
+            let mut reported = BTreeSet::new();
             for problem in problems {
-                errors.push(unresolved(place, declared, problem));
+                // Parameters that are compared with each other share their places.
+                if reported.insert(places(&problem)) {
+                    errors.push(unresolved(catalog, (text, place), declared, problem));
+                }
             }
         }
         analyzer.report(errors);
@@ -79,16 +86,81 @@ fn walk(analyzer: &mut Analyzer<'_>, statement: &Statement) -> Vec<Output> {
     }
 }
 
+/// Where each place of a problem starts, sorted. A problem without places has its own number.
+fn places(problem: &Unresolved) -> (Option<usize>, [usize; 2]) {
+    match problem {
+        Unresolved::Untyped { index } => (Some(*index), [0, 0]),
+        Unresolved::Conflict { first, second, .. } => {
+            let mut starts = [first.1.start, second.1.start];
+            starts.sort_unstable();
+            (None, starts)
+        }
+    }
+}
+
 /// The diagnostic for a parameter without a single type.
-fn unresolved(place: Span, declared: &[Parameter], problem: Unresolved) -> Diagnostic {
+fn unresolved(
+    catalog: &Catalog,
+    (text, place): (&str, Span),
+    declared: &[Parameter],
+    problem: Unresolved,
+) -> Diagnostic {
     match problem {
         Unresolved::Untyped { index } => untyped(place, index, &declared[index]),
         Unresolved::Conflict {
             index,
             first,
             second,
-        } => conflict(place, (index, &declared[index]), first, second),
+        } => {
+            let help = conflict_help(catalog, (text, place), &first, &second);
+            conflict(place, (index, &declared[index]), first, second).help(help)
+        }
     }
+}
+
+/// A CAST that removes a conflict, if there is one: the statement is analyzed with it.
+fn conflict_help(
+    catalog: &Catalog,
+    (text, place): (&str, Span),
+    first: &(String, Bytes),
+    second: &(String, Bytes),
+) -> String {
+    if first.0 == SLICE {
+        let slice = &text[first.1.clone()];
+        return format!("write `IN ({slice})` in both places, or use two parameters");
+    }
+
+    for (at, which) in [(&second.1, "second"), (&first.1, "first")] {
+        for ty in ["TEXT", "INTEGER", "REAL", "BLOB"] {
+            let cast = format!("CAST({} AS {ty})", &text[at.clone()]);
+            let changed = format!("{}{cast}{}", &text[..at.start], &text[at.end..]);
+            if has_types(catalog, &changed, place) {
+                return format!("use two parameters, or write `{cast}` in the {which} place");
+            }
+        }
+    }
+    "use two parameters".to_owned()
+}
+
+/// Whether each parameter of a statement has one type.
+fn has_types(catalog: &Catalog, text: &str, place: Span) -> bool {
+    let Ok((statement, declared)) = syntax::parse(text) else {
+        return false;
+    };
+
+    let mut analyzer = Analyzer::new(catalog, text, Some(place), &declared);
+    for _ in 0..=declared.len() {
+        walk(&mut analyzer, &statement);
+        let (stable, problems) = analyzer.parameters.resolve();
+        if stable || declared.is_empty() {
+            let conflicts = problems.iter().filter(|problem| match problem {
+                Unresolved::Conflict { .. } => true,
+                Unresolved::Untyped { .. } => false,
+            });
+            return analyzer.diagnostics.is_empty() && conflicts.count() == 0;
+        }
+    }
+    false
 }
 
 fn untyped(place: Span, index: usize, parameter: &Parameter) -> Diagnostic {
@@ -114,7 +186,6 @@ fn conflict(
     Diagnostic::new(Code::ConflictingParameter, message, place.part(&second.1))
         .label(second.0)
         .also(place.part(&first.1), first.0)
-        .help("use two parameters, or a CAST in one of the places")
 }
 
 /// The parameter as a diagnostic shows it.

@@ -444,6 +444,9 @@ fn describe((expected, span): &Placed) -> (String, Bytes) {
     (format!("{ty} here: {}", expected.meets), span.clone())
 }
 
+/// The label of a place that accepts a slice, where another place accepts a single value.
+pub(super) const SLICE: &str = "a slice here";
+
 /// A parameter that is a slice in one place and a single value in another.
 fn list_conflict(own: &[Placed]) -> Option<Conflict> {
     let (_, slice) = own.iter().find(|(expected, _)| expected.list)?;
@@ -451,7 +454,7 @@ fn list_conflict(own: &[Placed]) -> Option<Conflict> {
         .iter()
         .find(|(expected, _)| !expected.list && !expected.is_null_test())?;
     Some((
-        ("a slice here".to_owned(), slice.clone()),
+        (SLICE.to_owned(), slice.clone()),
         ("a single value here".to_owned(), single.clone()),
     ))
 }

@@ -225,10 +225,15 @@ fn manifests_compile() -> Outcome {
     Ok(())
 }
 
-/// The settings of `Cargo.toml` are those of this package, so that the examples use them.
+/// The settings of `Cargo.toml` are those of this package, so that the examples use them. This
+/// manifest needs no other names; those are in a case.
 #[test]
 fn settings_are_those_of_the_package() -> Outcome {
-    let settings = [fs::read_to_string(Path::new(PACKAGE).join("Cargo.toml"))?];
+    let names = root().join("tests/cases/names/aliases/Cargo.toml");
+    let settings = [
+        fs::read_to_string(Path::new(PACKAGE).join("Cargo.toml"))?,
+        fs::read_to_string(names)?,
+    ];
     for (name, text) in pages()? {
         for block in blocks(&text) {
             let is_setting = block.text.starts_with("[package.metadata.bindery");
