@@ -126,7 +126,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
 fn placeholder(database: &Database, input: &Input) -> TokenStream {
     let mut sources = Sources::default();
     let (text, place) = locate(&mut sources, &input.sql);
-    let mut outline = sql::outline(&database.catalog, &text, place);
+    let mut outline = sql::outline(&database.catalog, &text, place, false);
     database
         .types
         .apply_outline(&database.catalog, &mut outline);
@@ -248,6 +248,7 @@ fn sort<'a>(
         .collect();
     let mut named = Vec::new();
     let mut positional = Vec::new();
+
     for Argument { name, value } in arguments {
         let variable = match value {
             Expr::Path(path) => path.path.get_ident().map(Ident::to_string),

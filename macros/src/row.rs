@@ -256,6 +256,14 @@ fn check_field(method: &Method, field: &Field) -> Option<TokenStream> {
     let name = ident.to_string();
     let name = name.trim_start_matches("r#");
     let mut columns = method.query.columns.iter();
+    let is_nest = |column: &ResultColumn| {
+        let nest = column.nest.as_ref();
+        nest.is_some_and(|nest| Name::new(&nest.name).field == name)
+    };
+    // rustc compares the type of a nested struct.
+    if columns.clone().any(is_nest) {
+        return None;
+    }
     match columns.find(|column| Name::new(&column.name).field == name) {
         Some(column) => check_type(column, field),
         None => Some(unknown_column(method, ident, name)),

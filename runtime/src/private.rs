@@ -33,6 +33,7 @@ pub use crate::d1::list::{
     any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
 };
 use crate::d1::{Cell, D1, Query, Statement, UnknownText};
+pub use bindery_sqlite::template::Piece;
 
 /// Returns a query from its statement and its encoded arguments.
 pub fn query<'a, S>(
@@ -41,6 +42,17 @@ pub fn query<'a, S>(
     parameters: impl Into<Vec<Parameter<'a>>>,
 ) -> Query<'a, S> {
     Query::new(database, statement, parameters)
+}
+
+/// Returns a query whose text the choices of its arguments determine.
+pub fn assembled<'a, S>(
+    database: &'a D1,
+    statement: &'static Statement,
+    pieces: &[Piece<&'static str>],
+    choices: &[usize],
+    parameters: impl Into<Vec<Parameter<'a>>>,
+) -> Query<'a, S> {
+    Query::assembled(database, statement, pieces, choices, parameters)
 }
 
 /// Converts a value to a parameter.

@@ -189,6 +189,7 @@ mod tests {
     fn comments_and_white_space_do_not_change_a_checksum() {
         let sql = "CREATE TABLE a (x TEXT DEFAULT 'a b'); -- a\nINSERT INTO a VALUES ('--');";
         let checksum = checksum(sql);
+
         for same in [
             "\u{FEFF}CREATE TABLE a(x TEXT DEFAULT 'a b');\r\n\r\nINSERT INTO a VALUES('--');",
             "/* b */ CREATE  TABLE a (x TEXT\nDEFAULT 'a b'); INSERT INTO a VALUES ('--'); -- c",

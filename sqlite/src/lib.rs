@@ -8,10 +8,11 @@
 //! code.
 //!
 //! On Workers the platform is the database. There the crate contains what needs no SQLite: the
-//! tokenizer, the outline of a statement, and the limits.
+//! tokenizer, the outline of a statement, templates, and the limits.
 
 mod limits;
 pub mod outline;
+pub mod template;
 pub mod token;
 
 #[cfg(not(target_arch = "wasm32"))]

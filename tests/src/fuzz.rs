@@ -331,7 +331,7 @@ fn analyze_query(catalog: &schema::Catalog, text: &str) {
 
     let query = sql::analyze(&mut errors, catalog, text, sources.whole(file));
     if query.is_none() {
-        let _outline = sql::outline(catalog, text, sources.whole(file));
+        let _outline = sql::outline(catalog, text, sources.whole(file), false);
     }
     let _annotated = sql::annotation::read(&mut errors, &sources, file);
     let _rendered = errors.render(&sources);

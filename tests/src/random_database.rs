@@ -3,11 +3,10 @@
 
 use bindery::__private::{bytes_list, list, real_list, text_list, value_list};
 use bindery::d1;
-use bindery_codegen::schema::{Catalog, Checked, Column, Table, TableKind};
-use bindery_codegen::sql::ResultColumn;
-use bindery_codegen::sql::ScalarType;
+use bindery_codegen::schema::{Catalog, Checked, Column, Table, TableKind, TextEnum};
 use bindery_codegen::sql::parameters::Resolved;
 use bindery_codegen::sql::types::{Domain, Storage, Ty};
+use bindery_codegen::sql::{Query, ResultColumn, ScalarType};
 use bindery_sqlite::rusqlite::types::Value;
 use bindery_sqlite::rusqlite::{self, Connection};
 
@@ -92,7 +91,7 @@ fn stored_value(
         return Value::Null;
     }
     match column.checked {
-        Checked::Enum(number) => return enum_value(random, catalog, number),
+        Checked::Enum(number) => return enum_value(random, catalog.text_enums.iter(), number),
         Checked::Boolean => return random_value(random, ScalarType::Boolean),
         Checked::Any => {}
     }
@@ -192,8 +191,12 @@ fn random_text(random: &mut Random) -> String {
 }
 
 /// Returns one of the texts that a CHECK constraint allows.
-fn enum_value(random: &mut Random, catalog: &Catalog, number: u32) -> Value {
-    let text_enum = catalog.text_enums.get(usize::try_from(number).unwrap_or(0));
+fn enum_value<'e>(
+    random: &mut Random,
+    mut enums: impl Iterator<Item = &'e TextEnum>,
+    number: u32,
+) -> Value {
+    let text_enum = enums.nth(usize::try_from(number).unwrap_or(0));
     let values = text_enum.map_or(&[][..], |text_enum| text_enum.values.as_slice());
     match values.get(random.below(values.len())) {
         Some(text) => Value::Text(text.clone()),
@@ -213,27 +216,34 @@ pub enum Argument {
 /// Returns a random argument. D1 binds every number as REAL: `as_real` does the same.
 pub fn random_argument(
     random: &mut Random,
-    catalog: &Catalog,
+    (catalog, query): (&Catalog, &Query),
     parameter: &Resolved,
     as_real: bool,
 ) -> Argument {
-    if parameter.list {
-        let count = random.below(4);
-        let items = (0..count).map(|_| scalar_argument(random, catalog, parameter));
-        return Argument::List(items.collect());
-    }
     if parameter.nullable && random.one_in(3) {
         return Argument::One(Value::Null);
     }
-    Argument::One(match scalar_argument(random, catalog, parameter) {
+    if parameter.list {
+        let count = random.below(4);
+        let items = (0..count).map(|_| scalar_argument(random, (catalog, query), parameter));
+        return Argument::List(items.collect());
+    }
+    Argument::One(match scalar_argument(random, (catalog, query), parameter) {
         Value::Integer(value) if as_real => Value::Real(value as f64),
         other => other,
     })
 }
 
-fn scalar_argument(random: &mut Random, catalog: &Catalog, parameter: &Resolved) -> Value {
+fn scalar_argument(
+    random: &mut Random,
+    (catalog, query): (&Catalog, &Query),
+    parameter: &Resolved,
+) -> Value {
     match parameter.scalar {
-        ScalarType::Enum(number) => enum_value(random, catalog, number),
+        ScalarType::Enum(number) => {
+            let enums = catalog.text_enums.iter().chain(&query.text_enums);
+            enum_value(random, enums, number)
+        }
         // An application's type does not write a text that looks like a number.
         ScalarType::Text if parameter.as_type.is_some() || is_converted(catalog, parameter) => {
             Value::Text(DATETIME.to_owned())
@@ -321,7 +331,7 @@ pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -
         return (!column.ty.nullable && !overridden).then(|| "NULL".to_owned());
     }
     // A stored value that does not have its declared type is an error when it is read.
-    if contents == Contents::AnyType {
+    if contents == Contents::AnyType || is_outgrown(column, value) {
         return None;
     }
 
@@ -339,6 +349,14 @@ pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -
     let classes: Vec<&str> = column.ty.storage.classes().collect();
     let expected = column.scalar.describe();
     Some(format!("{value:?}, not {expected} of {classes:?}"))
+}
+
+/// Whether a value is the REAL that SQLite returns or stores for an integer result that does not fit
+/// in 64 bits. Reading it is a documented error.
+fn is_outgrown(column: &ResultColumn, value: &Value) -> bool {
+    let limit = i64::MAX as f64;
+    column.scalar == ScalarType::Integer
+        && matches!(value, Value::Real(real) if real.abs() >= limit)
 }
 
 /// Reports whether the decoder could read a value as the Rust type of its column.

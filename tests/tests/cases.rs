@@ -10,6 +10,7 @@ use std::path::Path;
 
 use bindery_codegen::model::Project;
 use bindery_codegen::report::Code;
+use bindery_codegen::sql::Query;
 use bindery_codegen::{Errors, Sources, compile, report, source};
 
 /// Returns the output that a user sees for a project.
@@ -79,6 +80,7 @@ fn describe(seen: &mut String, project: &Project) {
                         .join(" ")
                 );
             }
+            describe_texts(seen, &method.query);
             for column in &method.query.columns {
                 let ty = column
                     .as_type
@@ -98,7 +100,16 @@ fn describe(seen: &mut String, project: &Project) {
                     .filter(|_| column.nullable)
                     .map(|reason| format!("  ({reason})"))
                     .unwrap_or_default();
-                let _ = writeln!(seen, "    {}: {ty}{nullable}{origin}{reason}", column.name);
+                let nest = match column.nest.as_ref().map(|nest| nest.key) {
+                    Some(Some(_)) => "  in an optional struct",
+                    Some(None) => "  in a struct",
+                    None => "",
+                };
+                let _ = writeln!(
+                    seen,
+                    "    {}: {ty}{nullable}{origin}{reason}{nest}",
+                    column.name
+                );
             }
         }
     }
@@ -112,6 +123,30 @@ fn describe(seen: &mut String, project: &Project) {
             "secrets.{}{}",
             name.field,
             if *optional { " optional" } else { "" }
+        );
+    }
+}
+
+/// Adds the texts of a statement that the arguments determine, and their plans.
+fn describe_texts(seen: &mut String, query: &Query) {
+    let Some(template) = &query.template else {
+        return;
+    };
+    let parameters = &query.parameters;
+    let variants = template.variants(parameters);
+    let _ = writeln!(seen, "    texts: {}", variants.len());
+    for arms in variants.iter().take(8) {
+        let (variant, sql) = (template.describe(arms, parameters), template.sql(arms));
+        let words: Vec<&str> = sql.split_whitespace().collect();
+        let _ = writeln!(seen, "      {variant}: {}", words.join(" "));
+    }
+    for plan in &template.plans {
+        let steps: Vec<&str> = plan.plan.iter().map(|step| step.detail.as_str()).collect();
+        let _ = writeln!(
+            seen,
+            "    plan of {}: {}",
+            plan.variants.len(),
+            steps.join("; ")
         );
     }
 }

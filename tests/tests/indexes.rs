@@ -8,14 +8,15 @@ use std::path::Path;
 use bindery_codegen::model::{Method, Project};
 use bindery_codegen::report::{Code, Diagnostic};
 use bindery_codegen::schema::Catalog;
+use bindery_codegen::sql::Query;
 use bindery_codegen::{Errors, Sources, compile, source};
 
-/// The method of a database in whose SQL a diagnostic is.
+/// The method of a database in whose SQL a diagnostic is; `None` for a query with an error.
 fn method<'p>(
     project: &'p Project,
     sources: &Sources,
     diagnostic: &Diagnostic,
-) -> (&'p Catalog, &'p Method) {
+) -> Option<(&'p Catalog, &'p Method)> {
     let span = diagnostic.span.expect("the warning has a place");
     let file = sources.file(span.file);
     let databases = project
@@ -26,12 +27,11 @@ fn method<'p>(
         let methods = database.methods.iter();
         methods.map(|method| (&database.catalog, method))
     });
-    let found = methods.find(|(_, method)| {
+    methods.find(|(_, method)| {
         let mut places = file.text.match_indices(&method.written);
         method.file == file.name
             && places.any(|(start, text)| (start..start + text.len()).contains(&span.start))
-    });
-    found.expect("the warning belongs to a query")
+    })
 }
 
 /// The steps in which SQLite reads a whole table, also to build an index for one statement.
@@ -73,13 +73,17 @@ fn check(folder: &Path) -> usize {
     let diagnostics = errors.sorted().into_iter();
     let warnings: Vec<&Diagnostic> = diagnostics
         .filter(|diagnostic| diagnostic.code == Code::FullScan)
+        .filter(|diagnostic| method(&project, &sources, diagnostic).is_some())
         .collect();
 
     let mut left = warnings.as_slice();
-    while let [first, ..] = left {
-        let (catalog, query) = method(&project, &sources, first);
-        let is_same =
-            |other: &&&Diagnostic| std::ptr::eq(method(&project, &sources, other).1, query);
+    while let [first, ..] = left
+        && let Some((catalog, query)) = method(&project, &sources, first)
+    {
+        let is_same = |other: &&&Diagnostic| {
+            let other = method(&project, &sources, other);
+            other.is_some_and(|(_, other)| std::ptr::eq(other, query))
+        };
         let (own, rest) = left.split_at(left.iter().take_while(is_same).count());
         check_query(catalog, query, own);
         left = rest;
@@ -87,9 +91,25 @@ fn check(folder: &Path) -> usize {
     warnings.len()
 }
 
+/// The tables that a query reads whole, in each of the texts that its arguments determine.
+fn scans_of(catalog: &Catalog, method: &Method) -> Vec<String> {
+    let Query {
+        sql,
+        template,
+        parameters,
+        ..
+    } = &method.query;
+    let Some(template) = template else {
+        return scans(catalog, sql);
+    };
+    let texts = template.variants(parameters);
+    let texts = texts.iter().map(|arms| template.sql(arms));
+    texts.flat_map(|sql| scans(catalog, &sql)).collect()
+}
+
 /// Several indexes for one query are applied together, as a user would.
 fn check_query(catalog: &Catalog, method: &Method, warnings: &[&Diagnostic]) {
-    let before = scans(catalog, &method.query.sql);
+    let before = scans_of(catalog, method);
     let connection = catalog.database.connection();
     let trusted = |sql: &str| {
         catalog
@@ -108,7 +128,7 @@ fn check_query(catalog: &Catalog, method: &Method, warnings: &[&Diagnostic]) {
         );
     }
 
-    let after = scans(catalog, &method.query.sql);
+    let after = scans_of(catalog, method);
     trusted("ROLLBACK TO indexes; RELEASE indexes").expect("rolls back");
     assert!(
         after.len() + warnings.len() <= before.len(),

@@ -10,6 +10,7 @@ use super::{Target, placeholder, query, text_enum};
 use crate::model::{Bound, Database, Method};
 use crate::names::spelled;
 use crate::schema::TextEnum;
+use crate::sql::plan::Step;
 use crate::sql::{Cardinality, Query, Rows};
 
 /// `impl Db { ... }`: one method per query.
@@ -89,15 +90,18 @@ fn docs(method: &Method) -> String {
     if query.reads_only {
         docs.push_str("\n\nIt writes nothing, so it is safe to retry.");
     }
-    if !query.plan.is_empty() {
-        let steps = query.plan.iter();
-        let steps = steps.map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
-        let steps: Vec<String> = steps.collect();
-        let _ = write!(
-            docs,
-            "\n\nSQLite's plan:\n\n```text\n{}\n```",
-            steps.join("\n")
-        );
+    match &query.template {
+        Some(template) => {
+            docs.push_str("\n\nThe arguments determine the text that runs. SQLite's plans:");
+            for plan in &template.plans {
+                let variants = plan.variants.join("; ");
+                let _ = write!(docs, "\n\n{variants}:\n\n{}", steps(&plan.plan));
+            }
+        }
+        None if query.plan.is_empty() => {}
+        None => {
+            let _ = write!(docs, "\n\nSQLite's plan:\n\n{}", steps(&query.plan));
+        }
     }
 
     let nullable = query
@@ -110,6 +114,14 @@ fn docs(method: &Method) -> String {
         let _ = write!(docs, "\n\n{}.", nullable.join(", "));
     }
     docs
+}
+
+/// The steps of a plan, as a block of text.
+fn steps(plan: &[Step]) -> String {
+    let steps = plan.iter();
+    let steps = steps.map(|step| format!("{}{}", "  ".repeat(step.depth), step.detail));
+    let steps: Vec<String> = steps.collect();
+    format!("```text\n{}\n```", steps.join("\n"))
 }
 
 /// The rows that a method returns, in words.

@@ -23,6 +23,7 @@ pub(super) fn manifest(project: &Project, target: &Target) -> TokenStream {
     let environments = project.manifest.environments.iter();
     let environments =
         environments.map(|environment| self::environment(&bound, environment, target));
+
     quote! {
         #krate::__private::Manifest {
             folder: #folder,

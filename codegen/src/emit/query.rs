@@ -5,16 +5,19 @@
 
 use std::fmt::Write;
 
+use bindery_sqlite::template::Piece;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::Parse;
+use crate::model::nested_type;
 use crate::names::{Name, spelled};
 use crate::schema::TextEnum;
-use crate::sql::parameters::Resolved;
+use crate::sql::parameters::{Resolved, Role};
 use crate::sql::scalar::Paths;
+use crate::sql::template::Choice;
 use crate::sql::types::Domain;
-use crate::sql::{Query, ResultColumn, ScalarType};
+use crate::sql::{Nest, Query, ResultColumn, ScalarType, Template};
 
 /// How emitted text names things.
 #[derive(Debug)]
@@ -57,6 +60,9 @@ impl Names<'_> {
 
     /// The type of a field of a struct of arguments.
     pub(super) fn field(&self, parameter: &Resolved) -> String {
+        if parameter.role == Role::Sort && !parameter.nullable {
+            return self.sort(parameter);
+        }
         if !parameter.list {
             return self.argument(parameter, "'a");
         }
@@ -78,6 +84,33 @@ impl Names<'_> {
 
     /// The type of an argument; `lifetime` is empty or `'a`.
     pub(super) fn argument(&self, parameter: &Resolved, lifetime: &str) -> String {
+        match parameter.role {
+            Role::Value => self.value(parameter, lifetime),
+            Role::Sort if parameter.nullable => optional(self.sort(parameter), true),
+            Role::Sort => format!("impl ::core::convert::Into<{}>", self.sort(parameter)),
+            Role::Patch => {
+                let value = Resolved {
+                    nullable: false,
+                    ..parameter.clone()
+                };
+                let value = self.value(&value, lifetime);
+                if parameter.nullable {
+                    format!("{}::d1::Patch<{value}>", self.krate)
+                } else {
+                    optional(value, true)
+                }
+            }
+        }
+    }
+
+    /// The type of an argument that chooses the sort order.
+    fn sort(&self, parameter: &Resolved) -> String {
+        let by = self.spell(|paths| parameter.scalar.owned(paths));
+        format!("{}::d1::Sort<{by}>", self.krate)
+    }
+
+    /// The type of an argument that is a value.
+    fn value(&self, parameter: &Resolved, lifetime: &str) -> String {
         match (&parameter.as_type, parameter.list) {
             (Some(ty), true) => optional(format!("&[{ty}]"), parameter.nullable),
             (Some(ty), false) => optional(ty.clone(), parameter.nullable),
@@ -119,30 +152,120 @@ pub(super) fn row(
     docs: &str,
     columns: &[ResultColumn],
 ) {
-    let (mut fields, mut reads, mut serialized) = (String::new(), String::new(), String::new());
+    let mut fields: Vec<RowField> = Vec::new();
+    let mut nests: Vec<&str> = Vec::new();
     for (index, column) in columns.iter().enumerate() {
-        let docs = column_docs(column);
-        let field = spelled(&Name::new(&column.name).field);
-        let (take, name, ty) = (take(column), &column.name, names.column(column));
-        let _ = write!(fields, "#[doc = {docs:?}] pub {field}: {ty}, ");
-        let _ = write!(reads, "{field}: row.{take}({index})?, ");
-        let _ = write!(serialized, ".field({name:?}, &self.{field})");
+        let Some(nest) = &column.nest else {
+            fields.push(RowField::column(names, index, column, &column.name));
+            continue;
+        };
+        if !nests.contains(&nest.name.as_str()) {
+            nests.push(&nest.name);
+            fields.push(nested(out, names, ident, nest, columns));
+        }
     }
+
     let krate = names.krate;
-    let count = columns.len();
+    row_struct(out, krate, ident, docs, &fields);
+    let reads: String = fields.iter().map(RowField::read).collect();
     let _ = writeln!(
         out,
-        "#[doc = {docs:?}]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
-        pub struct {ident} {{ {fields} }}
-
-        impl {krate}::d1::FromRow for {ident} {{
+        "impl {krate}::d1::FromRow for {ident} {{
             fn from_row(
                 row: &mut {krate}::d1::Row<'_>,
             ) -> ::core::result::Result<Self, {krate}::d1::DecodeError> {{
                 ::core::result::Result::Ok(Self {{ {reads} }})
             }}
-        }}
+        }}"
+    );
+}
+
+/// A field of a row.
+struct RowField {
+    /// The name when it is serialized.
+    name: String,
+    ident: String,
+    ty: String,
+    docs: String,
+    /// The expression that reads it from `row`.
+    value: String,
+}
+
+impl RowField {
+    /// The field of a column.
+    fn column(names: &Names<'_>, index: usize, column: &ResultColumn, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ident: spelled(&Name::new(name).field),
+            ty: names.column(column),
+            docs: column_docs(column),
+            value: format!("row.{}({index})?", take(column)),
+        }
+    }
+
+    fn read(&self) -> String {
+        format!("{}: {}, ", self.ident, self.value)
+    }
+}
+
+/// Writes the type of a nested struct, and returns its field.
+fn nested(
+    out: &mut String,
+    names: &Names<'_>,
+    row: &str,
+    nest: &Nest,
+    columns: &[ResultColumn],
+) -> RowField {
+    let parts = columns.iter().enumerate().filter_map(|(index, column)| {
+        let part = column.nest.as_ref().filter(|part| part.name == nest.name)?;
+        Some(RowField::column(names, index, column, &part.field))
+    });
+    let fields: Vec<RowField> = parts.collect();
+    let ty = nested_type(row, &nest.name);
+    let docs = format!("The `{}` of a [`{row}`].", nest.name);
+    row_struct(out, names.krate, &ty, &docs, &fields);
+
+    let reads: String = fields.iter().map(RowField::read).collect();
+    let value = format!("{ty} {{ {reads} }}");
+    let (docs, value) = match nest.key {
+        Some(key) => (
+            "`None` where the outer join finds no row.".to_owned(),
+            format!(
+                "if row.is_null({key})? {{ ::core::option::Option::None }} \
+                 else {{ ::core::option::Option::Some({value}) }}"
+            ),
+        ),
+        None => ("The columns of a nested struct.".to_owned(), value),
+    };
+    RowField {
+        name: nest.name.clone(),
+        ident: spelled(&Name::new(&nest.name).field),
+        ty: optional(ty, nest.key.is_some()),
+        docs,
+        value,
+    }
+}
+
+/// The struct of a row, or of a part of it.
+fn row_struct(out: &mut String, krate: &str, ident: &str, docs: &str, fields: &[RowField]) {
+    let (mut declared, mut serialized) = (String::new(), String::new());
+    for RowField {
+        name,
+        ident,
+        ty,
+        docs,
+        ..
+    } in fields
+    {
+        let _ = write!(declared, "#[doc = {docs:?}] pub {ident}: {ty}, ");
+        let _ = write!(serialized, ".field({name:?}, &self.{ident})");
+    }
+    let count = fields.len();
+    let _ = writeln!(
+        out,
+        "#[doc = {docs:?}]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
+        pub struct {ident} {{ {declared} }}
 
         impl {krate}::__private::serde::Serialize for {ident} {{
             fn serialize<S: {krate}::__private::serde::Serializer>(
@@ -196,6 +319,7 @@ pub(super) fn method(
 ) {
     let krate = names.krate;
     let mut encoded = String::new();
+
     for parameter in &query.parameters {
         let argument = argument(parameter);
         let _ = write!(encoded, "{}, ", encode(krate, parameter, &argument));
@@ -206,6 +330,14 @@ pub(super) fn method(
     };
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
+    let run = match &query.template {
+        Some(template) => format!(
+            "{};
+            {krate}::__private::assembled(&self.0, &STATEMENT, PIECES, &choices, parameters)",
+            assembled(names, template, query, &argument, &encoded)
+        ),
+        None => format!("{krate}::__private::query(&self.0, &STATEMENT, [{encoded}])"),
+    };
     let _ = writeln!(
         out,
         "#[doc = {docs:?}]
@@ -217,9 +349,92 @@ pub(super) fn method(
                 reads_only: {reads_only},
             }};
             {unpacked}
-            {krate}::__private::query(&self.0, &STATEMENT, [{encoded}])
+            {run}
         }}"
     );
+}
+
+/// The statements that prepare a query whose text depends on the arguments: they declare `PIECES`,
+/// `choices` and `parameters`. `ident` spells the variable of a parameter.
+fn assembled(
+    names: &Names<'_>,
+    template: &Template,
+    query: &Query,
+    ident: &dyn Fn(&Resolved) -> String,
+    encoded: &str,
+) -> String {
+    let mut run = String::new();
+    for parameter in &query.parameters {
+        if parameter.role == Role::Sort && !parameter.nullable {
+            let (ident, ty) = (ident(parameter), names.sort(parameter));
+            let _ = write!(
+                run,
+                "let {ident}: {ty} = ::core::convert::Into::into({ident}); "
+            );
+        }
+    }
+
+    let parameter = |index: usize| ident(&query.parameters[index]);
+    let mut choices = String::new();
+    for choice in &template.choices {
+        let choice = match choice {
+            Choice::Filter(indexes) => {
+                let tests: Vec<String> = indexes
+                    .iter()
+                    .map(|index| format!("{}.is_some()", parameter(*index)))
+                    .collect();
+                format!("::core::primitive::usize::from({})", tests.join(" && "))
+            }
+            Choice::Sort(sort) => {
+                let (ident, descending) = (parameter(sort.parameter), sort.descending);
+                if sort.has_else {
+                    let otherwise = 2 * sort.texts.len();
+                    format!("{ident}.map_or({otherwise}, |sort| sort.choice({descending}))")
+                } else {
+                    format!("{ident}.choice({descending})")
+                }
+            }
+            Choice::Patch(index) if query.parameters[*index].nullable => {
+                format!("{}.choice()", parameter(*index))
+            }
+            Choice::Patch(index) => {
+                format!(
+                    "::core::primitive::usize::from({}.is_some())",
+                    parameter(*index)
+                )
+            }
+        };
+        let _ = write!(choices, "{choice}, ");
+    }
+    let _ = write!(
+        run,
+        "static PIECES: &[{}::__private::Piece<&str>] = &[{}];
+        let choices = [{choices}];
+        let parameters = [{encoded}]",
+        names.krate,
+        pieces(names.krate, template)
+    );
+    run
+}
+
+/// The pieces of a template, separated by commas.
+fn pieces(krate: &str, template: &Template) -> String {
+    let mut pieces = String::new();
+    for piece in &template.pieces {
+        let _ = write!(pieces, "{krate}::__private::Piece::");
+        let _ = match piece {
+            Piece::Text(text) => write!(pieces, "Text({text:?}), "),
+            Piece::Parameter(index) => write!(pieces, "Parameter({index}), "),
+            Piece::When { choice, arm, skip } => write!(
+                pieces,
+                "When {{ choice: {choice}, arm: {arm}, skip: {skip} }}, "
+            ),
+            Piece::Begin => write!(pieces, "Begin, "),
+            Piece::Item(separator) => write!(pieces, "Item({separator:?}), "),
+            Piece::End(otherwise) => write!(pieces, "End({otherwise:?}), "),
+        };
+    }
+    pieces
 }
 
 /// The arguments of a method, one after another.
@@ -262,8 +477,8 @@ pub(super) fn params(out: &mut String, names: &Names<'_>, ident: &str, docs: &st
             "#[doc = {:?}] pub {field}: {ty}, ",
             parameter_docs(parameter)
         );
-        if parameter.nullable {
-            let _ = write!(values, "{field}: ::core::option::Option::None, ");
+        if parameter.nullable || parameter.role == Role::Patch {
+            let _ = write!(values, "{field}: ::core::default::Default::default(), ");
             optional_count += 1;
         } else {
             let _ = write!(required, "{field}: {ty}, ");
@@ -295,7 +510,7 @@ pub(super) fn params(out: &mut String, names: &Names<'_>, ident: &str, docs: &st
         let _ = writeln!(
             out,
             "impl{lifetime} {ident}{lifetime} {{
-                /// Creates the arguments with NULL for each optional one.
+                /// Creates the arguments without the optional ones.
                 #[must_use]
                 pub fn new({required}) -> Self {{ Self {{ {values} }} }}
             }}"
@@ -311,8 +526,11 @@ fn parameter_docs(parameter: &Resolved) -> String {
         Some(origin) => format!("A value for `{origin}`."),
         None => format!("The parameter `{}`.", parameter.name),
     };
-    if parameter.nullable {
-        docs.push_str(" `None` is NULL.");
+    match (parameter.role, parameter.nullable) {
+        (Role::Value, true) => docs.push_str(" `None` is NULL."),
+        (Role::Patch, false) => docs.push_str(" `None` leaves it unchanged."),
+        (Role::Patch, true) => docs.push_str(" Unchanged by default."),
+        (Role::Value, false) | (Role::Sort, _) => {}
     }
     docs
 }
@@ -341,6 +559,9 @@ fn encoder(parameter: &Resolved) -> &'static str {
 
 /// The expression that converts an argument to a parameter.
 fn encode(krate: &str, parameter: &Resolved, argument: &str) -> String {
+    if parameter.role == Role::Sort {
+        return format!("{krate}::__private::Parameter::Null");
+    }
     let encoder = format!("{krate}::__private::{}", encoder(parameter));
     if parameter.list && parameter.nullable {
         format!("{krate}::__private::optional({argument}, {encoder})")
@@ -420,6 +641,26 @@ pub fn inline(
         });
     let encoded = parameters()
         .map(|(parameter, ident)| tokens(parse, &encode(&path, parameter, &ident.to_string())));
+    let run = match &query.template {
+        Some(template) => {
+            let encoded: Vec<String> = parameters()
+                .map(|(parameter, ident)| encode(&path, parameter, &ident.to_string()))
+                .collect();
+            let ident = |parameter: &Resolved| format!("__{}", Name::new(&parameter.name).field);
+            let run = assembled(&names, template, &query, &ident, &encoded.join(", "));
+            let run = tokens(parse, &run);
+            quote! {
+                let __database = &#database;
+                #run;
+                #krate::__private::assembled::<#shape>(
+                    __database, &__STATEMENT, PIECES, &choices, parameters,
+                )
+            }
+        }
+        None => quote! {
+            #krate::__private::query::<#shape>(&#database, &__STATEMENT, [#(#encoded),*])
+        },
+    };
     quote! {{
         #rows
         static __STATEMENT: #krate::d1::Statement = #krate::d1::Statement {
@@ -429,13 +670,25 @@ pub fn inline(
             reads_only: #reads_only,
         };
         #(#lets)*
-        #krate::__private::query::<#shape>(&#database, &__STATEMENT, [#(#encoded),*])
+        #run
     }}
 }
 
-/// The query with texts in place of enums.
+/// The query with texts in place of enums. A text cannot choose a sort order at compile time, so
+/// such a statement stays as it is written.
 fn without_enums(query: &Query) -> Query {
     let mut query = query.clone();
+    let sorts = |template: &Template| {
+        let mut choices = template.choices.iter();
+        choices.any(|choice| matches!(choice, Choice::Sort(_)))
+    };
+    if query.template.as_ref().is_some_and(sorts) {
+        query.template = None;
+        for parameter in &mut query.parameters {
+            parameter.role = Role::Value;
+        }
+    }
+
     let columns = query.columns.iter_mut().map(|column| &mut column.scalar);
     let parameters = query
         .parameters

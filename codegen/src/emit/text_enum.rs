@@ -28,6 +28,27 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
         .map(|text| Name::new(text).ty_ident())
         .collect();
     let variant_docs = texts.iter().map(|text| format!("`{text}`"));
+    let sort_by = text_enum.of_parameter.then(|| {
+        quote! {
+            impl #ident {
+                /// Sorts in ascending order.
+                pub const fn asc(self) -> #krate::d1::Sort<Self> {
+                    #krate::d1::Sort::new(self, false)
+                }
+
+                /// Sorts in descending order.
+                pub const fn desc(self) -> #krate::d1::Sort<Self> {
+                    #krate::d1::Sort::new(self, true)
+                }
+            }
+
+            impl #krate::d1::SortBy for #ident {
+                fn index(self) -> ::core::primitive::usize {
+                    self as ::core::primitive::usize
+                }
+            }
+        }
+    });
     let serde = format!("{}::__private::serde", krate.to_string().replace(' ', ""));
 
     quote! {
@@ -73,6 +94,8 @@ pub(super) fn text_enum(text_enum: &TextEnum, krate: &TokenStream) -> TokenStrea
                 #krate::__private::decode_text(cell, &Self::ALL, Self::as_str)
             }
         }
+
+        #sort_by
 
         impl<'a> ::core::convert::From<#ident> for #krate::__private::Parameter<'a> {
             fn from(value: #ident) -> Self {

@@ -144,6 +144,7 @@ fn date(errors: &mut Errors, span: Span, text: &str, path: &str) {
     let is_date = has_form
         && part(5..7).is_some_and(|month| (1..=12).contains(&month))
         && part(8..10).is_some_and(|day| (1..=31).contains(&day));
+
     if !is_date {
         let message = match text {
             "" => format!("`{path}` is empty"),

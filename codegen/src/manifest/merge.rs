@@ -254,6 +254,7 @@ fn check_kinds(
     let bindings: HashMap<&str, &MergedBinding> = bindings
         .map(|binding| (binding.name.value.as_str(), binding))
         .collect();
+
     for (environment, names) in environments.iter().zip(names) {
         let vars = environment.vars.iter().map(|var| ("a variable", &var.name));
         let secrets = environment.secrets().map(|secret| ("a secret", secret));

@@ -252,6 +252,7 @@ impl<'e> Reader<'e> {
     fn json_object(&mut self, object: &ast::Object<'_>) -> Value {
         let mut entries: Vec<(Spanned<String>, Node)> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
+
         for property in &object.properties {
             let range = property.name.range();
             let key = Spanned {

@@ -147,6 +147,7 @@ fn optional_secrets(errors: &mut Errors, node: &Node, merged: &mut Merged) {
         let place = format!("`{OPTIONAL_SECRETS}`");
         return errors.push(mismatch(&place, "a list of names", &node.value, node.span));
     };
+
     for item in items {
         let Value::String(name) = &item.value else {
             let place = format!("an item of `{OPTIONAL_SECRETS}`");

@@ -220,6 +220,7 @@ fn variants(
     schema: &schema::Inputs,
 ) -> Vec<Variant> {
     let mut variants: Vec<Variant> = Vec::new();
+
     for d1 in databases {
         let is_known = d1.schema_key() == first.schema_key()
             || variants

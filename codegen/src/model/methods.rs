@@ -1,5 +1,7 @@
 //! Annotated queries as methods, with the row types that they own or share.
 
+use std::collections::BTreeSet;
+
 use super::query_cache::Analyzed;
 use super::{Database, Method, Refused, TypeSource, cardinality};
 use crate::names::Name;
@@ -7,6 +9,7 @@ use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::TextEnum;
 use crate::source::Sources;
 use crate::sql::annotation::{Annotated, Arguments};
+use crate::sql::parameters::{Resolved, Role};
 use crate::sql::{self, Query, ResultColumn};
 
 /// Adds a query to a database: a method, or a placeholder if the query has an error.
@@ -25,7 +28,9 @@ pub(super) fn add(
     let is_possible = |errors: &mut Errors, query: &Query| {
         cardinality::check(errors, (sources, &database.catalog), query, &annotated)
             && check_scalar(errors, query, &annotated)
+            && check_patch(errors, query, &annotated)
     };
+
     match query.filter(|query| is_possible(errors, query)) {
         Some(query) => add_method(errors, sources, database, annotated, query),
         None => add_refused(sources, database, &annotated),
@@ -49,6 +54,9 @@ fn add_method(
     let mut row = row_name(&annotated, &name);
     let scalar = annotated.scalar.is_some();
     let owns_row = !scalar && owns_row(errors, database, &annotated, &mut row, &query);
+    if owns_row {
+        own_nests(errors, database, &annotated, &row.ty, &query);
+    }
 
     let file = sources.file(annotated.sql.file);
     database.methods.push(Method {
@@ -66,10 +74,36 @@ fn add_method(
     });
 }
 
+/// Checks that a query with optional assignments has some.
+fn check_patch(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
+    let Some(span) = annotated.patch else {
+        return true;
+    };
+    let is_patch = |parameter: &Resolved| parameter.role == Role::Patch;
+    if query.parameters.iter().any(is_patch) {
+        return true;
+    }
+    errors.push(
+        Diagnostic::new(
+            Code::Annotation,
+            "`:patch` makes the assignments of an UPDATE optional",
+            span,
+        )
+        .label("no assignment is `column = :value`")
+        .help("remove `:patch`, or assign parameters that are used nowhere else"),
+    );
+    false
+}
+
 fn add_refused(sources: &Sources, database: &mut Database, annotated: &Annotated) {
     let name = Name::new(&annotated.name.value);
     let text = sources.text(annotated.sql);
-    let mut outline = sql::outline(&database.catalog, text, annotated.sql);
+    let mut outline = sql::outline(
+        &database.catalog,
+        text,
+        annotated.sql,
+        annotated.patch.is_some(),
+    );
     name_text_enums(&mut outline.text_enums, &name.source);
     database
         .types
@@ -103,22 +137,59 @@ pub(super) fn params(annotated: &Annotated, name: &Name, count: usize) -> Option
 
 /// Reserves the name of the struct of a method's arguments.
 fn own_params(errors: &mut Errors, database: &mut Database, annotated: &Annotated, params: &str) {
-    if database
+    let help = "rename the query, or write `:positional` after the row count";
+    own_type(errors, database, annotated, (params, "arguments"), help);
+}
+
+/// Reserves the names of the nested structs of a row.
+fn own_nests(
+    errors: &mut Errors,
+    database: &mut Database,
+    annotated: &Annotated,
+    row: &str,
+    query: &Query,
+) {
+    let nests = query
+        .columns
+        .iter()
+        .filter_map(|column| column.nest.as_ref());
+    let names: BTreeSet<&str> = nests.map(|nest| nest.name.as_str()).collect();
+    for name in names {
+        let ty = nested_type(row, name);
+        let help = "rename the query, or name its row type after the row count";
+        own_type(errors, database, annotated, (&ty, "nested columns"), help);
+    }
+}
+
+/// Reserves the name of a type in the module of a database.
+fn own_type(
+    errors: &mut Errors,
+    database: &mut Database,
+    annotated: &Annotated,
+    (ty, what): (&str, &str),
+    help: &str,
+) {
+    let known = database
         .type_sources
-        .insert(params.to_owned(), TypeSource::Params)
-        .is_none()
-    {
+        .insert(ty.to_owned(), TypeSource::Part);
+
+    if known.is_none() {
         return;
     }
     errors.push(
         Diagnostic::new(
             Code::SharedRow,
-            format!("the arguments `{params}` have the name of another type"),
+            format!("the {what} `{ty}` have the name of another type"),
             annotated.name.span,
         )
-        .label("its arguments are a struct of this name")
-        .help("rename the query, or write `:positional` after the row count"),
+        .label(format!("its {what} are a struct of this name"))
+        .help(help),
     );
+}
+
+/// The name of the type of a nested struct.
+pub(crate) fn nested_type(row: &str, nest: &str) -> String {
+    format!("{row}{}", Name::new(nest).ty)
 }
 
 /// Checks that a query whose annotation asks for a value returns one column.
@@ -134,6 +205,7 @@ fn check_scalar(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bo
             "remove `:scalar`, or select one column",
         ),
     };
+
     errors.push(
         Diagnostic::new(
             Code::Annotation,
@@ -218,14 +290,14 @@ fn owns_row(
                 .insert(row.ty.clone(), TypeSource::Rows(database.methods.len()));
             return true;
         }
-        Some(TypeSource::TextEnum | TypeSource::Params) => {
+        Some(TypeSource::TextEnum | TypeSource::Part) => {
             errors.push(
                 Diagnostic::new(
                     Code::SharedRow,
                     format!("the row type `{}` has the name of another type", row.ty),
                     span,
                 )
-                .label("an enum of texts, or the arguments of a query")
+                .label("an enum, the arguments of a query, or a nested struct")
                 .help("rename the query, or name its row type at the end of the annotation"),
             );
             // Both types are emitted, under different names, so that this is the only error.
@@ -317,7 +389,10 @@ fn same_field(left: &ResultColumn, right: &ResultColumn) -> bool {
 
 /// Whether two columns are the same apart from NULL.
 fn same_value(left: &ResultColumn, right: &ResultColumn) -> bool {
-    left.name == right.name && left.scalar == right.scalar && left.as_type == right.as_type
+    left.name == right.name
+        && left.scalar == right.scalar
+        && left.as_type == right.as_type
+        && left.nest == right.nest
 }
 
 /// A column in words.

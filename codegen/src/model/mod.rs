@@ -26,6 +26,7 @@ pub use databases::analyze;
 pub(crate) use load::QUERIES;
 pub use load::{Inputs, Variant, infer_secrets, load_databases, load_manifest};
 pub use lower::lower;
+pub(crate) use methods::nested_type;
 pub use signature::{argument_type, signature};
 pub use types::Types;
 
@@ -84,8 +85,8 @@ enum TypeSource {
     Rows(usize),
     /// A list of texts.
     TextEnum,
-    /// The arguments of a method.
-    Params,
+    /// The arguments of a method, or a nested struct of a row.
+    Part,
 }
 
 /// A query with an error.

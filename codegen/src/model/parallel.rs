@@ -18,6 +18,8 @@ pub(super) struct NewQuery {
     /// Its number among all queries.
     pub(super) index: usize,
     pub(super) span: Span,
+    /// Whether its assignments are optional.
+    pub(super) patch: bool,
     pub(super) parsed: Parsed,
 }
 
@@ -40,8 +42,10 @@ pub(super) fn analyze(
         let mut workers = Vec::new();
         for _ in 1..threads {
             let part: Vec<NewQuery> = queries.by_ref().take(size).collect();
-            let spans: Vec<(usize, Span)> =
-                part.iter().map(|query| (query.index, query.span)).collect();
+            let spans = part
+                .iter()
+                .map(|query| (query.index, query.span, query.patch));
+            let spans: Vec<(usize, Span, bool)> = spans.collect();
             let seed = seed.clone();
             let worker = scope.spawn(move || Some(analyze_all(sources, &seed.grow()?, part)));
             workers.push((spans, worker));
@@ -60,13 +64,14 @@ pub(super) fn analyze(
 fn analyze_again(
     sources: &Sources,
     catalog: &Catalog,
-    spans: Vec<(usize, Span)>,
+    spans: Vec<(usize, Span, bool)>,
 ) -> Vec<(usize, Analyzed)> {
-    let queries = spans.into_iter().map(|(index, span)| {
-        let parsed = sql::parse(sources.text(span));
+    let queries = spans.into_iter().map(|(index, span, patch)| {
+        let parsed = sql::parse(sources.text(span), patch);
         NewQuery {
             index,
             span,
+            patch,
             parsed,
         }
     });
@@ -82,6 +87,7 @@ fn analyze_all(
                        index,
                        span,
                        parsed,
+                       ..
                    }| {
         let mut errors = Errors::default();
         let query = sql::analyze_parsed(&mut errors, catalog, sources.text(span), span, parsed);

@@ -1,6 +1,7 @@
 //! The cache of analyzed queries: a query that an earlier run analyzed without an error is not
 //! analyzed again while the schema and the compiler stay the same.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::parallel::{self, MIN_QUERIES, NewQuery};
@@ -20,7 +21,7 @@ pub(super) struct Analyzed {
 /// A query whose text was read.
 pub(super) enum Read {
     /// An earlier run analyzed it without an error.
-    Cached(Analyzed),
+    Cached(Box<Analyzed>),
     /// It must be analyzed.
     New(Parsed),
 }
@@ -73,10 +74,14 @@ impl QueryCache {
         let cached = self.by_text();
         let read = |annotated: &Annotated| {
             let text = sources.text(annotated.sql);
-            let bytes = cached.get(text);
+            let bytes = cached.get(&*key(annotated, text));
             let query = bytes.and_then(|bytes| CachedQuery::decode(&mut &**bytes));
             let analyzed = query.and_then(|query| query.into_analyzed(annotated.sql));
-            analyzed.map_or_else(|| Read::New(sql::parse(text)), Read::Cached)
+            let parse = || sql::parse(text, annotated.patch.is_some());
+            analyzed.map_or_else(
+                || Read::New(parse()),
+                |analyzed| Read::Cached(Box::new(analyzed)),
+            )
         };
         queries.iter().map(read).collect()
     }
@@ -93,11 +98,12 @@ impl QueryCache {
         let mut new = Vec::new();
         for (index, (annotated, read)) in queries.iter().zip(read).enumerate() {
             analyzed.push(match read {
-                Read::Cached(analyzed) => Some(analyzed),
+                Read::Cached(analyzed) => Some(*analyzed),
                 Read::New(parsed) => {
                     new.push(NewQuery {
                         index,
                         span: annotated.sql,
+                        patch: annotated.patch.is_some(),
                         parsed,
                     });
                     None
@@ -127,8 +133,8 @@ impl QueryCache {
         let cached = self.by_text();
         let mut bytes = Vec::new();
         for ((annotated, analyzed), is_cached) in queries.iter().zip(analyzed).zip(is_cached) {
-            let text = sources.text(annotated.sql);
-            let unchanged = cached.get(text).filter(|_| *is_cached);
+            let key = key(annotated, sources.text(annotated.sql));
+            let unchanged = cached.get(&*key).filter(|_| *is_cached);
 
             let mut encoded = Vec::new();
             let query = match unchanged {
@@ -141,10 +147,19 @@ impl QueryCache {
                     &encoded
                 }
             };
-            cache::encode_text(text, &mut bytes);
+            cache::encode_text(&key, &mut bytes);
             cache::encode_bytes(query, &mut bytes);
         }
         cache::save(sources, &self.name, bytes);
+    }
+}
+
+/// The key of a query: its text, and what its annotation changes in the analysis.
+fn key<'t>(annotated: &Annotated, text: &'t str) -> Cow<'t, str> {
+    if annotated.patch.is_some() {
+        Cow::Owned(format!("{text}\n-- :patch"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

@@ -97,6 +97,7 @@ impl<'a> Checker<'a> {
         let names = names.filter(|name| is_rust_name(name) || aliases.contains(name));
         let names = names.map(|name| aliases.name(name));
         let mut used: BTreeSet<String> = names.flat_map(|name| [name.field, name.ty]).collect();
+
         if are_bindings {
             let reserved = RESERVED.iter().flat_map(|(field, ty)| [*field, *ty]);
             used.extend(reserved.map(str::to_owned));

@@ -52,12 +52,15 @@ pub enum Arguments {
 enum Choice {
     /// The value of the only column instead of a row.
     Scalar,
+    /// Optional assignments.
+    Patch,
     Arguments(Arguments),
 }
 
 impl Choice {
-    const ALL: [(&'static str, Self); 3] = [
+    const ALL: [(&'static str, Self); 4] = [
         ("scalar", Self::Scalar),
+        ("patch", Self::Patch),
         ("params", Self::Arguments(Arguments::Params)),
         ("positional", Self::Arguments(Arguments::Positional)),
     ];
@@ -76,6 +79,8 @@ pub struct Annotated {
     pub scalar: Option<Span>,
     /// How the method takes its arguments, if the annotation decides it.
     pub arguments: Option<Arguments>,
+    /// Where `:patch` is, which makes the assignments of an UPDATE optional.
+    pub patch: Option<Span>,
     /// The comment lines below the annotation.
     pub docs: Vec<String>,
     /// The statement, without the comments around it.
@@ -182,6 +187,7 @@ impl Annotation {
             row: self.header.row.clone(),
             scalar: self.header.scalar,
             arguments: self.header.arguments,
+            patch: self.header.patch,
             docs: self.docs.clone(),
             sql,
         })
@@ -223,6 +229,7 @@ struct Header {
     row: Option<Spanned<String>>,
     scalar: Option<Span>,
     arguments: Option<Arguments>,
+    patch: Option<Span>,
 }
 
 /// A word of an annotation, with its position.
@@ -248,11 +255,13 @@ fn header(errors: &mut Errors, line: &str, span: Span) -> Header {
         row: None,
         scalar: None,
         arguments: None,
+        patch: None,
     };
     for (index, (word, place)) in words.iter().skip(2).enumerate() {
         if let Some(option) = word.strip_prefix(':') {
             match choice(errors, option, *place) {
                 Some(Choice::Scalar) => header.scalar = Some(*place),
+                Some(Choice::Patch) => header.patch = Some(*place),
                 Some(Choice::Arguments(arguments)) => header.arguments = Some(arguments),
                 None => {}
             }
@@ -283,7 +292,7 @@ fn choice(errors: &mut Errors, option: &str, place: Span) -> Option<Choice> {
             format!("`:{option}` is not an option of a query"),
             place,
         )
-        .label("expected `:scalar`, `:params` or `:positional`")
+        .label("expected `:scalar`, `:patch`, `:params` or `:positional`")
         .help(help),
     );
     None

@@ -263,6 +263,7 @@ impl Analyzer<'_> {
             }
         }
         let names = present.into_iter().map(|column| column.name.as_str());
+
         names.collect()
     }
 

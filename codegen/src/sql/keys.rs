@@ -450,6 +450,7 @@ fn result_names(select: &Select) -> Vec<&str> {
         return Vec::new();
     };
     let mut names = Vec::new();
+
     for column in &query.columns {
         match column {
             ResultColumn::Expr {

@@ -32,7 +32,9 @@ mod scans;
 mod scope;
 mod searches;
 mod select;
+pub mod template;
 pub mod types;
+mod variants;
 mod virtual_tables;
 mod write;
 
@@ -54,12 +56,13 @@ pub use outline::{Outline, outline};
 pub use overrides::Override;
 pub use rows::Rows;
 pub use scalar::ScalarType;
+pub use template::Template;
 
 use infer::infer;
 use parameters::Resolved;
 use prepare::{Prepared, prepare};
-use rewrite::rewrite;
 use types::Ty;
+use variants::Variants;
 
 /// A statement that the analysis accepts.
 #[derive(Debug, Clone)]
@@ -83,6 +86,8 @@ pub struct Query {
     pub rows: Rows,
     /// SQLite's query plan.
     pub plan: Vec<plan::Step>,
+    /// The texts that run instead of `sql`, if the arguments determine the text.
+    pub template: Option<Template>,
 }
 
 /// A result column.
@@ -96,13 +101,31 @@ pub struct ResultColumn {
     pub scalar: ScalarType,
     /// The Rust type that the query itself names.
     pub as_type: Option<String>,
-    /// Whether it can be NULL, after overrides.
+    /// Whether it can be NULL, after overrides. In an optional struct, whether it can be NULL where
+    /// the struct exists.
     pub nullable: bool,
+    /// The nested struct that it belongs to: `AS "author.name"`.
+    pub nest: Option<Nest>,
+}
+
+/// A nested struct of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nest {
+    /// The field of the row.
+    pub name: String,
+    /// The field of the struct.
+    pub field: String,
+    /// The column that is NULL exactly where an outer join finds no row, so that the struct is
+    /// `None`; `None` for a struct that always exists.
+    pub key: Option<usize>,
 }
 
 encode_fields! {
-    Query { sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan }
-    ResultColumn { name, ty, scalar, as_type, nullable }
+    Query {
+        sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template,
+    }
+    ResultColumn { name, ty, scalar, as_type, nullable, nest }
+    Nest { name, field, key }
 }
 
 impl Query {
@@ -119,6 +142,7 @@ impl Query {
             reads_only: false,
             rows: Rows::Many,
             plan: Vec::new(),
+            template: None,
         }
     }
 }
@@ -127,13 +151,16 @@ impl Query {
 pub(crate) struct Parsed {
     statements: usize,
     tree: Result<(Statement, Vec<Parameter>), syntax::Unparsed>,
+    /// Whether the assignments of an UPDATE are optional.
+    patch: bool,
 }
 
-/// Parses a text.
-pub(crate) fn parse(text: &str) -> Parsed {
+/// Parses a text. `patch` makes the assignments of an UPDATE optional.
+pub(crate) fn parse(text: &str, patch: bool) -> Parsed {
     Parsed {
         statements: token::statements(text).len(),
         tree: syntax::parse(text),
+        patch,
     }
 }
 
@@ -158,7 +185,7 @@ pub fn parses(text: &str) -> Result<(), (Range<usize>, String)> {
 /// A statement whose columns have names that no row can have is still returned, and so is one that
 /// changes every row: the error is in `errors`.
 pub fn analyze(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
-    analyze_parsed(errors, catalog, text, place, parse(text))
+    analyze_parsed(errors, catalog, text, place, parse(text, false))
 }
 
 /// Analyzes a statement whose text has been parsed before.
@@ -170,6 +197,7 @@ pub(crate) fn analyze_parsed(
     parsed: Parsed,
 ) -> Option<Query> {
     let before = errors.count();
+    let patch = parsed.patch;
     let (statement, declared) = single_statement(errors, catalog, text, place, parsed)?;
 
     let inferred = infer(errors, catalog, text, place, &statement, &declared);
@@ -185,7 +213,9 @@ pub(crate) fn analyze_parsed(
         | Statement::Delete(_) => inferred.outputs,
     };
     let columns = overrides::columns(errors, text, place, &outputs);
-    let sql = rewrite(text, &declared, &inferred.parts, &outputs, &columns);
+    let mut parts = inferred.parts;
+    let edits = rewrite::edits(&declared, &parts, &outputs, &columns);
+    let sql = rewrite::rewrite(text, &edits);
     let Prepared {
         accesses,
         reads_only,
@@ -209,21 +239,41 @@ pub(crate) fn analyze_parsed(
     };
 
     guards::unguarded(errors, &statement, place);
-    if errors.count() == before {
-        let named = (inferred.tables.as_slice(), inferred.relations.as_slice());
-        scans::report(errors, catalog, (&statement, &sql), place, named, &plan);
+    let template = template::template(text, &statement, &declared, &mut parts, &edits, patch);
+    let prepared =
+        template.map(|template| Variants::prepare(catalog, template, &parts.parameters, &columns));
+    let relations = &inferred.relations;
+    let named = (inferred.tables.as_slice(), relations.as_slice());
+    let template = match prepared {
+        Some(Some(variants)) => {
+            if errors.count() == before {
+                variants.check_scans(errors, catalog, (&statement, place), named);
+            }
+            Some(variants.into_template(catalog, relations))
+        }
+        // SQLite rejects one of the texts, so the statement stays as it is written.
+        Some(None) => {
+            parts.forget_roles();
+            None
+        }
+        None => None,
+    };
+    if template.is_none() && errors.count() == before {
+        let text = scans::Text::AsWritten(&sql);
+        scans::report(errors, catalog, (&statement, text), place, named, &plan);
     }
 
     Some(Query {
         sql,
         columns,
-        parameters: inferred.parts.parameters,
-        text_enums: inferred.parts.text_enums,
+        parameters: parts.parameters,
+        text_enums: parts.text_enums,
         tables: inferred.tables,
         accesses,
         reads_only,
         rows,
         plan,
+        template,
     })
 }
 

@@ -126,6 +126,7 @@ impl Analyzer<'_> {
         } else {
             f64::MIN_POSITIVE
         };
+
         match &expr.kind {
             ExprKind::Integer | ExprKind::Float => {
                 let digits = self.written(expr).replace('_', "");

@@ -13,6 +13,7 @@ use super::analyzer::Output;
 use super::infer::{Inferred, infer};
 use super::parameters::Resolved;
 use super::scalar::ScalarType;
+use super::template::template;
 use super::types::{Storage, Ty};
 use super::{ResultColumn, overrides};
 
@@ -38,7 +39,7 @@ pub(crate) const UNKNOWN_TYPE: &str = "__bindery_type_after_an_error";
 ///
 /// The placeholder for the statement has them, so that its callers do not get follow-up errors.
 #[must_use]
-pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
+pub fn outline(catalog: &Catalog, text: &str, place: Span, patch: bool) -> Outline {
     // The analysis has reported the errors of this statement already.
     let mut ignored = Errors::default();
     let Ok((statement, declared)) = syntax::parse(text) else {
@@ -62,6 +63,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
         }
     }
 
+    template(text, &statement, &declared, &mut parts, &[], patch);
     let unknown_table = |code: Code| code == Code::UnknownTable || code == Code::Unsupported;
     let lacks_table = ignored.iter().any(|found| unknown_table(found.code));
     let is_partial = lacks_table && selects_all(&statement);
@@ -81,7 +83,14 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span) -> Outline {
     }
     // A struct cannot have two fields of one name.
     let mut fields = BTreeSet::new();
-    columns.retain(|column| fields.insert(Name::new(&column.name).field));
+    columns.retain(|column| match &column.nest {
+        Some(nest) => fields.insert(format!("{}.{}", nest.name, Name::new(&nest.field).field)),
+        None => fields.insert(Name::new(&column.name).field),
+    });
+    columns.retain(|column| {
+        let nest = column.nest.as_ref();
+        nest.is_none_or(|nest| !fields.contains(&Name::new(&nest.name).field))
+    });
 
     Outline {
         columns,

@@ -5,9 +5,10 @@ use crate::names::Name;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Span;
 
-use super::ResultColumn;
-use super::analyzer::Output;
+use super::analyzer::{Group, Output};
 use super::scalar::ScalarType;
+use super::types::Storage;
+use super::{Nest, ResultColumn};
 
 /// The nullability that the name of a column sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +91,15 @@ pub(super) fn columns(
         }
 
         let as_type = written.ty.and_then(|ty| rust_type(errors, ty, at));
-        let field = Name::new(written.name).field;
+        let nest = if output.aliased {
+            nest(written.name)
+        } else {
+            None
+        };
+        let field = match &nest {
+            Some(nest) => format!("{}.{}", Name::new(&nest.name).field, nested_field(nest)),
+            None => Name::new(written.name).field,
+        };
         if let Some((_, first)) = fields.iter().find(|(other, _)| *other == field) {
             errors.push(
                 Diagnostic::new(
@@ -100,7 +109,12 @@ pub(super) fn columns(
                 )
                 .label("the second one")
                 .also(*first, "the first one")
-                .help(format!("rename one: `AS other_{field}`")),
+                .help(match &nest {
+                    Some(nest) => {
+                        format!("rename one: `AS \"{}.other_{}\"`", nest.name, nest.field)
+                    }
+                    None => format!("rename one: `AS other_{field}`"),
+                }),
             );
         }
 
@@ -114,10 +128,101 @@ pub(super) fn columns(
                 Some(Override::Nullable) => true,
                 None => output.ty.nullable,
             },
+            nest,
         });
         fields.push((field, at));
     }
+    check_nests(errors, &fields);
+    find_keys(outputs, &mut columns);
     columns
+}
+
+/// The nested struct in the name of a column: `author.name`.
+fn nest(name: &str) -> Option<Nest> {
+    let (name, field) = name.split_once('.')?;
+    let is_name = |part: &str| part.starts_with(|first: char| first.is_alphabetic());
+    (is_name(name) && is_name(field)).then(|| Nest {
+        name: name.to_owned(),
+        field: field.to_owned(),
+        key: None,
+    })
+}
+
+fn nested_field(nest: &Nest) -> String {
+    Name::new(&nest.field).field
+}
+
+/// Reports a nested struct with the name of another column.
+fn check_nests(errors: &mut Errors, fields: &[(String, Span)]) {
+    for (field, at) in fields {
+        let Some((nest, _)) = field.split_once('.') else {
+            continue;
+        };
+        let Some((_, other)) = fields.iter().find(|(other, _)| other == nest) else {
+            continue;
+        };
+        errors.push(
+            Diagnostic::new(
+                Code::ResultName,
+                format!("`{nest}` is a column and a nested struct"),
+                *at,
+            )
+            .label("a field of the struct")
+            .also(*other, "the column")
+            .help(format!("rename the column: `AS other_{nest}`")),
+        );
+        return;
+    }
+}
+
+/// Finds the nested structs that are `None` where an outer join finds no row: all of their columns
+/// are read from one relation of the join, and one of them is never NULL in a row that exists.
+fn find_keys(outputs: &[Output], columns: &mut [ResultColumn]) {
+    let names: Vec<String> = columns
+        .iter()
+        .filter_map(|column| Some(column.nest.as_ref()?.name.clone()))
+        .collect();
+    for name in names {
+        let is_part = |column: &ResultColumn| {
+            let nest = column.nest.as_ref();
+            nest.is_some_and(|nest| nest.name == name)
+        };
+        let parts: Vec<usize> = (0..columns.len())
+            .filter(|index| is_part(&columns[*index]))
+            .collect();
+        let groups: Option<Vec<Group>> = parts.iter().map(|index| outputs[*index].group).collect();
+        let Some(groups) = groups else { continue };
+        if groups
+            .iter()
+            .any(|group| group.relation != groups[0].relation)
+        {
+            continue;
+        }
+
+        // D1 returns an infinity as NULL, so a REAL does not show whether the row exists.
+        let mut pairs = parts.iter().zip(&groups);
+        let key = pairs.find(|(index, group)| {
+            group.is_present && !columns[**index].ty.storage.meets(Storage::REAL)
+        });
+        let Some((key, _)) = key.map(|(key, group)| (*key, group)) else {
+            continue;
+        };
+        for (index, group) in parts.iter().zip(&groups) {
+            let is_marked = mark(&outputs[*index]).is_some();
+            let column = &mut columns[*index];
+            if group.is_present && !is_marked {
+                column.nullable = false;
+            }
+            if let Some(nest) = &mut column.nest {
+                nest.key = Some(key);
+            }
+        }
+    }
+}
+
+/// The mark in the name of a result column.
+fn mark(output: &Output) -> Option<Override> {
+    split(output.name.as_deref()?).mark
 }
 
 /// The type of an override. A type that Rust cannot parse is reported and dropped: in the

@@ -128,6 +128,20 @@ pub struct Resolved {
     pub origin: Option<String>,
     /// A type that the user defines.
     pub as_type: Option<String>,
+    /// What the argument does besides being bound.
+    pub role: Role,
+}
+
+/// What an argument does in a statement whose text depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// It is a value.
+    #[default]
+    Value,
+    /// It chooses the sort order.
+    Sort,
+    /// It chooses whether an UPDATE sets a column.
+    Patch,
 }
 
 /// The source of a parameter's name.
@@ -142,7 +156,8 @@ pub enum NamedBy {
 }
 
 encode_variants! { NamedBy { 0 => Statement, 1 => Column, 2 => Number } }
-encode_fields! { Resolved { name, named_by, scalar, nullable, list, origin, as_type } }
+encode_variants! { Role { 0 => Value, 1 => Sort, 2 => Patch } }
+encode_fields! { Resolved { name, named_by, scalar, nullable, list, origin, as_type, role } }
 
 /// Why a parameter has no single type.
 #[derive(Debug, Clone, PartialEq)]
@@ -293,6 +308,7 @@ impl<'a> Parameters<'a> {
             list,
             origin: common_origin(&specific),
             as_type: None,
+            role: Role::Value,
         }
     }
 
@@ -353,6 +369,15 @@ pub(super) struct Parts {
     pub(super) text_enums: Vec<TextEnum>,
     /// The places that accept a slice.
     pub(super) lists: Vec<Bytes>,
+}
+
+impl Parts {
+    /// Makes every argument a value.
+    pub(super) fn forget_roles(&mut self) {
+        for parameter in &mut self.parameters {
+            parameter.role = Role::Value;
+        }
+    }
 }
 
 /// The expectations that determine the type: the weak ones only where there are no others.

@@ -96,21 +96,27 @@ impl ScalarType {
         }
     }
 
-    /// The SELECT that reads the items of a list from the JSON array in parameter `number`.
+    /// The SELECT that reads the items of a list from a JSON array: its texts before and after the
+    /// parameter.
     ///
     /// JSON has no BLOBs; `bindings/d1/list.rs` of the runtime writes what this reads.
-    pub(super) fn items(self, number: usize) -> String {
-        let value = match self {
-            Self::Integer | Self::Boolean | Self::Text | Self::Enum(_) => "value",
-            Self::Float => "iif(type = 'array', (value ->> 0) * pow(2, value ->> 1), value)",
-            Self::Blob => "unhex(value)",
+    pub(super) fn items(self) -> (&'static str, &'static str) {
+        let before = match self {
+            Self::Integer | Self::Boolean | Self::Text | Self::Enum(_) => {
+                "SELECT value FROM json_each("
+            }
+            Self::Float => {
+                "SELECT iif(type = 'array', (value ->> 0) * pow(2, value ->> 1), value) \
+                 FROM json_each("
+            }
+            Self::Blob => "SELECT unhex(value) FROM json_each(",
             Self::Any => {
-                "CASE WHEN type <> 'array' THEN value \
+                "SELECT CASE WHEN type <> 'array' THEN value \
                  WHEN json_array_length(value) = 1 THEN unhex(value ->> 0) \
-                 ELSE (value ->> 0) * pow(2, value ->> 1) END"
+                 ELSE (value ->> 0) * pow(2, value ->> 1) END FROM json_each("
             }
         };
-        format!("SELECT {value} FROM json_each(?{number})")
+        (before, ")")
     }
 
     /// The type that D1 binds for a value of this type: every number is a REAL.

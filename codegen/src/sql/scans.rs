@@ -8,7 +8,8 @@ use bindery_sqlite::rusqlite;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::{Catalog, Table};
 use crate::source::Span;
-use crate::syntax::ast::Statement;
+use crate::syntax::ast::{Source, Statement};
+use crate::syntax::visit::{self, Node};
 
 use super::analyzer::Named;
 use super::plan::{self, Step, scanned_name};
@@ -20,7 +21,7 @@ use super::searches::{SearchedTable, searched_tables};
 pub(super) fn report(
     errors: &mut Errors,
     catalog: &Catalog,
-    (statement, sql): (&Statement, &str),
+    (statement, text): (&Statement, Text<'_>),
     place: Span,
     (tables, relations): (&[String], &[Named]),
     plan: &[Step],
@@ -34,7 +35,7 @@ pub(super) fn report(
     if searched.is_empty() {
         return;
     }
-    let Some(mut trial) = Trial::new(catalog, sql, tables, relations) else {
+    let Some(mut trial) = Trial::new(catalog, text.sql(), tables, relations) else {
         return;
     };
 
@@ -49,17 +50,58 @@ pub(super) fn report(
         });
         if let Some((index, suggested)) = found {
             let searched = searched.remove(index);
-            errors.push(warning(&searched, place, &suggested));
+            let at = text.place(&searched, place);
+            errors.push(warning(&searched, at, &suggested));
         }
     }
 }
 
-fn warning(searched: &SearchedTable<'_>, place: Span, index: &str) -> Diagnostic {
+/// The SQL that runs for a statement.
+#[derive(Clone, Copy)]
+pub(super) enum Text<'t> {
+    /// The statement as the user wrote it.
+    AsWritten(&'t str),
+    /// One of the texts of a template, and the statement as the user wrote it: the bytes differ.
+    Assembled(&'t str, &'t Statement),
+}
+
+impl<'t> Text<'t> {
+    fn sql(self) -> &'t str {
+        match self {
+            Self::AsWritten(sql) | Self::Assembled(sql, _) => sql,
+        }
+    }
+
+    /// Where the user wrote a table. `place` is the statement.
+    fn place(self, searched: &SearchedTable<'_>, place: Span) -> Span {
+        let statement = match self {
+            Self::AsWritten(_) => return place.part(&searched.at),
+            Self::Assembled(_, statement) => statement,
+        };
+
+        let mut at = match statement {
+            Statement::Update(update) => Some(&update.table.span),
+            Statement::Delete(delete) => Some(&delete.table.span),
+            Statement::Select(_) | Statement::Insert(_) | Statement::Other => None,
+        };
+        visit::statement(statement, &mut |node| {
+            if let Node::Source(Source::Table { name, alias, .. }) = node
+                && alias.as_ref().unwrap_or(name).is(searched.shown)
+            {
+                at = Some(&name.span);
+            }
+            true
+        });
+        at.map_or(place, |at| place.part(at))
+    }
+}
+
+fn warning(searched: &SearchedTable<'_>, at: Span, index: &str) -> Diagnostic {
     let name = searched.table.map_or(searched.shown, |table| &table.name);
     Diagnostic::new(
         Code::FullScan,
         format!("the search reads every row of `{name}`"),
-        place.part(&searched.at),
+        at,
     )
     .label("D1 bills each row that is read")
     .help(format!("`{index}`"))

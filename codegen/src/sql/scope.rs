@@ -257,6 +257,7 @@ impl Scope {
         let value = value.unwrap_or_else(Ty::null);
         let mut equal = merged.equal.iter();
         let is_present = merged.is_present && !self.may_be_empty;
+
         if is_present || equal.any(|(relation, column)| !self.ty(*relation, *column).nullable) {
             value.not_null()
         } else {

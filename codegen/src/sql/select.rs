@@ -84,6 +84,7 @@ impl Analyzer<'_> {
 
     fn values(&mut self, rows: &[Vec<Expr>]) -> Vec<Output> {
         let mut outputs: Vec<Output> = Vec::new();
+
         for row in rows {
             for (index, expr) in row.iter().enumerate() {
                 let ty = self.expr(expr);
@@ -280,6 +281,7 @@ impl Analyzer<'_> {
     /// The result columns of SELECT or RETURNING.
     pub(super) fn result_columns(&mut self, columns: &[ResultColumn]) -> Vec<Output> {
         let mut outputs = Vec::new();
+
         for column in columns {
             match column {
                 ResultColumn::All(span) => outputs.extend(all_columns(self.scope(), span)),

@@ -8,11 +8,13 @@ pub mod everything;
 pub mod gate;
 pub mod kv;
 pub mod lists;
+pub mod nested;
 pub mod queue;
 pub mod r2;
 pub mod rules;
 mod serve;
 pub mod tasks;
+pub mod templates;
 pub mod time;
 pub mod unchecked;
 
@@ -112,6 +114,7 @@ macro_rules! each_case {
             unchecked::in_a_batch
             unchecked::in_a_batch_with_errors
             unchecked::measured
+            nested::structs
             rules::numbers_as_text
             rules::functions
             rules::pragmas
@@ -122,6 +125,12 @@ macro_rules! each_case {
             rules::infinities
             rules::odd_values
             rules::values_over_the_limit
+            templates::sorts
+            templates::sorts_or_not
+            templates::filters
+            templates::inline_filters
+            templates::patches
+            templates::templates_in_a_batch
             tasks::custom_column_types
             tasks::optional_filters_and_sort_order
             kv::entries

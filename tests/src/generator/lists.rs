@@ -18,6 +18,15 @@ impl Generator<'_> {
                     "UPDATE OR IGNORE {name} SET {column} = {value} WHERE {condition} RETURNING *"
                 )
             }
+            2 => {
+                let mut column = || &table.columns[self.random.below(table.columns.len())];
+                let (first, second) = (column().clone(), column().clone());
+                let sort = self.parameter();
+                let order = format!(
+                    "CASE {sort} WHEN 'first' THEN {first} WHEN 'second' THEN {second} END DESC"
+                );
+                format!("SELECT * FROM {name} WHERE {condition} ORDER BY {order}")
+            }
             _ => format!("SELECT *, {condition} AS found FROM {name} WHERE {condition}"),
         }
     }
@@ -27,6 +36,10 @@ impl Generator<'_> {
         for _ in 0..1 + self.random.below(3) {
             let column = &columns[self.random.below(columns.len())];
             let parameter = self.parameter();
+            if self.random.one_in(3) {
+                conditions.push(self.optional(column, &parameter));
+                continue;
+            }
             conditions.push(match self.random.below(5) {
                 0 => format!("{column} = {parameter}"),
                 1 => format!("{column} > {parameter}"),
@@ -36,6 +49,22 @@ impl Generator<'_> {
         }
         let operator = self.random.pick(&[" AND ", " OR "]);
         format!("({})", conditions.join(operator))
+    }
+
+    /// Returns a condition that is absent where a parameter is NULL.
+    fn optional(&mut self, column: &str, parameter: &str) -> String {
+        match self.random.below(4) {
+            0 => format!("({parameter} IS NULL OR {column} IN ({parameter}))"),
+            1 => {
+                let most = self.parameter();
+                format!(
+                    "({parameter} IS NULL OR {most} ISNULL \
+                     OR {column} BETWEEN {parameter} AND {most})"
+                )
+            }
+            2 => format!("({column} < {parameter} OR {column} IS NULL OR {parameter} IS NULL)"),
+            _ => format!("({parameter} IS NULL OR {column} = {parameter})"),
+        }
     }
 
     /// Replaces the names of the parameters by numbers, which are not in the order of the text.

@@ -51,6 +51,8 @@ fn with_items(text: &str, parameters: &[Resolved], arguments: &[Argument]) -> Op
         let number = number(name, parameters)?;
         sql.push_str(&text[position..token.span.start]);
         match arguments.get(number)? {
+            // `:ids IS NULL` is false.
+            Argument::List(_) if is_null_test(&text[token.span.end..]) => sql.push('0'),
             Argument::List(items) => {
                 for item in 0..items.len() {
                     let comma = if item > 0 { ", " } else { "" };
@@ -65,6 +67,15 @@ fn with_items(text: &str, parameters: &[Resolved], arguments: &[Argument]) -> Op
     }
     sql.push_str(&text[position..]);
     Some(sql)
+}
+
+fn is_null_test(after: &str) -> bool {
+    let mut words = after.split_whitespace();
+    match words.next() {
+        Some("ISNULL") => true,
+        Some("IS") => words.next().is_some_and(|word| word.starts_with("NULL")),
+        _ => false,
+    }
 }
 
 /// The index of the argument for a parameter: `?1` is the first argument.

@@ -166,7 +166,7 @@ impl RandomDatabase {
         let as_real = random.one_in(2);
         let parameters = subject.query.parameters.iter();
         let arguments: Vec<Argument> = parameters
-            .map(|parameter| random_argument(random, catalog, parameter, as_real))
+            .map(|parameter| random_argument(random, (catalog, subject.query), parameter, as_real))
             .collect();
         if subject.trusts_types && (self.contents == Contents::AnyType || !subject.keeps_types) {
             return;

@@ -1,7 +1,12 @@
 //! One run of a query, with the check of each value.
 
+use std::borrow::Cow;
+
+use bindery_codegen::sql::Query;
+use bindery_codegen::sql::template::Choice;
 use bindery_sqlite::rusqlite::types::{Value, ValueRef};
 use bindery_sqlite::rusqlite::{Connection, Row, params_from_iter};
+use bindery_sqlite::template::assemble;
 
 use super::{Subject, Tally, most_rows};
 use crate::random_database::{Argument, Contents, contradiction};
@@ -19,14 +24,13 @@ pub(super) fn observe(
     tally: &mut Tally,
 ) -> Option<Vec<Vec<Value>>> {
     let Subject { name, query, .. } = subject;
-    let Ok(mut statement) = connection.prepare_cached(&query.sql) else {
+    let (sql, bound) = statement(query, arguments);
+    let Ok(mut statement) = connection.prepare_cached(&sql) else {
         let contradiction = format!("{name}: it does not prepare");
         tally.contradictions.push(contradiction);
         return None;
     };
 
-    let bound = arguments.iter().zip(&query.parameters);
-    let bound = bound.map(|(argument, parameter)| argument.bound(parameter.scalar));
     let mut rows = statement.query(params_from_iter(bound)).ok()?;
     let mut read = Vec::new();
     let ended = loop {
@@ -48,6 +52,37 @@ pub(super) fn observe(
     ended.then_some(read)
 }
 
+/// The SQL that runs for some arguments, and the values that are bound.
+fn statement<'q>(query: &'q Query, arguments: &[Argument]) -> (Cow<'q, str>, Vec<Value>) {
+    let bound = arguments.iter().zip(&query.parameters);
+    let bound = bound.map(|(argument, parameter)| argument.bound(parameter.scalar));
+    let bound: Vec<Value> = bound.collect();
+    let Some(template) = &query.template else {
+        return (Cow::Borrowed(&query.sql), bound);
+    };
+
+    let choices = template.choices.iter().map(|choice| match choice {
+        Choice::Filter(parameters) => {
+            let mut parameters = parameters.iter();
+            usize::from(parameters.all(|index| bound[*index] != Value::Null))
+        }
+        Choice::Sort(sort) => {
+            let mut texts = sort.texts.iter();
+            let chosen = &bound[sort.parameter];
+            let index = texts.position(|text| *chosen == Value::Text(text.clone()));
+            2 * index.unwrap_or(sort.texts.len())
+        }
+        Choice::Patch(_) => 1,
+    });
+    let choices: Vec<usize> = choices.collect();
+    let assembled = assemble(&template.pieces, &choices);
+    let arguments = assembled
+        .arguments
+        .iter()
+        .map(|index| bound[*index].clone());
+    (Cow::Owned(assembled.sql), arguments.collect())
+}
+
 /// Checks the values of a row, and returns them.
 fn check(
     row: &Row<'_>,
@@ -66,6 +101,15 @@ fn check(
             tally.columns[subject.first + index].seen_null = true;
         }
         values.push(value);
+    }
+
+    for (index, column) in subject.query.columns.iter().enumerate() {
+        let key = column.nest.as_ref().and_then(|nest| nest.key);
+        let exists = key.is_some_and(|key| values[key] != Value::Null);
+        if exists && !column.nullable && values[index] == Value::Null {
+            let contradiction = format!("{}.{} is NULL in a struct", subject.name, column.name);
+            tally.contradictions.push(contradiction);
+        }
     }
     values
 }

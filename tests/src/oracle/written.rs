@@ -4,7 +4,6 @@ use bindery_codegen::schema::Catalog;
 use bindery_codegen::sql::types::Ty;
 use bindery_codegen::sql::{ResultColumn, ScalarType};
 use bindery_sqlite::rusqlite::Connection;
-use bindery_sqlite::rusqlite::types::Value;
 
 use super::run::value;
 use super::{Subject, Tally};
@@ -45,6 +44,7 @@ fn contradiction_in(connection: &Connection, catalog: &Catalog, name: &str) -> O
                 scalar: ScalarType::of(ty.storage, ty.domain),
                 nullable: ty.nullable,
                 as_type: None,
+                nest: None,
                 ty,
             }
         })
@@ -60,19 +60,10 @@ fn contradiction_in(connection: &Connection, catalog: &Catalog, name: &str) -> O
     while let Ok(Some(row)) = rows.next() {
         for (index, column) in columns.iter().enumerate() {
             let value = value(row, index);
-            let found = contradiction(column, &value, Contents::Declared);
-            if let Some(found) = found.filter(|_| !is_outgrown(column, &value)) {
+            if let Some(found) = contradiction(column, &value, Contents::Declared) {
                 return Some(format!("{found} in {name}.{}", column.name));
             }
         }
     }
     None
-}
-
-/// Whether a value is the REAL that SQLite stores for an integer result that does not fit in 64
-/// bits. Reading it is a documented error.
-fn is_outgrown(column: &ResultColumn, value: &Value) -> bool {
-    let limit = i64::MAX as f64;
-    column.scalar == ScalarType::Integer
-        && matches!(value, Value::Real(real) if real.abs() >= limit)
 }

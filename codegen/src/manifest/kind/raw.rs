@@ -140,6 +140,7 @@ fn name_and_type(errors: &mut Errors, table: &ManifestTable<'_>) {
         ("name", Literal::Name("UNSAFE".to_owned())),
         ("type", Literal::Text("my-type".to_owned())),
     ];
+
     for (key, sample) in samples {
         let path = &table.path;
         match table.get(key) {

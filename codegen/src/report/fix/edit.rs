@@ -98,6 +98,7 @@ impl<'a> Target<'a> {
 
     fn with_unused_names(&self, value: &Literal) -> Literal {
         let recurse = |value| self.with_unused_names(value);
+
         match value {
             Literal::Name(base) => {
                 let numbered = (2..).map(|number| format!("{base}_{number}"));
@@ -256,6 +257,7 @@ impl<'a> Target<'a> {
     fn wrap(&self, value: Span, is_table: bool) -> Rendered {
         let written = self.at(value);
         let brackets = vec![self.insert(value.start, "["), self.insert(value.end, "]")];
+
         if !is_table {
             return Rendered {
                 help: format!("write `[{written}]`"),

@@ -307,6 +307,7 @@ impl<C: Session> Metered<C> {
     ) -> Result<T, Failure> {
         self.meter.start(budget);
         let result = work(&self.connection);
+
         result.map_err(|failure| {
             if !self.meter.stopped(TIME_SPENT) {
                 return failure;

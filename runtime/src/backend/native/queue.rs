@@ -119,6 +119,7 @@ impl Queues {
         };
         self.store.write(write).await?;
         self.changed.notify_waiters();
+
         Ok(())
     }
 
@@ -240,6 +241,7 @@ impl Queues {
         };
         self.store.write(write).await?;
         self.changed.notify_waiters();
+
         Ok(())
     }
 }

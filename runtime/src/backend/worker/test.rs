@@ -166,6 +166,7 @@ where
         finish(&tasks).await;
         Ok(JsValue::UNDEFINED)
     });
+
     run.into()
 }
 

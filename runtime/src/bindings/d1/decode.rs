@@ -114,6 +114,16 @@ impl<'a> Row<'a> {
         value.map_err(|message| self.error(index, message))
     }
 
+    /// Whether the value of the column at `index` is NULL. Generated code calls it.
+    #[doc(hidden)]
+    pub fn is_null(&self, index: usize) -> Result<bool, DecodeError> {
+        let cell = self.cells.cell(index);
+        match cell {
+            Ok(cell) => Ok(matches!(cell, Cell::Null)),
+            Err(message) => Err(self.error(index, message)),
+        }
+    }
+
     #[cold]
     fn error(&self, index: usize, message: String) -> DecodeError {
         DecodeError {

@@ -165,6 +165,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_number_are_exact() {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+
         for _ in 0..10_000 {
             state ^= state << 13;
             state ^= state >> 7;

@@ -11,6 +11,7 @@ mod batch;
 #[cfg(feature = "jiff")]
 mod dates;
 mod decode;
+mod dynamic;
 mod encode;
 mod json;
 pub(crate) mod list;
@@ -28,6 +29,7 @@ use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, SingleColumn, Value};
+pub use dynamic::{Patch, Sort, SortBy};
 pub use encode::Parameter;
 pub(crate) use encode::check;
 pub use json::{Json, JsonText};

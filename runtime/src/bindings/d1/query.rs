@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bindery_sqlite::template::{Assembled, Piece, assemble};
 use futures_util::future::BoxFuture;
 
 use crate::error::{ErrorKind, Failure, Result};
@@ -52,6 +53,28 @@ impl<'a, S> Query<'a, S> {
             database,
             statement: AnyStatement::Generated(statement),
             parameters: parameters.into(),
+            shape: PhantomData,
+        }
+    }
+
+    /// Creates a query whose text the choices of the arguments determine.
+    pub(crate) fn assembled(
+        database: &'a D1,
+        statement: &'static Statement,
+        pieces: &[Piece<&'static str>],
+        choices: &[usize],
+        parameters: impl Into<Vec<Parameter<'a>>>,
+    ) -> Self {
+        let Assembled { sql, arguments } = assemble(pieces, choices);
+        let mut given = parameters.into();
+        let take = |index: usize| match given.get_mut(index) {
+            Some(parameter) => std::mem::replace(parameter, Parameter::Null),
+            None => Parameter::Null,
+        };
+        Self {
+            database,
+            statement: AnyStatement::Assembled(statement, Arc::from(sql)),
+            parameters: arguments.into_iter().map(take).collect(),
             shape: PhantomData,
         }
     }

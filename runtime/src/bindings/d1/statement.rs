@@ -116,13 +116,15 @@ fn count(count: usize, noun: &str) -> String {
 #[derive(Debug, Clone)]
 pub(crate) enum AnyStatement {
     Generated(&'static Statement),
+    /// A generated statement whose text depends on the arguments: its SQL.
+    Assembled(&'static Statement, Arc<str>),
     Unchecked(Arc<Unchecked>),
 }
 
 impl AnyStatement {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Generated(statement) => statement.name,
+            Self::Generated(statement) | Self::Assembled(statement, _) => statement.name,
             Self::Unchecked(statement) => statement.name,
         }
     }
@@ -130,6 +132,7 @@ impl AnyStatement {
     pub(crate) fn sql(&self) -> &str {
         match self {
             Self::Generated(statement) => statement.sql,
+            Self::Assembled(_, sql) => sql,
             Self::Unchecked(statement) => &statement.sql,
         }
     }
@@ -138,7 +141,7 @@ impl AnyStatement {
     /// their order in the result.
     pub(crate) fn columns(&self) -> &'static [&'static str] {
         match self {
-            Self::Generated(statement) => statement.columns,
+            Self::Generated(statement) | Self::Assembled(statement, _) => statement.columns,
             Self::Unchecked(statement) => statement.columns.unwrap_or_default(),
         }
     }
@@ -146,7 +149,7 @@ impl AnyStatement {
     /// Whether the statement only reads, and does not depend on earlier statements.
     pub(crate) fn reads_only(&self) -> bool {
         match self {
-            Self::Generated(statement) => statement.reads_only,
+            Self::Generated(statement) | Self::Assembled(statement, _) => statement.reads_only,
             Self::Unchecked(statement) => {
                 let outline = statement.outline;
                 outline.is_some_and(|outline| outline.reads_only)
@@ -161,7 +164,7 @@ impl AnyStatement {
     /// Whether [`order`](Self::order) needs the names of the columns of a result.
     pub(crate) fn needs_names(&self) -> bool {
         match self {
-            Self::Generated(_) => false,
+            Self::Generated(_) | Self::Assembled(..) => false,
             Self::Unchecked(statement) => statement.columns.is_some(),
         }
     }
@@ -176,7 +179,7 @@ impl AnyStatement {
         names: impl Iterator<Item = &'n str>,
     ) -> Result<Option<Box<[usize]>>, Failure> {
         match self {
-            Self::Generated(_) => Ok(None),
+            Self::Generated(_) | Self::Assembled(..) => Ok(None),
             Self::Unchecked(statement) => statement.order(names),
         }
     }
@@ -191,7 +194,7 @@ impl AnyStatement {
         }
         match self {
             // The compiler has checked it.
-            Self::Generated(_) => Ok(()),
+            Self::Generated(_) | Self::Assembled(..) => Ok(()),
             Self::Unchecked(statement) => statement.check(bound),
         }
     }

@@ -93,3 +93,8 @@ SELECT email FROM users WHERE id = :id;
 
 -- name: count_users :one :scalar
 SELECT count(*) FROM users;
+
+-- name: posts_with_authors :many
+SELECT u.id, u.email, p.title AS "post.title", p.likes AS "post.likes", p.id AS "post.id",
+       u.name AS "author.name", u.admin AS "author.admin"
+FROM users u LEFT JOIN posts p ON p.author = u.id ORDER BY u.id, p.id;

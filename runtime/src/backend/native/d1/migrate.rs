@@ -184,6 +184,7 @@ fn apply(
         migrations::apply
     };
     let Migration { name, sql } = migration;
+
     apply(database, table, migration).map_err(|failure| {
         let before = sql.get(..failure.span.start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
@@ -238,6 +239,7 @@ mod tests {
             let database = Database::open(&file).expect("opens");
             let migrated = migrate(&database, &resource, Some(place));
             migrated.map_err(|error| error.to_string())?;
+
             Ok(database)
         }
 

@@ -364,6 +364,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
         #[cfg(not(unix))]
         let _ = interrupt.await;
     };
+
     Ok(async {
         received.await;
         log_line("stopping: waiting for requests and batches in progress");

@@ -312,6 +312,7 @@ fn malformed_headers_are_reported() {
                 https://a.example:8080/\n/c\n  ! X-C\n/d/*/:splat\n";
     let mut problems = Vec::new();
     HeaderRules::parse(text, &mut problems);
+
     problems.sort_by_key(|problem| problem.line);
     let problems = problems
         .iter()
