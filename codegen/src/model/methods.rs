@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::query_cache::Analyzed;
-use super::{Database, Method, Refused, TypeSource};
+use super::{Database, Method, Refused, TypeSource, cardinality};
 use crate::names::Name;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::TextEnum;
 use crate::source::Sources;
 use crate::sql::annotation::{Annotated, Arguments};
 use crate::sql::parameters::{Resolved, Role};
-use crate::sql::{self, Cardinality, Query, ResultColumn, Rows};
+use crate::sql::{self, Query, ResultColumn};
 
 /// Adds a query to a database: a method, or a placeholder if the query has an error.
 pub(super) fn add(
@@ -26,7 +26,7 @@ pub(super) fn add(
         query
     });
     let is_possible = |errors: &mut Errors, query: &Query| {
-        check_cardinality(errors, query, &annotated)
+        cardinality::check(errors, (sources, &database.catalog), query, &annotated)
             && check_scalar(errors, query, &annotated)
             && check_patch(errors, query, &annotated)
     };
@@ -406,61 +406,4 @@ fn describe(column: Option<&ResultColumn>) -> String {
         .as_deref()
         .unwrap_or(column.scalar.describe());
     format!("`{}` is {optional}{ty}", column.name)
-}
-
-/// Checks that the statement can return the rows that the annotation promises.
-fn check_cardinality(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
-    let cardinality = &annotated.cardinality;
-    let returns_rows = !query.columns.is_empty();
-    let error = match cardinality.value {
-        Cardinality::Exec if returns_rows && query.reads_only => Some((
-            "`:exec` would discard the rows of this SELECT",
-            "use `:one`, `:optional` or `:many`",
-        )),
-        Cardinality::Exec if returns_rows => Some((
-            "`:exec` would discard the rows of RETURNING",
-            "use `:one`, `:optional` or `:many`",
-        )),
-        Cardinality::One | Cardinality::Optional | Cardinality::Many | Cardinality::Page
-            if !returns_rows =>
-        {
-            Some((
-                "the statement returns no rows",
-                "use `:exec`, or add RETURNING",
-            ))
-        }
-        Cardinality::One if query.rows == Rows::Never => {
-            Some(("the statement never returns a row", "remove the `LIMIT 0`"))
-        }
-        Cardinality::Exec
-        | Cardinality::One
-        | Cardinality::Optional
-        | Cardinality::Many
-        | Cardinality::Page => None,
-    };
-    if let Some((message, help)) = error {
-        errors.push(
-            Diagnostic::new(Code::Cardinality, message, cardinality.span)
-                .label(format!("`:{}`", cardinality.value.word()))
-                .also(annotated.sql, "this statement")
-                .help(help),
-        );
-        return false;
-    }
-
-    let takes_first = matches!(cardinality.value, Cardinality::One | Cardinality::Optional);
-    if takes_first && query.rows == Rows::Many {
-        errors.push(
-            Diagnostic::new(
-                Code::Cardinality,
-                "the statement may return more than one row",
-                cardinality.span,
-            )
-            .label("returns the first row")
-            .also(annotated.sql, "no condition on a unique key")
-            .help("compare a unique key, or write `LIMIT 1` with an ORDER BY")
-            .warning(),
-        );
-    }
-    true
 }

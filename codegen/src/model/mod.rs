@@ -2,6 +2,7 @@
 //!
 //! `lower` is the last stage that reports errors. Everything after it cannot fail.
 
+mod cardinality;
 mod databases;
 mod load;
 mod lower;
