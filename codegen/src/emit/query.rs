@@ -335,7 +335,10 @@ pub(super) fn method(
         Some(template) => {
             let assembled = assembled(names, template, query, &argument, &encoded);
             let (order, run) = match &query.page {
-                Some(page) => (order(krate, name, page), "pages(&self.0, &STATEMENT, PIECES, &ORDER"),
+                Some(page) => (
+                    order(krate, name, page),
+                    "pages(&self.0, &STATEMENT, PIECES, &ORDER",
+                ),
                 None => (String::new(), "assembled(&self.0, &STATEMENT, PIECES"),
             };
             format!("{assembled}; {order} {krate}::__private::{run}, &choices, parameters)")
@@ -368,7 +371,10 @@ fn order(krate: &str, name: &str, page: &Page) -> String {
         descending,
     } in &page.columns
     {
-        let _ = write!(columns, "({index}, {krate}::__private::OrderType::{ty:?}), ");
+        let _ = write!(
+            columns,
+            "({index}, {krate}::__private::OrderType::{ty:?}), "
+        );
         let _ = write!(hashed, "\n{text} {descending} {ty:?}");
     }
     let hash = hash(&hashed);

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use bindery_sqlite::token::{self, Kind};
 
-use crate::report::{Code, Diagnostic, Errors, nearest};
 use super::Form;
+use crate::report::{Code, Diagnostic, Errors, nearest};
 use crate::source::{FileId, Sources, Span, Spanned};
 
 const EXAMPLE: &str = "write `-- name: file_by_id :optional`";

@@ -76,7 +76,11 @@ impl Page {
     fn row_condition(&self, first: usize, pieces: &mut Vec<Piece<String>>) {
         let texts: Vec<&str> = self.columns.iter().map(|column| &*column.text).collect();
         let operator = self.columns[0].operator();
-        let (open, close) = if texts.len() > 1 { ("(", ")") } else { ("", "") };
+        let (open, close) = if texts.len() > 1 {
+            ("(", ")")
+        } else {
+            ("", "")
+        };
         let before = format!("{open}{}{close} {operator} {open}", texts.join(", "));
         pieces.push(Piece::Text(before));
 
@@ -109,7 +113,10 @@ fn after(columns: &[PageColumn], first: usize, pieces: &mut Vec<Piece<String>>) 
     let piece = |text: String| Piece::Text(text);
 
     if rest.is_empty() {
-        pieces.extend([piece(format!("{text} {operator} ")), Piece::Parameter(first)]);
+        pieces.extend([
+            piece(format!("{text} {operator} ")),
+            Piece::Parameter(first),
+        ]);
         return;
     }
     pieces.extend([
@@ -187,16 +194,24 @@ pub(super) fn spot(
     Some(PageSpot {
         names: columns.iter().map(name).collect(),
         page: Page { columns },
-        filter: pageable.query.filter.as_ref().map(|filter| filter.span.clone()),
+        filter: pageable
+            .query
+            .filter
+            .as_ref()
+            .map(|filter| filter.span.clone()),
         order: pageable.order,
     })
 }
 
 /// SQLite rejects the text of a page, which the analysis does not expect.
 pub(super) fn rejected(place: Span) -> Diagnostic {
-    Diagnostic::new(Code::Page, "the pages of this statement cannot be continued", place)
-        .label("SQLite rejects it with a condition on the columns of its ORDER BY")
-        .help("name each column with its table: `ORDER BY posts.id`")
+    Diagnostic::new(
+        Code::Page,
+        "the pages of this statement cannot be continued",
+        place,
+    )
+    .label("SQLite rejects it with a condition on the columns of its ORDER BY")
+    .help("name each column with its table: `ORDER BY posts.id`")
 }
 
 /// A column of the order, and the expression that a unique key compares, if one can.
@@ -336,7 +351,9 @@ impl<'a> Pageable<'a> {
         let id = table.and_then(|table| table.columns.iter().find(|column| column.rowid_alias));
         let order = self.text.get(self.order.start..end);
         match (id, order) {
-            (Some(id), Some(order)) => format!("end it with a unique column: `{order}, {}`", id.name),
+            (Some(id), Some(order)) => {
+                format!("end it with a unique column: `{order}, {}`", id.name)
+            }
             _ => "end it with a unique column of each table, such as the primary key".to_owned(),
         }
     }
@@ -455,21 +472,23 @@ impl Problem {
             Self::Expression => new("a page is ordered by columns".to_owned())
                 .label("this is an expression")
                 .help("sort by a column; write a query for each order that the caller can choose"),
-            Self::NotSelected(name) => {
-                new(format!("the page is ordered by `{name}`, which is not in the result"))
-                    .label("the value in the last row is where the next page begins")
-                    .help(format!("select `{name}`"))
-            }
-            Self::Nullable(name) => {
-                new(format!("the page is ordered by `{name}`, which can be NULL"))
-                    .label("NULL is neither before nor after a value, so rows would be missing")
-                    .help(format!("add `{name} IS NOT NULL` to the WHERE, or declare it NOT NULL"))
-            }
-            Self::SeveralTypes(name) => {
-                new(format!("the page is ordered by `{name}`, which can have several types"))
-                    .label("a cursor contains values of one type")
-                    .help("declare the type of the column")
-            }
+            Self::NotSelected(name) => new(format!(
+                "the page is ordered by `{name}`, which is not in the result"
+            ))
+            .label("the value in the last row is where the next page begins")
+            .help(format!("select `{name}`")),
+            Self::Nullable(name) => new(format!(
+                "the page is ordered by `{name}`, which can be NULL"
+            ))
+            .label("NULL is neither before nor after a value, so rows would be missing")
+            .help(format!(
+                "add `{name} IS NOT NULL` to the WHERE, or declare it NOT NULL"
+            )),
+            Self::SeveralTypes(name) => new(format!(
+                "the page is ordered by `{name}`, which can have several types"
+            ))
+            .label("a cursor contains values of one type")
+            .help("declare the type of the column"),
         }
     }
 }

@@ -76,7 +76,9 @@ encode_fields! {
     Sort { parameter, texts, descending, has_else }
     VariantPlan { variants, plan }
 }
-encode_variants! { Choice { 0 => Filter(parameters), 1 => Sort(sort), 2 => Patch(parameter), 3 => After } }
+encode_variants! {
+    Choice { 0 => Filter(parameters), 1 => Sort(sort), 2 => Patch(parameter), 3 => After }
+}
 
 impl Encode for Piece<String> {
     fn encode(&self, bytes: &mut Vec<u8>) {

@@ -68,13 +68,7 @@ impl<'a, S> Query<'a, S> {
     ) -> Self {
         let Assembled { sql, arguments } = assemble(pieces, choices);
         let assembly = Assembly { sql, window: None };
-        Self::assembled(
-            database,
-            statement,
-            assembly,
-            &arguments,
-            parameters.into(),
-        )
+        Self::assembled(database, statement, assembly, &arguments, parameters.into())
     }
 
     /// Creates a query with an assembled text. `arguments` are the indexes of the parameters that

@@ -44,6 +44,11 @@ LIMIT :limit;
 UPDATE tasks SET title = :title, state = :state, due = :due WHERE id = :id
 RETURNING title, due;
 
+-- name: tasks_of :page
+SELECT id, title, state, due FROM tasks
+WHERE owner = :owner AND (:state IS NULL OR state = :state)
+ORDER BY id DESC;
+
 -- name: tasks_with_owners :many
 SELECT tasks.id, tasks.title, users.id AS "owner.id", users.name AS "owner.name"
 FROM tasks LEFT JOIN users ON users.id = tasks.owner;
