@@ -32,7 +32,8 @@ use serde::ser::SerializeStruct;
 pub use crate::d1::list::{
     any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
 };
-use crate::d1::{Cell, D1, Query, Statement, UnknownText};
+use crate::d1::{Cell, D1, FromRow, Pages, Query, Statement, UnknownText};
+pub use crate::d1::{Order, OrderType};
 pub use bindery_sqlite::template::Piece;
 
 /// Returns a query from its statement and its encoded arguments.
@@ -52,7 +53,19 @@ pub fn assembled<'a, S>(
     choices: &[usize],
     parameters: impl Into<Vec<Parameter<'a>>>,
 ) -> Query<'a, S> {
-    Query::assembled(database, statement, pieces, choices, parameters)
+    Query::chosen(database, statement, pieces, choices, parameters)
+}
+
+/// Returns the pages of a query.
+pub fn pages<'a, T: FromRow + 'static>(
+    database: &'a D1,
+    statement: &'static Statement,
+    pieces: &'static [Piece<&'static str>],
+    order: &'static Order,
+    choices: &[usize],
+    parameters: impl Into<Vec<Parameter<'a>>>,
+) -> Pages<'a, T> {
+    Pages::new(database, statement, pieces, order, choices, parameters)
 }
 
 /// Converts a value to a parameter.

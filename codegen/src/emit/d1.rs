@@ -27,13 +27,14 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
     let mut out = String::new();
     for method in &database.methods {
         let names = names(&method.query.text_enums);
-        let shape = shape(&names, method.cardinality, &returned_type(&names, method));
+        let row = row_type(&names, method);
+        let returned = returned_type(&names, method.cardinality, &row);
         query::method(
             &mut out,
             &names,
             &method.name,
             &docs(method),
-            (&shape, method.params.as_deref()),
+            (&returned, method.params.as_deref()),
             &method.query,
         );
     }
@@ -45,21 +46,23 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
 }
 
 /// The type of a row that a method returns.
-fn returned_type(names: &Names<'_>, method: &Method) -> String {
+fn row_type(names: &Names<'_>, method: &Method) -> String {
     match method.query.columns.as_slice() {
         [column] if method.scalar => names.scalar(column),
         _ => format!("{}{}", names.module, method.row.ty),
     }
 }
 
-/// The rows that a query returns, as a type.
-pub(super) fn shape(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
+/// The type that a method returns.
+pub(super) fn returned_type(names: &Names<'_>, cardinality: Cardinality, row: &str) -> String {
     let krate = names.krate;
+    let query = |shape: String| format!("{krate}::d1::Query<'a, {krate}::d1::{shape}>");
     match cardinality {
-        Cardinality::One => format!("{krate}::d1::One<{row}>"),
-        Cardinality::Optional => format!("{krate}::d1::Optional<{row}>"),
-        Cardinality::Many => format!("{krate}::d1::Many<{row}>"),
-        Cardinality::Exec => format!("{krate}::d1::Exec"),
+        Cardinality::One => query(format!("One<{row}>")),
+        Cardinality::Optional => query(format!("Optional<{row}>")),
+        Cardinality::Many => query(format!("Many<{row}>")),
+        Cardinality::Page => format!("{krate}::d1::Pages<'a, {row}>"),
+        Cardinality::Exec => query("Exec".to_owned()),
     }
 }
 
@@ -139,6 +142,7 @@ fn returned(method: &Method) -> &'static str {
             "Returns the row, or `None`."
         }
         (Cardinality::Many, _) => "Returns every row.",
+        (Cardinality::Page, _) => "Returns the rows page by page.",
         (Cardinality::Exec, _) => "Returns the number of changed rows and the last inserted rowid.",
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::d1::shape;
+use super::d1::returned_type;
 use super::query::{self, Names};
 use crate::model::{Database, Project, Refused};
 use crate::names::{Name, spelled};
@@ -60,18 +60,17 @@ pub(super) fn method(out: &mut String, names: &Names<'_>, refused: &Refused) {
         None => fields.iter().map(|(_, ty)| format!("_: {ty}, ")).collect(),
     };
 
-    let krate = names.krate;
     let name = spelled(&refused.name.field);
     let row = match refused.outline.columns.as_slice() {
         [column] if refused.scalar => names.scalar(column),
         _ if refused.scalar => UNKNOWN_TYPE.to_owned(),
         _ => format!("{}{}", names.module, refused.row.ty),
     };
-    let shape = shape(names, refused.cardinality, &row);
+    let returned = returned_type(names, refused.cardinality, &row);
     let _ = writeln!(
         out,
         "#[doc(hidden)] pub fn {name}<'a>(&'a self, {arguments}) \
-         -> {krate}::d1::Query<'a, {shape}> {{ ::core::unreachable!() }}"
+         -> {returned} {{ ::core::unreachable!() }}"
     );
 }
 

@@ -13,6 +13,7 @@ use super::Parse;
 use crate::model::nested_type;
 use crate::names::{Name, spelled};
 use crate::schema::TextEnum;
+use crate::sql::page::{Page, PageColumn};
 use crate::sql::parameters::{Resolved, Role};
 use crate::sql::scalar::Paths;
 use crate::sql::template::Choice;
@@ -314,7 +315,7 @@ pub(super) fn method(
     names: &Names<'_>,
     name: &Name,
     docs: &str,
-    (shape, params): (&str, Option<&str>),
+    (returned, params): (&str, Option<&str>),
     query: &Query,
 ) {
     let krate = names.krate;
@@ -331,17 +332,23 @@ pub(super) fn method(
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
     let run = match &query.template {
-        Some(template) => format!(
-            "{};
-            {krate}::__private::assembled(&self.0, &STATEMENT, PIECES, &choices, parameters)",
-            assembled(names, template, query, &argument, &encoded)
-        ),
+        Some(template) => {
+            let assembled = assembled(names, template, query, &argument, &encoded);
+            let (order, run) = match &query.page {
+                Some(page) => (
+                    order(krate, name, page),
+                    "pages(&self.0, &STATEMENT, PIECES, &ORDER",
+                ),
+                None => (String::new(), "assembled(&self.0, &STATEMENT, PIECES"),
+            };
+            format!("{assembled}; {order} {krate}::__private::{run}, &choices, parameters)")
+        }
         None => format!("{krate}::__private::query(&self.0, &STATEMENT, [{encoded}])"),
     };
     let _ = writeln!(
         out,
         "#[doc = {docs:?}]
-        pub fn {method}<'a>(&'a self, {arguments}) -> {krate}::d1::Query<'a, {shape}> {{
+        pub fn {method}<'a>(&'a self, {arguments}) -> {returned} {{
             static STATEMENT: {krate}::d1::Statement = {krate}::d1::Statement {{
                 name: {name:?},
                 sql: {sql:?},
@@ -352,6 +359,38 @@ pub(super) fn method(
             {run}
         }}"
     );
+}
+
+/// The columns that the pages of a query continue by.
+fn order(krate: &str, name: &str, page: &Page) -> String {
+    let (mut columns, mut hashed) = (String::new(), name.to_owned());
+    for PageColumn {
+        index,
+        ty,
+        text,
+        descending,
+    } in &page.columns
+    {
+        let _ = write!(
+            columns,
+            "({index}, {krate}::__private::OrderType::{ty:?}), "
+        );
+        let _ = write!(hashed, "\n{text} {descending} {ty:?}");
+    }
+    let hash = hash(&hashed);
+    format!(
+        "static ORDER: {krate}::__private::Order = {krate}::__private::Order {{
+            hash: {hash}, columns: &[{columns}],
+        }};"
+    )
+}
+
+/// The FNV-1a hash of a text. Cursors contain it, so it must not change with the compiler.
+///
+/// <https://datatracker.ietf.org/doc/html/draft-eastlake-fnv>
+fn hash(text: &str) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.bytes().fold(0x811c_9dc5, step)
 }
 
 /// The statements that prepare a query whose text depends on the arguments: they declare `PIECES`,
@@ -378,6 +417,8 @@ fn assembled(
     let mut choices = String::new();
     for choice in &template.choices {
         let choice = match choice {
+            // The caller chooses it with the page.
+            Choice::After => continue,
             Choice::Filter(indexes) => {
                 let tests: Vec<String> = indexes
                     .iter()

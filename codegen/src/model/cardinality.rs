@@ -26,14 +26,22 @@ pub(super) fn check(
             "`:exec` would discard the rows of RETURNING",
             "use `:one`, `:optional` or `:many`",
         )),
-        Cardinality::One | Cardinality::Optional | Cardinality::Many if !returns_rows => Some((
-            "the statement returns no rows",
-            "use `:exec`, or add RETURNING",
-        )),
+        Cardinality::One | Cardinality::Optional | Cardinality::Many | Cardinality::Page
+            if !returns_rows =>
+        {
+            Some((
+                "the statement returns no rows",
+                "use `:exec`, or add RETURNING",
+            ))
+        }
         Cardinality::One if query.rows == Rows::Never => {
             Some(("the statement never returns a row", "remove the `LIMIT 0`"))
         }
-        Cardinality::Exec | Cardinality::One | Cardinality::Optional | Cardinality::Many => None,
+        Cardinality::Exec
+        | Cardinality::One
+        | Cardinality::Optional
+        | Cardinality::Many
+        | Cardinality::Page => None,
     };
     if let Some((message, help)) = error {
         errors.push(

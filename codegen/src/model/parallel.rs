@@ -5,7 +5,7 @@ use super::query_cache::Analyzed;
 use crate::report::Errors;
 use crate::schema::Catalog;
 use crate::source::{Sources, Span};
-use crate::sql::{self, Parsed};
+use crate::sql::{self, Form, Parsed};
 
 /// Fewer queries than this are analyzed in less time than a thread takes to start.
 pub(super) const MIN_QUERIES: usize = 64;
@@ -18,8 +18,7 @@ pub(super) struct NewQuery {
     /// Its number among all queries.
     pub(super) index: usize,
     pub(super) span: Span,
-    /// Whether its assignments are optional.
-    pub(super) patch: bool,
+    pub(super) form: Form,
     pub(super) parsed: Parsed,
 }
 
@@ -44,8 +43,8 @@ pub(super) fn analyze(
             let part: Vec<NewQuery> = queries.by_ref().take(size).collect();
             let spans = part
                 .iter()
-                .map(|query| (query.index, query.span, query.patch));
-            let spans: Vec<(usize, Span, bool)> = spans.collect();
+                .map(|query| (query.index, query.span, query.form));
+            let spans: Vec<(usize, Span, Form)> = spans.collect();
             let seed = seed.clone();
             let worker = scope.spawn(move || Some(analyze_all(sources, &seed.grow()?, part)));
             workers.push((spans, worker));
@@ -64,14 +63,14 @@ pub(super) fn analyze(
 fn analyze_again(
     sources: &Sources,
     catalog: &Catalog,
-    spans: Vec<(usize, Span, bool)>,
+    spans: Vec<(usize, Span, Form)>,
 ) -> Vec<(usize, Analyzed)> {
-    let queries = spans.into_iter().map(|(index, span, patch)| {
-        let parsed = sql::parse(sources.text(span), patch);
+    let queries = spans.into_iter().map(|(index, span, form)| {
+        let parsed = sql::parse(sources.text(span), form);
         NewQuery {
             index,
             span,
-            patch,
+            form,
             parsed,
         }
     });

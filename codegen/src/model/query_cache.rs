@@ -10,7 +10,7 @@ use crate::report::{Code, Diagnostic, Errors, Severity};
 use crate::schema::Catalog;
 use crate::source::{Sources, Span};
 use crate::sql::annotation::Annotated;
-use crate::sql::{self, Parsed, Query};
+use crate::sql::{self, Form, Parsed, Query};
 
 /// The result of analyzing one query.
 pub(super) struct Analyzed {
@@ -77,7 +77,7 @@ impl QueryCache {
             let bytes = cached.get(&*key(annotated, text));
             let query = bytes.and_then(|bytes| CachedQuery::decode(&mut &**bytes));
             let analyzed = query.and_then(|query| query.into_analyzed(annotated.sql));
-            let parse = || sql::parse(text, annotated.patch.is_some());
+            let parse = || sql::parse(text, annotated.form());
             analyzed.map_or_else(
                 || Read::New(parse()),
                 |analyzed| Read::Cached(Box::new(analyzed)),
@@ -103,7 +103,7 @@ impl QueryCache {
                     new.push(NewQuery {
                         index,
                         span: annotated.sql,
-                        patch: annotated.patch.is_some(),
+                        form: annotated.form(),
                         parsed,
                     });
                     None
@@ -156,10 +156,10 @@ impl QueryCache {
 
 /// The key of a query: its text, and what its annotation changes in the analysis.
 fn key<'t>(annotated: &Annotated, text: &'t str) -> Cow<'t, str> {
-    if annotated.patch.is_some() {
-        Cow::Owned(format!("{text}\n-- :patch"))
-    } else {
-        Cow::Borrowed(text)
+    match annotated.form() {
+        Form::Plain => Cow::Borrowed(text),
+        Form::Patch => Cow::Owned(format!("{text}\n-- :patch")),
+        Form::Page => Cow::Owned(format!("{text}\n-- :page")),
     }
 }
 

@@ -88,6 +88,7 @@ impl Call<'_> {
         match self.cardinality {
             Cardinality::One => row,
             Cardinality::Optional => format!("Option<{row}>"),
+            Cardinality::Page => format!("Pages<{row}>"),
             Cardinality::Many => format!("Vec<{row}>"),
             Cardinality::Exec => "Changes".to_owned(),
         }

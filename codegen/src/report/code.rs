@@ -116,6 +116,7 @@ codes! {
         319 FullScan Warning "full table scan",
         320 SharedRow Error "queries that share a row type differ",
         321 ParameterNumber Error "parameters that cannot become arguments",
+        322 Page Either "a query that cannot have pages",
     }
     Rust {
         401 UnknownBinding Error "unknown binding",

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bindery_sqlite::token::{self, Kind};
 
+use super::Form;
 use crate::report::{Code, Diagnostic, Errors, nearest};
 use crate::source::{FileId, Sources, Span, Spanned};
 
@@ -19,12 +20,20 @@ pub enum Cardinality {
     Optional,
     /// Any number of rows.
     Many,
+    /// The rows of one page.
+    Page,
     /// No rows: the statement is run for its effect.
     Exec,
 }
 
 impl Cardinality {
-    const ALL: [Self; 4] = [Self::One, Self::Optional, Self::Many, Self::Exec];
+    const ALL: [Self; 5] = [
+        Self::One,
+        Self::Optional,
+        Self::Many,
+        Self::Page,
+        Self::Exec,
+    ];
 
     /// The word of the annotation.
     #[must_use]
@@ -33,6 +42,7 @@ impl Cardinality {
             Self::One => "one",
             Self::Optional => "optional",
             Self::Many => "many",
+            Self::Page => "page",
             Self::Exec => "exec",
         }
     }
@@ -87,6 +97,18 @@ pub struct Annotated {
     pub sql: Span,
 }
 
+impl Annotated {
+    /// What the annotation changes in the text of the statement.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self.cardinality.value {
+            Cardinality::Page => Form::Page,
+            _ if self.patch.is_some() => Form::Patch,
+            _ => Form::Plain,
+        }
+    }
+}
+
 /// Reads the annotated statements of a file.
 pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotated> {
     let text = &sources.file(file).text;
@@ -138,7 +160,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
             .label("no method is generated for it")
             .help(
                 "write `-- name: a_name :many` on the line above; \
-                 the alternatives are `:one`, `:optional` and `:exec`",
+                 the alternatives are `:one`, `:optional`, `:page` and `:exec`",
             ),
         );
     }
@@ -357,7 +379,7 @@ fn cardinality(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<C
             format!("`{word}` is not a valid row count"),
             place,
         )
-        .label("expected `:one`, `:optional`, `:many` or `:exec`")
+        .label("expected `:one`, `:optional`, `:many`, `:page` or `:exec`")
         .help(format!("did you mean `:{near}`?")),
     );
     None
@@ -365,7 +387,7 @@ fn cardinality(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<C
 
 fn without_cardinality(name: &str, header: Span) -> Diagnostic {
     Diagnostic::new(Code::Annotation, "the annotation has no row count", header)
-        .label("expected `:one`, `:optional`, `:many` or `:exec` at its end")
+        .label("expected `:one`, `:optional`, `:many`, `:page` or `:exec` at its end")
         .help(format!("for every row, write `-- name: {name} :many`"))
 }
 

@@ -207,6 +207,16 @@ impl<'a> KeyedTables<'a> {
         }
     }
 
+    /// Adds a column that has one value.
+    pub(super) fn fix(&mut self, column: &Expr) {
+        let left = self.term(column);
+        self.equalities.push(Equality {
+            left,
+            right: Term::Fixed,
+            first: 0,
+        });
+    }
+
     /// Whether the joins and a condition restrict every table to one row.
     pub(super) fn all_single(&mut self, filter: Option<&'a Expr>) -> bool {
         self.add_filter(filter);

@@ -22,6 +22,7 @@ mod operators;
 mod other;
 mod outline;
 mod overrides;
+pub mod page;
 pub mod parameters;
 pub mod plan;
 mod prepare;
@@ -54,6 +55,7 @@ pub use annotation::Cardinality;
 pub(crate) use outline::UNKNOWN_TYPE;
 pub use outline::{Outline, outline};
 pub use overrides::Override;
+pub use page::Page;
 pub use rows::Rows;
 pub use scalar::ScalarType;
 pub use template::Template;
@@ -88,6 +90,8 @@ pub struct Query {
     pub plan: Vec<plan::Step>,
     /// The texts that run instead of `sql`, if the arguments determine the text.
     pub template: Option<Template>,
+    /// The order of its pages, if it is annotated `:page`. It then has a template.
+    pub page: Option<Page>,
 }
 
 /// A result column.
@@ -123,6 +127,7 @@ pub struct Nest {
 encode_fields! {
     Query {
         sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template,
+        page,
     }
     ResultColumn { name, ty, scalar, as_type, nullable, nest }
     Nest { name, field, key }
@@ -143,6 +148,7 @@ impl Query {
             rows: Rows::Many,
             plan: Vec::new(),
             template: None,
+            page: None,
         }
     }
 }
@@ -151,16 +157,26 @@ impl Query {
 pub(crate) struct Parsed {
     statements: usize,
     tree: Result<(Statement, Vec<Parameter>), syntax::Unparsed>,
-    /// Whether the assignments of an UPDATE are optional.
-    patch: bool,
+    form: Form,
 }
 
-/// Parses a text. `patch` makes the assignments of an UPDATE optional.
-pub(crate) fn parse(text: &str, patch: bool) -> Parsed {
+/// What an annotation changes in the text of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing.
+    Plain,
+    /// The assignments of an UPDATE are optional.
+    Patch,
+    /// A SELECT has pages.
+    Page,
+}
+
+/// Parses a text.
+pub(crate) fn parse(text: &str, form: Form) -> Parsed {
     Parsed {
         statements: token::statements(text).len(),
         tree: syntax::parse(text),
-        patch,
+        form,
     }
 }
 
@@ -185,7 +201,7 @@ pub fn parses(text: &str) -> Result<(), (Range<usize>, String)> {
 /// A statement whose columns have names that no row can have is still returned, and so is one that
 /// changes every row: the error is in `errors`.
 pub fn analyze(errors: &mut Errors, catalog: &Catalog, text: &str, place: Span) -> Option<Query> {
-    analyze_parsed(errors, catalog, text, place, parse(text, false))
+    analyze_parsed(errors, catalog, text, place, parse(text, Form::Plain))
 }
 
 /// Analyzes a statement whose text has been parsed before.
@@ -197,7 +213,7 @@ pub(crate) fn analyze_parsed(
     parsed: Parsed,
 ) -> Option<Query> {
     let before = errors.count();
-    let patch = parsed.patch;
+    let form = parsed.form;
     let (statement, declared) = single_statement(errors, catalog, text, place, parsed)?;
 
     let inferred = infer(errors, catalog, text, place, &statement, &declared);
@@ -239,17 +255,36 @@ pub(crate) fn analyze_parsed(
     };
 
     guards::unguarded(errors, &statement, place);
-    let template = template::template(text, &statement, &declared, &mut parts, &edits, patch);
+    let spot = match form {
+        Form::Page => Some(page::spot(
+            errors,
+            catalog,
+            (text, &statement, place),
+            (&outputs, &columns),
+            declared.len(),
+        )?),
+        Form::Plain | Form::Patch => None,
+    };
+    let forms = (form == Form::Patch, spot.as_ref());
+    let template = template::template(text, &statement, &declared, &mut parts, &edits, forms);
     let prepared =
         template.map(|template| Variants::prepare(catalog, template, &parts.parameters, &columns));
     let relations = &inferred.relations;
     let named = (inferred.tables.as_slice(), relations.as_slice());
     let template = match prepared {
         Some(Some(variants)) => {
-            if errors.count() == before {
+            let sorts = spot
+                .as_ref()
+                .is_some_and(|spot| variants.check_sort(errors, catalog, (spot, place), named));
+            // The index that avoids sorting is also one for the search.
+            if errors.count() == before && !sorts {
                 variants.check_scans(errors, catalog, (&statement, place), named);
             }
             Some(variants.into_template(catalog, relations))
+        }
+        Some(None) if spot.is_some() => {
+            errors.push(page::rejected(place));
+            return None;
         }
         // SQLite rejects one of the texts, so the statement stays as it is written.
         Some(None) => {
@@ -274,6 +309,7 @@ pub(crate) fn analyze_parsed(
         rows,
         plan,
         template,
+        page: spot.map(|spot| spot.page),
     })
 }
 

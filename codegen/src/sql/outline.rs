@@ -63,7 +63,7 @@ pub fn outline(catalog: &Catalog, text: &str, place: Span, patch: bool) -> Outli
         }
     }
 
-    template(text, &statement, &declared, &mut parts, &[], patch);
+    template(text, &statement, &declared, &mut parts, &[], (patch, None));
     let unknown_table = |code: Code| code == Code::UnknownTable || code == Code::Unsupported;
     let lacks_table = ignored.iter().any(|found| unknown_table(found.code));
     let is_partial = lacks_table && selects_all(&statement);

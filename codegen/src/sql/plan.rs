@@ -52,6 +52,12 @@ pub(super) fn explain(
     Ok(steps)
 }
 
+/// Whether SQLite reads every row of the statement before it returns the first one in order.
+pub(super) fn sorts(plan: &[Step]) -> bool {
+    plan.iter()
+        .any(|step| step.depth == 0 && step.detail == "USE TEMP B-TREE FOR ORDER BY")
+}
+
 /// The index of a step such as `SEARCH files USING INDEX files_by_name (name=?)`.
 fn used_index(detail: &str) -> Option<String> {
     let (_, rest) = ["USING INDEX ", "USING COVERING INDEX "]

@@ -8,6 +8,7 @@ use bindery_sqlite::rusqlite;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::{Catalog, Table};
 use crate::source::Span;
+use crate::syntax;
 use crate::syntax::ast::{Source, Statement};
 use crate::syntax::visit::{self, Node};
 
@@ -54,6 +55,33 @@ pub(super) fn report(
             errors.push(warning(&searched, at, &suggested));
         }
     }
+}
+
+/// Returns an index in which SQLite finds the rows of a statement in an order, by columns that
+/// `order` names, if one exists.
+pub(super) fn sorting_index(
+    catalog: &Catalog,
+    sql: &str,
+    (tables, relations): (&[String], &[Named]),
+    order: &[String],
+) -> Option<String> {
+    let (statement, _) = syntax::parse(sql).ok()?;
+    let searched = searched_tables(catalog, &statement);
+    let trial = Trial::new(catalog, sql, tables, relations)?;
+
+    searched.iter().find_map(|searched| {
+        let table = searched.table?;
+        let mut columns = searched.fixed.clone();
+        for name in order {
+            let mut named = table.columns.iter();
+            columns.push(named.position(|column| column.name.eq_ignore_ascii_case(name))?);
+        }
+        let index = Index::new(&trial, table, &columns);
+        trial.execute(&index.create).ok()?;
+        let plan = plan::explain(trial.database.connection(), sql, relations);
+        trial.execute(&format!("DROP INDEX {}", index.name)).ok()?;
+        (!plan::sorts(&plan.ok()?)).then_some(index.create)
+    })
 }
 
 /// The SQL that runs for a statement.

@@ -4,6 +4,7 @@
 //!   otherwise.
 //! - `ORDER BY CASE :sort WHEN 'name' THEN name ... END` sorts by the column.
 //! - In an UPDATE that is annotated `:patch`, each `column = :value` can be absent.
+//! - A SELECT that is annotated `:page` continues after a row.
 //!
 //! A condition with OR, and a sort by an expression, read every row. D1 bills each of them.
 
@@ -16,6 +17,7 @@ use crate::syntax::ast::{
 };
 use crate::syntax::visit::{self, Node};
 
+use super::page::PageSpot;
 use super::parameters::{Parts, Resolved, Role};
 use super::plan::Step;
 use super::rewrite::{self, Edit};
@@ -43,6 +45,8 @@ pub enum Choice {
     Sort(Sort),
     /// The value of a column: unchanged, a new one, or NULL.
     Patch(usize),
+    /// Whether the page continues after a row. It is the last choice.
+    After,
 }
 
 /// A choice of a sort order.
@@ -72,7 +76,9 @@ encode_fields! {
     Sort { parameter, texts, descending, has_else }
     VariantPlan { variants, plan }
 }
-encode_variants! { Choice { 0 => Filter(parameters), 1 => Sort(sort), 2 => Patch(parameter) } }
+encode_variants! {
+    Choice { 0 => Filter(parameters), 1 => Sort(sort), 2 => Patch(parameter), 3 => After }
+}
 
 impl Encode for Piece<String> {
     fn encode(&self, bytes: &mut Vec<u8>) {
@@ -120,7 +126,7 @@ impl Choice {
     /// The number of texts that it chooses among.
     fn arms(&self) -> usize {
         match self {
-            Self::Filter(_) => 2,
+            Self::Filter(_) | Self::After => 2,
             Self::Sort(sort) => 2 * sort.texts.len() + usize::from(sort.has_else),
             Self::Patch(_) => 3,
         }
@@ -138,6 +144,8 @@ impl Choice {
             }
             Self::Patch(index) if arm == 1 => format!("sets {}", name(*index)),
             Self::Patch(index) => format!("{} is NULL", name(*index)),
+            Self::After if arm == 0 => "first page".to_owned(),
+            Self::After => "after a row".to_owned(),
             Self::Sort(sort) => match sort.texts.get(arm / 2) {
                 Some(text) => {
                     let is_descending = sort.descending != (arm % 2 == 1);
@@ -242,6 +250,13 @@ enum Spot {
     },
     /// The assignments of an UPDATE.
     Assignments { span: Bytes, items: Vec<Assigned> },
+    /// The WHERE of a page, or the place for it before ORDER BY.
+    After {
+        span: Bytes,
+        choice: usize,
+        condition: Vec<Piece<String>>,
+        has_filter: bool,
+    },
 }
 
 /// An operand of AND.
@@ -264,7 +279,8 @@ impl Spot {
         match self {
             Self::Conditions { span, .. }
             | Self::Order { span, .. }
-            | Self::Assignments { span, .. } => span,
+            | Self::Assignments { span, .. }
+            | Self::After { span, .. } => span,
         }
     }
 }
@@ -277,7 +293,7 @@ pub(super) fn template(
     declared: &[Parameter],
     parts: &mut Parts,
     edits: &[Edit],
-    patch: bool,
+    (patch, page): (bool, Option<&PageSpot>),
 ) -> Option<Template> {
     let mut finder = Finder {
         text,
@@ -287,6 +303,9 @@ pub(super) fn template(
         spots: Vec::new(),
     };
     finder.statement(statement, patch);
+    if let Some(spot) = page {
+        finder.page(spot);
+    }
     let Finder {
         choices, mut spots, ..
     } = finder;
@@ -302,6 +321,11 @@ pub(super) fn template(
         pieces: Vec::new(),
     };
     writer.range(rewrite::statement(text), None);
+    if let Some(spot) = page {
+        let limit = declared.len() + spot.page.columns.len();
+        let before = Piece::Text("\nLIMIT ".to_owned());
+        writer.pieces.extend([before, Piece::Parameter(limit)]);
+    }
     Some(Template {
         pieces: joined(writer.pieces),
         choices,
@@ -404,6 +428,20 @@ impl Finder<'_> {
             self.choices.push(choice);
             self.choices.len() - 1
         })
+    }
+
+    /// Adds the choice whether the statement continues after a row.
+    fn page(&mut self, spot: &PageSpot) {
+        let choice = self.choices.len();
+        self.choices.push(Choice::After);
+        let after = Spot::After {
+            span: spot.filter.clone().unwrap_or(spot.order.clone()),
+            choice,
+            condition: spot.page.condition(self.declared.len()),
+            has_filter: spot.filter.is_some(),
+        };
+        // Its span can be that of the optional conditions, which are inside it.
+        self.spots.insert(0, after);
     }
 
     /// Adds the terms of ORDER BY that a parameter chooses, if it chooses nothing else.
@@ -670,6 +708,30 @@ impl PieceWriter<'_> {
                 }
             }
             Spot::Assignments { items, .. } => self.assignments(items, within),
+            Spot::After {
+                span,
+                choice,
+                condition,
+                has_filter,
+            } => {
+                let text = |text: &str| Piece::Text(text.to_owned());
+                if *has_filter {
+                    self.when(*choice, 1, |writer| {
+                        writer.pieces.extend(condition.iter().cloned());
+                        writer.pieces.push(text(" AND "));
+                    });
+                    self.pieces.push(text("("));
+                    self.range(span.clone(), within);
+                    self.pieces.push(text(")"));
+                } else {
+                    self.when(*choice, 1, |writer| {
+                        writer.pieces.push(text("WHERE "));
+                        writer.pieces.extend(condition.iter().cloned());
+                        writer.pieces.push(text(" "));
+                    });
+                    self.push(span.clone());
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use crate::syntax::ast::Statement;
 
 use super::ResultColumn;
 use super::analyzer::Named;
+use super::page::{self, PageSpot};
 use super::parameters::Resolved;
 use super::plan;
 use super::scans;
@@ -61,6 +62,26 @@ impl Variants {
                 scans::report(errors, catalog, (&statement, text), place, named, &plan);
             }
         }
+    }
+
+    /// Warns of pages that SQLite has to sort. Returns whether it does.
+    pub(super) fn check_sort(
+        &self,
+        errors: &mut Errors,
+        catalog: &Catalog,
+        (spot, place): (&PageSpot, Span),
+        named: (&[String], &[Named]),
+    ) -> bool {
+        let connection = catalog.database.connection();
+        let sorted = self.texts.iter().find(|(_, sql)| {
+            let plan = plan::explain(connection, sql, named.1);
+            plan.is_ok_and(|plan| plan::sorts(&plan))
+        });
+        if let Some((_, sql)) = sorted {
+            let index = scans::sorting_index(catalog, sql, named, &spot.names);
+            errors.push(page::sorts(spot, index, place));
+        }
+        sorted.is_some()
     }
 
     /// Returns the template with the plans of its texts.

@@ -110,6 +110,7 @@ macro_rules! pages {
 pages! {
     handlers "handlers"
     queries "queries"
+    dynamic_queries "dynamic-queries"
     kv "kv"
     r2 "r2"
     queues "queues"

@@ -9,6 +9,7 @@ pub mod gate;
 pub mod kv;
 pub mod lists;
 pub mod nested;
+pub mod pages;
 pub mod queue;
 pub mod r2;
 pub mod rules;
@@ -115,6 +116,10 @@ macro_rules! each_case {
             unchecked::in_a_batch_with_errors
             unchecked::measured
             nested::structs
+            pages::every_row_once
+            pages::read_only_their_rows
+            pages::in_requests
+            pages::invalid_pages
             rules::numbers_as_text
             rules::functions
             rules::pragmas

@@ -11,7 +11,7 @@ use crate::bindings::db::{
 use crate::{Env, Outcome, same};
 
 /// Returns the number of rows that D1 read for the last query. It is 0 natively.
-fn rows_read(env: &Env) -> impl Fn() -> u64 {
+pub fn rows_read(env: &Env) -> impl Fn() -> u64 {
     let read = Arc::new(Mutex::new(0));
     let observed = Arc::clone(&read);
     env.observe(move |event: &Event<'_>| {
@@ -27,7 +27,7 @@ fn page() -> LinksParams<'static> {
 }
 
 /// The rows that D1 reads for a statement that is written by hand.
-async fn read_by_hand(
+pub async fn read_by_hand(
     env: &Env,
     read: impl Fn() -> u64,
     sql: &'static str,

@@ -73,13 +73,14 @@ fn statement<'q>(query: &'q Query, arguments: &[Argument]) -> (Cow<'q, str>, Vec
             2 * index.unwrap_or(sort.texts.len())
         }
         Choice::Patch(_) => 1,
+        Choice::After => 0,
     });
     let choices: Vec<usize> = choices.collect();
     let assembled = assemble(&template.pieces, &choices);
-    let arguments = assembled
-        .arguments
-        .iter()
-        .map(|index| bound[*index].clone());
+    // The limit of a page is not an argument.
+    let every = Value::Integer(i64::from(u32::MAX));
+    let value = |index: &usize| bound.get(*index).unwrap_or(&every).clone();
+    let arguments = assembled.arguments.iter().map(value);
     (Cow::Owned(assembled.sql), arguments.collect())
 }
 

@@ -61,7 +61,7 @@ impl<S: Shape> Batch for Query<'_, S> {
     type Rows = Collected<S>;
 
     fn rows(&self) -> Self::Rows {
-        Collected::default()
+        Collected::of(&self.statement)
     }
 
     fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>) {

@@ -13,7 +13,8 @@ use futures_util::future::BoxFuture;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::Measures;
 
-use super::statement::{AnyStatement, Statement, Unchecked};
+use super::page::Window;
+use super::statement::{AnyStatement, Assembly, Statement, Unchecked};
 use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, SingleColumn, check};
 
 /// A query with its parameters. Await it to run it, or pass it to [`D1::batch`].
@@ -58,7 +59,7 @@ impl<'a, S> Query<'a, S> {
     }
 
     /// Creates a query whose text the choices of the arguments determine.
-    pub(crate) fn assembled(
+    pub(crate) fn chosen(
         database: &'a D1,
         statement: &'static Statement,
         pieces: &[Piece<&'static str>],
@@ -66,15 +67,27 @@ impl<'a, S> Query<'a, S> {
         parameters: impl Into<Vec<Parameter<'a>>>,
     ) -> Self {
         let Assembled { sql, arguments } = assemble(pieces, choices);
-        let mut given = parameters.into();
-        let take = |index: usize| match given.get_mut(index) {
+        let assembly = Assembly { sql, window: None };
+        Self::assembled(database, statement, assembly, &arguments, parameters.into())
+    }
+
+    /// Creates a query with an assembled text. `arguments` are the indexes of the parameters that
+    /// it binds.
+    pub(super) fn assembled(
+        database: &'a D1,
+        statement: &'static Statement,
+        assembly: Assembly,
+        arguments: &[usize],
+        mut given: Vec<Parameter<'a>>,
+    ) -> Self {
+        let take = |index: &usize| match given.get_mut(*index) {
             Some(parameter) => std::mem::replace(parameter, Parameter::Null),
             None => Parameter::Null,
         };
         Self {
             database,
-            statement: AnyStatement::Assembled(statement, Arc::from(sql)),
-            parameters: arguments.into_iter().map(take).collect(),
+            parameters: arguments.iter().map(take).collect(),
+            statement: AnyStatement::Assembled(statement, Arc::new(assembly)),
             shape: PhantomData,
         }
     }
@@ -173,6 +186,8 @@ pub trait Shape: Send + 'static {
     const WANTS_CHANGES: bool = false;
 
     #[doc(hidden)]
+    fn rows(window: Option<&Window>) -> Self::Rows;
+    #[doc(hidden)]
     fn finish(rows: Self::Rows, changes: Changes) -> Option<Self::Output>;
 }
 
@@ -209,6 +224,10 @@ impl<T: FromRow + 'static> Shape for One<T> {
     type Rows = Option<T>;
     const LIMIT: usize = 1;
 
+    fn rows(_: Option<&Window>) -> Option<T> {
+        None
+    }
+
     fn finish(row: Option<T>, _: Changes) -> Option<T> {
         row
     }
@@ -220,6 +239,10 @@ impl<T: FromRow + 'static> Shape for Optional<T> {
     type Rows = Option<T>;
     const LIMIT: usize = 1;
 
+    fn rows(_: Option<&Window>) -> Option<T> {
+        None
+    }
+
     fn finish(row: Option<T>, _: Changes) -> Option<Option<T>> {
         Some(row)
     }
@@ -230,6 +253,10 @@ impl<T: FromRow + 'static> Shape for Many<T> {
     type Output = Vec<T>;
     type Rows = Vec<T>;
     const LIMIT: usize = usize::MAX;
+
+    fn rows(_: Option<&Window>) -> Vec<T> {
+        Vec::new()
+    }
 
     fn finish(rows: Vec<T>, _: Changes) -> Option<Vec<T>> {
         Some(rows)
@@ -254,6 +281,10 @@ impl Shape for Exec {
     const LIMIT: usize = 0;
     const WANTS_CHANGES: bool = true;
 
+    fn rows(_: Option<&Window>) -> Vec<NoRow> {
+        Vec::new()
+    }
+
     fn finish(_: Vec<NoRow>, changes: Changes) -> Option<Changes> {
         Some(changes)
     }
@@ -261,14 +292,16 @@ impl Shape for Exec {
 
 /// The rows of one query: one of them, or all. It is public because [`Shape`] names it.
 #[doc(hidden)]
-pub trait Rows<T>: Default + Send {
-    fn push(&mut self, row: T);
+pub trait Rows<T>: Send {
+    /// Decodes a row and stores it.
+    fn read(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError>;
     fn count(&self) -> usize;
 }
 
-impl<T: Send> Rows<T> for Option<T> {
-    fn push(&mut self, row: T) {
-        *self = Some(row);
+impl<T: FromRow> Rows<T> for Option<T> {
+    fn read(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError> {
+        *self = Some(T::from_row(row)?);
+        Ok(())
     }
 
     fn count(&self) -> usize {
@@ -276,9 +309,10 @@ impl<T: Send> Rows<T> for Option<T> {
     }
 }
 
-impl<T: Send> Rows<T> for Vec<T> {
-    fn push(&mut self, row: T) {
-        self.push(row);
+impl<T: FromRow> Rows<T> for Vec<T> {
+    fn read(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError> {
+        self.push(T::from_row(row)?);
+        Ok(())
     }
 
     fn count(&self) -> usize {
@@ -320,16 +354,16 @@ pub(crate) trait RowSink: Send {
 /// The sink of the rows of one query.
 pub struct Collected<S: Shape>(pub(crate) S::Rows);
 
-impl<S: Shape> Default for Collected<S> {
-    fn default() -> Self {
-        Self(S::Rows::default())
+impl<S: Shape> Collected<S> {
+    /// Creates the sink for the rows of a statement.
+    pub(super) fn of(statement: &AnyStatement) -> Self {
+        Self(S::rows(statement.window()))
     }
 }
 
 impl<S: Shape> RowSink for Collected<S> {
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError> {
-        self.0.push(S::Row::from_row(row)?);
-        Ok(())
+        self.0.read(row)
     }
 }
 
@@ -367,7 +401,7 @@ impl<'a, S: Shape> Query<'a, S> {
                 return Some(Err(failure));
             }
 
-            let mut rows = Collected::<S>::default();
+            let mut rows = Collected::<S>::of(&self.statement);
             let call = self.call(&mut rows);
             let meta = self.database.backend.try_run(call)?;
             Some(meta.and_then(|meta| finish(rows, &meta)))
@@ -381,7 +415,7 @@ impl<'a, S: Shape> Query<'a, S> {
         let work = async {
             check(&self.statement, &self.parameters)?;
 
-            let mut rows = Collected::<S>::default();
+            let mut rows = Collected::<S>::of(&self.statement);
             let meta = self.database.backend.run(self.call(&mut rows)).await;
             let meta =
                 meta.map_err(|failure| after_commit(failure, self.statement.reads_only()))?;

@@ -9,6 +9,8 @@ use bindery_sqlite::{MAX_BOUND_PARAMETERS, MAX_SQL_BYTES};
 use crate::error::{ErrorKind, Failure};
 use crate::limits;
 
+use super::page::Window;
+
 /// The SQL of a query, with its analysis. Generated.
 #[derive(Debug)]
 pub struct Statement {
@@ -112,12 +114,20 @@ fn count(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
+/// A text that the arguments determine.
+#[derive(Debug)]
+pub(crate) struct Assembly {
+    pub(super) sql: String,
+    /// The page that the query returns.
+    pub(super) window: Option<Window>,
+}
+
 /// The statement of a query.
 #[derive(Debug, Clone)]
 pub(crate) enum AnyStatement {
     Generated(&'static Statement),
-    /// A generated statement whose text depends on the arguments: its SQL.
-    Assembled(&'static Statement, Arc<str>),
+    /// A generated statement whose text depends on the arguments.
+    Assembled(&'static Statement, Arc<Assembly>),
     Unchecked(Arc<Unchecked>),
 }
 
@@ -132,7 +142,7 @@ impl AnyStatement {
     pub(crate) fn sql(&self) -> &str {
         match self {
             Self::Generated(statement) => statement.sql,
-            Self::Assembled(_, sql) => sql,
+            Self::Assembled(_, assembly) => &assembly.sql,
             Self::Unchecked(statement) => &statement.sql,
         }
     }
@@ -143,6 +153,14 @@ impl AnyStatement {
         match self {
             Self::Generated(statement) | Self::Assembled(statement, _) => statement.columns,
             Self::Unchecked(statement) => statement.columns.unwrap_or_default(),
+        }
+    }
+
+    /// The page that the query returns.
+    pub(super) fn window(&self) -> Option<&Window> {
+        match self {
+            Self::Assembled(_, assembly) => assembly.window.as_ref(),
+            Self::Generated(_) | Self::Unchecked(_) => None,
         }
     }
 
@@ -191,6 +209,9 @@ impl AnyStatement {
             let found = format_args!("{bound} parameters");
             let noun = "the statement";
             return Err(Failure::limit(noun, found, MAX_BOUND_PARAMETERS, page));
+        }
+        if let Some(reason) = self.window().and_then(|window| window.refused) {
+            return Err(Failure::new(ErrorKind::InvalidArgument, reason));
         }
         match self {
             // The compiler has checked it.

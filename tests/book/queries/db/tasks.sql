@@ -30,3 +30,25 @@ UPDATE tasks SET title = :title WHERE id = :id;
 
 -- name: move_task :exec :positional
 UPDATE tasks SET owner = :owner, state = :state, due = :due WHERE id = :id;
+
+-- name: search_tasks :many
+SELECT id, title, state FROM tasks
+WHERE owner = :owner
+  AND (:state IS NULL OR state = :state)
+  AND (:ids IS NULL OR id IN (:ids))
+  AND (:from IS NULL OR :to IS NULL OR due BETWEEN :from AND :to)
+ORDER BY CASE :sort WHEN 'title' THEN title WHEN 'due' THEN due END, id
+LIMIT :limit;
+
+-- name: edit_task :optional :patch
+UPDATE tasks SET title = :title, state = :state, due = :due WHERE id = :id
+RETURNING title, due;
+
+-- name: tasks_of :page
+SELECT id, title, state, due FROM tasks
+WHERE owner = :owner AND (:state IS NULL OR state = :state)
+ORDER BY id DESC;
+
+-- name: tasks_with_owners :many
+SELECT tasks.id, tasks.title, users.id AS "owner.id", users.name AS "owner.name"
+FROM tasks LEFT JOIN users ON users.id = tasks.owner;

@@ -28,3 +28,9 @@ UPDATE links SET created_at = created_at + 1, note = :note WHERE id = :id;
 
 -- name: link_by_id :one
 SELECT title, note, clicks, created_at FROM links WHERE id = :id;
+
+-- name: link_pages :page
+-- Many rows have the same status.
+SELECT id, status FROM links
+WHERE org = :org AND (:from IS NULL OR created_at >= :from)
+ORDER BY status DESC, id DESC;

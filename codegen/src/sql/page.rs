@@ -1,0 +1,543 @@
+//! Pages: a query that is annotated `:page` continues after the last row of the page before.
+//!
+//! The text of each further page has a condition on the columns of its ORDER BY, so SQLite starts
+//! where the page before ended. With an index in this order it reads only the rows of the page.
+
+use bindery_sqlite::MAX_BOUND_PARAMETERS;
+use bindery_sqlite::template::Piece;
+use bindery_sqlite::token::{Kind, Token, tokenize};
+
+use crate::cache::{encode_fields, encode_variants};
+use crate::report::{Code, Diagnostic, Errors};
+use crate::schema::Catalog;
+use crate::source::Span;
+use crate::syntax::ast::{
+    Bytes, Core, Cte, Expr, ExprKind, Query, ResultColumn as Selected, Select, Source, Statement,
+};
+use crate::syntax::visit;
+
+use super::ResultColumn;
+use super::aggregates::is_aggregate;
+use super::analyzer::Output;
+use super::keys::KeyedTables;
+use super::types::Storage;
+
+/// The columns that the pages of a query continue by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The columns of the ORDER BY, in its order.
+    pub columns: Vec<PageColumn>,
+}
+
+/// A column of the ORDER BY of a query with pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageColumn {
+    /// Its index in the result.
+    pub index: usize,
+    /// The type of its values.
+    pub ty: PageType,
+    /// The expression in the statement.
+    pub text: String,
+    /// Whether the order is descending.
+    pub descending: bool,
+}
+
+/// The type of the values of a column. Each is one storage class, so that SQLite orders them as
+/// one column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageType {
+    /// Whole numbers.
+    Integer,
+    /// Numbers.
+    Real,
+    /// Texts.
+    Text,
+    /// BLOBs.
+    Blob,
+}
+
+encode_fields! { Page { columns } PageColumn { index, ty, text, descending } }
+encode_variants! { PageType { 0 => Integer, 1 => Real, 2 => Text, 3 => Blob } }
+
+impl Page {
+    /// The condition that a row is after the row with the values of the parameters from `first` on.
+    pub(super) fn condition(&self, first: usize) -> Vec<Piece<String>> {
+        let mut pieces = Vec::new();
+        let same = |column: &PageColumn| column.descending == self.columns[0].descending;
+        if self.columns.iter().all(same) {
+            self.row_condition(first, &mut pieces);
+        } else {
+            after(&self.columns, first, &mut pieces);
+        }
+        pieces
+    }
+
+    /// `(a, b) > (?1, ?2)`, which SQLite can look up in an index.
+    fn row_condition(&self, first: usize, pieces: &mut Vec<Piece<String>>) {
+        let texts: Vec<&str> = self.columns.iter().map(|column| &*column.text).collect();
+        let operator = self.columns[0].operator();
+        let (open, close) = if texts.len() > 1 {
+            ("(", ")")
+        } else {
+            ("", "")
+        };
+        let before = format!("{open}{}{close} {operator} {open}", texts.join(", "));
+        pieces.push(Piece::Text(before));
+
+        for (index, column) in self.columns.iter().enumerate() {
+            if index > 0 {
+                pieces.push(Piece::Text(", ".to_owned()));
+            }
+            pieces.push(Piece::Parameter(first + index));
+            // A rowid has no collation. SQLite looks it up in an index, behind the columns of the
+            // index, only if the other side has one.
+            if column.ty == PageType::Integer && texts.len() > 1 {
+                pieces.push(Piece::Text(" COLLATE BINARY".to_owned()));
+            }
+        }
+        pieces.push(Piece::Text(close.to_owned()));
+    }
+}
+
+impl PageColumn {
+    fn operator(&self) -> char {
+        if self.descending { '<' } else { '>' }
+    }
+}
+
+/// `a <= ?1 AND (a < ?1 OR b > ?2)`: the columns have different directions. The first comparison
+/// is for an index.
+fn after(columns: &[PageColumn], first: usize, pieces: &mut Vec<Piece<String>>) {
+    let [column, rest @ ..] = columns else { return };
+    let (text, operator) = (&column.text, column.operator());
+    let piece = |text: String| Piece::Text(text);
+
+    if rest.is_empty() {
+        pieces.extend([
+            piece(format!("{text} {operator} ")),
+            Piece::Parameter(first),
+        ]);
+        return;
+    }
+    pieces.extend([
+        piece(format!("{text} {operator}= ")),
+        Piece::Parameter(first),
+        piece(format!(" AND ({text} {operator} ")),
+        Piece::Parameter(first),
+        piece(" OR ".to_owned()),
+    ]);
+    after(rest, first + 1, pieces);
+    pieces.push(piece(")".to_owned()));
+}
+
+/// Where the condition and the limit of a page are inserted.
+pub(super) struct PageSpot {
+    pub(super) page: Page,
+    /// The WHERE clause's condition, if there is one.
+    pub(super) filter: Option<Bytes>,
+    /// The words ORDER BY.
+    pub(super) order: Bytes,
+    /// The names of the columns in their tables.
+    pub(super) names: Vec<String>,
+}
+
+/// The warning of pages for which SQLite reads and sorts the rows of all pages.
+pub(super) fn sorts(spot: &PageSpot, index: Option<String>, place: Span) -> Diagnostic {
+    let help = match index {
+        Some(index) => format!("`{index}`"),
+        None => format!(
+            "create an index that ends with the columns `{}`",
+            spot.names.join(", ")
+        ),
+    };
+    Diagnostic::new(
+        Code::Page,
+        "SQLite sorts the rows of all pages for each page",
+        place.part(&spot.order),
+    )
+    .label("no index has this order, and D1 bills each row that is read")
+    .help(help)
+    .warning()
+}
+
+/// Checks that a statement can have pages, and finds the places for their conditions.
+pub(super) fn spot(
+    errors: &mut Errors,
+    catalog: &Catalog,
+    (text, statement, place): (&str, &Statement, Span),
+    (outputs, columns): (&[Output], &[ResultColumn]),
+    parameters: usize,
+) -> Option<PageSpot> {
+    let pageable = Pageable::new(errors, text, place, statement)?;
+    let columns = pageable.columns(errors, place, outputs, columns)?;
+    pageable.check_order(errors, catalog, place, &columns)?;
+
+    let count = parameters + columns.len() + 1;
+    if count > MAX_BOUND_PARAMETERS {
+        errors.push(
+            Diagnostic::new(
+                Code::Page,
+                format!("the statement has {count} parameters, more than D1 accepts"),
+                place,
+            )
+            .label(format!("D1 accepts {MAX_BOUND_PARAMETERS}"))
+            .help("a page needs one for each column of the order, and one for its limit"),
+        );
+        return None;
+    }
+    let columns: Vec<PageColumn> = columns.into_iter().map(|(column, _)| column).collect();
+    let name = |column: &PageColumn| {
+        let origin = outputs[column.index].ty.origin.as_deref();
+        let name = origin.and_then(|origin| origin.rsplit('.').next());
+        name.unwrap_or_default().to_owned()
+    };
+    Some(PageSpot {
+        names: columns.iter().map(name).collect(),
+        page: Page { columns },
+        filter: pageable
+            .query
+            .filter
+            .as_ref()
+            .map(|filter| filter.span.clone()),
+        order: pageable.order,
+    })
+}
+
+/// SQLite rejects the text of a page, which the analysis does not expect.
+pub(super) fn rejected(place: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::Page,
+        "the pages of this statement cannot be continued",
+        place,
+    )
+    .label("SQLite rejects it with a condition on the columns of its ORDER BY")
+    .help("name each column with its table: `ORDER BY posts.id`")
+}
+
+/// A column of the order, and the expression that a unique key compares, if one can.
+type Ordered<'a> = (PageColumn, Option<&'a Expr>);
+
+/// The parts of a statement that can have pages.
+struct Pageable<'a> {
+    text: &'a str,
+    select: &'a Select,
+    query: &'a Query,
+    order: Bytes,
+}
+
+impl<'a> Pageable<'a> {
+    /// Checks the form of a statement.
+    fn new(
+        errors: &mut Errors,
+        text: &'a str,
+        place: Span,
+        statement: &'a Statement,
+    ) -> Option<Self> {
+        let parts = match statement {
+            Statement::Select(select) => match select.cores.as_slice() {
+                [Core::Query(query)] => Some((&**select, &**query)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some((select, query)) = parts else {
+            errors.push(
+                Diagnostic::new(Code::Page, "`:page` needs a single SELECT", place)
+                    .label("a page continues it with a condition in its WHERE")
+                    .help("use `:many`"),
+            );
+            return None;
+        };
+
+        if let Some(limit) = select.limit.as_ref() {
+            errors.push(
+                Diagnostic::new(
+                    Code::Page,
+                    "`:page` adds a LIMIT of its own",
+                    place.part(&limit.span),
+                )
+                .label("this is a second limit")
+                .help("remove the LIMIT: the caller passes the number of rows"),
+            );
+            return None;
+        }
+        if let Some(span) = grouped(query) {
+            errors.push(
+                Diagnostic::new(
+                    Code::Page,
+                    "a page cannot continue rows that are computed from other rows",
+                    place.part(&span),
+                )
+                .label("without the rows of the pages before, its value would be another one")
+                .help(
+                    "compute it in a subquery: \
+                     `(SELECT count(*) FROM comments c WHERE c.post = posts.id) AS comments`",
+                ),
+            );
+            return None;
+        }
+
+        let order = select.order_by.first().and_then(|first| {
+            let before = text.get(..first.span.start)?;
+            order_by(before, &tokenize(before))
+        });
+        let Some(order) = order else {
+            errors.push(
+                Diagnostic::new(Code::Page, "`:page` needs an ORDER BY", place)
+                    .label("the order determines which rows are after a page")
+                    .help("add one that ends with a unique column, such as `ORDER BY id`"),
+            );
+            return None;
+        };
+        Some(Self {
+            text,
+            select,
+            query,
+            order,
+        })
+    }
+
+    /// Finds the columns of the order.
+    fn columns(
+        &self,
+        errors: &mut Errors,
+        place: Span,
+        outputs: &[Output],
+        columns: &[ResultColumn],
+    ) -> Option<Vec<Ordered<'_>>> {
+        let before = errors.count();
+        let mut found = Vec::new();
+        for term in &self.select.order_by {
+            match self.column(term, outputs, columns) {
+                Ok(column) => found.push(column),
+                Err(problem) => errors.push(problem.diagnostic(place.part(&term.span))),
+            }
+        }
+        (errors.count() == before).then_some(found)
+    }
+
+    /// Checks that no two rows have the same position.
+    fn check_order(
+        &self,
+        errors: &mut Errors,
+        catalog: &Catalog,
+        place: Span,
+        columns: &[Ordered<'_>],
+    ) -> Option<()> {
+        let keys: Vec<&Expr> = columns.iter().filter_map(|(_, key)| *key).collect();
+        if self.is_total(catalog, &keys) {
+            return Some(());
+        }
+
+        let end = self.select.order_by.last()?.span.end;
+        errors.push(
+            Diagnostic::new(
+                Code::Page,
+                "several rows can have the same position in this order",
+                place.part(&(self.order.start..end)),
+            )
+            .label("a page that ends between them would skip the others")
+            .help(self.total_order(catalog, end)),
+        );
+        None
+    }
+
+    /// How to make the order total. `end` is where it ends.
+    fn total_order(&self, catalog: &Catalog, end: usize) -> String {
+        let table = match &self.query.from {
+            Some(Source::Table { name, .. }) => catalog.table(&name.text),
+            _ => None,
+        };
+        let id = table.and_then(|table| table.columns.iter().find(|column| column.rowid_alias));
+        let order = self.text.get(self.order.start..end);
+        match (id, order) {
+            (Some(id), Some(order)) => {
+                format!("end it with a unique column: `{order}, {}`", id.name)
+            }
+            _ => "end it with a unique column of each table, such as the primary key".to_owned(),
+        }
+    }
+
+    /// The result column that a term of ORDER BY names, and the expression that a unique key
+    /// compares.
+    fn column<'s>(
+        &'s self,
+        term: &'s Expr,
+        outputs: &[Output],
+        columns: &[ResultColumn],
+    ) -> Result<Ordered<'s>, Problem> {
+        let inner = match &term.kind {
+            ExprKind::Collate(inner) => inner,
+            _ => term,
+        };
+        let ExprKind::Column { table, name, .. } = &inner.kind else {
+            return Err(Problem::Expression);
+        };
+
+        let is_named = |index: &usize| {
+            table.is_none() && columns[*index].name.eq_ignore_ascii_case(&name.text)
+        };
+        let is_same = |index: &usize| {
+            let written = self.written(&outputs[*index]).map(|expr| &expr.kind);
+            match written {
+                Some(ExprKind::Column {
+                    table: qualifier,
+                    name: read,
+                    ..
+                }) => {
+                    let fits = match (table, qualifier) {
+                        (Some(table), Some(qualifier)) => table.is(&qualifier.text),
+                        _ => true,
+                    };
+                    fits && read.is(&name.text)
+                }
+                Some(_) => false,
+                None => columns[*index].name.eq_ignore_ascii_case(&name.text),
+            }
+        };
+        let indexes = || 0..outputs.len();
+        let index = indexes().find(is_named).or_else(|| indexes().find(is_same));
+        let Some(index) = index else {
+            return Err(Problem::NotSelected(name.text.clone()));
+        };
+
+        // An expression with the name of a column is not in an index, and WHERE does not find it.
+        let read = self.written(&outputs[index]).unwrap_or(inner);
+        let ty = &outputs[index].ty;
+        if !matches!(read.kind, ExprKind::Column { .. }) || ty.origin.is_none() {
+            return Err(Problem::Expression);
+        }
+        if ty.nullable {
+            return Err(Problem::Nullable(name.text.clone()));
+        }
+        let Some(page_type) = page_type(ty.storage) else {
+            return Err(Problem::SeveralTypes(name.text.clone()));
+        };
+
+        let slice = |range: Bytes| self.text.get(range).unwrap_or_default();
+        let collation = slice(inner.span.end..term.span.end);
+        let after = self.text.get(term.span.end..).unwrap_or_default();
+        let next = tokenize(after)
+            .into_iter()
+            .find(|token| token.kind != Kind::Comment);
+        let column = PageColumn {
+            index,
+            ty: page_type,
+            text: format!("{}{collation}", slice(read.span.clone())),
+            descending: next.is_some_and(|next| next.is(after, "desc")),
+        };
+        Ok((column, collation.is_empty().then_some(read)))
+    }
+
+    /// The expression of a result column, if it does not come from `*`.
+    fn written(&self, output: &Output) -> Option<&Expr> {
+        self.query.columns.iter().find_map(|column| match column {
+            Selected::Expr { expr, alias } => {
+                let span = alias.as_ref().map_or(&expr.span, |alias| &alias.span);
+                (*span == output.span).then_some(expr)
+            }
+            Selected::All(_) | Selected::AllOf(_) => None,
+        })
+    }
+
+    /// Whether no two rows have the same values of some columns.
+    fn is_total(&self, catalog: &Catalog, columns: &[&Expr]) -> bool {
+        let Some(from) = &self.query.from else {
+            return true;
+        };
+        let ctes: Vec<&Cte> = self.select.ctes.iter().collect();
+        let mut tables = KeyedTables::new(catalog, self.text, ctes);
+        if !tables.add_source(from) {
+            return false;
+        }
+        for column in columns {
+            tables.fix(column);
+        }
+        tables.all_single(self.query.filter.as_ref())
+    }
+}
+
+/// Why a term of ORDER BY cannot determine the position of a row.
+enum Problem {
+    Expression,
+    NotSelected(String),
+    Nullable(String),
+    SeveralTypes(String),
+}
+
+impl Problem {
+    fn diagnostic(self, at: Span) -> Diagnostic {
+        let new = |message: String| Diagnostic::new(Code::Page, message, at);
+        match self {
+            Self::Expression => new("a page is ordered by columns".to_owned())
+                .label("this is an expression")
+                .help("sort by a column; write a query for each order that the caller can choose"),
+            Self::NotSelected(name) => new(format!(
+                "the page is ordered by `{name}`, which is not in the result"
+            ))
+            .label("the value in the last row is where the next page begins")
+            .help(format!("select `{name}`")),
+            Self::Nullable(name) => new(format!(
+                "the page is ordered by `{name}`, which can be NULL"
+            ))
+            .label("NULL is neither before nor after a value, so rows would be missing")
+            .help(format!(
+                "add `{name} IS NOT NULL` to the WHERE, or declare it NOT NULL"
+            )),
+            Self::SeveralTypes(name) => new(format!(
+                "the page is ordered by `{name}`, which can have several types"
+            ))
+            .label("a cursor contains values of one type")
+            .help("declare the type of the column"),
+        }
+    }
+}
+
+/// The type of the values of a column with a storage class.
+fn page_type(storage: Storage) -> Option<PageType> {
+    let types = [
+        (Storage::INTEGER, PageType::Integer),
+        (Storage::NUMERIC, PageType::Real),
+        (Storage::TEXT, PageType::Text),
+        (Storage::BLOB, PageType::Blob),
+    ];
+    let found = types.into_iter().find(|(class, _)| storage.within(*class));
+    found.map(|(_, ty)| ty)
+}
+
+/// The part of a query that computes a row from other rows.
+fn grouped(query: &Query) -> Option<Bytes> {
+    let parts = query.group_by.iter().chain(&query.having);
+    let found = parts.map(|expr| expr.span.clone()).next();
+    found.or_else(|| {
+        query.columns.iter().find_map(|column| match column {
+            Selected::Expr { expr, .. } if is_aggregate(expr) || has_window(expr) => {
+                Some(expr.span.clone())
+            }
+            _ => None,
+        })
+    })
+}
+
+/// Whether an expression has a window function, outside of its subqueries.
+fn has_window(expr: &Expr) -> bool {
+    if let ExprKind::Function(function) = &expr.kind
+        && function.over.is_some()
+    {
+        return true;
+    }
+    let mut found = false;
+    visit::operands(expr, &mut |operand| found |= has_window(operand));
+    found
+}
+
+/// The bytes of the last ORDER BY of a text.
+fn order_by(text: &str, tokens: &[Token]) -> Option<Bytes> {
+    let mut tokens = tokens
+        .iter()
+        .rev()
+        .filter(|token| token.kind != Kind::Comment && !token.is(text, "("));
+    let by = tokens.next().filter(|token| token.is(text, "by"))?;
+    let order = tokens.next().filter(|token| token.is(text, "order"))?;
+    Some(order.span.start..by.span.end)
+}
