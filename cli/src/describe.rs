@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use bindery_codegen::model::{Database, Types, argument_type, signature};
+use bindery_codegen::model::{Database, Types, argument_type, column_type, signature};
 use bindery_codegen::report::{self, Errors, Stage};
 use bindery_codegen::schema::{self, Catalog};
 use bindery_codegen::source::{self, FileId, Sources, Span, Spanned};
@@ -252,7 +252,7 @@ impl Described<'_> {
             json!({
                 "name": column.name,
                 "storage": column.ty.storage.classes().collect::<Vec<_>>(),
-                "rust": self.rust(column.as_type.as_ref(), column.scalar),
+                "rust": column_type(column, &|number| self.text_enum(number)),
                 "nullable": column.nullable,
                 "origin": column.ty.origin,
                 "reason": column.ty.reason.as_ref().filter(|_| column.nullable),
@@ -299,7 +299,7 @@ impl Described<'_> {
             lines.push(format!("  parameter {}: {ty}", parameter.name));
         }
         for column in &query.columns {
-            let ty = self.rust(column.as_type.as_ref(), column.scalar);
+            let ty = column_type(column, &|number| self.text_enum(number));
             let ty = if column.nullable {
                 format!("Option<{ty}>")
             } else {

@@ -191,6 +191,16 @@ impl<T: Encode> Encode for Option<T> {
     }
 }
 
+impl<T: Encode> Encode for Box<T> {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        self.as_ref().encode(bytes);
+    }
+
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        T::decode(bytes).map(Self::new)
+    }
+}
+
 impl<T: Encode> Encode for Vec<T> {
     fn encode(&self, bytes: &mut Vec<u8>) {
         self.len().encode(bytes);

@@ -120,6 +120,11 @@ fn field_name(source: &str) -> String {
     }
 }
 
+/// The name of the type of a nested struct.
+pub(crate) fn nested_type(outer: &str, field: &str) -> String {
+    format!("{outer}{}", Name::new(field).ty)
+}
+
 /// Renames types that would shadow the prelude for users who import the module with `*`.
 fn avoid_prelude(mut ty: String) -> String {
     const PRELUDE: [&str; 16] = [

@@ -1,6 +1,7 @@
 //! The items that generated code uses. They are not part of the public API and can change in any
 //! release.
 
+pub use std::collections::BTreeMap;
 pub use std::string::String;
 pub use std::vec::Vec;
 
@@ -29,6 +30,7 @@ pub use crate::backend::test;
 
 use serde::ser::SerializeStruct;
 
+pub use crate::d1::json_type;
 pub use crate::d1::list::{
     any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
 };

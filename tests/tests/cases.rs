@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use bindery_codegen::model::Project;
+use bindery_codegen::model::{Project, column_type};
 use bindery_codegen::report::Code;
 use bindery_codegen::sql::Query;
 use bindery_codegen::{Errors, Sources, compile, report, source};
@@ -82,10 +82,13 @@ fn describe(seen: &mut String, project: &Project) {
             }
             describe_texts(seen, &method.query);
             for column in &method.query.columns {
-                let ty = column
-                    .as_type
-                    .clone()
-                    .unwrap_or_else(|| column.scalar.describe().to_owned());
+                let ty = match &column.json {
+                    Some(_) => column_type(column, &|number| format!("enum {number}")),
+                    None => column
+                        .as_type
+                        .clone()
+                        .unwrap_or_else(|| column.scalar.describe().to_owned()),
+                };
                 let nullable = if column.nullable { "?" } else { "" };
                 let origin = column
                     .ty

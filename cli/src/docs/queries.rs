@@ -1,7 +1,7 @@
 //! The section of a query: its SQL, parameters, result columns, plan and warnings.
 
 use bindery_codegen::Compilation;
-use bindery_codegen::model::{Database, Method, argument_type};
+use bindery_codegen::model::{Database, Method, argument_type, column_type};
 use bindery_codegen::sql::Query;
 
 use super::page::{Block, Section, code};
@@ -39,7 +39,10 @@ pub(super) fn section(
 
     let parameters = parameters(database, query);
     section.table(&["parameter", "type", "nullable", "column"], parameters);
-    section.table(&["result", "type", "nullable", "column"], columns(query));
+    section.table(
+        &["result", "type", "nullable", "column"],
+        columns(database, query),
+    );
 
     if !query.plan.is_empty() {
         let steps = query.plan.iter();
@@ -54,11 +57,7 @@ pub(super) fn section(
 }
 
 fn parameters(database: &Database, query: &Query) -> Vec<Vec<String>> {
-    let text_enum = |number: u32| {
-        let database = database.catalog.text_enums.iter();
-        let found = database.chain(&query.text_enums).nth(number as usize);
-        found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
-    };
+    let text_enum = |number| text_enum(database, query, number);
     let rows = query.parameters.iter().map(|parameter| {
         vec![
             code(&parameter.name),
@@ -70,17 +69,23 @@ fn parameters(database: &Database, query: &Query) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-fn columns(query: &Query) -> Vec<Vec<String>> {
+/// The name of an enum.
+fn text_enum(database: &Database, query: &Query, number: u32) -> String {
+    let database = database.catalog.text_enums.iter();
+    let found = database.chain(&query.text_enums).nth(number as usize);
+    found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
+}
+
+fn columns(database: &Database, query: &Query) -> Vec<Vec<String>> {
     let rows = query.columns.iter().map(|column| {
-        let as_type = column.as_type.clone();
-        let ty = as_type.unwrap_or_else(|| column.scalar.describe().to_owned());
+        let ty = column_type(column, &|number| text_enum(database, query, number));
         let nullable = match &column.ty.reason {
             Some(reason) if column.nullable => format!("yes: {reason}"),
             _ => yes_or_no(column.nullable),
         };
         vec![
             code(&column.name),
-            ty,
+            code(&ty),
             nullable,
             column.ty.origin.as_deref().map(code).unwrap_or_default(),
         ]

@@ -5,6 +5,7 @@
 
 mod d1;
 mod docs;
+mod json_type;
 mod manifest;
 mod placeholder;
 pub mod query;

@@ -9,9 +9,8 @@ use bindery_sqlite::template::Piece;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::Parse;
-use crate::model::nested_type;
-use crate::names::{Name, spelled};
+use super::{Parse, json_type};
+use crate::names::{Name, nested_type, spelled};
 use crate::schema::TextEnum;
 use crate::sql::page::{Page, PageColumn};
 use crate::sql::parameters::{Resolved, Role};
@@ -33,7 +32,7 @@ pub(super) struct Names<'a> {
 
 impl Names<'_> {
     /// Spells a type.
-    fn spell(&self, spell: impl FnOnce(&Paths<'_>) -> String) -> String {
+    pub(super) fn spell(&self, spell: impl FnOnce(&Paths<'_>) -> String) -> String {
         let text_enum = |number: u32| {
             let mut all = self.text_enums.iter().copied().flatten();
             let found = all.nth(number as usize);
@@ -51,7 +50,7 @@ impl Names<'_> {
     }
 
     /// The type of a column.
-    fn column(&self, column: &ResultColumn) -> String {
+    pub(super) fn column(&self, column: &ResultColumn) -> String {
         let ty = match &column.as_type {
             Some(ty) => ty.clone(),
             None => self.spell(|paths| column.scalar.owned(paths)),
@@ -129,7 +128,7 @@ impl Names<'_> {
     }
 }
 
-fn optional(ty: String, nullable: bool) -> String {
+pub(super) fn optional(ty: String, nullable: bool) -> String {
     if nullable {
         format!("::core::option::Option<{ty}>")
     } else {
@@ -157,7 +156,13 @@ pub(super) fn row(
     let mut nests: Vec<&str> = Vec::new();
     for (index, column) in columns.iter().enumerate() {
         let Some(nest) = &column.nest else {
-            fields.push(RowField::column(names, index, column, &column.name));
+            fields.push(RowField::column(
+                out,
+                names,
+                ident,
+                (index, column),
+                &column.name,
+            ));
             continue;
         };
         if !nests.contains(&nest.name.as_str()) {
@@ -182,29 +187,42 @@ pub(super) fn row(
 }
 
 /// A field of a row.
-struct RowField {
+pub(super) struct RowField {
     /// The name when it is serialized.
-    name: String,
-    ident: String,
-    ty: String,
-    docs: String,
-    /// The expression that reads it from `row`.
-    value: String,
+    pub(super) name: String,
+    pub(super) ident: String,
+    pub(super) ty: String,
+    pub(super) docs: String,
+    /// The expression that reads it.
+    pub(super) value: String,
 }
 
 impl RowField {
-    /// The field of a column.
-    fn column(names: &Names<'_>, index: usize, column: &ResultColumn, name: &str) -> Self {
+    /// The field of a column. Writes the structs that its type names.
+    fn column(
+        out: &mut String,
+        names: &Names<'_>,
+        row: &str,
+        (index, column): (usize, &ResultColumn),
+        name: &str,
+    ) -> Self {
+        let (ty, value) = match column.built_json() {
+            Some(json) => json_type::column(out, names, row, (index, column), json, name),
+            None => (
+                names.column(column),
+                format!("row.{}({index})?", take(column)),
+            ),
+        };
         Self {
             name: name.to_owned(),
             ident: spelled(&Name::new(name).field),
-            ty: names.column(column),
+            ty,
             docs: column_docs(column),
-            value: format!("row.{}({index})?", take(column)),
+            value,
         }
     }
 
-    fn read(&self) -> String {
+    pub(super) fn read(&self) -> String {
         format!("{}: {}, ", self.ident, self.value)
     }
 }
@@ -217,12 +235,18 @@ fn nested(
     nest: &Nest,
     columns: &[ResultColumn],
 ) -> RowField {
+    let ty = nested_type(row, &nest.name);
     let parts = columns.iter().enumerate().filter_map(|(index, column)| {
         let part = column.nest.as_ref().filter(|part| part.name == nest.name)?;
-        Some(RowField::column(names, index, column, &part.field))
+        Some(RowField::column(
+            out,
+            names,
+            &ty,
+            (index, column),
+            &part.field,
+        ))
     });
     let fields: Vec<RowField> = parts.collect();
-    let ty = nested_type(row, &nest.name);
     let docs = format!("The `{}` of a [`{row}`].", nest.name);
     row_struct(out, names.krate, &ty, &docs, &fields);
 
@@ -248,7 +272,13 @@ fn nested(
 }
 
 /// The struct of a row, or of a part of it.
-fn row_struct(out: &mut String, krate: &str, ident: &str, docs: &str, fields: &[RowField]) {
+pub(super) fn row_struct(
+    out: &mut String,
+    krate: &str,
+    ident: &str,
+    docs: &str,
+    fields: &[RowField],
+) {
     let (mut declared, mut serialized) = (String::new(), String::new());
     for RowField {
         name,
@@ -289,11 +319,11 @@ fn take(column: &ResultColumn) -> &'static str {
 }
 
 /// Whether a column is declared JSON and has no type of the application.
-fn is_json(column: &ResultColumn) -> bool {
+pub(super) fn is_json(column: &ResultColumn) -> bool {
     column.ty.domain == Domain::Json && column.as_type.is_none()
 }
 
-fn column_docs(column: &ResultColumn) -> String {
+pub(super) fn column_docs(column: &ResultColumn) -> String {
     let origin = match &column.ty.origin {
         Some(origin) => format!("Read from `{origin}`."),
         None => "Computed by the query.".to_owned(),
@@ -730,15 +760,22 @@ fn without_enums(query: &Query) -> Query {
         }
     }
 
-    let columns = query.columns.iter_mut().map(|column| &mut column.scalar);
-    let parameters = query
-        .parameters
-        .iter_mut()
-        .map(|parameter| &mut parameter.scalar);
-    for scalar in columns.chain(parameters) {
-        if let ScalarType::Enum(_) = scalar {
-            *scalar = ScalarType::Text;
+    texts_for_enums(&mut query.columns);
+    for parameter in &mut query.parameters {
+        if let ScalarType::Enum(_) = parameter.scalar {
+            parameter.scalar = ScalarType::Text;
         }
     }
     query
+}
+
+fn texts_for_enums(columns: &mut [ResultColumn]) {
+    for column in columns {
+        if let ScalarType::Enum(_) = column.scalar {
+            column.scalar = ScalarType::Text;
+        }
+        if let Some(json) = &mut column.json {
+            texts_for_enums(json.values_mut());
+        }
+    }
 }

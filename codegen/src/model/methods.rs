@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::query_cache::Analyzed;
 use super::{Database, Method, Refused, TypeSource, cardinality};
-use crate::names::Name;
+use crate::names::{Name, nested_type};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::TextEnum;
 use crate::source::Sources;
 use crate::sql::annotation::{Annotated, Arguments};
+use crate::sql::json_type::same_json;
 use crate::sql::parameters::{Resolved, Role};
 use crate::sql::{self, Query, ResultColumn};
 
@@ -53,6 +54,13 @@ fn add_method(
     }
     let mut row = row_name(&annotated, &name);
     let scalar = annotated.scalar.is_some();
+    if scalar {
+        // There is no row whose module could have the types of its JSON.
+        query
+            .columns
+            .iter_mut()
+            .for_each(|column| column.json = None);
+    }
     let owns_row = !scalar && owns_row(errors, database, &annotated, &mut row, &query);
     if owns_row {
         own_nests(errors, database, &annotated, &row.ty, &query);
@@ -149,13 +157,19 @@ fn own_nests(
     row: &str,
     query: &Query,
 ) {
-    let nests = query
-        .columns
-        .iter()
-        .filter_map(|column| column.nest.as_ref());
-    let names: BTreeSet<&str> = nests.map(|nest| nest.name.as_str()).collect();
-    for name in names {
-        let ty = nested_type(row, name);
+    let mut names = BTreeSet::new();
+    for column in &query.columns {
+        let (row, name) = match &column.nest {
+            Some(nest) => (nested_type(row, &nest.name), &nest.field),
+            None => (row.to_owned(), &column.name),
+        };
+        if let Some(json) = column.built_json() {
+            let objects = json.objects(&nested_type(&row, name));
+            names.extend(objects.into_iter().map(|(ty, _)| ty));
+        }
+        names.extend(column.nest.is_some().then_some(row));
+    }
+    for ty in names {
         let help = "rename the query, or name its row type after the row count";
         own_type(errors, database, annotated, (&ty, "nested columns"), help);
     }
@@ -185,11 +199,6 @@ fn own_type(
         .label(format!("its {what} are a struct of this name"))
         .help(help),
     );
-}
-
-/// The name of the type of a nested struct.
-pub(crate) fn nested_type(row: &str, nest: &str) -> String {
-    format!("{row}{}", Name::new(nest).ty)
 }
 
 /// Checks that a query whose annotation asks for a value returns one column.
@@ -393,6 +402,7 @@ fn same_value(left: &ResultColumn, right: &ResultColumn) -> bool {
         && left.scalar == right.scalar
         && left.as_type == right.as_type
         && left.nest == right.nest
+        && same_json(left, right, &same_field)
 }
 
 /// A column in words.

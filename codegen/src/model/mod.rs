@@ -26,8 +26,7 @@ pub use databases::analyze;
 pub(crate) use load::QUERIES;
 pub use load::{Inputs, Variant, infer_secrets, load_databases, load_manifest};
 pub use lower::lower;
-pub(crate) use methods::nested_type;
-pub use signature::{argument_type, signature};
+pub use signature::{argument_type, column_type, signature};
 pub use types::Types;
 
 /// A project whose names are resolved.

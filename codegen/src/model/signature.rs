@@ -6,7 +6,7 @@ use crate::schema::TextEnum;
 use crate::sql::annotation::Annotated;
 use crate::sql::parameters::Resolved;
 use crate::sql::scalar::Paths;
-use crate::sql::{Cardinality, Query, ResultColumn, ScalarType};
+use crate::sql::{Cardinality, JsonType, Query, ResultColumn};
 
 /// A call of a method.
 struct Call<'a> {
@@ -94,12 +94,13 @@ impl Call<'_> {
         }
     }
 
+    /// The type of a column that is the whole row. Its JSON is a text.
     fn column(&self, column: &ResultColumn) -> String {
-        let owned = |scalar: ScalarType| self.spell(|paths| scalar.owned(paths));
-        let ty = column
-            .as_type
-            .clone()
-            .unwrap_or_else(|| owned(column.scalar));
+        let text = ResultColumn {
+            json: None,
+            ..column.clone()
+        };
+        let ty = column_type(&text, &|number| self.text_enum(number));
         optional(ty, column.nullable)
     }
 
@@ -108,19 +109,42 @@ impl Call<'_> {
         argument_type(parameter, &text_enum)
     }
 
-    fn spell(&self, spell: impl FnOnce(&Paths<'_>) -> String) -> String {
-        let text_enum = |number: u32| self.text_enum(number);
-        spell(&Paths {
-            prelude: "",
-            d1: "bindery::d1::",
-            text_enum: &text_enum,
-        })
-    }
-
     fn text_enum(&self, number: u32) -> String {
         let mut all = self.text_enums.iter().copied().flatten();
         let found = all.nth(number as usize);
         found.map_or_else(|| "String".to_owned(), |text_enum| text_enum.ty.clone())
+    }
+}
+
+/// The type of a column's value that is not NULL: `String`, `Vec<{ id: i64 }>`. `text_enum` returns
+/// the name of an enum. The fields of a struct are shown in place of its name.
+#[must_use]
+pub fn column_type(column: &ResultColumn, text_enum: &dyn Fn(u32) -> String) -> String {
+    let paths = Paths {
+        prelude: "",
+        d1: "bindery::d1::",
+        text_enum,
+    };
+    match (&column.as_type, &column.json) {
+        (Some(ty), _) => ty.clone(),
+        (None, Some(json)) => json_type(json, text_enum),
+        (None, None) => column.scalar.owned(&paths),
+    }
+}
+
+fn json_type(json: &JsonType, text_enum: &dyn Fn(u32) -> String) -> String {
+    let values = json.values().iter();
+    let types = values.map(|value| optional(column_type(value, text_enum), value.nullable));
+    match json {
+        JsonType::Raw => "String".to_owned(),
+        JsonType::List(_) => format!("Vec<{}>", types.collect::<String>()),
+        JsonType::Map(_) => format!("BTreeMap<String, {}>", types.collect::<String>()),
+        JsonType::Tuple(_) => format!("({})", types.collect::<Vec<_>>().join(", ")),
+        JsonType::Object(fields) => {
+            let names = fields.iter().map(|field| Name::new(&field.name).field);
+            let fields = names.zip(types).map(|(name, ty)| format!("{name}: {ty}"));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::schema::Catalog;
 use crate::source::Spanned;
 use crate::sql::parameters::Resolved;
-use crate::sql::{Outline, Query, ResultColumn};
+use crate::sql::{JsonType, Outline, Query, ResultColumn};
 
 /// The Rust types of columns, by column or by declared type.
 #[derive(Debug, Default)]
@@ -72,6 +72,8 @@ impl Types {
         }
 
         for column in columns {
+            let values = column.json.as_mut().map(JsonType::values_mut);
+            self.apply_to(catalog, values.unwrap_or_default(), &mut []);
             if column.as_type.is_none() {
                 let origin = column.ty.origin.as_deref();
                 column.as_type = origin.and_then(|origin| self.type_of(catalog, origin));

@@ -5,6 +5,7 @@ use crate::manifest::D1;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::Catalog;
 use crate::source::Span;
+use crate::sql::json_type::same_json;
 use crate::sql::parameters::Resolved;
 use crate::sql::{self, Query, ResultColumn, ScalarType};
 
@@ -121,6 +122,9 @@ fn same_column(left: (&Catalog, &ResultColumn), right: (&Catalog, &ResultColumn)
         && same_scalar((left.0, ours.scalar), (right.0, theirs.scalar))
         && ours.as_type == theirs.as_type
         && ours.nullable == theirs.nullable
+        && same_json(ours, theirs, &|ours, theirs| {
+            same_column((left.0, ours), (right.0, theirs))
+        })
 }
 
 fn same_parameter(left: (&Catalog, &Resolved), right: (&Catalog, &Resolved)) -> bool {

@@ -117,6 +117,7 @@ codes! {
         320 SharedRow Error "queries that share a row type differ",
         321 ParameterNumber Error "parameters that cannot become arguments",
         322 Page Either "a query that cannot have pages",
+        323 JsonBlob Warning "a BLOB in JSON",
     }
     Rust {
         401 UnknownBinding Error "unknown binding",

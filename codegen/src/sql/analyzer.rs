@@ -298,6 +298,7 @@ impl<'a> Analyzer<'a> {
             nullable: ty.nullable && !column.never_null(),
             origin: stored.origin.clone(),
             reason: ty.reason,
+            json: ty.json.filter(|_| storage.meets(Storage::TEXT)),
         })
     }
 
@@ -340,7 +341,7 @@ impl<'a> Analyzer<'a> {
     /// Returns the smallest types on which the arms of a recursive CTE agree.
     ///
     /// It starts from the first arm and widens the types until nothing changes. It terminates
-    /// because the sets of storage classes only grow.
+    /// because the sets of storage classes only grow, and the content of JSON is bounded.
     fn recursive(&mut self, cte: &Cte) -> Vec<Output> {
         let first = Select {
             cores: cte.select.cores.iter().take(1).cloned().collect(),
@@ -360,7 +361,8 @@ impl<'a> Analyzer<'a> {
                 let widened = output.ty.clone().join(new.ty.clone());
                 stable &= output.ty.storage == widened.storage
                     && output.ty.nullable == widened.nullable
-                    && output.ty.domain == widened.domain;
+                    && output.ty.domain == widened.domain
+                    && output.ty.json == widened.json;
                 output.ty = widened;
             }
             // SQLite reports arms of different widths; the analysis uses the smallest width.

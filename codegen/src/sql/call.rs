@@ -7,8 +7,11 @@ use super::aggregates::Owner;
 use super::analyzer::Analyzer;
 use super::expr::parameter;
 use super::functions::{self, Argument, Kind, Null, Returns, Signature};
+use super::json;
+use super::narrow;
 use super::operators::number_of;
 use super::parameters::{Expectation, Nulls};
+use super::scope::Known;
 use super::types::{Storage, Ty};
 
 /// A call whose arguments are analyzed.
@@ -39,8 +42,18 @@ impl Analyzer<'_> {
         // The arguments are evaluated for rows that exist, even if the query may find none.
         let outside =
             level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
-        let arguments = self.arguments(signature, function, expected);
+        let arguments = if signature.kind == Kind::Scalar && function.over.is_none() {
+            self.arguments(signature, function, expected)
+        } else {
+            let first = level.unwrap_or(if is_aggregate {
+                0
+            } else {
+                self.scopes.len() - 1
+            });
+            self.arguments_of_rows(signature, function, expected, first)
+        };
         self.clauses(function);
+        self.check_json_values(function, &arguments);
         if let (Some(level), Some(outside)) = (level, outside) {
             self.scopes[level].may_be_empty = outside;
         }
@@ -108,6 +121,43 @@ impl Analyzer<'_> {
         }
     }
 
+    /// The types of the arguments of an aggregate or a window function, in the rows that FILTER
+    /// keeps. The rows are those of a level from `first` on.
+    ///
+    /// They include other rows than the one for which the condition of a CASE is true.
+    fn arguments_of_rows(
+        &mut self,
+        signature: &Signature,
+        function: &Function,
+        expected: Option<&Expectation>,
+        first: usize,
+    ) -> Vec<Ty> {
+        let levels = self.scopes.iter_mut().skip(first);
+        let narrowed: Vec<Option<Known>> = levels
+            .map(|scope| {
+                let every_row = scope.every_row.clone()?;
+                let narrowed = scope.known();
+                scope.set_known(every_row);
+                Some(narrowed)
+            })
+            .collect();
+
+        let outside = self.scope().begin_condition();
+        if let Some(filter) = &function.filter {
+            let facts = narrow::when_true(self.scope(), filter);
+            self.scope().keep_only(facts);
+        }
+        let arguments = self.arguments(signature, function, expected);
+        self.scope().end_condition(outside);
+
+        for (scope, narrowed) in self.scopes.iter_mut().skip(first).zip(narrowed) {
+            if let Some(narrowed) = narrowed {
+                scope.set_known(narrowed);
+            }
+        }
+        arguments
+    }
+
     /// The types of the arguments.
     fn arguments(
         &mut self,
@@ -157,7 +207,9 @@ impl Analyzer<'_> {
             may_read_no_rows,
         } = call;
         let first = call.first();
-        let ty = call.returned();
+        let ty = call
+            .returned()
+            .with_json(json::of_call(function, arguments));
 
         match signature.null {
             Null::Never => ty,

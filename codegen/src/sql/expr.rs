@@ -105,7 +105,13 @@ impl Analyzer<'_> {
             ExprKind::Cast(operand, declared) => {
                 let storage = cast(declared);
                 let operand = self.expr_as(operand, &Expectation::storage(storage, "a CAST"));
-                Ty::new(storage).null_with([&operand])
+                let ty = Ty::new(storage).null_with([&operand]);
+                ty.with_json(
+                    operand
+                        .json
+                        .filter(|_| storage == Storage::TEXT)
+                        .map(|json| *json),
+                )
             }
             ExprKind::Function(function) => self.function(function, expected),
             ExprKind::Row(items) => {
@@ -243,7 +249,7 @@ impl Analyzer<'_> {
         otherwise: Option<&Expr>,
         expected: Option<&Expectation>,
     ) -> Ty {
-        let known = self.scope().facts.len();
+        let outside = self.scope().begin_condition();
         // A parameter among the results has the type of the others, unless the context expects one.
         let mut results = arms.iter().map(|(_, then)| then).chain(otherwise);
         let sibling = results
@@ -267,10 +273,10 @@ impl Analyzer<'_> {
             };
 
             // The facts of the arm's condition hold only in that arm.
-            let before = self.scope().facts.len();
-            self.scope().facts.extend(facts);
+            let before = self.scope().known();
+            self.scope().keep_only(facts);
             let ty = self.typed(then, inner.as_ref());
-            self.scope().facts.truncate(before);
+            self.scope().set_known(before);
             result = Some(match result {
                 Some(result) => result.join(ty),
                 None => ty,
@@ -279,7 +285,7 @@ impl Analyzer<'_> {
             // The next arm is reached only where this condition does not hold.
             if operand.is_none() {
                 let facts = narrow::when_not_true(self.scope(), when);
-                self.scope().facts.extend(facts);
+                self.scope().keep_only(facts);
             }
         }
 
@@ -288,7 +294,7 @@ impl Analyzer<'_> {
             Some(otherwise) => result.join(self.typed(otherwise, inner.as_ref())),
             None => result.or_null("the CASE has no ELSE"),
         };
-        self.scope().facts.truncate(known);
+        self.scope().end_condition(outside);
         Ty { origin: None, ..ty }
     }
 

@@ -16,6 +16,8 @@ mod from;
 mod functions;
 mod guards;
 mod infer;
+mod json;
+pub(crate) mod json_type;
 mod keys;
 mod narrow;
 mod operators;
@@ -52,6 +54,7 @@ use crate::syntax;
 use crate::syntax::ast::{Parameter, Statement};
 
 pub use annotation::Cardinality;
+pub use json_type::JsonType;
 pub(crate) use outline::UNKNOWN_TYPE;
 pub use outline::{Outline, outline};
 pub use overrides::Override;
@@ -110,6 +113,8 @@ pub struct ResultColumn {
     pub nullable: bool,
     /// The nested struct that it belongs to: `AS "author.name"`.
     pub nest: Option<Nest>,
+    /// The type of the JSON that the statement builds, if it is read as one.
+    pub json: Option<JsonType>,
 }
 
 /// A nested struct of a row.
@@ -129,7 +134,7 @@ encode_fields! {
         sql, columns, parameters, text_enums, tables, accesses, reads_only, rows, plan, template,
         page,
     }
-    ResultColumn { name, ty, scalar, as_type, nullable, nest }
+    ResultColumn { name, ty, scalar, as_type, nullable, nest, json }
     Nest { name, field, key }
 }
 

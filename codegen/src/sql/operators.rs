@@ -2,6 +2,7 @@
 
 use super::analyzer::Analyzer;
 use super::expr::parameter;
+use super::json::Json;
 use super::parameters::{Expectation, Nulls};
 use super::types::{Domain, Storage, Ty};
 use crate::syntax::ast::{Expr, ExprKind, Function, Operator};
@@ -51,7 +52,10 @@ impl Analyzer<'_> {
                 let (left, right) = (self.expr_as(left, &text), self.expr_as(right, &text));
                 Ty::new(Storage::TEXT).null_with([&left, &right])
             }
-            Operator::Extract => self.extract(left, right, Storage::TEXT),
+            Operator::Extract => {
+                let ty = self.extract(left, right, Storage::TEXT);
+                ty.with_json(Some(Json::Unknown))
+            }
             Operator::ExtractText => self.extract(left, right, Storage::ANY),
             Operator::BitAnd | Operator::BitOr | Operator::ShiftLeft | Operator::ShiftRight => {
                 let whole = Expectation::storage(Storage::INTEGER, "a bitwise operation");

@@ -6,6 +6,7 @@ use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Span;
 
 use super::analyzer::{Group, Output};
+use super::json_type::JsonType;
 use super::scalar::ScalarType;
 use super::types::Storage;
 use super::{Nest, ResultColumn};
@@ -121,6 +122,7 @@ pub(super) fn columns(
         columns.push(ResultColumn {
             name: written.name.to_owned(),
             scalar: ScalarType::of(output.ty.storage, output.ty.domain),
+            json: JsonType::of_column(&output.ty),
             ty: output.ty.clone(),
             as_type,
             nullable: match written.mark {

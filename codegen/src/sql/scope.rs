@@ -81,6 +81,22 @@ pub(super) struct Matched {
     pub(super) facts: Vec<(usize, usize)>,
 }
 
+/// What is known of the rows of a scope.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// The columns that are not NULL.
+    facts: Vec<(usize, usize)>,
+    /// Whether each relation can be a row of NULLs.
+    outer: Vec<bool>,
+}
+
+/// What is known of the rows outside of a condition.
+#[derive(Debug)]
+pub(super) struct Outside {
+    known: Known,
+    every_row: Option<Known>,
+}
+
 /// The names of one level of a query.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
@@ -94,6 +110,8 @@ pub(super) struct Scope {
     pub(super) arguments: Vec<Expr>,
     /// The indexes of relation and column for columns that are known not to be NULL.
     pub(super) facts: Vec<(usize, usize)>,
+    /// What is known of every row, while a condition of CASE or FILTER narrows the rows.
+    pub(super) every_row: Option<Known>,
     /// The outer joins of one optional side.
     pub(super) joins: Vec<Matched>,
     /// The texts of expressions that are known not to be NULL.
@@ -283,6 +301,36 @@ impl Scope {
                 });
                 facts.extend(together.map(|(other, _)| (relation, other)));
             }
+        }
+    }
+
+    /// Begins to narrow the rows by a condition. Returns what is known of them without it.
+    pub(super) fn begin_condition(&mut self) -> Outside {
+        let known = self.known();
+        let every_row = self.every_row.clone();
+        self.every_row.get_or_insert_with(|| known.clone());
+        Outside { known, every_row }
+    }
+
+    /// Ends what [`begin_condition`](Self::begin_condition) began.
+    pub(super) fn end_condition(&mut self, outside: Outside) {
+        self.set_known(outside.known);
+        self.every_row = outside.every_row;
+    }
+
+    /// What is known of the rows.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            facts: self.facts.clone(),
+            outer: self.relations.iter().map(|found| found.outer).collect(),
+        }
+    }
+
+    /// Replaces what is known of the rows.
+    pub(super) fn set_known(&mut self, known: Known) {
+        self.facts = known.facts;
+        for (relation, outer) in self.relations.iter_mut().zip(known.outer) {
+            relation.outer = outer;
         }
     }
 

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use crate::cache::{Encode, encode_fields, encode_variants};
 use crate::schema::{Checked, Column, Meant};
 
+use super::json::Json;
+
 /// A set of SQLite's storage classes, with two refinements of REAL.
 ///
 /// D1 binds every number as REAL. A whole number that is passed as a parameter is therefore a REAL
@@ -111,9 +113,11 @@ pub struct Ty {
     pub origin: Option<String>,
     /// The reason why it can be NULL, in a few words.
     pub reason: Option<Cow<'static, str>>,
+    /// The content, if it is or can be JSON that the statement builds.
+    pub json: Option<Box<Json>>,
 }
 
-encode_fields! { Ty { storage, domain, nullable, origin, reason } }
+encode_fields! { Ty { storage, domain, nullable, origin, reason, json } }
 encode_variants! { Domain { 0 => Any, 1 => Boolean, 2 => Enum(number), 3 => Json } }
 
 impl Encode for Storage {
@@ -136,6 +140,7 @@ impl Ty {
             nullable: false,
             origin: None,
             reason: None,
+            json: None,
         }
     }
 
@@ -162,6 +167,18 @@ impl Ty {
             self.reason = Some(Cow::Borrowed(reason));
         }
         self
+    }
+
+    /// Adds the content of JSON to this type. `None` changes nothing.
+    #[must_use]
+    pub(super) fn with_json(self, json: Option<Json>) -> Self {
+        match json {
+            Some(json) => Self {
+                json: Some(Box::new(json)),
+                ..self
+            },
+            None => self,
+        }
     }
 
     /// Removes NULL from this type.
@@ -195,12 +212,20 @@ impl Ty {
             _ => Domain::Any,
         };
         let same_origin = self.origin == other.origin;
+        let json = match (self.json, other.json) {
+            (None, None) => None,
+            (Some(left), Some(right)) => Some(Box::new(left.join(*right))),
+            (json, None) if other.storage == Storage::NONE => json,
+            (None, json) if self.storage == Storage::NONE => json,
+            (Some(_), None) | (None, Some(_)) => Some(Box::new(Json::Unknown)),
+        };
         Self {
             storage: self.storage.or(other.storage),
             domain,
             nullable: self.nullable || other.nullable,
             origin: self.origin.filter(|_| same_origin),
             reason: self.reason.or(other.reason),
+            json,
         }
     }
 

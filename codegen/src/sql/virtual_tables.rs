@@ -6,6 +6,7 @@
 
 use crate::schema::{Catalog, Column, Table};
 
+use super::json::Json;
 use super::scope::RelationColumn;
 use super::types::{Storage, Ty, declared};
 
@@ -120,7 +121,13 @@ pub(super) fn function_names() -> impl Iterator<Item = String> {
 pub(super) fn function_columns(name: &str) -> Option<Vec<RelationColumn>> {
     let lower = name.to_ascii_lowercase();
     if lower == "json_each" || lower == "json_tree" {
-        return Some(relation_columns(JSON, "the JSON may not have it"));
+        let mut columns = relation_columns(JSON, "the JSON may not have it");
+        for column in &mut columns {
+            if column.ty.storage == Storage::ANY {
+                column.ty = column.ty.clone().with_json(Some(Json::Unknown));
+            }
+        }
+        return Some(columns);
     }
 
     let mut columns = pragma_columns(lower.strip_prefix("pragma_")?)?;

@@ -8,6 +8,7 @@ pub mod everything;
 pub mod gate;
 pub mod kv;
 pub mod lists;
+pub mod built_json;
 pub mod nested;
 pub mod pages;
 pub mod queue;
@@ -115,6 +116,11 @@ macro_rules! each_case {
             unchecked::in_a_batch
             unchecked::in_a_batch_with_errors
             unchecked::measured
+            built_json::every_type
+            built_json::nested_values
+            built_json::in_outer_joins
+            built_json::in_inline_queries
+            built_json::invalid_json
             nested::structs
             pages::every_row_once
             pages::read_only_their_rows

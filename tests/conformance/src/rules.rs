@@ -45,7 +45,7 @@ pub async fn functions(env: Env) -> Outcome {
     same!(
         to_value(env.db.json_values().await?)?,
         json!({
-            "extracted": "c", "arrow": 1, "list": r#"[1,"x",null]"#, "patched": r#"{"a":1,"b":2}"#,
+            "extracted": "c", "arrow": 1, "list": [1, "x", null], "patched": r#"{"a":1,"b":2}"#,
             "kind": "array", "binary": r#"{"a":1}"#, "each": "1+2+3",
         })
     );

@@ -45,6 +45,7 @@ fn contradiction_in(connection: &Connection, catalog: &Catalog, name: &str) -> O
                 nullable: ty.nullable,
                 as_type: None,
                 nest: None,
+                json: None,
                 ty,
             }
         })

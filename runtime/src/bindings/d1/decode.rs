@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::json::JsonText;
+use super::json_type::{Built, Decode};
 use crate::backend::Cells;
 use crate::error::{ErrorKind, Failure};
 use crate::limits::MAX_SAFE_INTEGER;
@@ -137,6 +138,21 @@ impl<'a> Row<'a> {
     #[doc(hidden)]
     pub fn take_json(&mut self, index: usize) -> Result<String, DecodeError> {
         self.take::<JsonText>(index).map(|json| json.0)
+    }
+
+    /// Decodes JSON that the statement builds. Generated code calls it.
+    #[doc(hidden)]
+    pub fn take_built<C: Decode>(&mut self, index: usize) -> Result<C::Output, DecodeError> {
+        self.take::<Built<C>>(index).map(|built| built.0)
+    }
+
+    /// Decodes JSON that the statement builds and that can be NULL. Generated code calls it.
+    #[doc(hidden)]
+    pub fn take_optional_built<C: Decode>(
+        &mut self,
+        index: usize,
+    ) -> Result<Option<C::Output>, DecodeError> {
+        Ok(self.take::<Option<Built<C>>>(index)?.map(|built| built.0))
     }
 
     /// Decodes a column that is declared JSON and can be NULL, as text. Generated code calls it.

@@ -14,6 +14,8 @@ mod decode;
 mod dynamic;
 mod encode;
 mod json;
+#[doc(hidden)]
+pub mod json_type;
 pub(crate) mod list;
 mod page;
 pub(crate) mod query;

@@ -1,6 +1,6 @@
 -- name: texts :one
 -- A number is a REAL wherever SQLite shows it.
-SELECT (:n + 0) || '' AS text, json_object('n', :n) AS json, substr('abc', :n) AS rest, printf('%d', :n) AS printed
+SELECT (:n + 0) || '' AS text, json_object('n', :n) AS "json: String", substr('abc', :n) AS rest, printf('%d', :n) AS printed
 FROM (SELECT 1) WHERE :n = 2;
 
 -- name: math :one
