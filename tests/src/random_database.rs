@@ -10,6 +10,7 @@ use bindery_codegen::sql::{Query, ResultColumn, ScalarType};
 use bindery_sqlite::rusqlite::types::Value;
 use bindery_sqlite::rusqlite::{self, Connection};
 
+use crate::built_json::json_contradiction;
 use crate::random::Random;
 
 /// The largest integer that a double represents exactly together with all smaller ones: 2^53 - 1.
@@ -342,6 +343,9 @@ pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -
         Value::Blob(_) | Value::Null => "BLOB",
     };
     let is_known = column.ty.storage.classes().any(|known| known == class);
+    if let (Some(json), Value::Text(text)) = (column.built_json(), value) {
+        return json_contradiction(json, text);
+    }
     if is_known && fits(column, value) {
         return None;
     }

@@ -56,7 +56,7 @@ const FUNCTIONS: [(&str, usize); 48] = [
     ("json_type", 1),
 ];
 
-const AGGREGATES: [&str; 10] = [
+const AGGREGATES: [&str; 11] = [
     "count",
     "sum",
     "avg",
@@ -65,6 +65,7 @@ const AGGREGATES: [&str; 10] = [
     "max",
     "group_concat",
     "json_group_array",
+    "json_group_object",
     "string_agg",
     "count(*)",
 ];
@@ -175,6 +176,15 @@ impl Generator<'_> {
         };
         match name {
             "count(*)" => name.to_owned(),
+            "json_group_array" if self.random.one_in(2) => {
+                let item = self.expression(0, Allow::Plain);
+                let other = self.expression(depth, Allow::Plain);
+                format!("{name}({distinct}json_object('a', {item}, 'b', {other}))")
+            }
+            "json_group_object" => {
+                let key = self.expression(0, Allow::Plain);
+                format!("{name}({key}, {})", self.expression(depth, Allow::Plain))
+            }
             "string_agg" => format!("{name}({}, ',')", self.expression(depth, Allow::Plain)),
             _ => format!("{name}({distinct}{})", self.expression(depth, Allow::Plain)),
         }

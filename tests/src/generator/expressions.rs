@@ -22,7 +22,7 @@ impl Generator<'_> {
             return self.aggregate(below, allow);
         }
 
-        match self.random.below(20) {
+        match self.random.below(21) {
             0 | 1 => {
                 let operators = ["+", "-", "*", "/", "%", "||", "&", "|", "<<", ">>"];
                 self.binary(&operators, below, allow)
@@ -59,6 +59,7 @@ impl Generator<'_> {
             13 => self.cast(below, allow),
             14 if below > 0 => self.scalar_subquery(below - 1),
             15 => self.json_path(allow),
+            20 => self.json_value(below, allow),
             16 => format!("({} COLLATE NOCASE)", self.expression(below, allow)),
             _ => self.call(below, allow),
         }
@@ -113,6 +114,11 @@ impl Generator<'_> {
 
     /// Returns a column in scope: mostly of the innermost select. Without one, returns a literal.
     pub(super) fn column(&mut self) -> String {
+        if let Some(tested) = &self.tested
+            && self.random.one_in(3)
+        {
+            return tested.clone();
+        }
         let level = if self.scopes.len() > 1 && self.random.one_in(4) {
             self.random.below(self.scopes.len())
         } else {
@@ -221,10 +227,16 @@ impl Generator<'_> {
         for _ in 0..1 + self.random.below(2) {
             let when = if with_operand {
                 self.expression(depth, allow)
+            } else if self.random.one_in(3) {
+                let tested = self.column();
+                let when = format!("{tested} IS NOT NULL");
+                self.tested = Some(tested);
+                when
             } else {
                 self.condition(depth)
             };
             let then = self.expression(depth, allow);
+            self.tested = None;
             let _ = write!(sql, " WHEN {when} THEN {then}");
         }
 
@@ -253,6 +265,18 @@ impl Generator<'_> {
             format!("EXISTS ({select})")
         } else {
             format!("({select})")
+        }
+    }
+
+    /// Returns JSON that is built of expressions.
+    fn json_value(&mut self, depth: usize, allow: Allow) -> String {
+        let (first, second) = (self.expression(depth, allow), self.expression(0, allow));
+        match self.random.below(5) {
+            0 => format!("json_array({first}, {second})"),
+            1 => format!("json_array({first})"),
+            2 => format!("json_object('a', {first})"),
+            3 => format!("json(json_object('a b', {first}, 'B', {second}))"),
+            _ => format!("json_object('a', {first}, 'b', {second})"),
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Generator<'a> {
     ctes: Vec<Source>,
     names: usize,
     parameters: usize,
+    /// The column that the condition of a CASE tests, in its arm.
+    tested: Option<String>,
     /// Whether the last statement writes only arguments, whose types are those of the columns.
     pub writes_arguments: bool,
     /// Whether the rows of the last statement depend on its arguments alone, not on an order.
@@ -78,6 +80,7 @@ impl<'a> Generator<'a> {
             ctes: Vec::new(),
             names: 0,
             parameters: 0,
+            tested: None,
             writes_arguments: false,
             is_comparable: false,
         }
@@ -89,6 +92,7 @@ impl<'a> Generator<'a> {
         self.ctes.clear();
         self.names = 0;
         self.parameters = 0;
+        self.tested = None;
         self.writes_arguments = self.random.one_in(2);
 
         self.is_comparable = self.random.one_in(8);
