@@ -49,6 +49,13 @@ SELECT id, title, state, due FROM tasks
 WHERE owner = :owner AND (:state IS NULL OR state = :state)
 ORDER BY id DESC;
 
+-- name: users_with_tasks :many
+SELECT users.name, (
+    SELECT json_group_array(json_object('title', title, 'urgent', urgent, 'due', due) ORDER BY id)
+    FROM tasks WHERE tasks.owner = users.id
+) AS tasks
+FROM users;
+
 -- name: tasks_with_owners :many
 SELECT tasks.id, tasks.title, users.id AS "owner.id", users.name AS "owner.name"
 FROM tasks LEFT JOIN users ON users.id = tasks.owner;
