@@ -34,7 +34,7 @@ const READING_PRAGMAS: [&str; 12] = [
 ];
 
 /// Pragmas that may also be set.
-const SWITCHES: [&str; 7] = [
+pub(crate) const SWITCHES: [&str; 7] = [
     "case_sensitive_like",
     "foreign_keys",
     "defer_foreign_keys",

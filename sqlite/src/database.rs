@@ -108,6 +108,15 @@ impl Database {
         &self.connection
     }
 
+    /// Sets every pragma that D1 allows to set to its default.
+    pub(crate) fn reset_switches(&self) -> rusqlite::Result<()> {
+        for switch in authorizer::SWITCHES {
+            let default = switch == "foreign_keys";
+            self.connection.pragma_update(None, switch, default)?;
+        }
+        Ok(())
+    }
+
     /// Calls `handler` after every `steps` steps of SQLite's virtual machine. If it returns `true`,
     /// SQLite interrupts the statement.
     ///

@@ -134,7 +134,7 @@ pub(crate) fn apply_with(
         quote_name(migrations_table)
     );
 
-    database
+    let applied: Result<(), Failure> = database
         .transaction(|connection| {
             for range in &ranges {
                 run(connection, range).map_err(Rollback)?;
@@ -147,7 +147,14 @@ pub(crate) fn apply_with(
             }
             Ok(())
         })
-        .map_err(|Rollback(failure)| failure)
+        .map_err(|Rollback(failure)| failure);
+    // On D1, the settings of a connection end with the migration.
+    if migration.sql.to_ascii_lowercase().contains("pragma") {
+        database
+            .reset_switches()
+            .map_err(|error| Rollback::from(error).0)?;
+    }
+    applied
 }
 
 /// The error type of the transaction in [`apply_with`].

@@ -10,7 +10,7 @@ use crate::syntax::ast::{Bytes, Cte, Ident, Parameter, Select, Source};
 use crate::syntax::visit::{self, Node};
 
 use super::parameters::Parameters;
-use super::scope::{Relation, RelationColumn, Rowid, Scope};
+use super::scope::{Relation, RelationColumn, Rowid, Scope, is_rowid_name};
 use super::types::{Domain, Storage, Ty, converted};
 use super::virtual_tables::{stored_columns, virtual_columns};
 
@@ -412,9 +412,14 @@ fn named_ctes<'c>(cte: &'c Cte, ctes: &'c [Cte]) -> Vec<&'c Cte> {
 pub(super) fn relation_columns(text: &str, outputs: Vec<Output>) -> Vec<RelationColumn> {
     let mut columns: Vec<RelationColumn> = Vec::new();
     for output in outputs {
-        let base = output
-            .name
-            .unwrap_or_else(|| text.get(output.span).unwrap_or_default().to_owned());
+        let written = text.get(output.span).unwrap_or_default();
+        // The rowid keeps its name, although a result calls it by its column.
+        let column = written.rsplit('.').next().unwrap_or_default().trim();
+        let base = match output.name {
+            Some(_) if !output.aliased && is_rowid_name(column) => column.to_owned(),
+            Some(name) => name,
+            None => written.to_owned(),
+        };
 
         let mut name = base.clone();
         let mut number = 0;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::report::{Code, suggestion};
-use crate::schema::{Column, Table};
+use crate::schema::{Catalog, Column, Table};
 use crate::syntax::ast::{
     Assignment, Conflict, Core, Expr, ExprKind, Ident, Insert, Query, ResultColumn, Select,
 };
@@ -12,7 +12,7 @@ use super::analyzer::Analyzer;
 use super::expr::parameter;
 use super::parameters::{Expectation, Nulls};
 use super::scope::is_rowid;
-use super::types::Ty;
+use super::virtual_tables::promised_type;
 
 impl Analyzer<'_> {
     /// Returns the columns that an INSERT writes: those that it names, or else all of them.
@@ -163,7 +163,7 @@ impl Analyzer<'_> {
             if let (ResultColumn::Expr { expr, .. }, Some(column)) = (result, column)
                 && let Some(index) = parameter(expr)
             {
-                let expected = expected(table, column, insert.conflict);
+                let expected = expected(self.catalog, table, column, insert.conflict);
                 self.parameters.expected(index, expected, expr.span.clone());
             }
         }
@@ -278,7 +278,8 @@ impl Analyzer<'_> {
         let Some(column) = column else {
             return self.expr(expr).nullable;
         };
-        let given = self.expr_as(expr, &expected(table, column, conflict));
+        let expected = expected(self.catalog, table, column, conflict);
+        let given = self.expr_as(expr, &expected);
 
         let refuses_null = nulls(column, conflict) == Nulls::Refused;
         if column.promised && refuses_null && given.nullable {
@@ -370,8 +371,8 @@ fn is_required(column: &Column) -> bool {
 }
 
 /// The expectation of a value for a column.
-fn expected(table: &Table, column: &Column, conflict: Conflict) -> Expectation {
-    let ty = Ty::of_column(&table.name, column);
+fn expected(catalog: &Catalog, table: &Table, column: &Column, conflict: Conflict) -> Expectation {
+    let ty = promised_type(catalog, table, column);
     Expectation {
         exact: true,
         ..Expectation::compared(&ty).nulls(nulls(column, conflict))

@@ -297,8 +297,8 @@ impl Analyzer<'_> {
     fn is_constant_and_present(&self, function: &Function) -> bool {
         let arguments = &function.arguments;
         let (Some(first), Some(last)) = (arguments.first(), arguments.last()) else {
-            // `date()` and similar calls return the current time.
-            return true;
+            // `date()` and similar calls return the current time; `strftime()` has no format.
+            return !function.name.is("strftime");
         };
         if function.over.is_some() || !arguments.iter().all(is_literal) {
             return false;

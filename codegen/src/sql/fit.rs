@@ -8,6 +8,7 @@ use crate::syntax::ast::{Expr, ExprKind};
 
 use super::analyzer::Analyzer;
 use super::types::{Domain, Storage, Ty, converted, stored_number};
+use super::virtual_tables::promised_type;
 
 /// How a value fits its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Analyzer<'_> {
             return;
         }
 
-        let promised = Ty::of_column(&table.name, column);
+        let promised = promised_type(self.catalog, table, column);
         let fit = match self.literal(expr) {
             Some(literal) => literal.fit(column, &promised),
             None => fit(column, &promised, given),
@@ -41,7 +42,7 @@ impl Analyzer<'_> {
     }
 
     fn never_fits(&mut self, column: &Column, given: Storage, stored: Storage, expr: &Expr) {
-        let (name, declared) = (&column.name, &column.declared);
+        let (name, declared) = (&column.name, declared(column));
         let is_boolean = Ty::of_column("", column).domain == Domain::Boolean;
         let value = if is_boolean && stored.within(Storage::NUMERIC) {
             self.written(expr).to_owned()
@@ -54,7 +55,7 @@ impl Analyzer<'_> {
             let message = format!("the CHECK of `{name}` rejects {value}");
             (message, "neither 0 nor 1")
         } else {
-            let message = format!("`{name}` is declared {declared}, but the value is {value}");
+            let message = format!("`{name}` is {declared}, but the value is {value}");
             let label = if column.strict {
                 "the table is STRICT: this fails"
             } else if stored.meets(given) {
@@ -75,7 +76,7 @@ impl Analyzer<'_> {
     /// Reports a value that can have the storage classes `others`, which do not fit; none if it
     /// can be a number other than 0 and 1.
     fn may_not_fit(&mut self, column: &Column, others: Storage, expr: &Expr) {
-        let (name, declared) = (&column.name, &column.declared);
+        let (name, declared) = (&column.name, declared(column));
         let classes = others.classes().collect::<Vec<_>>().join(" or ");
         let written = self.written(expr);
         let (value, help) = if classes.is_empty() {
@@ -84,7 +85,7 @@ impl Analyzer<'_> {
         } else {
             (
                 classes,
-                format!("convert it: `CAST({written} AS {declared})`"),
+                format!("convert it: `CAST({written} AS {})`", column_type(column)),
             )
         };
 
@@ -93,7 +94,7 @@ impl Analyzer<'_> {
         } else {
             "SQLite stores it unchanged; reading it fails"
         };
-        let message = format!("`{name}` is declared {declared}, but the value can be {value}");
+        let message = format!("`{name}` is {declared}, but the value can be {value}");
         let diagnostic: Diagnostic =
             self.diagnostic(Code::StoredType, message, &expr.span, label, help);
         self.diagnostics.push(diagnostic.warning());
@@ -116,6 +117,22 @@ impl Analyzer<'_> {
             },
             _ => None,
         }
+    }
+}
+
+/// How a column is declared. Those of a full-text table have no type.
+fn declared(column: &Column) -> String {
+    match column.declared.as_str() {
+        "" => "a full text".to_owned(),
+        declared => format!("declared {declared}"),
+    }
+}
+
+/// The type to which a value for a column can be cast.
+fn column_type(column: &Column) -> &str {
+    match column.declared.as_str() {
+        "" => "TEXT",
+        declared => declared,
     }
 }
 

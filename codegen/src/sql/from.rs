@@ -7,8 +7,8 @@ use crate::report::{Code, suggestion};
 use super::analyzer::{Analyzer, Output, relation_columns};
 use super::narrow;
 use super::parameters::Expectation;
-use super::scope::{Matched, Merged, Relation, RelationColumn, Scope};
-use super::types::Storage;
+use super::scope::{Matched, Merged, Relation, RelationColumn, Rowid, Scope};
+use super::types::{Storage, Ty};
 use super::virtual_tables::{function_columns, function_names};
 use crate::schema::TableKind;
 use crate::syntax::ast::{Expr, Ident, Join, JoinKind, ResultColumn, Source};
@@ -62,7 +62,9 @@ impl Analyzer<'_> {
         scope.arguments.extend(arguments.iter().cloned());
         if let Some(columns) = function_columns(&name.text) {
             let shown = alias.unwrap_or(name).text.clone();
-            scope.relations.push(without_rowid(shown, columns));
+            scope
+                .relations
+                .push(of_function(&name.text, shown, columns));
             return;
         }
 
@@ -119,7 +121,9 @@ impl Analyzer<'_> {
             && let Some(columns) = function_columns(&name.text)
         {
             let shown = alias.unwrap_or(name).text.clone();
-            scope.relations.push(without_rowid(shown, columns));
+            scope
+                .relations
+                .push(of_function(&name.text, shown, columns));
             return;
         }
         scope.relations.extend(self.relation(name, alias));
@@ -252,6 +256,19 @@ impl Analyzer<'_> {
             scope.keep_only(facts.clone());
         }
         facts
+    }
+}
+
+/// The relation of a table function. Those of JSON number their rows.
+fn of_function(function: &str, name: String, columns: Vec<RelationColumn>) -> Relation {
+    let is_json = function.to_ascii_lowercase().starts_with("json_");
+    let rowid = is_json.then(|| Rowid {
+        name: "rowid".to_owned(),
+        ty: Ty::new(Storage::INTEGER),
+    });
+    Relation {
+        rowid,
+        ..without_rowid(name, columns)
     }
 }
 

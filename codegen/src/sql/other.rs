@@ -1,5 +1,8 @@
 //! Statements that are neither queries nor writes: CREATE, PRAGMA, EXPLAIN and similar ones.
 
+use bindery_sqlite::Database;
+use bindery_sqlite::token::{Kind, tokenize};
+
 use crate::report::Errors;
 use crate::schema::Catalog;
 use crate::source::Span;
@@ -17,10 +20,12 @@ pub(super) fn columns(
     text: &str,
     place: Span,
 ) -> Option<Vec<Output>> {
-    let statement = match catalog.database.connection().prepare(text) {
+    let scratch = scratch(text);
+    let database = scratch.as_ref().unwrap_or(&catalog.database);
+    let statement = match database.connection().prepare(text) {
         Ok(statement) => statement,
         Err(error) => {
-            report_rejected(errors, &catalog.database, text, place, &error);
+            report_rejected(errors, database, text, place, &error);
             return None;
         }
     };
@@ -43,17 +48,24 @@ pub(super) fn columns(
     Some(outputs)
 }
 
+/// The database in which to prepare a pragma: preparing one can change the connection, which would
+/// check the next queries differently. It is empty, because the columns of a pragma are always the
+/// same. For other statements it is `None`.
+pub(super) fn scratch(text: &str) -> Option<Database> {
+    pragma(text).and_then(|_| Database::in_memory().ok())
+}
+
 /// The name of the pragma in a PRAGMA statement.
 fn pragma(text: &str) -> Option<&str> {
-    let rest = text.trim_start();
-    let name = rest
-        .get(..6)
-        .filter(|word| word.eq_ignore_ascii_case("pragma"))
-        .and(rest.get(6..))?
-        .trim_start();
+    let tokens = tokenize(text);
+    let mut words = tokens.iter().filter(|token| token.kind != Kind::Comment);
+    words.next().filter(|first| first.is(text, "pragma"))?;
+    let name = words.next()?;
 
     // The name of the schema can precede it: `PRAGMA main.table_info(files)`.
-    let name = name.split_once('.').map_or(name, |(_, name)| name);
-    name.split(|end: char| !end.is_ascii_alphanumeric() && end != '_')
-        .next()
+    let name = match words.next() {
+        Some(dot) if &text[dot.span.clone()] == "." => words.next()?,
+        _ => name,
+    };
+    text.get(name.span.clone())
 }

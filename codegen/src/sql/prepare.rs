@@ -12,6 +12,7 @@ use crate::source::Span;
 use crate::syntax::Unparsed;
 
 use super::ResultColumn;
+use super::other::scratch;
 
 /// What SQLite reports about a prepared statement.
 pub(super) struct Prepared {
@@ -31,7 +32,9 @@ pub(super) fn prepare(
     place: Span,
     columns: &[ResultColumn],
 ) -> Option<Prepared> {
-    let (statement, mut accesses) = match catalog.database.prepare_noting(sql) {
+    let scratch = scratch(sql);
+    let database = scratch.as_ref().unwrap_or(&catalog.database);
+    let (statement, mut accesses) = match database.prepare_noting(sql) {
         Ok(prepared) => prepared,
         Err(error) => {
             report_rewritten(errors, catalog, text, place, &error);

@@ -68,6 +68,7 @@ pub(super) fn select_rows<'a>(
     match &select.limit {
         Some(limit) if literal(limit, "0") => Rows::Never,
         Some(limit) if literal(limit, "1") && select.offset.is_none() => rows.min(Rows::AtMostOne),
+        Some(limit) if literal(limit, "1") => Rows::AtMostOne,
         // The value of another limit can be 0, and an offset can skip the only row.
         Some(_) => rows.max(Rows::AtMostOne),
         None => rows,

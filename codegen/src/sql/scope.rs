@@ -27,7 +27,13 @@ pub(super) struct Rowid {
 
 /// Whether a name refers to the rowid where no column has it.
 pub(super) fn is_rowid(name: &Ident) -> bool {
-    ["rowid", "oid", "_rowid_"].iter().any(|word| name.is(word))
+    is_rowid_name(&name.text)
+}
+
+/// The same as [`is_rowid`], for the text of a name.
+pub(super) fn is_rowid_name(name: &str) -> bool {
+    let mut names = ["rowid", "oid", "_rowid_"].into_iter();
+    names.any(|known| name.eq_ignore_ascii_case(known))
 }
 
 impl Relation {

@@ -7,6 +7,7 @@ use crate::report::{Code, Diagnostic};
 use super::aggregates::is_aggregate;
 use super::analyzer::{Analyzer, Group, Output};
 use super::narrow;
+use super::overrides;
 use super::parameters::{Expectation, Nulls};
 use super::scope::Scope;
 use super::types::{Storage, Ty};
@@ -27,6 +28,7 @@ impl Analyzer<'_> {
         let simple = select.cores.len() == 1;
         let mut outputs: Option<Vec<Output>> = None;
         let mut names = Vec::new();
+        let mut written = Vec::new();
         for (index, core) in select.cores.iter().enumerate() {
             let order_by: &[Expr] = if simple { &select.order_by } else { &[] };
             let arm = match core {
@@ -34,6 +36,7 @@ impl Analyzer<'_> {
                 Core::Values(rows) => self.values(rows),
             };
             names.extend(aliases(&arm));
+            written.extend(self.written_columns(core));
             outputs = Some(match outputs {
                 None => arm,
                 Some(first) => {
@@ -46,7 +49,7 @@ impl Analyzer<'_> {
 
         let outputs = outputs.unwrap_or_default();
         if !simple {
-            self.order_compound(&select.order_by, names);
+            self.order_compound(&select.order_by, names, &written);
         }
 
         let single = match select.cores.as_slice() {
@@ -60,15 +63,35 @@ impl Analyzer<'_> {
         outputs
     }
 
-    /// Analyzes the ORDER BY of a compound select, which names result columns of any arm or their
-    /// positions.
-    fn order_compound(&mut self, order_by: &[Expr], aliases: Vec<(String, Ty)>) {
+    /// The texts of the expressions of the result.
+    fn written_columns(&self, core: &Core) -> Vec<String> {
+        let columns = match core {
+            Core::Query(query) => query.columns.as_slice(),
+            Core::Values(_) => &[],
+        };
+        let columns = columns.iter().filter_map(|column| match column {
+            ResultColumn::Expr { expr, .. } => Some(self.written(expr).to_ascii_lowercase()),
+            ResultColumn::All(_) | ResultColumn::AllOf(_) => None,
+        });
+        columns.collect()
+    }
+
+    /// Analyzes the ORDER BY of a compound select, which names result columns of any arm, repeats
+    /// their expressions or gives their positions.
+    fn order_compound(
+        &mut self,
+        order_by: &[Expr],
+        aliases: Vec<(String, Ty)>,
+        written: &[String],
+    ) {
         self.scopes.push(Scope {
             aliases,
             ..Scope::default()
         });
         for term in order_by {
-            self.expr(term);
+            if !written.contains(&self.written(term).to_ascii_lowercase()) {
+                self.expr(term);
+            }
         }
         self.scopes.pop();
     }
@@ -192,7 +215,9 @@ impl Analyzer<'_> {
 
         let windows = query.windows.iter().flat_map(|(_, window)| &window.exprs);
         let rest = query.group_by.iter().chain(&query.having);
-        for expr in rest.chain(order_by).chain(windows) {
+        // In ORDER BY an alias hides a column of the same name, also an ambiguous one.
+        let terms = order_by.iter().filter(|term| !names_alias(term, &outputs));
+        for expr in rest.chain(terms).chain(windows) {
             self.expr(expr);
         }
         outputs
@@ -343,6 +368,22 @@ impl Analyzer<'_> {
             group,
         }
     }
+}
+
+/// Whether a term of ORDER BY is the alias of a result column.
+fn names_alias(term: &Expr, outputs: &[Output]) -> bool {
+    let name = match &term.kind {
+        ExprKind::Collate(operand) => return names_alias(operand, outputs),
+        ExprKind::Column {
+            table: None, name, ..
+        } => name,
+        _ => return false,
+    };
+    let mut aliases = outputs.iter().filter(|output| output.aliased);
+    aliases.any(|output| {
+        let alias = output.name.as_deref().unwrap_or_default();
+        name.is(alias) || overrides::bare(alias).is_some_and(|bare| name.is(bare))
+    })
 }
 
 /// The result columns of a query that have an alias.

@@ -401,9 +401,6 @@ fn converted_to_number(storage: Storage) -> Storage {
 /// Returns the storage classes of the result of a CAST.
 #[must_use]
 pub(super) fn cast(declared: &str) -> Storage {
-    if declared.trim().is_empty() {
-        return Storage::BLOB;
-    }
     match Affinity::of(declared) {
         Affinity::Integer => Storage::INTEGER,
         Affinity::Text => Storage::TEXT,

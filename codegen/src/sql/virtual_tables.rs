@@ -4,7 +4,7 @@
 //! <https://www.sqlite.org/fts5.html>, <https://www.sqlite.org/rtree.html>,
 //! <https://www.sqlite.org/json1.html#jeach>, <https://www.sqlite.org/pragma.html#pragfunc>
 
-use crate::schema::{Catalog, Column, Table};
+use crate::schema::{Catalog, Column, Table, TableKind};
 
 use super::json::Json;
 use super::scope::RelationColumn;
@@ -23,7 +23,7 @@ pub(super) fn virtual_columns(
 
     for (index, column) in columns.iter_mut().enumerate() {
         let ty = match module {
-            "fts5" => full_text_type(column, content),
+            "fts5" => full_text_type(column, content, arguments),
             "fts5vocab" => vocabulary_type(&column.name),
             _ => module_type(module, index, arguments.get(index)),
         };
@@ -43,7 +43,7 @@ fn content_table<'c>(catalog: &'c Catalog, arguments: &[String]) -> Option<&'c T
     catalog.table(name.trim().trim_matches(['\'', '"', '`']))
 }
 
-fn full_text_type(column: &RelationColumn, content: Option<&Table>) -> Ty {
+fn full_text_type(column: &RelationColumn, content: Option<&Table>, arguments: &[String]) -> Ty {
     if column.hidden && column.name.eq_ignore_ascii_case("rank") {
         return Ty::new(Storage::REAL).or_null("the rank is NULL without MATCH");
     }
@@ -56,8 +56,21 @@ fn full_text_type(column: &RelationColumn, content: Option<&Table>) -> Ty {
         let stored = columns.find(|stored| stored.name.eq_ignore_ascii_case(&column.name))?;
         Some(Ty::of_column(&table.name, stored))
     });
+    // It stores values unchanged. Those that are not indexed are rarely texts.
+    let is_indexed = !arguments.iter().any(|argument| {
+        let mut words = argument.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let name = name.trim_matches(['\'', '"', '`', '[', ']']);
+        name.eq_ignore_ascii_case(&column.name)
+            && words.any(|word| word.eq_ignore_ascii_case("unindexed"))
+    });
+    let storage = if is_indexed {
+        Storage::TEXT
+    } else {
+        Storage::ANY
+    };
     indexed
-        .unwrap_or_else(|| Ty::new(Storage::TEXT))
+        .unwrap_or_else(|| Ty::new(storage))
         .or_null("a full-text table does not enforce NOT NULL")
 }
 
@@ -95,6 +108,19 @@ fn module_type(module: &str, index: usize, argument: Option<&String>) -> Ty {
         "rtree_i32" => Ty::new(Storage::INTEGER),
         _ => Ty::new(Storage::ANY).or_null("a virtual table does not enforce NOT NULL"),
     }
+}
+
+/// Returns the type of the values that a column is for.
+pub(super) fn promised_type(catalog: &Catalog, table: &Table, column: &Column) -> Ty {
+    let of_module = match &table.kind {
+        TableKind::Virtual(module, arguments) if module == "fts5" && !column.hidden => {
+            let columns = virtual_columns(catalog, table, module, arguments);
+            let mut columns = columns.into_iter();
+            columns.find(|known| known.name == column.name)
+        }
+        TableKind::Table | TableKind::View(_) | TableKind::Virtual(..) => None,
+    };
+    of_module.map_or_else(|| Ty::of_column(&table.name, column), |known| known.ty)
 }
 
 /// Returns the columns of a table with their declared types.

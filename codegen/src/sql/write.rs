@@ -50,7 +50,7 @@ impl<'a> Analyzer<'a> {
             }
         }
         self.keep_written(table, &present, &mut scope);
-        self.returning(scope, &insert.returning)
+        self.returning(scope, &insert.table, &insert.returning)
     }
 
     /// The columns that an INSERT omits and whose default is not NULL.
@@ -197,7 +197,7 @@ impl<'a> Analyzer<'a> {
             }
         }
         self.keep_written(table, &set, &mut target);
-        self.returning(target, &update.returning)
+        self.returning(target, &update.table, &update.returning)
     }
 
     /// Returns the columns of RETURNING.
@@ -225,10 +225,19 @@ impl<'a> Analyzer<'a> {
         self.limits(delete.limits.iter());
 
         let scope = self.scopes.pop().unwrap_or(scope);
-        self.returning(scope, &delete.returning)
+        self.returning(scope, &delete.table, &delete.returning)
     }
 
-    fn returning(&mut self, mut scope: Scope, columns: &[ResultColumn]) -> Vec<Output> {
+    fn returning(
+        &mut self,
+        mut scope: Scope,
+        table: &Ident,
+        columns: &[ResultColumn],
+    ) -> Vec<Output> {
+        // RETURNING does not know the alias of the table.
+        if let Some(target) = scope.relations.first_mut() {
+            target.name.clone_from(&table.text);
+        }
         // Inside an expression of RETURNING, SQLite can return a whole number in a REAL column as
         // the INTEGER that it stores.
         for relation in &mut scope.relations {

@@ -229,9 +229,12 @@ impl Parser<'_> {
             return Ok((None, None));
         }
         let first = self.expr()?;
-        if self.accept("offset") || self.accept(",") {
-            let second = self.expr()?;
-            return Ok((Some(first), Some(second)));
+        if self.accept("offset") {
+            return Ok((Some(first), Some(self.expr()?)));
+        }
+        // With a comma, the offset is the first one.
+        if self.accept(",") {
+            return Ok((Some(self.expr()?), Some(first)));
         }
         Ok((Some(first), None))
     }

@@ -50,7 +50,7 @@ impl<'a> Replay<'a> {
             database,
             scratch,
             places: HashMap::new(),
-            parents: HashSet::new(),
+            parents: known_parents(database)?,
             intact: IntactObjects::default(),
         })
     }
@@ -79,6 +79,12 @@ impl<'a> Replay<'a> {
 
                 execute(connection, migration.sql, range)?;
                 self.parents.extend(parents(statement));
+                // SQLite writes the new name into the foreign keys.
+                if let Some(Alteration { table, renamed }) = alteration(statement)
+                    && self.parents.contains(&table)
+                {
+                    self.parents.extend(renamed);
+                }
                 self.intact.record(statement);
                 Ok(())
             },
@@ -186,6 +192,20 @@ fn name(text: &str, token: &Token) -> Option<String> {
     Some(name.to_ascii_lowercase())
 }
 
+/// Returns the tables to which the foreign keys of a database refer.
+fn known_parents(database: &Database) -> rusqlite::Result<HashSet<String>> {
+    database.trusted(|connection| {
+        let mut statement = connection
+            .prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND sql IS NOT NULL")?;
+        let tables = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let mut found = HashSet::new();
+        for table in tables {
+            found.extend(parents(&table?));
+        }
+        Ok(found)
+    })
+}
+
 /// Returns the tables that follow REFERENCES in a statement.
 fn parents(statement: &str) -> Vec<String> {
     const WORD: &[u8] = b"references";
@@ -227,6 +247,7 @@ mod tests {
             // Names that other objects contain: SQLite itself must rewrite them.
             "CREATE TABLE d (x); CREATE VIEW of_d AS SELECT x FROM d; ALTER TABLE d RENAME TO e;",
             "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE q (p REFERENCES p); ALTER TABLE p RENAME TO r;",
+            "CREATE TABLE p1 (id INTEGER PRIMARY KEY); CREATE TABLE q1 (p REFERENCES p1); ALTER TABLE p1 RENAME TO p2; ALTER TABLE p2 RENAME TO p3; ALTER TABLE p3 RENAME TO p1;",
             "CREATE TABLE s (x); CREATE TRIGGER of_s AFTER UPDATE OF x ON s BEGIN DELETE FROM b; END; ALTER TABLE s RENAME TO t;",
             "CREATE TABLE u (x); ALTER TABLE u RENAME TO w; ALTER TABLE w RENAME COLUMN x TO y; ALTER TABLE w ADD z; ALTER TABLE w RENAME TO u;",
         ];

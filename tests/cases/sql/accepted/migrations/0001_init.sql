@@ -7,3 +7,4 @@ CREATE TABLE items (
 );
 CREATE TABLE orders (item INTEGER NOT NULL, count INTEGER NOT NULL);
 CREATE VIRTUAL TABLE search USING fts5 (title, body);
+CREATE VIRTUAL TABLE documents USING fts5 (id UNINDEXED, body);

@@ -34,3 +34,29 @@ REPLACE INTO items (id, name, stock) VALUES (:id, :name, NULL);
 SELECT name AS a FROM items UNION SELECT title AS b FROM search ORDER BY b;
 -- name: semicolons :many
 SELECT id FROM items;;
+-- name: offset_first :many
+SELECT id FROM items LIMIT 0, 5;
+-- name: offset_first_of_one :one
+SELECT id FROM items LIMIT 0, 1;
+-- name: ordered_by_an_alias :many
+SELECT a.id AS id, b.name AS "name!" FROM items AS a JOIN items AS b ON b.stock = a.id ORDER BY id DESC, name COLLATE NOCASE;
+-- name: ordered_by_an_expression_of_an_arm :many
+SELECT lower(name) FROM items UNION SELECT orders.item FROM orders ORDER BY lower(name), orders.item;
+-- name: rowid_of_a_cte :many
+WITH original AS (SELECT rowid, * FROM items) SELECT original.rowid, original.id, name FROM original WHERE original.rowid > 1;
+-- name: rowid_of_json :many
+SELECT rowid, value FROM json_each('[1]');
+-- name: time_without_a_format :one
+SELECT strftime() AS a, CAST('a' AS ) AS b;
+-- name: stored_in_full_text :exec
+INSERT INTO documents (id, body) VALUES (:id, :body);
+-- name: number_in_full_text :exec
+INSERT INTO documents (id, body) SELECT id, stock FROM items;
+-- name: from_full_text :many
+SELECT id, body FROM documents;
+-- name: switched :exec
+PRAGMA case_sensitive_like = on;
+-- name: after_the_switch :many
+SELECT id FROM items WHERE name LIKE 'a%';
+-- name: returned_by_table :many
+UPDATE items AS changed SET stock = changed.stock + 1 WHERE changed.id > 1 RETURNING items.stock;
