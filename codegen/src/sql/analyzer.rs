@@ -74,7 +74,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// How often a query was analyzed again.
     pub(super) retries: usize,
-    view_depth: usize,
+    /// The views whose SELECT is being analyzed, outermost first.
+    views: Vec<String>,
 }
 
 impl<'a> Analyzer<'a> {
@@ -96,7 +97,7 @@ impl<'a> Analyzer<'a> {
             relations: Vec::new(),
             diagnostics: Vec::new(),
             retries: 0,
-            view_depth: 0,
+            views: Vec::new(),
         }
     }
 
@@ -234,12 +235,16 @@ impl<'a> Analyzer<'a> {
     fn view_outputs(&mut self, table: &Table, sql: &str) -> Result<Vec<Output>, String> {
         let unsupported = || "its SELECT is not supported".to_owned();
         let (_, select) = syntax::parse_view(sql).map_err(|_unparsed| unsupported())?;
-        if self.view_depth >= MAX_VIEW_DEPTH {
+        if self.views.contains(&table.name) {
+            return Err("it reads itself".to_owned());
+        }
+        if self.views.len() >= MAX_VIEW_DEPTH {
             return Err(unsupported());
         }
 
         let mut inner = Analyzer::new(self.catalog, sql, None, &[]);
-        inner.view_depth = self.view_depth + 1;
+        inner.views.clone_from(&self.views);
+        inner.views.push(table.name.clone());
         let outputs = inner.select(&select);
         self.tables.extend(inner.tables);
         self.relations.extend(inner.relations);

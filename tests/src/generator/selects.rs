@@ -47,10 +47,10 @@ impl Generator<'_> {
             self.random.below(4).to_string()
         };
 
-        if self.random.one_in(3) {
-            format!(" LIMIT {limit} OFFSET {}", self.random.below(3))
-        } else {
-            format!(" LIMIT {limit}")
+        match self.random.below(6) {
+            0 => format!(" LIMIT {limit} OFFSET {}", self.random.below(3)),
+            1 => format!(" LIMIT {}, {limit}", self.random.below(3)),
+            _ => format!(" LIMIT {limit}"),
         }
     }
 
