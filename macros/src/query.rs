@@ -113,7 +113,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
         return Err(print(&errors));
     }
     let target = input.database.to_token_stream();
-    Ok(emit::query::inline(
+    Ok(emit::inline::inline(
         &input.krate,
         project::parse,
         &target,
@@ -133,7 +133,7 @@ fn placeholder(database: &Database, input: &Input) -> TokenStream {
 
     let target = input.database.to_token_stream();
     let query = Query::of_columns(outline.columns);
-    emit::query::inline(&input.krate, project::parse, &target, &query, &[])
+    emit::inline::inline(&input.krate, project::parse, &target, &query, &[])
 }
 
 /// The SQL of a literal, and its position in the Rust file if the file has the same text there.

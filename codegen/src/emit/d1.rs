@@ -5,8 +5,8 @@ use std::fmt::Write;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::query::Names;
-use super::{Target, placeholder, query, text_enum};
+use super::names::Names;
+use super::{Target, params, placeholder, query, row, text_enum};
 use crate::model::{Bound, Database, Method};
 use crate::names::spelled;
 use crate::schema::TextEnum;
@@ -259,7 +259,7 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
             method.name.source
         );
         let names = names(&method.query.text_enums);
-        query::params(&mut out, &names, params, &docs, &method.query);
+        params::params(&mut out, &names, params, &docs, &method.query);
     }
     for method in database.methods.iter().filter(|method| method.owns_row) {
         emitted.push(&method.row.ty);
@@ -269,7 +269,7 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
         let (ty, field) = (&bound.name.ty, &method.name.field);
         let docs = format!("A row of [`{}`](super::{ty}::{field}).", method.name.source);
         let names = names(&method.query.text_enums);
-        query::row(
+        row::row(
             &mut out,
             &names,
             &method.row.ty,

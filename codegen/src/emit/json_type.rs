@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::query::{Names, RowField, column_docs, is_json, optional, row_struct};
+use super::names::{Names, optional};
+use super::row::{RowField, column_docs, is_json, row_struct};
 use crate::names::{Name, nested_type, spelled};
 use crate::sql::{JsonType, ResultColumn, ScalarType};
 

@@ -5,10 +5,16 @@
 
 mod d1;
 mod docs;
+pub mod inline;
 mod json_type;
 mod manifest;
+mod names;
+mod page;
+mod params;
 mod placeholder;
-pub mod query;
+mod query;
+mod row;
+mod template;
 mod text_enum;
 pub mod typescript;
 mod vars;

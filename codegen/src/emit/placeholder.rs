@@ -7,7 +7,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::d1::returned_type;
-use super::query::{self, Names};
+use super::names::Names;
+use super::row;
 use crate::model::{Database, Project, Refused};
 use crate::names::{Name, spelled};
 use crate::sql::{ScalarType, UNKNOWN_TYPE};
@@ -80,7 +81,7 @@ pub(super) fn row(out: &mut String, names: &Names<'_>, refused: &Refused) {
     if outline.is_partial {
         let _ = writeln!(out, "#[doc(hidden)] pub type {ty} = {UNKNOWN_TYPE};");
     } else {
-        query::row(out, names, ty, "", &outline.columns);
+        row::row(out, names, ty, "", &outline.columns);
     }
 }
 

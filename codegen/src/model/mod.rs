@@ -11,6 +11,7 @@ mod parallel;
 mod query_cache;
 mod rust_names;
 mod secrets;
+mod shared_row;
 mod signature;
 mod types;
 mod variants;

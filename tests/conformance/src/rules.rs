@@ -81,7 +81,6 @@ pub async fn pragmas(env: Env) -> Outcome {
 /// A full-text table finds words, and a malformed search is an invalid argument.
 pub async fn full_text_search(env: Env) -> Outcome {
     for (title, body) in [("Bees", "they make honey"), ("Ants", "they carry leaves")] {
-        let (title, body) = (Value::from(title), Value::from(body));
         env.db.add_article(Some(title), Some(body)).await?;
     }
     let found = env.db.articles_about("honey").await?;
