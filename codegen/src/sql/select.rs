@@ -369,6 +369,12 @@ fn combined(first: Vec<Output>, arm: Vec<Output>, operator: Compound) -> Vec<Out
             let ty = left.join(right);
             if is_nullable { ty } else { ty.not_null() }
         }
+        // The rows are those of the left side. In a subquery, an expression of it has the affinity
+        // of the right side: `1` is a REAL where REALs are excepted.
+        Compound::Except if left.storage.meets(Storage::INTEGRAL) => Ty {
+            storage: left.storage.or(right.storage.only(Storage::REAL)),
+            ..left
+        },
         Compound::Except => left,
     };
     let pairs = first.into_iter().zip(arm);
