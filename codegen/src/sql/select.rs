@@ -309,9 +309,16 @@ impl Analyzer<'_> {
             ResultColumn::AllOf(table) => &table.span,
             ResultColumn::Expr { expr, .. } => &expr.span,
         };
+        let message =
+            format!("the result has more than {MAX_COLUMNS} columns, which D1 does not allow");
+        // A subquery with too many columns is the cause for the queries around it.
+        let mut known = self.diagnostics.iter();
+        if known.any(|known| known.message == message) {
+            return;
+        }
         self.error(
             Code::Sqlite,
-            format!("the result has more than {MAX_COLUMNS} columns, which D1 does not allow"),
+            message,
             at,
             "with this one",
             "name the columns that you need".to_owned(),
