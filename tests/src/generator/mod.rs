@@ -98,6 +98,7 @@ impl<'a> Generator<'a> {
             0 => self.insert(),
             1 => self.update(),
             2 => self.delete(),
+            3 => self.chain_of_joins(),
             _ => {
                 let width = 1 + self.random.below(4);
                 self.select(width, DEPTH, true)
