@@ -105,6 +105,9 @@ fn stored_value(
         };
     }
 
+    if let Some(meant) = meant_value(random, &column.declared) {
+        return meant;
+    }
     if converts_texts(column) {
         return Value::Text(DATETIME.to_owned());
     }
@@ -113,9 +116,22 @@ fn stored_value(
     random_value(random, ScalarType::of(declared.storage, declared.domain))
 }
 
+/// Returns a value as the author of a schema means a type of another database. What the analysis
+/// infers for such a type has no part in it.
+fn meant_value(random: &mut Random, declared: &str) -> Option<Value> {
+    let text = |text: &str| Some(Value::Text(text.to_owned()));
+    match declared {
+        "STRING" | "ENUM" => text(random.pick(&["", "a", "Ann", "open"])),
+        "JSONB" => text(random.pick(&["[1, null]", "{\"a\": 1}", "\"x\"", "5"])),
+        "TIMESTAMPTZ" | "TIMESTAMP WITH TIME ZONE" => text(DATETIME),
+        "VARBINARY(16)" => Some(random_value(random, ScalarType::Blob)),
+        _ => None,
+    }
+}
+
 /// Whether the affinity of a column of texts is NUMERIC, as that of DATETIME is. It converts a text
 /// such as '10' to a number, and reading the number is a documented error.
-fn converts_texts(column: &Column) -> bool {
+pub(crate) fn converts_texts(column: &Column) -> bool {
     let upper = column.declared.to_uppercase();
     let has_affinity = ["CHAR", "CLOB", "TEXT"]
         .iter()
