@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use bindery_codegen::sql::Query;
 use bindery_codegen::sql::template::Choice;
+use bindery_sqlite::rusqlite::ffi::SQLITE_CONSTRAINT_DATATYPE;
 use bindery_sqlite::rusqlite::types::{Value, ValueRef};
-use bindery_sqlite::rusqlite::{Connection, Row, params_from_iter};
+use bindery_sqlite::rusqlite::{self, Connection, Row, params_from_iter};
 use bindery_sqlite::template::assemble;
 
 use super::{Subject, Tally, most_rows};
@@ -40,7 +41,15 @@ pub(super) fn observe(
             }
             Ok(_) => break true,
             // An overflow or malformed JSON: the caller would get the error, too.
-            Err(_) => break false,
+            Err(error) => {
+                if let Some(message) = rejected_type(&error, subject.text)
+                    && contents == Contents::Declared
+                {
+                    let contradiction = format!("{name} fails: {message}");
+                    tally.contradictions.push(contradiction);
+                }
+                break false;
+            }
         }
     };
 
@@ -50,6 +59,20 @@ pub(super) fn observe(
         tally.contradictions.push(contradiction);
     }
     ended.then_some(read)
+}
+
+/// The message of SQLite where a STRICT table rejects the type of a value that a statement writes.
+fn rejected_type<'e>(error: &'e rusqlite::Error, text: &str) -> Option<&'e str> {
+    let rusqlite::Error::SqliteFailure(failure, Some(message)) = error else {
+        return None;
+    };
+    // An integer that does not fit in 64 bits becomes a REAL, which is a documented error.
+    let operators = [" + ", " - ", " * ", " / ", "(-"];
+    let may_outgrow = operators.iter().any(|operator| text.contains(operator))
+        && message.contains("REAL value in INT");
+
+    let is_rejected = failure.extended_code == SQLITE_CONSTRAINT_DATATYPE && !may_outgrow;
+    is_rejected.then_some(message)
 }
 
 /// The SQL that runs for some arguments, and the values that are bound.
