@@ -241,7 +241,10 @@ pub fn random_argument(
     }
     if parameter.list {
         let count = random.below(4);
-        let items = (0..count).map(|_| scalar_argument(random, (catalog, query), parameter));
+        let items = (0..count).map(|_| match parameter.scalar {
+            ScalarType::Float if random.one_in(8) => Value::Real(f64::INFINITY),
+            _ => scalar_argument(random, (catalog, query), parameter),
+        });
         return Argument::List(items.collect());
     }
     Argument::One(match scalar_argument(random, (catalog, query), parameter) {
@@ -285,18 +288,19 @@ fn is_converted(catalog: &Catalog, parameter: &Resolved) -> bool {
 }
 
 impl Argument {
-    /// The value that the runtime binds for the argument of a parameter.
+    /// The value that the runtime binds for the argument of a parameter. The runtime refuses a list
+    /// with an infinity.
     #[must_use]
-    pub fn bound(&self, scalar: ScalarType) -> Value {
+    pub fn bound(&self, scalar: ScalarType) -> Option<Value> {
         match self {
-            Self::One(value) => value.clone(),
+            Self::One(value) => Some(value.clone()),
             Self::List(items) => encoded(items, scalar),
         }
     }
 }
 
-/// Encodes a list as the generated code does.
-fn encoded(items: &[Value], scalar: ScalarType) -> Value {
+/// Encodes a list as the generated code does, unless the runtime refuses it.
+fn encoded(items: &[Value], scalar: ScalarType) -> Option<Value> {
     let text = |item: &Value| match item {
         Value::Text(text) => text.clone(),
         other => format!("{other:?}"),
@@ -334,8 +338,8 @@ fn encoded(items: &[Value], scalar: ScalarType) -> Value {
         ScalarType::Any => value_list(&items.iter().map(any).collect::<Vec<_>>()),
     };
     match parameter {
-        d1::Parameter::Text(json) => Value::Text(json.into_owned()),
-        other => Value::Text(format!("{other:?}")),
+        d1::Parameter::Text(json) => Some(Value::Text(json.into_owned())),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use bindery_sqlite::rusqlite::{self, Connection, Row, params_from_iter};
 use bindery_sqlite::template::assemble;
 
 use super::{Subject, Tally, most_rows};
-use crate::random_database::{Argument, Contents, contradiction};
+use crate::random_database::{Contents, contradiction};
 
 /// The rows that a run reads at most. It ends recursive queries that would never finish.
 pub(super) const MOST_ROWS: usize = 500;
@@ -20,12 +20,12 @@ pub(super) const MOST_ROWS: usize = 500;
 pub(super) fn observe(
     connection: &Connection,
     subject: &Subject<'_>,
-    arguments: &[Argument],
+    bound: Vec<Value>,
     contents: Contents,
     tally: &mut Tally,
 ) -> Option<Vec<Vec<Value>>> {
     let Subject { name, query, .. } = subject;
-    let (sql, bound) = statement(query, arguments);
+    let (sql, bound) = statement(query, bound);
     let Ok(mut statement) = connection.prepare_cached(&sql) else {
         let contradiction = format!("{name}: it does not prepare");
         tally.contradictions.push(contradiction);
@@ -75,11 +75,8 @@ fn rejected_type<'e>(error: &'e rusqlite::Error, text: &str) -> Option<&'e str> 
     is_rejected.then_some(message)
 }
 
-/// The SQL that runs for some arguments, and the values that are bound.
-fn statement<'q>(query: &'q Query, arguments: &[Argument]) -> (Cow<'q, str>, Vec<Value>) {
-    let bound = arguments.iter().zip(&query.parameters);
-    let bound = bound.map(|(argument, parameter)| argument.bound(parameter.scalar));
-    let bound: Vec<Value> = bound.collect();
+/// The SQL that runs for some arguments, and those of them that it binds.
+fn statement(query: &Query, bound: Vec<Value>) -> (Cow<'_, str>, Vec<Value>) {
     let Some(template) = &query.template else {
         return (Cow::Borrowed(&query.sql), bound);
     };
