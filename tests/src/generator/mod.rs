@@ -10,6 +10,7 @@ mod selects;
 mod writes;
 
 use crate::random::Random;
+pub use lists::ARITHMETIC;
 
 /// A table or view to read from.
 #[derive(Debug, Clone)]
