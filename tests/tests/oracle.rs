@@ -20,9 +20,9 @@ use std::path::Path;
 use bindery_codegen::model::Database;
 use bindery_codegen::report::{Code, Severity};
 use bindery_codegen::schema::{Catalog, Table, TableKind};
-use bindery_codegen::sql::{self, Query};
+use bindery_codegen::sql::{self, Query, ScalarType};
 use bindery_codegen::{Errors, Sources, compile, source};
-use bindery_tests::generator::{Generator, Relation};
+use bindery_tests::generator::{ARITHMETIC, Generator, Relation};
 use bindery_tests::oracle::{RandomDatabase, Subject, Tally, empty_database};
 use bindery_tests::random::Random;
 use bindery_tests::random_database::{Contents, fill_tables};
@@ -280,6 +280,10 @@ fn run_generated_queries(seed: u64, wanted: u64) -> Generated {
             database.observe(&mut random, catalog, &subject, &mut tally);
         }
 
+        if generator.is_comparable {
+            let narrowed = narrowed_parameter(&mut sources, catalog, &text, &query);
+            tally.contradictions.extend(narrowed);
+        }
         if let Some(contradiction) = tally.contradictions.first() {
             let contradiction = format!("{text}\n    {contradiction}");
             results.contradictions.push(contradiction);
@@ -323,6 +327,33 @@ fn analyze(sources: &mut Sources, catalog: &Catalog, text: &str) -> Result<(Quer
     let rendered = errors.render(sources);
     let line = rendered.first().and_then(|error| error.lines().next());
     Err(line.unwrap_or_default().to_owned())
+}
+
+/// Describes a parameter that accepts fractions only without the arithmetic around it, if there is
+/// one.
+fn narrowed_parameter(
+    sources: &mut Sources,
+    catalog: &Catalog,
+    text: &str,
+    query: &Query,
+) -> Option<String> {
+    let plain = ARITHMETIC
+        .iter()
+        .fold(text.to_owned(), |plain, part| plain.replace(part, ""));
+    if plain == text {
+        return None;
+    }
+
+    let (plain, _) = analyze(sources, catalog, &plain).ok()?;
+    let mut parameters = query.parameters.iter().zip(&plain.parameters);
+    let (narrowed, _) = parameters.find(|(parameter, plain)| {
+        plain.scalar == ScalarType::Float && parameter.scalar != ScalarType::Float
+    })?;
+    let ty = narrowed.scalar.describe();
+    Some(format!(
+        "`{}` is {ty}, but f64 without arithmetic",
+        narrowed.name
+    ))
 }
 
 /// Returns the databases that generated queries share. The first four stay empty.

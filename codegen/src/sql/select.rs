@@ -334,9 +334,16 @@ impl Analyzer<'_> {
             ResultColumn::AllOf(table) => &table.span,
             ResultColumn::Expr { expr, .. } => &expr.span,
         };
+        let message =
+            format!("the result has more than {MAX_COLUMNS} columns, which D1 does not allow");
+        // A subquery with too many columns is the cause for the queries around it.
+        let mut known = self.diagnostics.iter();
+        if known.any(|known| known.message == message) {
+            return;
+        }
         self.error(
             Code::Sqlite,
-            format!("the result has more than {MAX_COLUMNS} columns, which D1 does not allow"),
+            message,
             at,
             "with this one",
             "name the columns that you need".to_owned(),
@@ -410,6 +417,12 @@ fn combined(first: Vec<Output>, arm: Vec<Output>, operator: Compound) -> Vec<Out
             let ty = left.join(right);
             if is_nullable { ty } else { ty.not_null() }
         }
+        // The rows are those of the left side. In a subquery, an expression of it has the affinity
+        // of the right side: `1` is a REAL where REALs are excepted.
+        Compound::Except if left.storage.meets(Storage::INTEGRAL) => Ty {
+            storage: left.storage.or(right.storage.only(Storage::REAL)),
+            ..left
+        },
         Compound::Except => left,
     };
     let pairs = first.into_iter().zip(arm);

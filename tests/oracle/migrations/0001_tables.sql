@@ -48,3 +48,13 @@ CREATE TABLE ordered (
     d INTEGER PRIMARY KEY DESC,
     m INTEGER NOT NULL
 );
+
+-- Types of other databases, which SQLite stores as NUMERIC.
+CREATE TABLE imported (
+    name STRING NOT NULL,
+    kind ENUM,
+    document JSONB,
+    at TIMESTAMPTZ NOT NULL,
+    zoned TIMESTAMP WITH TIME ZONE,
+    digest VARBINARY(16)
+);

@@ -3,6 +3,9 @@
 
 use super::Generator;
 
+/// Arithmetic with whole numbers: a parameter in it has the type that it has without it.
+pub const ARITHMETIC: [&str; 3] = [" * 2", " + 1", " - 1"];
+
 impl Generator<'_> {
     pub(super) fn membership_statement(&mut self) -> String {
         let table = self.target_table();
@@ -40,10 +43,13 @@ impl Generator<'_> {
                 conditions.push(self.optional(column, &parameter));
                 continue;
             }
-            conditions.push(match self.random.below(5) {
+            let arithmetic = self.random.pick(&ARITHMETIC);
+            conditions.push(match self.random.below(7) {
                 0 => format!("{column} = {parameter}"),
                 1 => format!("{column} > {parameter}"),
-                2 => format!("{column} NOT IN ({parameter})"),
+                2 => format!("{column} > {parameter}{arithmetic}"),
+                3 => format!("{parameter}{arithmetic} < {column}"),
+                4 => format!("{column} NOT IN ({parameter})"),
                 _ => format!("{column} IN ({parameter})"),
             });
         }

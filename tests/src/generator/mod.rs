@@ -10,6 +10,7 @@ mod selects;
 mod writes;
 
 use crate::random::Random;
+pub use lists::ARITHMETIC;
 
 /// A table or view to read from.
 #[derive(Debug, Clone)]
@@ -102,6 +103,7 @@ impl<'a> Generator<'a> {
             0 => self.insert(),
             1 => self.update(),
             2 => self.delete(),
+            3 => self.chain_of_joins(),
             _ => {
                 let width = 1 + self.random.below(4);
                 self.select(width, DEPTH, true)

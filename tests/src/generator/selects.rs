@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Allow, DEPTH, Generator, Scope, Source};
+use super::{Allow, DEPTH, Generator, Relation, Scope, Source};
 
 impl Generator<'_> {
     /// Returns a select of `width` columns.
@@ -38,6 +38,46 @@ impl Generator<'_> {
 
         self.ctes.truncate(known_ctes);
         sql
+    }
+
+    /// Returns a select over relations that one column joins, with this column of each of them.
+    pub(super) fn chain_of_joins(&mut self) -> String {
+        let relations = self.relations;
+        let relation = &relations[self.random.below(relations.len())];
+        let shared = &relation.columns[self.random.below(relation.columns.len())];
+        let holders: Vec<&Relation> = relations
+            .iter()
+            .filter(|relation| relation.columns.contains(shared))
+            .collect();
+
+        let mut columns = vec![format!("{shared} AS c0")];
+        let mut from = String::new();
+        for index in 1..=3 + self.random.below(2) {
+            let relation = self.random.pick(&holders);
+            let other = &relation.columns[self.random.below(relation.columns.len())];
+            columns.push(format!("r{index}.{shared} AS s{index}"));
+            columns.push(format!("r{index}.{other} AS o{index}"));
+
+            let text = format!("{} AS r{index}", relation.name);
+            if index > 1 {
+                let link = self.link(&text, shared);
+                from.push_str(&link);
+            } else {
+                from.push_str(&text);
+            }
+        }
+        format!("SELECT {} FROM {from}", columns.join(", "))
+    }
+
+    /// Returns a join that merges the shared column.
+    fn link(&mut self, text: &str, shared: &str) -> String {
+        let operators = ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"];
+        let operator = self.random.pick(&operators);
+        if self.random.one_in(4) {
+            format!(" NATURAL {operator} {text}")
+        } else {
+            format!(" {operator} {text} USING ({shared})")
+        }
     }
 
     fn limit(&mut self) -> String {

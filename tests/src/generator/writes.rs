@@ -38,10 +38,10 @@ impl Generator<'_> {
         let column = self.writable_column(&table);
 
         self.scopes.push(scope_of(&table));
-        let value = if self.random.one_in(2) || self.writes_arguments {
-            self.assigned_value()
-        } else {
-            self.expression(1, Allow::Plain)
+        let value = match self.random.below(4) {
+            0 => self.number(&column),
+            1 if !self.writes_arguments => self.expression(1, Allow::Plain),
+            _ => self.assigned_value(),
         };
         let filter = self.expression(2, Allow::Plain);
         self.scopes.pop();
@@ -96,6 +96,16 @@ impl Generator<'_> {
         self.scopes.pop();
 
         format!(" RETURNING {}", columns.join(", "))
+    }
+
+    /// Returns a number, or one that is computed from a column.
+    fn number(&mut self, column: &str) -> String {
+        let number = self.random.pick(&["2", "1.5", "-0.5", "1e15"]);
+        if self.random.one_in(2) {
+            return number.to_owned();
+        }
+        let operator = self.random.pick(&["+", "-", "*", "/"]);
+        format!("{column} {operator} {number}")
     }
 
     /// Returns a value to assign to a column.

@@ -168,6 +168,12 @@ impl RandomDatabase {
         let arguments: Vec<Argument> = parameters
             .map(|parameter| random_argument(random, (catalog, subject.query), parameter, as_real))
             .collect();
+        // A call whose argument the runtime refuses does not reach the database.
+        let bound = arguments.iter().zip(&subject.query.parameters);
+        let bound = bound.map(|(argument, parameter)| argument.bound(parameter.scalar));
+        let Some(bound) = bound.collect::<Option<Vec<_>>>() else {
+            return;
+        };
         if subject.trusts_types && (self.contents == Contents::AnyType || !subject.keeps_types) {
             return;
         }
@@ -178,7 +184,7 @@ impl RandomDatabase {
         };
 
         let rows = self.rolled_back(subject, || {
-            let rows = run::observe(self.connection(), subject, &arguments, contents, tally);
+            let rows = run::observe(self.connection(), subject, bound, contents, tally);
             if contents == Contents::Declared && rows.is_some() && !subject.query.reads_only {
                 written::check(self.connection(), catalog, subject, tally);
             }

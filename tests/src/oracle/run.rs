@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use bindery_codegen::sql::Query;
 use bindery_codegen::sql::template::Choice;
+use bindery_sqlite::rusqlite::ffi::SQLITE_CONSTRAINT_DATATYPE;
 use bindery_sqlite::rusqlite::types::{Value, ValueRef};
-use bindery_sqlite::rusqlite::{Connection, Row, params_from_iter};
+use bindery_sqlite::rusqlite::{self, Connection, Row, params_from_iter};
 use bindery_sqlite::template::assemble;
 
 use super::{Subject, Tally, most_rows};
-use crate::random_database::{Argument, Contents, contradiction};
+use crate::random_database::{Contents, contradiction};
 
 /// The rows that a run reads at most. It ends recursive queries that would never finish.
 pub(super) const MOST_ROWS: usize = 500;
@@ -19,12 +20,12 @@ pub(super) const MOST_ROWS: usize = 500;
 pub(super) fn observe(
     connection: &Connection,
     subject: &Subject<'_>,
-    arguments: &[Argument],
+    bound: Vec<Value>,
     contents: Contents,
     tally: &mut Tally,
 ) -> Option<Vec<Vec<Value>>> {
     let Subject { name, query, .. } = subject;
-    let (sql, bound) = statement(query, arguments);
+    let (sql, bound) = statement(query, bound);
     let Ok(mut statement) = connection.prepare_cached(&sql) else {
         let contradiction = format!("{name}: it does not prepare");
         tally.contradictions.push(contradiction);
@@ -40,7 +41,15 @@ pub(super) fn observe(
             }
             Ok(_) => break true,
             // An overflow or malformed JSON: the caller would get the error, too.
-            Err(_) => break false,
+            Err(error) => {
+                if let Some(message) = rejected_type(&error, subject.text)
+                    && contents == Contents::Declared
+                {
+                    let contradiction = format!("{name} fails: {message}");
+                    tally.contradictions.push(contradiction);
+                }
+                break false;
+            }
         }
     };
 
@@ -52,11 +61,22 @@ pub(super) fn observe(
     ended.then_some(read)
 }
 
-/// The SQL that runs for some arguments, and the values that are bound.
-fn statement<'q>(query: &'q Query, arguments: &[Argument]) -> (Cow<'q, str>, Vec<Value>) {
-    let bound = arguments.iter().zip(&query.parameters);
-    let bound = bound.map(|(argument, parameter)| argument.bound(parameter.scalar));
-    let bound: Vec<Value> = bound.collect();
+/// The message of SQLite where a STRICT table rejects the type of a value that a statement writes.
+fn rejected_type<'e>(error: &'e rusqlite::Error, text: &str) -> Option<&'e str> {
+    let rusqlite::Error::SqliteFailure(failure, Some(message)) = error else {
+        return None;
+    };
+    // An integer that does not fit in 64 bits becomes a REAL, which is a documented error.
+    let operators = [" + ", " - ", " * ", " / ", "(-"];
+    let may_outgrow = operators.iter().any(|operator| text.contains(operator))
+        && message.contains("REAL value in INT");
+
+    let is_rejected = failure.extended_code == SQLITE_CONSTRAINT_DATATYPE && !may_outgrow;
+    is_rejected.then_some(message)
+}
+
+/// The SQL that runs for some arguments, and those of them that it binds.
+fn statement(query: &Query, bound: Vec<Value>) -> (Cow<'_, str>, Vec<Value>) {
     let Some(template) = &query.template else {
         return (Cow::Borrowed(&query.sql), bound);
     };

@@ -7,7 +7,7 @@ use bindery_sqlite::rusqlite::Connection;
 
 use super::run::value;
 use super::{Subject, Tally};
-use crate::random_database::{Contents, contradiction};
+use crate::random_database::{Contents, contradiction, converts_texts};
 
 /// Checks every value of the tables that a statement wrote against its declared type.
 pub(super) fn check(
@@ -36,7 +36,8 @@ fn contradiction_in(connection: &Connection, catalog: &Catalog, name: &str) -> O
     let columns: Vec<ResultColumn> = table
         .columns
         .iter()
-        .filter(|column| !column.generated && !column.hidden)
+        // A text that looks like a number is stored as one, of which the migration has a warning.
+        .filter(|column| !column.generated && !column.hidden && !converts_texts(column))
         .map(|column| {
             let ty = Ty::of_column(name, column);
             ResultColumn {

@@ -26,3 +26,5 @@ DELETE FROM sqlite_schema WHERE name = 'notes';
 DELETE FROM notes WHERE id = 1; DELETE FROM notes WHERE id = 2;
 -- name: bounded :many
 SELECT id FROM notes WHERE text LIKE '%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a';
+-- name: stars :many
+SELECT * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM notes))))));

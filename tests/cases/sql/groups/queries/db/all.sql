@@ -12,6 +12,8 @@ WITH best AS (SELECT author, max(likes) AS likes FROM posts GROUP BY author) SEL
 WITH RECURSIVE n (i, text) AS (SELECT 1, NULL UNION ALL SELECT i + 1, 'x' FROM n WHERE i < :most) SELECT i, text FROM n;
 -- name: compound :many
 SELECT id, name FROM users UNION SELECT id, title FROM posts ORDER BY 1 LIMIT 5;
+-- name: except_reals :many
+SELECT n, n / 2 AS half FROM (SELECT id % 7 AS n FROM users EXCEPT SELECT score FROM users);
 -- name: literals :many
 VALUES (1, 'a', NULL), (2.5, 'b', x'00');
 -- name: json :many
