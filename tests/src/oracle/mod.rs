@@ -15,7 +15,8 @@ use bindery_codegen::{Sources, sql};
 use bindery_sqlite::rusqlite::{self, Connection};
 
 use crate::random::Random;
-use crate::random_database::{Argument, Contents, random_argument};
+
+use crate::random_database::{Argument, Contents, converts_texts, random_argument};
 
 /// A column of a query.
 #[derive(Debug)]
@@ -79,6 +80,9 @@ pub struct Subject<'a> {
     is_comparable: bool,
     /// Whether what it writes has the declared types, as far as the analysis reports.
     keeps_types: bool,
+    /// Whether it calls a function that can return an infinity, of which `total` can compute NULL.
+    /// An infinity is NULL on D1 anyway.
+    overflows: bool,
     /// Whether it calls a function that is NULL for a value that does not have its declared type.
     /// The caller gets an error for such a value.
     trusts_types: bool,
@@ -94,6 +98,7 @@ impl<'a> Subject<'a> {
             query,
             is_comparable: false,
             keeps_types: true,
+            overflows: text.contains("pow("),
             trusts_types: ["ceil", "floor", "trunc", "sign", "mod", "/ max", "% max"]
                 .iter()
                 .any(|function| text.contains(&format!("{function}("))),
@@ -177,7 +182,7 @@ impl RandomDatabase {
         if subject.trusts_types && (self.contents == Contents::AnyType || !subject.keeps_types) {
             return;
         }
-        let contents = if subject.keeps_types {
+        let contents = if subject.keeps_types && !returns_texts_as_numbers(catalog, subject.query) {
             self.contents
         } else {
             Contents::AnyType
@@ -255,4 +260,21 @@ pub fn empty_database(
         empty.connection().execute_batch(sql).map_err(text)?;
     }
     Ok(empty)
+}
+
+/// Whether a statement returns a column that it can write, and that stores a text as a number if it
+/// looks like one. The migration has a warning of that.
+fn returns_texts_as_numbers(catalog: &Catalog, query: &Query) -> bool {
+    let converts = |origin: &String| {
+        let (table, name) = origin.split_once('.')?;
+        let mut columns = catalog.table(table)?.columns.iter();
+        columns
+            .find(|column| column.name == name)
+            .map(converts_texts)
+    };
+    let mut origins = query
+        .columns
+        .iter()
+        .filter_map(|column| column.ty.origin.as_ref());
+    !query.reads_only && origins.any(|origin| converts(origin) == Some(true))
 }
