@@ -9,6 +9,7 @@ use bindery_sqlite::{Database, migrations};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{FileId, Sources, Spanned};
 
+use super::scratch::Scratch;
 use super::{Catalog, Inputs, Migration, cache, missing, read, sketch};
 
 /// Builds one database from its baseline and its migrations, and reads its schema.
@@ -205,5 +206,6 @@ fn read_back(
         migrations,
         text_enums: Arc::new(text_enums),
         by_name: Arc::new(by_name),
+        scratch: Scratch::default(),
     })
 }

@@ -9,6 +9,7 @@ mod check;
 mod declared;
 mod missing;
 mod read;
+mod scratch;
 mod sketch;
 
 use std::collections::HashMap;
@@ -26,6 +27,8 @@ use crate::names::Name;
 use crate::source::{FileId, Sources, Spanned};
 use crate::syntax::ast::Expr;
 
+use scratch::Scratch;
+
 /// The schema of one database, and the database itself, which checks every query.
 #[derive(Debug)]
 pub struct Catalog {
@@ -40,6 +43,8 @@ pub struct Catalog {
     pub text_enums: Arc<Vec<TextEnum>>,
     /// The index of each table in `tables`, by its name in lower case.
     by_name: Arc<HashMap<String, usize>>,
+    /// An empty copy of the tables, in which indexes are tried.
+    pub(crate) scratch: Scratch,
 }
 
 encode_fields! { TextEnum { table, column, values, ty, of_parameter } }
@@ -272,6 +277,7 @@ impl Seed {
             migrations: Vec::new(),
             text_enums,
             by_name,
+            scratch: Scratch::default(),
         })
     }
 }

@@ -74,6 +74,8 @@ pub(super) struct Analyzer<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     /// How often a query was analyzed again.
     pub(super) retries: usize,
+    /// The columns that the statement sets to JSON.
+    pub(super) json_columns: Vec<String>,
     /// The views whose SELECT is being analyzed, outermost first.
     views: Vec<String>,
 }
@@ -97,6 +99,7 @@ impl<'a> Analyzer<'a> {
             relations: Vec::new(),
             diagnostics: Vec::new(),
             retries: 0,
+            json_columns: Vec::new(),
             views: Vec::new(),
         }
     }

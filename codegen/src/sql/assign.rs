@@ -12,6 +12,7 @@ use super::analyzer::Analyzer;
 use super::expr::parameter;
 use super::parameters::{Expectation, Nulls};
 use super::scope::is_rowid;
+use super::types::Ty;
 use super::virtual_tables::promised_type;
 
 impl Analyzer<'_> {
@@ -135,6 +136,7 @@ impl Analyzer<'_> {
         let exprs = result_exprs(select);
         for (index, (output, column)) in outputs.iter().zip(written).enumerate() {
             let Some(column) = column else { continue };
+            self.note_json(column, &output.ty);
             let unknown = Expr {
                 kind: ExprKind::Raise,
                 span: output.span.clone(),
@@ -280,6 +282,7 @@ impl Analyzer<'_> {
         };
         let expected = expected(self.catalog, table, column, conflict);
         let given = self.expr_as(expr, &expected);
+        self.note_json(column, &given);
 
         let refuses_null = nulls(column, conflict) == Nulls::Refused;
         if column.promised && refuses_null && given.nullable {
@@ -301,6 +304,13 @@ impl Analyzer<'_> {
             self.check_stored(table, column, &given, expr);
         }
         given.nullable
+    }
+
+    /// Records that a column is set to JSON: in RETURNING, SQLite still knows that it is.
+    fn note_json(&mut self, column: &Column, given: &Ty) {
+        if given.json.is_some() {
+            self.json_columns.push(column.name.clone());
+        }
     }
 
     /// Warns of a value for a primary key that can be NULL.

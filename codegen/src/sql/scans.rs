@@ -176,12 +176,23 @@ fn candidates(searched: &SearchedTable<'_>) -> Vec<Vec<usize>> {
 
 /// An empty database with the tables of a statement, in which indexes are tried.
 struct Trial<'a> {
-    database: Database,
+    database: &'a Database,
     sql: &'a str,
     relations: &'a [Named],
     catalog: &'a Catalog,
     /// The plan with the indexes that were suggested.
     plan: Vec<Step>,
+    /// The indexes that were suggested.
+    kept: Vec<String>,
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        for index in &self.kept {
+            // An index that stays could only be missing in a later suggestion.
+            let _ = self.execute(&format!("DROP INDEX {index}"));
+        }
+    }
 }
 
 impl<'a> Trial<'a> {
@@ -191,7 +202,7 @@ impl<'a> Trial<'a> {
         tables: &[String],
         relations: &'a [Named],
     ) -> Option<Self> {
-        let database = copy(catalog, tables).ok()?;
+        let database = catalog.scratch.with_tables(&catalog.database, tables)?;
         let plan = plan::explain(database.connection(), sql, relations).ok()?;
         Some(Self {
             database,
@@ -199,6 +210,7 @@ impl<'a> Trial<'a> {
             relations,
             catalog,
             plan,
+            kept: Vec::new(),
         })
     }
 
@@ -219,6 +231,7 @@ impl<'a> Trial<'a> {
             }
             self.execute(&kept.create).ok()?;
             self.plan = plan;
+            self.kept.push(kept.name);
             return Some(kept.create);
         }
         None
@@ -339,29 +352,4 @@ fn free_name(catalog: &Catalog, wanted: &str) -> String {
         name = format!("{wanted}_{number}");
     }
     name
-}
-
-/// Creates an empty database with some tables, their indexes and views.
-fn copy(catalog: &Catalog, tables: &[String]) -> rusqlite::Result<Database> {
-    let mut statements: Vec<String> = Vec::new();
-    catalog.database.trusted(|connection| {
-        let mut listed = connection.prepare(
-            "SELECT sql FROM sqlite_schema
-             WHERE tbl_name = ?1 COLLATE NOCASE AND type <> 'trigger' AND sql IS NOT NULL
-             ORDER BY rowid",
-        )?;
-        for table in tables {
-            let found = listed.query_map([table], |row| row.get(0))?;
-            statements.extend(found.collect::<rusqlite::Result<Vec<String>>>()?);
-        }
-        Ok(())
-    })?;
-
-    let database = Database::in_memory()?;
-    database.trusted(|connection| {
-        // The tables that foreign keys refer to are not in the copy.
-        connection.pragma_update(None, "foreign_keys", false)?;
-        connection.execute_batch(&statements.join(";\n"))
-    })?;
-    Ok(database)
 }

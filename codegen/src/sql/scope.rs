@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::analyzer::Group;
+use super::json::Json;
 use super::types::Ty;
 use crate::syntax::ast::{Expr, Ident};
 
@@ -261,6 +262,8 @@ impl Scope {
         }
         if self.may_be_empty {
             ty = ty.or_null("the aggregate may read no rows, and there is no GROUP BY");
+            // SQLite then evaluates the expressions of a subquery over a row of NULLs.
+            ty.json = ty.json.map(|_| Box::new(Json::Unknown));
         }
         ty
     }

@@ -4,6 +4,7 @@ use crate::schema::{Column, Table, TableKind};
 use crate::syntax::ast::{Conflict, Delete, ExprKind, Ident, Insert, ResultColumn, Update, Upsert};
 
 use super::analyzer::{Analyzer, Output, rowid};
+use super::json::Json;
 use super::scope::{Merged, Relation, Scope};
 use super::types::{Storage, Ty};
 use super::virtual_tables::{stored_columns, virtual_columns};
@@ -244,6 +245,9 @@ impl<'a> Analyzer<'a> {
             for column in &mut relation.columns {
                 if column.ty.storage == Storage::REAL {
                     column.ty.storage = Storage::REAL.or(Storage::INTEGER);
+                }
+                if self.json_columns.contains(&column.name) {
+                    column.ty.json = Some(Box::new(Json::Unknown));
                 }
             }
         }

@@ -73,3 +73,11 @@ SELECT x FROM c;
 
 -- name: blobs :many
 SELECT json_object('avatar', avatar) AS user, json_group_array(hex(avatar)) AS all_users FROM users;
+
+-- name: returned :one
+-- SQLite still knows that the new value is JSON, so it is not a text.
+UPDATE users SET name = json_array(1), extra = :extra WHERE id = :id RETURNING json_object('name', name, 'extra', extra) AS user;
+
+-- name: of_no_rows :one
+-- Without rows, SQLite evaluates the subquery over NULLs.
+SELECT count(*) AS users, inner.user AS last FROM (SELECT json_array(id) AS user FROM users) AS inner;
