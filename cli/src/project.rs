@@ -77,7 +77,7 @@ impl ProjectArguments {
 
     /// Compiles the project of a manifest.
     pub(crate) fn compile_manifest(&self, manifest: &Path) -> Compilation {
-        Compilation::new(manifest, self.environment.as_deref(), None)
+        Compilation::new(manifest, self.environment.as_deref())
     }
 }
 

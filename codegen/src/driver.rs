@@ -27,17 +27,29 @@ pub struct Compilation {
 }
 
 impl Compilation {
-    /// Compiles the project of a manifest, for all environments or only for `environment`. Results
-    /// are cached in the folder `cache`, if it is given.
+    /// Compiles the project of a manifest, for all environments or only for `environment`.
     #[must_use]
-    pub fn new(manifest: &Path, environment: Option<&str>, cache: Option<PathBuf>) -> Self {
-        let manifest = manifest
-            .canonicalize()
-            .unwrap_or_else(|_| manifest.to_owned());
-        let (mut errors, mut sources) = (Errors::default(), Sources::default());
+    pub fn new(manifest: &Path, environment: Option<&str>) -> Self {
+        Self::with_sources(manifest, environment, Sources::default())
+    }
+
+    /// The same for a macro, which cannot print warnings. Results are cached in the folder `cache`,
+    /// if it is given.
+    #[must_use]
+    pub fn for_macro(manifest: &Path, environment: Option<&str>, cache: Option<PathBuf>) -> Self {
+        let mut sources = Sources::default();
+        sources.omit_indexes();
         if let Some(folder) = cache {
             sources.cache_in(folder);
         }
+        Self::with_sources(manifest, environment, sources)
+    }
+
+    fn with_sources(manifest: &Path, environment: Option<&str>, mut sources: Sources) -> Self {
+        let manifest = manifest
+            .canonicalize()
+            .unwrap_or_else(|_| manifest.to_owned());
+        let mut errors = Errors::default();
         let project = crate::compile(&mut errors, &mut sources, &manifest, environment);
         let environment = environment.map(str::to_owned);
         Self {
@@ -160,7 +172,7 @@ fn write_bindings(environment: Option<&str>) -> Result<(), String> {
     let target = cargo_folder("OUT_DIR")?.join("bindery.rs");
     let manifest = source::discover(&package).ok_or_else(|| source::no_manifest(&package))?;
 
-    let compilation = Compilation::new(&manifest, environment, None);
+    let compilation = Compilation::new(&manifest, environment);
     watch(&compilation);
     let tokens = compilation.emit(&package);
     let tokens = tokens.map_err(|errors| format!("\n\n{}", errors.join("\n\n")))?;

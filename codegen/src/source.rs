@@ -97,6 +97,7 @@ impl File {
 pub struct Sources {
     files: Vec<File>,
     cache_folder: Option<PathBuf>,
+    omits_indexes: bool,
 }
 
 /// The maximum number of files in the cache.
@@ -149,6 +150,17 @@ impl Sources {
     /// Uses `folder` for the cache.
     pub fn cache_in(&mut self, folder: PathBuf) {
         self.cache_folder = Some(folder);
+    }
+
+    /// Omits the search for indexes that a warning could suggest. It takes a third of the time, and
+    /// a macro cannot print warnings.
+    pub fn omit_indexes(&mut self) {
+        self.omits_indexes = true;
+    }
+
+    /// Whether to omit the search for indexes.
+    pub(crate) fn omits_indexes(&self) -> bool {
+        self.omits_indexes
     }
 
     /// The bytes that an earlier run saved under a name.

@@ -141,7 +141,11 @@ fn compile(request: Request) -> Rc<Compilation> {
         }
         let cache = target_folder().map(|folder| folder.join("bindery"));
         let environment = request.environment.as_deref();
-        let compilation = Rc::new(Compilation::new(&request.manifest, environment, cache));
+        let compilation = Rc::new(Compilation::for_macro(
+            &request.manifest,
+            environment,
+            cache,
+        ));
         compiled.insert(
             request,
             (fingerprint(&compilation), Rc::clone(&compilation)),

@@ -63,7 +63,7 @@ fn time(path: &Path, manifest: &str) -> Duration {
     fs::write(path, format!("name = \"case\"\n{manifest}")).expect("the file can be written");
     let start = Instant::now();
 
-    let compilation = Compilation::new(path, None, None);
+    let compilation = Compilation::new(path, None);
     let project = compilation.project.as_ref().expect("a project");
     let emitted = compilation.emit(path.parent().expect("a folder"));
     let text = typescript::environment(project, typescript::INTERFACE);

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::names::Names;
 use crate::names::{Name, spelled};
 use crate::sql::parameters::{Resolved, Role};
+use crate::sql::template::Choice;
 use crate::sql::{Query, ScalarType};
 
 /// The arguments of a method, one after another.
@@ -45,7 +46,7 @@ pub(super) fn params(out: &mut String, names: &Names<'_>, ident: &str, docs: &st
         let _ = write!(
             fields,
             "#[doc = {:?}] pub {field}: {ty}, ",
-            parameter_docs(parameter)
+            parameter_docs(query, parameter)
         );
         if parameter.nullable || parameter.role == Role::Patch {
             let _ = write!(values, "{field}: ::core::default::Default::default(), ");
@@ -91,12 +92,20 @@ pub(super) fn params(out: &mut String, names: &Names<'_>, ident: &str, docs: &st
 /// More arguments than this could be swapped unnoticed.
 const MOST_REQUIRED: usize = 3;
 
-fn parameter_docs(parameter: &Resolved) -> String {
+fn parameter_docs(query: &Query, parameter: &Resolved) -> String {
+    let choices = query.template.iter().flat_map(|template| &template.choices);
+    let mut filters = choices.filter_map(|choice| match choice {
+        Choice::Filter(indexes) => Some(indexes.iter().map(|index| &query.parameters[*index])),
+        Choice::Sort(_) | Choice::Patch(_) | Choice::After => None,
+    });
+    let is_filter = filters.any(|mut tested| tested.any(|tested| tested.name == parameter.name));
+
     let mut docs = match &parameter.origin {
         Some(origin) => format!("A value for `{origin}`."),
         None => format!("The parameter `{}`.", parameter.name),
     };
     match (parameter.role, parameter.nullable) {
+        (Role::Value, true) if is_filter => docs.push_str(" `None` omits the condition."),
         (Role::Value, true) => docs.push_str(" `None` is NULL."),
         (Role::Patch, false) => docs.push_str(" `None` leaves it unchanged."),
         (Role::Patch, true) => docs.push_str(" Unchanged by default."),

@@ -195,6 +195,7 @@ pub(super) fn column_docs(column: &ResultColumn) -> String {
     let null = match (column.nullable, &column.ty.reason) {
         (true, Some(reason)) if column.ty.nullable => format!(" `None` if NULL: {reason}."),
         (true, _) => " `None` if NULL, as the query declares.".to_owned(),
+        (false, _) if column.nest.as_ref().is_some_and(|nest| nest.key.is_some()) => String::new(),
         (false, _) if column.ty.nullable => {
             " The query declares that it is never NULL; reading a NULL is an error.".to_owned()
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use bindery_sqlite::token::tokenize;
+
 use super::query_cache::Analyzed;
 use super::shared_row::owns_row;
 use super::{Database, Method, Refused, TypeSource, cardinality};
@@ -29,7 +31,7 @@ pub(super) fn add(
     let is_possible = |errors: &mut Errors, query: &Query| {
         cardinality::check(errors, (sources, &database.catalog), query, &annotated)
             && check_scalar(errors, query, &annotated)
-            && check_patch(errors, query, &annotated)
+            && check_patch(errors, sources, query, &annotated)
     };
 
     match query.filter(|query| is_possible(errors, query)) {
@@ -83,7 +85,12 @@ fn add_method(
 }
 
 /// Checks that a query with optional assignments has some.
-fn check_patch(errors: &mut Errors, query: &Query, annotated: &Annotated) -> bool {
+fn check_patch(
+    errors: &mut Errors,
+    sources: &Sources,
+    query: &Query,
+    annotated: &Annotated,
+) -> bool {
     let Some(span) = annotated.patch else {
         return true;
     };
@@ -91,14 +98,25 @@ fn check_patch(errors: &mut Errors, query: &Query, annotated: &Annotated) -> boo
     if query.parameters.iter().any(is_patch) {
         return true;
     }
+    let text = sources.text(annotated.sql);
+    let mut tokens = tokenize(text).into_iter();
+    let is_update = tokens.any(|token| token.is(text, "update"));
+    let (label, help) = if is_update {
+        (
+            "no assignment is `column = :value` with a parameter of its own",
+            "remove `:patch`, or assign parameters that are used nowhere else",
+        )
+    } else {
+        ("this is not an UPDATE", "remove `:patch`")
+    };
     errors.push(
         Diagnostic::new(
             Code::Annotation,
             "`:patch` makes the assignments of an UPDATE optional",
             span,
         )
-        .label("no assignment is `column = :value`")
-        .help("remove `:patch`, or assign parameters that are used nowhere else"),
+        .label(label)
+        .help(help),
     );
     false
 }

@@ -35,7 +35,12 @@ pub(super) struct QueryCache {
 impl QueryCache {
     /// Loads the cached queries over the schema with a cache key.
     pub(super) fn load(sources: &Sources, schema: &str) -> Self {
-        let name = format!("queries-{schema}");
+        let kind = if sources.omits_indexes() {
+            "queries"
+        } else {
+            "checked-queries"
+        };
+        let name = format!("{kind}-{schema}");
         let bytes = cache::load(sources, &name).unwrap_or_default();
         Self { name, bytes }
     }

@@ -1,6 +1,6 @@
 //! Row types that several queries share.
 
-use super::{Database, Method, TypeSource};
+use super::{Database, Method, TypeSource, column_type};
 use crate::names::Name;
 use crate::report::{Code, Diagnostic, Errors};
 use crate::sql::annotation::Annotated;
@@ -43,7 +43,7 @@ pub(super) fn owns_row(
                     span,
                 )
                 .label("an enum, the arguments of a query, or a nested struct")
-                .help("rename the query, or name its row type at the end of the annotation"),
+                .help("rename the query, or name its row type after the row count"),
             );
             // Both types are emitted, under different names, so that this is the only error.
             row.ty.push_str("Row");
@@ -147,9 +147,14 @@ fn describe(column: Option<&ResultColumn>) -> String {
         return "missing".to_owned();
     };
     let optional = if column.nullable { "optional " } else { "" };
-    let ty = column
-        .as_type
-        .as_deref()
-        .unwrap_or(column.scalar.describe());
-    format!("`{}` is {optional}{ty}", column.name)
+    let ty = match (&column.as_type, &column.json) {
+        (Some(ty), _) => format!("`{ty}`"),
+        (None, Some(_)) => format!("`{}`", column_type(column, &|_| "enum".to_owned())),
+        (None, None) => column.scalar.describe().to_owned(),
+    };
+    let nest = match column.nest.as_ref().map(|nest| nest.key) {
+        Some(Some(_)) => " in an optional struct",
+        _ => "",
+    };
+    format!("`{}` is {optional}{ty}{nest}", column.name)
 }

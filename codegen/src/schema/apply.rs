@@ -30,7 +30,7 @@ pub fn build(
         files.retain(|file| applied.contains(&file.value));
         let (database, places) = (cached.database, &cached.places);
         let catalog = read_back(errors, database, migrations_table, places, files);
-        return catalog.map(|catalog| with_promises(catalog, inputs));
+        return catalog.map(|catalog| configured(catalog, sources, inputs));
     }
 
     let errors_before = errors.count();
@@ -45,11 +45,13 @@ pub fn build(
         cache::save(sources, &key, &mut database, &places);
     }
     let catalog = read_back(errors, database, migrations_table, &places, files);
-    catalog.map(|catalog| with_promises(catalog, inputs))
+    catalog.map(|catalog| configured(catalog, sources, inputs))
 }
 
-/// Marks the primary keys that SQLite allows to be NULL and that the project does not.
-fn with_promises(mut catalog: Catalog, inputs: &Inputs) -> Catalog {
+/// Marks the primary keys that SQLite allows to be NULL and that the project does not, and omits
+/// the search for indexes where nobody sees the warnings.
+fn configured(mut catalog: Catalog, sources: &Sources, inputs: &Inputs) -> Catalog {
+    catalog.scratch = Scratch::new(sources.omits_indexes());
     if inputs.nullable_keys {
         return catalog;
     }
@@ -206,6 +208,6 @@ fn read_back(
         migrations,
         text_enums: Arc::new(text_enums),
         by_name: Arc::new(by_name),
-        scratch: Scratch::default(),
+        scratch: Scratch::new(false),
     })
 }

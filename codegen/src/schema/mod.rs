@@ -195,6 +195,7 @@ impl Catalog {
             tables: Arc::clone(&self.tables),
             text_enums: Arc::clone(&self.text_enums),
             by_name: Arc::clone(&self.by_name),
+            omits_indexes: self.scratch.is_omitted(),
         })
     }
 
@@ -259,6 +260,7 @@ pub(crate) struct Seed {
     tables: Arc<Vec<Table>>,
     text_enums: Arc<Vec<TextEnum>>,
     by_name: Arc<HashMap<String, usize>>,
+    omits_indexes: bool,
 }
 
 impl Seed {
@@ -269,6 +271,7 @@ impl Seed {
             tables,
             text_enums,
             by_name,
+            omits_indexes,
         } = self;
         let database = Database::from_bytes(&bytes).ok()?;
         Some(Catalog {
@@ -277,7 +280,7 @@ impl Seed {
             migrations: Vec::new(),
             text_enums,
             by_name,
-            scratch: Scratch::default(),
+            scratch: Scratch::new(omits_indexes),
         })
     }
 }

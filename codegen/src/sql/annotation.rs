@@ -279,7 +279,7 @@ fn header(errors: &mut Errors, line: &str, span: Span) -> Header {
         arguments: None,
         patch: None,
     };
-    for (index, (word, place)) in words.iter().skip(2).enumerate() {
+    for (word, place) in words.iter().skip(2) {
         if let Some(option) = word.strip_prefix(':') {
             match choice(errors, option, *place) {
                 Some(Choice::Scalar) => header.scalar = Some(*place),
@@ -287,7 +287,7 @@ fn header(errors: &mut Errors, line: &str, span: Span) -> Header {
                 Some(Choice::Arguments(arguments)) => header.arguments = Some(arguments),
                 None => {}
             }
-        } else if index == 0 {
+        } else if header.row.is_none() {
             header.row = row_type(errors, (word, *place));
         } else {
             errors.push(unexpected(word, *place));

@@ -76,6 +76,7 @@ fn walk(analyzer: &mut Analyzer<'_>, statement: &Statement) -> Vec<Output> {
     analyzer.diagnostics.clear();
     analyzer.scopes.clear();
     analyzer.ctes.clear();
+    analyzer.json_columns.clear();
     analyzer.retries = 0;
     match statement {
         Statement::Select(select) => analyzer.select(select),

@@ -142,9 +142,19 @@ fn object(function: &Function, arguments: &[Ty]) -> Option<Json> {
 }
 
 impl Analyzer<'_> {
-    /// Warns of a BLOB that a call writes into JSON.
+    /// Reports a key without a value, and warns of a BLOB that a call writes into JSON.
     pub(super) fn check_json_values(&mut self, function: &Function, arguments: &[Ty]) {
         let name = function.name.text.to_ascii_lowercase();
+        if name.ends_with("_object") && arguments.len() % 2 == 1 && !name.contains("group") {
+            self.error(
+                Code::Sqlite,
+                format!("`{name}` requires an even number of arguments"),
+                &function.name.span,
+                "a key has no value",
+                "write a value after each key".to_owned(),
+            );
+            return;
+        }
         let values: Vec<(&Expr, &Ty)> = {
             let all = function.arguments.iter().zip(arguments);
             match name.trim_start_matches("jsonb").trim_start_matches("json") {

@@ -278,12 +278,13 @@ pub(crate) fn analyze_parsed(
     let named = (inferred.tables.as_slice(), relations.as_slice());
     let template = match prepared {
         Some(Some(variants)) => {
-            let sorts = spot
-                .as_ref()
-                .is_some_and(|spot| variants.check_sort(errors, catalog, (spot, place), named));
-            // The index that avoids sorting is also one for the search.
-            if errors.count() == before && !sorts {
-                variants.check_scans(errors, catalog, (&statement, place), named);
+            // An index for the search alone would make SQLite sort the rows of all pages.
+            match &spot {
+                Some(spot) => variants.check_sort(errors, catalog, (spot, place), named),
+                None if errors.count() == before => {
+                    variants.check_scans(errors, catalog, (&statement, place), named);
+                }
+                None => {}
             }
             Some(variants.into_template(catalog, relations))
         }

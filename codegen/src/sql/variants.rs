@@ -64,24 +64,23 @@ impl Variants {
         }
     }
 
-    /// Warns of pages that SQLite has to sort. Returns whether it does.
+    /// Warns of pages that SQLite has to sort.
     pub(super) fn check_sort(
         &self,
         errors: &mut Errors,
         catalog: &Catalog,
         (spot, place): (&PageSpot, Span),
         named: (&[String], &[Named]),
-    ) -> bool {
+    ) {
         let connection = catalog.database.connection();
         let sorted = self.texts.iter().find(|(_, sql)| {
             let plan = plan::explain(connection, sql, named.1);
             plan.is_ok_and(|plan| plan::sorts(&plan))
         });
-        if let Some((_, sql)) = sorted {
+        if let Some((choices, sql)) = sorted {
             let index = scans::sorting_index(catalog, sql, named, &spot.names);
-            errors.push(page::sorts(spot, index, place));
+            errors.push(page::sorts(spot, choices, index, place));
         }
-        sorted.is_some()
     }
 
     /// Returns the template with the plans of its texts.

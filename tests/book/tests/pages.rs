@@ -217,7 +217,7 @@ fn manifests_compile() -> Outcome {
             fs::write(project.join("Cargo.toml"), "")?;
             fs::write(project.join("wrangler.toml"), &block.text)?;
 
-            let compilation = Compilation::new(&project.join("wrangler.toml"), None, None);
+            let compilation = Compilation::new(&project.join("wrangler.toml"), None);
             let errors = compilation.errors.render(&compilation.sources);
             assert!(errors.is_empty(), "{name}:\n{}", errors.join("\n\n"));
         }
@@ -265,7 +265,7 @@ fn queries_compile() -> Outcome {
         }
     }
 
-    let compilation = Compilation::new(&package.join("wrangler.toml"), None, None);
+    let compilation = Compilation::new(&package.join("wrangler.toml"), None);
     let errors = compilation.errors.render(&compilation.sources);
     assert!(errors.is_empty(), "{}", errors.join("\n\n"));
     Ok(())

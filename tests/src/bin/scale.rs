@@ -81,6 +81,7 @@ fn whole(folder: &Path, name: &str, cache: PathBuf) -> Outcome<()> {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
     sources.cache_in(cache);
+    sources.omit_indexes();
 
     let manifest = folder.join("wrangler.toml");
     let project =
@@ -96,6 +97,7 @@ fn whole(folder: &Path, name: &str, cache: PathBuf) -> Outcome<()> {
 fn stages(folder: &Path) -> Outcome<()> {
     let mut errors = Errors::default();
     let mut sources = Sources::default();
+    sources.omit_indexes();
     let path = folder.join("wrangler.toml");
 
     let start = Instant::now();

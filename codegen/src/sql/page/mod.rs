@@ -140,20 +140,32 @@ pub(super) struct PageSpot {
 }
 
 /// The warning of pages for which SQLite reads and sorts the rows of all pages.
-pub(super) fn sorts(spot: &PageSpot, index: Option<String>, place: Span) -> Diagnostic {
+pub(super) fn sorts(
+    spot: &PageSpot,
+    choices: &str,
+    index: Option<String>,
+    place: Span,
+) -> Diagnostic {
     let help = match index {
         Some(index) => format!("`{index}`"),
         None => format!(
-            "create an index that ends with the columns `{}`",
+            "create an index of the columns that the conditions compare, then `{}` as in the \
+             ORDER BY",
             spot.names.join(", ")
         ),
     };
+    let filters = choices
+        .split(", ")
+        .filter(|choice| choice.starts_with("with `"));
+    let filters: String = filters.map(|filter| format!(" {filter}")).collect();
     Diagnostic::new(
         Code::Page,
         "SQLite sorts the rows of all pages for each page",
         place.part(&spot.order),
     )
-    .label("no index has this order, and D1 bills each row that is read")
+    .label(format!(
+        "no index has this order{filters}, and D1 bills each row that is read"
+    ))
     .help(help)
     .warning()
 }

@@ -15,6 +15,7 @@ use crate::sql::ResultColumn;
 use crate::sql::aggregates::is_aggregate;
 use crate::sql::analyzer::Output;
 use crate::sql::keys::KeyedTables;
+use crate::sql::rewrite;
 use crate::sql::types::Storage;
 
 /// A column of the order, and the expression that a unique key compares, if one can.
@@ -152,10 +153,18 @@ impl<'a> Pageable<'a> {
             _ => None,
         };
         let id = table.and_then(|table| table.columns.iter().find(|column| column.rowid_alias));
-        let order = self.text.get(self.order.start..end);
-        match (id, order) {
+        // Nothing follows the ORDER BY of a page but the direction of its last term.
+        let rest = rewrite::statement(self.text).end;
+        let order = self.text.get(self.order.start..rest.max(end));
+        match (id, order.map(str::trim_end)) {
             (Some(id), Some(order)) => {
-                format!("end it with a unique column: `{order}, {}`", id.name)
+                let words = order.split_whitespace().next_back();
+                let is_descending = words.is_some_and(|word| word.eq_ignore_ascii_case("desc"));
+                let direction = if is_descending { " DESC" } else { "" };
+                format!(
+                    "end it with a unique column: `{order}, {}{direction}`",
+                    id.name
+                )
             }
             _ => "end it with a unique column of each table, such as the primary key".to_owned(),
         }

@@ -56,6 +56,13 @@ SELECT users.name, (
 ) AS tasks
 FROM users;
 
+-- name: users_with_last_tasks :many
+SELECT users.name, (
+    SELECT json_group_array(json_object('id', id, 'title', title))
+    FROM (SELECT id, title FROM tasks WHERE tasks.owner = users.id ORDER BY id DESC LIMIT 3)
+) AS tasks
+FROM users;
+
 -- name: tasks_with_owners :many
 SELECT tasks.id, tasks.title, users.id AS "owner.id", users.name AS "owner.name"
 FROM tasks LEFT JOIN users ON users.id = tasks.owner;
