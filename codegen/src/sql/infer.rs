@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{Code, Diagnostic, Errors};
+use crate::report::{Code, Diagnostic, Errors, nearest};
 use crate::schema::Catalog;
 use crate::source::Span;
 use crate::syntax;
@@ -107,7 +107,7 @@ fn unresolved(
     problem: Unresolved,
 ) -> Diagnostic {
     match problem {
-        Unresolved::Untyped { index } => untyped(place, index, &declared[index]),
+        Unresolved::Untyped { index } => untyped(place, index, declared),
         Unresolved::Conflict {
             index,
             first,
@@ -164,8 +164,16 @@ fn has_types(catalog: &Catalog, text: &str, place: Span) -> bool {
     false
 }
 
-fn untyped(place: Span, index: usize, parameter: &Parameter) -> Diagnostic {
+fn untyped(place: Span, index: usize, declared: &[Parameter]) -> Diagnostic {
+    let parameter = &declared[index];
     let shown = shown(index, parameter);
+    let others = declared.iter().filter_map(|other| other.name.as_deref());
+    let others = others.filter(|other| *other != shown);
+    let cast = format!("give it a type: `CAST({shown} AS TEXT)`");
+    let help = match nearest(&shown, others) {
+        Some(near) => format!("did you mean `{near}`? If not, {cast}"),
+        None => cast,
+    };
     let at = parameter.spans.first().cloned().unwrap_or(0..0);
     Diagnostic::new(
         Code::UntypedParameter,
@@ -173,7 +181,7 @@ fn untyped(place: Span, index: usize, parameter: &Parameter) -> Diagnostic {
         place.part(&at),
     )
     .label("nothing here determines its type")
-    .help(format!("give it a type: `CAST({shown} AS TEXT)`"))
+    .help(help)
     .warning()
 }
 

@@ -130,7 +130,28 @@ pub(super) fn report_rejected(
         Some(denied) => format!("D1 does not allow {denied}"),
         None => format!("D1 rejects this: {message}"),
     };
-    errors.push(Diagnostic::new(Code::Sqlite, message, place.part(&at)).label("here"));
+    let diagnostic = Diagnostic::new(Code::Sqlite, message, place.part(&at)).label("here");
+    errors.push(match nested_alias(text, at.start) {
+        Some(alias) => diagnostic.help(format!("quote the name of a nested column: `{alias}`")),
+        None => diagnostic,
+    });
+}
+
+/// `AS author.name` with quotes, if `offset` is that of its dot.
+fn nested_alias(text: &str, offset: usize) -> Option<String> {
+    let tokens = tokenize(text);
+    let dot = tokens.iter().position(|token| token.span.start == offset)?;
+    let [.., word, outer] = tokens.get(..dot)? else {
+        return None;
+    };
+    let inner = tokens.get(dot + 1)?;
+
+    let is_alias = &text[tokens[dot].span.clone()] == "."
+        && word.is(text, "as")
+        && outer.kind == Kind::Word
+        && inner.kind == Kind::Word;
+    let (outer, inner) = (&text[outer.span.clone()], &text[inner.span.clone()]);
+    is_alias.then(|| format!("AS \"{outer}.{inner}\""))
 }
 
 /// Reports that SQLite rejects the rewritten statement.

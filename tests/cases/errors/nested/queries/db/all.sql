@@ -6,3 +6,5 @@ SELECT a.bio AS "author.name", a.name AS "author.name" FROM authors a;
 SELECT a.name AS "author.name" FROM authors a;
 -- name: books_author :many
 SELECT a.name FROM authors a;
+-- name: unquoted :many
+SELECT id AS author.id FROM authors;

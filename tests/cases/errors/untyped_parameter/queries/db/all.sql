@@ -4,3 +4,5 @@ SELECT :value AS value;
 SELECT :left = :right AS same;
 -- name: cast :one
 SELECT CAST(:value AS TEXT) AS value;
+-- name: misspelled_filter :many
+SELECT id FROM notes WHERE (:txt IS NULL OR text = :text);
