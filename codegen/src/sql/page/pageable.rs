@@ -220,7 +220,12 @@ impl<'a> Pageable<'a> {
             return Err(Problem::Expression);
         }
         if ty.nullable {
-            return Err(Problem::Nullable(name.text.clone()));
+            let written = self.text.get(read.span.clone()).unwrap_or(&name.text);
+            let reason = ty.reason.as_deref().unwrap_or_default();
+            return Err(Problem::Nullable {
+                name: written.to_owned(),
+                is_joined: reason.contains("outer join"),
+            });
         }
         let Some(page_type) = page_type(ty.storage) else {
             return Err(Problem::SeveralTypes(name.text.clone()));
@@ -273,7 +278,11 @@ impl<'a> Pageable<'a> {
 enum Problem {
     Expression,
     NotSelected(String),
-    Nullable(String),
+    Nullable {
+        name: String,
+        /// Whether it is NULL where an outer join finds no row.
+        is_joined: bool,
+    },
     SeveralTypes(String),
 }
 
@@ -289,13 +298,15 @@ impl Problem {
             ))
             .label("the value in the last row is where the next page begins")
             .help(format!("select `{name}`")),
-            Self::Nullable(name) => new(format!(
+            Self::Nullable { name, is_joined } => new(format!(
                 "the page is ordered by `{name}`, which can be NULL"
             ))
             .label("NULL is neither before nor after a value, so rows would be missing")
-            .help(format!(
-                "add `{name} IS NOT NULL` to the WHERE, or declare it NOT NULL"
-            )),
+            .help(if is_joined {
+                format!("sort by a column of the other table, or keep the rows with `{name}`: write JOIN")
+            } else {
+                format!("add `{name} IS NOT NULL` to the WHERE, or declare it NOT NULL")
+            }),
             Self::SeveralTypes(name) => new(format!(
                 "the page is ordered by `{name}`, which can have several types"
             ))
