@@ -379,7 +379,7 @@ pub fn contradiction(column: &ResultColumn, value: &Value, contents: Contents) -
 /// in 64 bits. Reading it is a documented error.
 fn is_outgrown(column: &ResultColumn, value: &Value) -> bool {
     let limit = i64::MAX as f64;
-    column.scalar == ScalarType::Integer
+    column.ty.storage.meets(Storage::INTEGER)
         && matches!(value, Value::Real(real) if real.abs() >= limit)
 }
 
