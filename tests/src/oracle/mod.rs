@@ -99,9 +99,11 @@ impl<'a> Subject<'a> {
             is_comparable: false,
             keeps_types: true,
             overflows: text.contains("pow("),
-            trusts_types: ["ceil", "floor", "trunc", "sign", "mod", "/ max", "% max"]
-                .iter()
-                .any(|function| text.contains(&format!("{function}("))),
+            trusts_types: [
+                "ceil", "floor", "trunc", "sign", "mod", "substr", "/ max", "% max",
+            ]
+            .iter()
+            .any(|function| text.contains(&format!("{function}("))),
         }
     }
 

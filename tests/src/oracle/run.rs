@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use bindery_codegen::sql::Query;
 use bindery_codegen::sql::template::Choice;
-use bindery_codegen::sql::types::Storage;
 use bindery_sqlite::rusqlite::ffi::SQLITE_CONSTRAINT_DATATYPE;
 use bindery_sqlite::rusqlite::types::{Value, ValueRef};
 use bindery_sqlite::rusqlite::{self, Connection, Row, params_from_iter};
@@ -116,9 +115,7 @@ fn check(
     for (index, column) in subject.query.columns.iter().enumerate() {
         let value = value(row, index);
         tally.values += 1;
-        let is_overflow =
-            subject.overflows && value == Value::Null && column.ty.storage.meets(Storage::REAL);
-        if is_overflow {
+        if subject.overflows && value == Value::Null {
             values.push(value);
             continue;
         }
