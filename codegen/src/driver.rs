@@ -33,10 +33,14 @@ impl Compilation {
         Self::with_sources(manifest, environment, Sources::default())
     }
 
-    /// The same for a macro, which cannot print warnings. Results are cached in the folder `cache`,
-    /// if it is given.
+    /// The same for a macro or a build script, which print no warnings. Results are cached in the
+    /// folder `cache`, if it is given.
     #[must_use]
-    pub fn for_macro(manifest: &Path, environment: Option<&str>, cache: Option<PathBuf>) -> Self {
+    pub fn for_expansion(
+        manifest: &Path,
+        environment: Option<&str>,
+        cache: Option<PathBuf>,
+    ) -> Self {
         let mut sources = Sources::default();
         sources.omit_indexes();
         if let Some(folder) = cache {
@@ -172,7 +176,7 @@ fn write_bindings(environment: Option<&str>) -> Result<(), String> {
     let target = cargo_folder("OUT_DIR")?.join("bindery.rs");
     let manifest = source::discover(&package).ok_or_else(|| source::no_manifest(&package))?;
 
-    let compilation = Compilation::new(&manifest, environment);
+    let compilation = Compilation::for_expansion(&manifest, environment, None);
     watch(&compilation);
     let tokens = compilation.emit(&package);
     let tokens = tokens.map_err(|errors| format!("\n\n{}", errors.join("\n\n")))?;

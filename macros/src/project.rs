@@ -141,7 +141,7 @@ fn compile(request: Request) -> Rc<Compilation> {
         }
         let cache = target_folder().map(|folder| folder.join("bindery"));
         let environment = request.environment.as_deref();
-        let compilation = Rc::new(Compilation::for_macro(
+        let compilation = Rc::new(Compilation::for_expansion(
             &request.manifest,
             environment,
             cache,

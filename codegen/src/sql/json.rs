@@ -145,23 +145,24 @@ impl Analyzer<'_> {
     /// Reports a key without a value, and warns of a BLOB that a call writes into JSON.
     pub(super) fn check_json_values(&mut self, function: &Function, arguments: &[Ty]) {
         let name = function.name.text.to_ascii_lowercase();
-        if name.ends_with("_object") && arguments.len() % 2 == 1 && !name.contains("group") {
-            self.error(
-                Code::Sqlite,
-                format!("`{name}` requires an even number of arguments"),
-                &function.name.span,
-                "a key has no value",
-                "write a value after each key".to_owned(),
-            );
-            return;
-        }
-        let values: Vec<(&Expr, &Ty)> = {
-            let all = function.arguments.iter().zip(arguments);
-            match name.trim_start_matches("jsonb").trim_start_matches("json") {
-                "_array" | "_group_array" | "_quote" => all.collect(),
-                "_object" | "_group_object" => all.skip(1).step_by(2).collect(),
-                _ => return,
+        let all = function.arguments.iter().zip(arguments);
+        let values: Vec<(&Expr, &Ty)> = match name.as_str() {
+            "json_object" | "jsonb_object" if arguments.len() % 2 == 1 => {
+                self.error(
+                    Code::Sqlite,
+                    format!("`{name}` requires an even number of arguments"),
+                    &function.name.span,
+                    "a key has no value",
+                    "write a value after each key".to_owned(),
+                );
+                return;
             }
+            "json_object" | "jsonb_object" | "json_group_object" | "jsonb_group_object" => {
+                all.skip(1).step_by(2).collect()
+            }
+            "json_array" | "jsonb_array" | "json_group_array" | "jsonb_group_array"
+            | "json_quote" => all.collect(),
+            _ => return,
         };
 
         for (expr, ty) in values {

@@ -289,6 +289,26 @@ mod tests {
     }
 
     #[test]
+    fn foreign_keys_that_exist_before_the_replay_follow_a_rename() {
+        let database = Database::in_memory().expect("opens");
+        migrations::applied(&database, DEFAULT_TABLE).expect("creates the migrations table");
+        let tables = "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE q (p REFERENCES p)";
+        database
+            .connection()
+            .execute_batch(tables)
+            .expect("creates");
+
+        let migration = Migration {
+            name: "1.sql",
+            sql: "ALTER TABLE p RENAME TO r",
+        };
+        let mut replay = Replay::new(&database).expect("opens");
+        replay.apply(DEFAULT_TABLE, migration).expect("applies");
+        let insert = database.connection().prepare("INSERT INTO q VALUES (1)");
+        assert!(insert.is_ok(), "{insert:?}");
+    }
+
+    #[test]
     fn invalid_alterations_fail_with_the_error_of_sqlite() {
         for statement in [
             "ALTER TABLE a ADD COLUMN id",

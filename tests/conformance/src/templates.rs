@@ -153,7 +153,12 @@ pub async fn patches(env: Env) -> Outcome {
         ..unchanged()
     };
     let expected = ("new".to_owned(), Some("n".to_owned()), 35);
+    let read = rows_read(&env);
+    let by_hand = "UPDATE links SET title = 'new', note = 'n' WHERE id = 5 \
+                   RETURNING title, note, clicks";
+    let by_hand = read_by_hand(&env, &read, by_hand).await?;
     same!(row(update(renamed).await?), Some(expected.clone()));
+    same!(read(), by_hand);
     same!(row(update(unchanged()).await?), Some(expected));
 
     let cleared = UpdateLinkParams {

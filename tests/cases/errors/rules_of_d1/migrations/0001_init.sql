@@ -2,3 +2,5 @@ BEGIN TRANSACTION;
 CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 COMMIT;
 CREATE VIRTUAL TABLE places USING rtree (id, west, east);
+CREATE TABLE parents (x INTEGER);
+CREATE TABLE children (parent INTEGER REFERENCES parents (z));

@@ -45,3 +45,9 @@ SELECT id FROM posts ORDER BY id;
 
 -- name: without_rows :page
 UPDATE posts SET title = :title WHERE id = :id;
+
+-- name: not_total_descending :page
+SELECT id, title FROM posts ORDER BY title DESC;
+
+-- name: outer_join :page
+SELECT p.id, c.number FROM posts AS p LEFT JOIN comments AS c ON c.post = p.id ORDER BY p.id, c.number;

@@ -28,3 +28,9 @@ DELETE FROM notes WHERE id = 1; DELETE FROM notes WHERE id = 2;
 SELECT id FROM notes WHERE text LIKE '%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a%a';
 -- name: stars :many
 SELECT * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM (SELECT *, *, *, *, *, *, *, * FROM notes))))));
+-- name: switched :exec
+PRAGMA foreign_keys = off;
+-- name: after_the_switch :exec
+DELETE FROM parents WHERE x = 1;
+-- name: odd :one
+SELECT json_object('id', id, 'text') AS note FROM notes;

@@ -18,3 +18,7 @@ SELECT p.id, p.name, p.born FROM notes n LEFT JOIN people p ON p.id = n.id;
 SELECT id AS "id: i64", "day ""x""" FROM people WHERE id = :id;
 -- name: typed_perhaps :many Typed
 SELECT p.id AS "id: i64", 'a' AS "day ""x""" FROM notes n LEFT JOIN people p ON p.id = n.id;
+-- name: listed :many Listed
+SELECT json_object('id', id) AS object FROM people;
+-- name: listed_otherwise :many :params Listed
+SELECT json_object('id', id, 'name', name) AS object FROM people WHERE id > :id;

@@ -54,9 +54,5 @@ INSERT INTO documents (id, body) VALUES (:id, :body);
 INSERT INTO documents (id, body) SELECT id, stock FROM items;
 -- name: from_full_text :many
 SELECT id, body FROM documents;
--- name: switched :exec
-PRAGMA case_sensitive_like = on;
--- name: after_the_switch :many
-SELECT id FROM items WHERE name LIKE 'a%';
 -- name: returned_by_table :many
 UPDATE items AS changed SET stock = changed.stock + 1 WHERE changed.id > 1 RETURNING items.stock;
