@@ -43,6 +43,9 @@ impl CacheKey {
     }
 }
 
+/// The length of a checksum.
+pub(crate) const CHECKSUM: usize = 8;
+
 fn mix(hash: u64, word: u64) -> u64 {
     (hash ^ word)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -51,7 +54,7 @@ fn mix(hash: u64, word: u64) -> u64 {
 
 /// A checksum of a file. Interrupted writes lose whole blocks, so one word of each 64 bytes is
 /// enough; a macro runs unoptimized, where reading every byte would be slow.
-fn checksum(bytes: &[u8]) -> [u8; 8] {
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     let (blocks, rest) = bytes.as_chunks::<64>();
     let blocks = blocks
         .iter()
@@ -66,7 +69,7 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 /// The bytes that an earlier run saved under a name, if the file is complete.
 pub(crate) fn load(sources: &Sources, name: &str) -> Option<Vec<u8>> {
     let mut bytes = sources.load_cached(name)?;
-    let length = bytes.len().checked_sub(8)?;
+    let length = bytes.len().checked_sub(CHECKSUM)?;
     if bytes[length..] != checksum(&bytes[..length]) {
         return None;
     }

@@ -1,6 +1,7 @@
 //! A connection that behaves like a D1 database.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -72,10 +73,10 @@ impl Database {
     ///
     /// # Errors
     /// When SQLite runs out of memory.
-    pub fn to_bytes(&mut self) -> rusqlite::Result<Vec<u8>> {
+    pub fn to_bytes(&mut self) -> rusqlite::Result<impl Deref<Target = [u8]>> {
         // SQLite counts the pages with a pragma that the rules reject.
         self.rules.trusted.store(true, Ordering::Relaxed);
-        let bytes = self.connection.serialize("main").map(|data| data.to_vec());
+        let bytes = self.connection.serialize("main");
         self.rules.trusted.store(false, Ordering::Relaxed);
         bytes
     }

@@ -58,9 +58,12 @@ pub(super) fn save(
         .collect();
     sorted.sort();
 
-    let mut bytes = Vec::with_capacity(database.len());
+    let mut bytes = Vec::new();
     sorted.encode(&mut bytes);
-    bytes.extend(database);
+    // A schema has megabytes, so the copy is allocated once: the checksum follows it.
+    bytes.reserve_exact(database.len() + cache::CHECKSUM);
+    bytes.extend_from_slice(&database);
+    drop(database);
     cache::save(sources, &name(key), bytes);
 }
 

@@ -191,7 +191,7 @@ impl Catalog {
     /// Copies the schema so that another thread can open its own database.
     pub(crate) fn seed(&mut self) -> Option<Seed> {
         Some(Seed {
-            bytes: Arc::from(self.database.to_bytes().ok()?),
+            bytes: Arc::from(&*self.database.to_bytes().ok()?),
             tables: Arc::clone(&self.tables),
             text_enums: Arc::clone(&self.text_enums),
             by_name: Arc::clone(&self.by_name),

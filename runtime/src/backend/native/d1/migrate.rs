@@ -28,7 +28,7 @@ pub(super) fn migrated_in_memory(resource: &Resource) -> Opened<Database> {
     let mut database = Database::in_memory()?;
     migrate(&database, resource, None)?;
     if let Some(key) = key {
-        lock(&TEMPLATES).insert(key, database.to_bytes()?.into());
+        lock(&TEMPLATES).insert(key, Arc::from(&*database.to_bytes()?));
     }
     Ok(database)
 }
