@@ -3,7 +3,7 @@
 //! As in SQLite, it is not always the query that contains the call: `(SELECT sum(outer.n))` sums
 //! over the rows of the outer query, and makes that one an aggregate query.
 
-use crate::syntax::ast::{Expr, ExprKind, Function, InList};
+use crate::syntax::ast::{Expr, ExprKind, Function, InList, Operator};
 use crate::syntax::visit::operands;
 
 use super::analyzer::Analyzer;
@@ -75,8 +75,24 @@ impl Analyzer<'_> {
                 list: InList::Select(_) | InList::Table(_),
                 ..
             } => *found = None,
+            _ if is_simplified(expr) => *found = None,
             _ => operands(expr, &mut |part| self.levels(part, found)),
         }
+    }
+}
+
+/// Whether SQLite's parser may replace an expression by a constant, so that the columns in it do not
+/// count: `x IN ()`, and AND with 0.
+fn is_simplified(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::In {
+            list: InList::Exprs(items),
+            ..
+        } => items.is_empty(),
+        ExprKind::Binary(Operator::And, left, right) => {
+            [left, right].map(|side| &side.kind).contains(&&ExprKind::Integer)
+        }
+        _ => false,
     }
 }
 

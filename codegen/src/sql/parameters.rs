@@ -132,6 +132,13 @@ pub struct Resolved {
     pub role: Role,
 }
 
+impl Resolved {
+    /// Whether its type is an enum of the texts that the statement compares it with.
+    pub(super) fn is_text_enum(&self) -> bool {
+        self.as_type.is_none() && matches!(self.scalar, ScalarType::Enum(_))
+    }
+}
+
 /// What an argument does in a statement whose text depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Role {

@@ -26,10 +26,13 @@ pub(super) fn observe(
 ) -> Option<Vec<Vec<Value>>> {
     let Subject { name, query, .. } = subject;
     let (sql, bound) = statement(query, bound);
-    let Ok(mut statement) = connection.prepare_cached(&sql) else {
-        let contradiction = format!("{name}: it does not prepare");
-        tally.contradictions.push(contradiction);
-        return None;
+    let mut statement = match connection.prepare_cached(&sql) {
+        Ok(statement) => statement,
+        Err(error) => {
+            let contradiction = format!("{name}: it does not prepare: {error}");
+            tally.contradictions.push(contradiction);
+            return None;
+        }
     };
 
     let mut rows = statement.query(params_from_iter(bound)).ok()?;

@@ -171,7 +171,8 @@ impl Finder<'_> {
         self.spots.insert(0, after);
     }
 
-    /// Adds the terms of ORDER BY that a parameter chooses, if it chooses nothing else.
+    /// Adds the terms of ORDER BY that a parameter chooses, if it chooses nothing else. Its type has
+    /// to be an enum of the texts: with any other text, there would be no term.
     fn orders(&mut self, selects: &[&Select]) {
         let terms = selects.iter().flat_map(|select| &select.order_by);
         let terms: Vec<Term<'_>> = terms
@@ -185,7 +186,8 @@ impl Finder<'_> {
             let uses = self.declared[term.parameter].spans.len();
             let all_specialize = same.clone().all(|term| term.can_specialize(self.text));
             let same_texts = same.clone().all(|other| other.texts() == term.texts());
-            if same.count() != uses || !all_specialize || !same_texts {
+            let is_enum = self.parts.parameters[term.parameter].is_text_enum();
+            if same.count() != uses || !all_specialize || !same_texts || !is_enum {
                 continue;
             }
 

@@ -26,3 +26,9 @@ SELECT substr(title, 1, 3) AS a, substr(body, 2) AS b, upper(title) AS c, round(
        body ->> '$.a' AS j, json_object('t', title) AS k, max(likes, id) AS l, typeof(body) AS m, hex(body) AS n, sign(likes) AS o,
        instr(title, body) AS p, likes << 1 AS q, ~likes AS r, format('%d', likes) AS s, unicode(title) AS t
 FROM posts;
+-- name: aggregate_of_a_simplified_argument :many
+SELECT u.id, EXISTS (SELECT 1 FROM posts p GROUP BY p.author HAVING count(p.title IN ())) AS any FROM users u;
+-- name: aggregate_of_a_simplified_and :many
+SELECT u.id, (SELECT count(p.id AND 0) FROM posts p) AS n, (SELECT max(p.id AND p.likes) FROM posts p) AS kept FROM users u;
+-- name: aggregate_of_an_outer_and_a_simplified_argument :many
+SELECT u.id, EXISTS (SELECT 1 FROM posts p GROUP BY p.author HAVING json_group_object(u.email, p.title IN ())) AS any FROM users u;

@@ -30,3 +30,7 @@ SELECT id FROM links WHERE (:a IS NULL OR id = :a) AND (:b IS NULL OR org = :b) 
   AND (:g IS NULL OR created_at < :g);
 -- name: not_optional :many
 SELECT (:a IS NULL OR org = :a) AS flag FROM links WHERE (:b IS NOT NULL AND org = :b) OR (:b IS NULL);
+-- name: sorted_by_one_text :many
+SELECT id FROM (SELECT id, title FROM links ORDER BY CASE :sort WHEN 'title' THEN title END LIMIT 3);
+-- name: sorted_by_texts_of_one_name :many
+SELECT id FROM links ORDER BY CASE :sort WHEN 'by title' THEN title WHEN 'by_title' THEN org END;
