@@ -44,12 +44,13 @@ impl Analyzer<'_> {
     pub(super) fn aggregates_here(&self, expr: &Expr) -> Option<bool> {
         let own = self.scopes.len().saturating_sub(1);
         let mut calls = Vec::new();
-        aggregates(expr, &mut calls);
+        aggregates(expr, true, &mut calls);
 
         let mut known = Some(false);
-        for call in calls {
+        for (call, is_certain) in calls {
             match self.owner(call) {
-                Owner::Level(level) if level == own => return Some(true),
+                Owner::Level(level) if level == own && is_certain => return Some(true),
+                Owner::Level(level) if level == own => known = None,
                 Owner::Level(_) => {}
                 Owner::Unknown => known = None,
             }
@@ -89,9 +90,9 @@ fn is_simplified(expr: &Expr) -> bool {
             list: InList::Exprs(items),
             ..
         } => items.is_empty(),
-        ExprKind::Binary(Operator::And, left, right) => {
-            [left, right].map(|side| &side.kind).contains(&&ExprKind::Integer)
-        }
+        ExprKind::Binary(Operator::And, left, right) => [left, right]
+            .map(|side| &side.kind)
+            .contains(&&ExprKind::Integer),
         _ => false,
     }
 }
@@ -99,19 +100,28 @@ fn is_simplified(expr: &Expr) -> bool {
 /// Whether an expression calls an aggregate outside of subqueries.
 pub(super) fn is_aggregate(expr: &Expr) -> bool {
     let mut calls = Vec::new();
-    aggregates(expr, &mut calls);
+    aggregates(expr, true, &mut calls);
+    calls.iter().any(|(_, is_certain)| *is_certain)
+}
+
+/// Whether an expression calls an aggregate outside of subqueries, which SQLite may remove.
+pub(super) fn may_be_aggregate(expr: &Expr) -> bool {
+    let mut calls = Vec::new();
+    aggregates(expr, true, &mut calls);
     !calls.is_empty()
 }
 
-/// Collects the aggregate calls in an expression, except those in subqueries.
-fn aggregates<'e>(expr: &'e Expr, calls: &mut Vec<&'e Function>) {
+/// Collects the aggregate calls in an expression, except those in subqueries, and whether each is
+/// certain: SQLite removes some expressions together with the calls in them.
+fn aggregates<'e>(expr: &'e Expr, is_certain: bool, calls: &mut Vec<(&'e Function, bool)>) {
     if let ExprKind::Function(function) = &expr.kind
         && is_call(function)
     {
-        calls.push(function);
+        calls.push((function, is_certain));
         return;
     }
-    operands(expr, &mut |part| aggregates(part, calls));
+    let is_certain = is_certain && !is_simplified(expr);
+    operands(expr, &mut |part| aggregates(part, is_certain, calls));
 }
 
 /// Whether a call is that of an aggregate.

@@ -12,7 +12,7 @@ use crate::syntax::visit;
 
 use super::{PageColumn, PageType};
 use crate::sql::ResultColumn;
-use crate::sql::aggregates::is_aggregate;
+use crate::sql::aggregates::may_be_aggregate;
 use crate::sql::analyzer::Output;
 use crate::sql::keys::KeyedTables;
 use crate::sql::rewrite;
@@ -334,7 +334,7 @@ fn grouped(query: &Query) -> Option<Bytes> {
     let found = parts.map(|expr| expr.span.clone()).next();
     found.or_else(|| {
         query.columns.iter().find_map(|column| match column {
-            Selected::Expr { expr, .. } if is_aggregate(expr) || has_window(expr) => {
+            Selected::Expr { expr, .. } if may_be_aggregate(expr) || has_window(expr) => {
                 Some(expr.span.clone())
             }
             _ => None,

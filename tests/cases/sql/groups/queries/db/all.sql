@@ -32,3 +32,7 @@ SELECT u.id, EXISTS (SELECT 1 FROM posts p GROUP BY p.author HAVING count(p.titl
 SELECT u.id, (SELECT count(p.id AND 0) FROM posts p) AS n, (SELECT max(p.id AND p.likes) FROM posts p) AS kept FROM users u;
 -- name: aggregate_of_an_outer_and_a_simplified_argument :many
 SELECT u.id, EXISTS (SELECT 1 FROM posts p GROUP BY p.author HAVING json_group_object(u.email, p.title IN ())) AS any FROM users u;
+-- name: removed_aggregate :many
+SELECT u.id, ((count(u.age) COLLATE NOCASE) NOT IN ()) AS any FROM users u;
+-- name: removed_aggregate_and :many
+SELECT u.id, (0 AND (count(u.age) COLLATE NOCASE)) AS none FROM users u;
