@@ -82,8 +82,8 @@ impl Analyzer<'_> {
     }
 }
 
-/// Whether SQLite's parser may replace an expression by a constant, so that the columns in it do not
-/// count: `x IN ()`, and AND with 0.
+/// Whether SQLite's parser may replace an expression by a constant, so that the columns in it do
+/// not count: `x IN ()`, and AND with 0.
 fn is_simplified(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::In {

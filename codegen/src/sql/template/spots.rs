@@ -171,8 +171,8 @@ impl Finder<'_> {
         self.spots.insert(0, after);
     }
 
-    /// Adds the terms of ORDER BY that a parameter chooses, if it chooses nothing else. Its type has
-    /// to be an enum of the texts: with any other text, there would be no term.
+    /// Adds the terms of ORDER BY that a parameter chooses, if it chooses nothing else. Its type
+    /// has to be an enum of the texts: with any other text, there would be no term.
     fn orders(&mut self, selects: &[&Select]) {
         let terms = selects.iter().flat_map(|select| &select.order_by);
         let terms: Vec<Term<'_>> = terms
