@@ -7,7 +7,7 @@ mod attributes;
 mod bindings;
 mod column;
 mod handlers;
-mod kv_key;
+mod key;
 mod project;
 mod query;
 mod row;
@@ -152,21 +152,45 @@ pub fn handlers(input: TokenStream) -> TokenStream {
 ///   The text of the key, with the fields of the struct in braces. It has to contain every field,
 ///   so that two different keys do not have the same text.
 ///
-/// - **`value = FileMeta`** (required)
+/// - **`value = FileMeta`**
 ///
-///   The type of the value.
+///   The type of the value, which is stored as JSON. Either this or `codec` is required.
+///
+/// - **`codec = kv::Text`**
+///
+///   How the value is stored: a type that implements `Codec`, such as `kv::Text`, `kv::Bytes`, or
+///   one of the application.
+///
+/// - **`metadata = Summary`**
+///
+///   The type of the metadata, which is stored as JSON. By default, `serde_json::Value`.
 ///
 /// - **`ttl = "1h"`**
 ///
 ///   The time after which a value expires: `"90s"`, `"10m"`, `"1h"` or `"7d"`, and at least 60
 ///   seconds. By default, a value does not expire.
 ///
+/// - **`cache_ttl = "5m"`**
+///
+///   The time for which a location may return its cached value: at least 30 seconds. The default of
+///   the platform is 60 seconds.
+///
+/// - **`parse = false`**
+///
+///   Omits `ParseKey`, which reads the key from its name. It is derived for a struct without
+///   lifetimes and type parameters, and requires `FromStr` of each field.
+///
 /// - **`crate = my_bindery`**
 ///
 ///   The path of the crate `bindery`. The default is `::bindery`.
+///
+/// # Functions
+///
+/// The derive adds `prefix()` to the struct, which returns the prefix of its keys for a list. A key
+/// of several fields has a function for each leading field, too: `prefix_by_user(user)`.
 #[proc_macro_derive(KvKey, attributes(kv))]
 pub fn kv_key(input: TokenStream) -> TokenStream {
-    kv_key::expand(input.into()).into()
+    key::expand_kv(input.into()).into()
 }
 
 /// Derives a row type: from a row of a query, or for statements that are not checked at compile

@@ -15,6 +15,7 @@ pub(crate) mod kv {
     pub(crate) const MIN_TTL_SECONDS: u64 = 60;
     pub(crate) const MIN_CACHE_TTL_SECONDS: u64 = 30;
     pub(crate) const LIST_KEYS: u32 = 1000;
+    pub(crate) const BULK_KEYS: usize = 100;
 }
 
 /// The limits of R2.

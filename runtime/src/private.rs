@@ -16,7 +16,7 @@ pub use crate::backend::Backend;
 pub use crate::bindings::kind::Connect;
 pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
-pub use crate::kv::{Binding, KeyOf, KeyPart, Named};
+pub use crate::kv::{Binding, KeyField, KeyOf, KeyPart, NameReader, Named};
 pub use crate::log::{print, print_error};
 pub use crate::queue::RawBatch;
 
@@ -172,12 +172,15 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std::time::Duration)> {
     use crate::backend::Kv;
+    use crate::kv::Expiration;
     use crate::observe::{Gate, Measures};
     use crate::{Error, Service};
 
     let failed = |failure| Error::located(Service::Kv, "BENCH", "get", None, failure);
     let kv = Kv::in_memory().map_err(failed)?;
-    kv.put("key", b"value", None, None).await.map_err(failed)?;
+    kv.put("key", b"value", Expiration::Never, None)
+        .await
+        .map_err(failed)?;
 
     let start = std::time::Instant::now();
     for _ in 0..calls {

@@ -23,8 +23,11 @@
 //! - Every number is bound as REAL, because that is how D1 binds a JavaScript number.
 //!
 //! `Kv`:
-//! - `get` returns the bytes of a value, or `None` if the key does not exist or has expired.
-//! - `put` stores the bytes of a value, and replaces a previous value with its metadata and TTL.
+//! - `get` returns the bytes of a value, or `None` if the key does not exist or has expired;
+//!   `get_with_metadata` returns its metadata too. `get_many` returns up to 100 texts, without
+//!   their metadata, and fails with `TooLarge` above 25 MiB. `get_body` returns a stream.
+//! - `put` stores the bytes of a value, and replaces a previous value with its metadata and
+//!   expiration. `put_body` stores a stream, and nothing if it fails; it returns its length.
 //! - `delete` deletes a key. Deleting a missing key is not an error.
 //! - `list` returns up to `limit` keys in their order, and a cursor if there are more.
 //!

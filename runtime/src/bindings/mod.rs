@@ -26,6 +26,7 @@ pub mod worker_loader;
 pub mod workflow;
 pub mod raw;
 pub(crate) mod kind;
+pub(crate) mod content;
 mod list;
 
 pub(crate) use kind::{BindingKind, Connect};

@@ -20,7 +20,7 @@ async fn fetch(_: Request, env: Env) -> String {
 mod tests {
     use std::time::Duration;
 
-    use bindery::kv::PutOptions;
+    use bindery::kv::{self, PutOptions};
     use bindery::{TestWorld, time};
 
     use crate::Env;
@@ -51,10 +51,10 @@ mod tests {
         let cache = env.cache.clone();
         world.context().wait_until(async move {
             time::sleep(Duration::from_millis(10)).await;
-            cache.put_bytes("a", "1").await
+            cache.put(&kv::text("a"), "1").await
         });
         world.background_work().await;
-        assert_eq!(env.cache.get_text("a").await?.as_deref(), Some("1"));
+        assert_eq!(env.cache.get(&kv::text("a")).await?.as_deref(), Some("1"));
         Ok(())
     }
 
@@ -62,9 +62,9 @@ mod tests {
     #[bindery::test]
     async fn a_value_expires(env: Env, world: TestWorld) -> bindery::Result<()> {
         let options = PutOptions::default().ttl(Duration::from_secs(60));
-        env.cache.put_bytes_with("a", "1", options).await?;
+        env.cache.put_with(&kv::text("a"), "1", options).await?;
         world.clock().advance(Duration::from_secs(61));
-        assert_eq!(env.cache.get_text("a").await?, None);
+        assert_eq!(env.cache.get(&kv::text("a")).await?, None);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use bindery::kv;
 use bindery::observe::Event;
 
 use crate::{Env, Outcome, same};
@@ -30,10 +31,10 @@ pub async fn observers_receive_every_call(env: Env) -> Outcome {
 
     env.db.users().await?;
     let _ = env.db.the_user("nobody").await;
-    env.cache.put_bytes("k", "v").await?;
-    env.cache.get_text("k").await?;
-    env.cache.get_text("nothing").await?;
-    let _ = env.cache.get_text("").await;
+    env.cache.put(&kv::text("k"), "v").await?;
+    env.cache.get(&kv::text("k")).await?;
+    env.cache.get(&kv::text("nothing")).await?;
+    let _ = env.cache.get(&kv::text("")).await;
     let _ = env.db.batch((env.db.users(), env.db.users())).await?;
 
     let lines = lines.lock().map_err(|_| "the observer panicked")?;

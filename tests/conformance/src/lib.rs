@@ -146,7 +146,13 @@ macro_rules! each_case {
             tasks::optional_filters_and_sort_order
             kv::entries
             kv::typed_keys
+            kv::codecs
             kv::keys_are_distinct
+            kv::many_values
+            kv::many_large_values
+            kv::a_map_of_entries
+            kv::streams
+            kv::expirations
             kv::read_through
             kv::numbers_keep_every_bit
             kv::metadata_and_lists

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::response::Redirect;
 use axum::routing::post;
 use bindery::http::{self, FetchOptions, fetch, fetch_with};
-use bindery::kv::{ListOptions, PutOptions};
+use bindery::kv::{self, PutOptions};
 use bindery::queue::SendOptions;
 use bindery::{Body, ErrorKind, Request, TestWorld, random, time};
 use conformance::{App, Env, each_case, same};
@@ -55,25 +55,18 @@ async fn queue_delayed(env: Env, world: TestWorld) -> conformance::Outcome {
 #[bindery::test]
 async fn ttls_and_delays_follow_the_clock(env: Env, world: TestWorld) -> conformance::Outcome {
     let options = PutOptions::default().ttl(Duration::from_secs(3600));
-    env.cache.put_bytes_with("a", "1", options).await?;
+    env.cache.put_with(&kv::text("a"), "1", options).await?;
     let options = SendOptions::default().delay(Duration::from_secs(60));
     env.queue.send_with(&1, options).await?;
     same!(bindery::deliver_queues::<App>(&env).await?, 0);
 
     world.clock().advance(Duration::from_secs(61));
     same!(bindery::deliver_queues::<App>(&env).await?, 2);
-    same!(env.cache.get_text("a").await?.as_deref(), Some("1"));
+    same!(env.cache.get(&kv::text("a")).await?.as_deref(), Some("1"));
 
     world.clock().advance(Duration::from_secs(3600));
-    same!(env.cache.get_text("a").await?, None);
-    same!(
-        env.cache
-            .list_with(ListOptions::default())
-            .await?
-            .keys
-            .len(),
-        0
-    );
+    same!(env.cache.get(&kv::text("a")).await?, None);
+    same!(env.cache.list(kv::prefix("")).page().await?.keys.len(), 0);
 
     let millennium = UNIX_EPOCH + Duration::from_secs(946_684_800);
     world.clock().set(millennium);
@@ -214,12 +207,12 @@ async fn a_clock_that_is_set_back_stalls_nothing(
     world: TestWorld,
 ) -> conformance::Outcome {
     let options = PutOptions::default().ttl(Duration::from_secs(3600));
-    env.cache.put_bytes_with("a", "1", options).await?;
+    env.cache.put_with(&kv::text("a"), "1", options).await?;
     env.queue.send(&1).await?;
     world.clock().set(time::now() - Duration::from_secs(86_400));
     // The first delivery and the retry, which is scheduled by the clock that was set back.
     same!(bindery::deliver_queues::<App>(&env).await?, 2);
-    same!(env.cache.get_text("a").await?.as_deref(), Some("1"));
+    same!(env.cache.get(&kv::text("a")).await?.as_deref(), Some("1"));
     env.storage.put("b", "2").await?;
     same!(
         env.storage

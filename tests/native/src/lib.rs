@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post, put};
 use bindery::d1::{Cell, FromColumn};
 use bindery::queue::Batch;
-use bindery::{Body, Request};
+use bindery::{Body, Request, kv};
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -120,27 +120,27 @@ fn found(value: Option<impl IntoResponse>) -> Response {
 }
 
 async fn put_value(State(env): State<Env>, key: Path<String>, value: Bytes) -> Answer {
-    env.cache.put_bytes(&key, value).await?;
+    env.cache.put(&kv::bytes(&key), &value).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn value(State(env): State<Env>, key: Path<String>) -> Answer<Response> {
-    Ok(found(env.cache.get_bytes(&key).await?))
+    Ok(found(env.cache.get(&kv::bytes(&key)).await?))
 }
 
 /// Responds with a value through the other binding of the namespace.
 async fn shared_value(State(env): State<Env>, key: Path<String>) -> Answer<Response> {
-    let other = env.other.get_bytes(&key).await?;
+    let other = env.other.get(&kv::bytes(&key)).await?;
     Ok(found(
         env.also_cache
-            .get_bytes(&key)
+            .get(&kv::bytes(&key))
             .await?
             .filter(|_| other.is_none()),
     ))
 }
 
 async fn delete_value(State(env): State<Env>, key: Path<String>) -> Answer {
-    env.cache.delete_named(&key).await?;
+    env.cache.delete(&kv::text(&key)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bindery::{Server, ServerOptions};
+use bindery::{Server, ServerOptions, kv};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use native::App;
@@ -171,7 +171,7 @@ fn a_worker_is_a_part_of_another_program() {
         server
             .env()
             .cache
-            .put_bytes("a", "b")
+            .put(&kv::text("a"), "b")
             .await
             .expect("is stored");
         // The folder belongs to this environment as long as a handler can use it.
@@ -180,7 +180,12 @@ fn a_worker_is_a_part_of_another_program() {
         assert!(Server::<App>::start(options()).await.is_err());
         drop(env);
         let server = Server::<App>::start(options()).await.expect("starts again");
-        let stored = server.env().cache.get_text("a").await.expect("is read");
+        let stored = server
+            .env()
+            .cache
+            .get(&kv::text("a"))
+            .await
+            .expect("is read");
         assert_eq!(stored.as_deref(), Some("b"));
         server.shutdown().await;
     });

@@ -2,7 +2,7 @@
 pub struct Env;
 
 async fn read(env: &Env) -> bindery::Result<Option<String>> {
-    env.cache.get_text("key").await
+    env.cache.get(&bindery::kv::text("key")).await
 }
 
 fn main() {

@@ -12,7 +12,7 @@ async fn batches(env: &Env) -> bindery::Result<()> {
         ))
         .await?;
     env.db.batch((f(), f().await?)).await?;
-    env.db.batch((f(), env.cache.get_text("a"))).await?;
+    env.db.batch((f(), env.cache.get(&bindery::kv::text("a")))).await?;
     env.db.batch(&[f(), f()]).await?;
     Ok(())
 }

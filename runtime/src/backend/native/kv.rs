@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bindery_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
 
+use crate::bindings::content::Upload;
 use crate::error::Failure;
-use crate::kv::{List, ListOptions, ListedKey};
+use crate::http::Body;
+use crate::kv::{Expiration, Listing, Stored, StoredKey, seconds_of};
 
 use super::clock::now_milliseconds;
 use super::store::{KeyRange, Store};
@@ -40,32 +42,86 @@ impl Kv {
     pub(crate) async fn get(
         &self,
         name: &str,
-        _: Option<Duration>,
+        cache_ttl: Option<Duration>,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let sql = "SELECT value FROM entries
-             WHERE key = ?1 AND (expiration IS NULL OR expiration > ?2)";
+        let stored = self.get_with_metadata(name, cache_ttl).await?;
+        Ok(stored.map(|stored| stored.value))
+    }
+
+    pub(crate) async fn get_with_metadata(
+        &self,
+        name: &str,
+        _: Option<Duration>,
+    ) -> Result<Option<Stored>, Failure> {
         let (name, now) = (name.to_owned(), now_seconds());
+        let read = move |connection: &Connection| stored(connection, &name, now);
+        self.0.read(read).await
+    }
+
+    pub(crate) async fn get_many(
+        &self,
+        names: &[String],
+        _: Option<Duration>,
+    ) -> Result<Vec<Option<Stored>>, Failure> {
+        let (names, now) = (names.to_vec(), now_seconds());
         let read = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let value = statement.query_row(params![name, now], |row| row.get(0));
-            value.optional()
+            let found = names.iter().map(|name| stored(connection, name, now));
+            found.collect()
         };
         self.0.read(read).await
+    }
+
+    pub(crate) async fn get_body(
+        &self,
+        name: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<Body>, Failure> {
+        Ok(self.get(name, cache_ttl).await?.map(Body::from))
     }
 
     pub(crate) async fn put(
         &self,
         name: &str,
         value: &[u8],
-        ttl: Option<Duration>,
+        expiration: Expiration,
+        metadata: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.store(name, value.to_owned(), expiration, metadata)
+            .await
+    }
+
+    pub(crate) async fn put_body(
+        &self,
+        name: &str,
+        mut upload: Upload<'_>,
+        expiration: Expiration,
+        metadata: Option<&str>,
+    ) -> Result<u64, Failure> {
+        let mut value = Vec::new();
+        while let Some(chunk) = upload.chunk().await? {
+            value.extend_from_slice(&chunk);
+        }
+        let length = value.len() as u64;
+        self.store(name, value, expiration, metadata).await?;
+        Ok(length)
+    }
+
+    async fn store(
+        &self,
+        name: &str,
+        value: Vec<u8>,
+        expiration: Expiration,
         metadata: Option<&str>,
     ) -> Result<(), Failure> {
         let now = now_seconds();
-        let expiration = ttl.map(|ttl| now.saturating_add_unsigned(ttl.as_secs()));
+        let expiration = match expiration {
+            Expiration::Never => None,
+            Expiration::After(ttl) => Some(now.saturating_add_unsigned(ttl.as_secs())),
+            Expiration::At(time) => Some(i64::try_from(seconds_of(time)).unwrap_or(i64::MAX)),
+        };
         let sql = "INSERT OR REPLACE INTO entries (key, value, metadata, expiration)
              VALUES (?1, ?2, ?3, ?4)";
-        let (name, value) = (name.to_owned(), value.to_owned());
-        let metadata = metadata.map(str::to_owned);
+        let (name, metadata) = (name.to_owned(), metadata.map(str::to_owned));
         let write = move |connection: &Connection| {
             let mut statement = connection.prepare_cached(sql)?;
             statement.execute(params![name, value, metadata, expiration])?;
@@ -83,8 +139,13 @@ impl Kv {
         self.0.write(write).await
     }
 
-    pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
-        let range = KeyRange::new(options.prefix.as_deref(), options.cursor.as_deref());
+    pub(crate) async fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Listing, Failure> {
+        let range = KeyRange::new(Some(prefix), cursor);
         let now = now_seconds();
         let sql = "SELECT key, expiration, metadata FROM entries
              WHERE key >= ?1 AND key > ?2 AND key < ?3 AND (expiration IS NULL OR expiration > ?4)
@@ -103,7 +164,7 @@ impl Kv {
         keys.truncate(limit as usize);
         let last = keys.last().filter(|_| has_more);
         let cursor = last.map(|key| key.name.clone());
-        Ok(List { keys, cursor })
+        Ok(Listing { keys, cursor })
     }
 }
 
@@ -115,14 +176,25 @@ fn delete_expired(connection: &Connection, now: i64) -> rusqlite::Result<()> {
 }
 
 /// Reads a row of key, expiration and metadata.
-fn listed_key(row: &Row<'_>) -> rusqlite::Result<ListedKey> {
+fn listed_key(row: &Row<'_>) -> rusqlite::Result<StoredKey> {
     let expiration: Option<i64> = row.get(1)?;
-    let metadata: Option<String> = row.get(2)?;
-    Ok(ListedKey {
+    Ok(StoredKey {
         name: row.get(0)?,
         expiration: expiration.and_then(|seconds| u64::try_from(seconds).ok()),
-        metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
+        metadata: row.get(2)?,
     })
+}
+
+/// Reads an entry that has not expired.
+fn stored(connection: &Connection, name: &str, now: i64) -> rusqlite::Result<Option<Stored>> {
+    let sql = "SELECT value, metadata FROM entries
+         WHERE key = ?1 AND (expiration IS NULL OR expiration > ?2)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let entry = |row: &Row<'_>| {
+        let (value, metadata) = (row.get(0)?, row.get(1)?);
+        Ok(Stored { value, metadata })
+    };
+    statement.query_row(params![name, now], entry).optional()
 }
 
 fn now_seconds() -> i64 {

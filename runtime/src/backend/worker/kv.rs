@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Map, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::error::Failure;
-use crate::kv::{List, ListOptions, ListedKey};
+use crate::bindings::content::Upload;
+use crate::error::{ErrorKind, Failure};
+use crate::http::Body;
+use crate::kv::{Expiration, Listing, Stored, StoredKey, seconds_of};
 
 use super::js::{Handle, call_async, get, object, optional, parse, send, stringify};
+use super::stream::body_of;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Kv(pub(super) Handle);
@@ -20,34 +23,148 @@ impl Kv {
         cache_ttl: Option<Duration>,
     ) -> Result<Option<Vec<u8>>, Failure> {
         send(async {
-            let options = object(&[
-                ("type", "arrayBuffer".into()),
-                ("cacheTtl", seconds(cache_ttl)),
-            ]);
-            let arguments = [JsValue::from_str(name), options];
-            let value = call_async(self.0.value(), "get", &arguments).await?;
-            Ok((!value.is_null()).then(|| Uint8Array::new(&value).to_vec()))
+            let value = self.call_get("get", name, "arrayBuffer", cache_ttl).await?;
+            Ok(value.map(|value| Uint8Array::new(&value).to_vec()))
         })
         .await
+    }
+
+    pub(crate) async fn get_with_metadata(
+        &self,
+        name: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<Stored>, Failure> {
+        send(async {
+            let method = "getWithMetadata";
+            let found = self
+                .call_get(method, name, "arrayBuffer", cache_ttl)
+                .await?;
+            let found = found.unwrap_or_default();
+            let value = get(&found, "value");
+            let stored = || Stored {
+                value: Uint8Array::new(&value).to_vec(),
+                metadata: metadata(&found),
+            };
+            Ok((!value.is_null()).then(stored))
+        })
+        .await
+    }
+
+    pub(crate) async fn get_many(
+        &self,
+        names: &[String],
+        cache_ttl: Option<Duration>,
+    ) -> Result<Vec<Option<Stored>>, Failure> {
+        send(async {
+            let keys: Array = names.iter().map(|name| JsValue::from_str(name)).collect();
+            let options = get_options("text", cache_ttl);
+            let arguments = [keys.into(), options];
+            let found = call_async(self.0.value(), "get", &arguments).await;
+            let found = found.map_err(|failure| {
+                // The platform has no code for more than 25 MiB in one call.
+                if failure.message.contains("413") {
+                    Failure {
+                        kind: ErrorKind::TooLarge,
+                        ..failure
+                    }
+                } else {
+                    failure
+                }
+            })?;
+
+            let found: Map = found.dyn_into().map_err(|_| {
+                let message = "a get of several keys did not return a map";
+                Failure::new(ErrorKind::Decode, message)
+            })?;
+            let stored = |name: &String| {
+                let text = found.get(&JsValue::from_str(name)).as_string()?;
+                Some(Stored {
+                    value: text.into_bytes(),
+                    metadata: None,
+                })
+            };
+            Ok(names.iter().map(stored).collect())
+        })
+        .await
+    }
+
+    pub(crate) async fn get_body(
+        &self,
+        name: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<Body>, Failure> {
+        send(async {
+            let value = self.call_get("get", name, "stream", cache_ttl).await?;
+            Ok(value.map(|stream| body_of(&stream)))
+        })
+        .await
+    }
+
+    /// Calls a get. Returns `None` for null.
+    async fn call_get(
+        &self,
+        method: &str,
+        name: &str,
+        kind: &str,
+        cache_ttl: Option<Duration>,
+    ) -> Result<Option<JsValue>, Failure> {
+        let arguments = [JsValue::from_str(name), get_options(kind, cache_ttl)];
+        let value = call_async(self.0.value(), method, &arguments).await?;
+        Ok((!value.is_null()).then_some(value))
     }
 
     pub(crate) async fn put(
         &self,
         name: &str,
         value: &[u8],
-        ttl: Option<Duration>,
+        expiration: Expiration,
         metadata: Option<&str>,
     ) -> Result<(), Failure> {
         send(async {
-            let metadata = metadata.map_or(Ok(JsValue::UNDEFINED), parse)?;
-            let options = object(&[("expirationTtl", seconds(ttl)), ("metadata", metadata)]);
             let value = Uint8Array::from(value).into();
-            let arguments = [JsValue::from_str(name), value, options];
-            call_async(self.0.value(), "put", &arguments)
-                .await
-                .map(drop)
+            self.call_put(name, value, expiration, metadata).await
         })
         .await
+    }
+
+    pub(crate) async fn put_body(
+        &self,
+        name: &str,
+        mut upload: Upload<'_>,
+        expiration: Expiration,
+        metadata: Option<&str>,
+    ) -> Result<u64, Failure> {
+        send(async {
+            // KV takes the end of a stream that fails for the end of the value, so the value, of at
+            // most 25 MiB, is collected first.
+            let mut value = Vec::new();
+            while let Some(chunk) = upload.chunk().await? {
+                value.extend_from_slice(&chunk);
+            }
+            let stored = Uint8Array::from(&*value).into();
+            self.call_put(name, stored, expiration, metadata).await?;
+            Ok(value.len() as u64)
+        })
+        .await
+    }
+
+    async fn call_put(
+        &self,
+        name: &str,
+        value: JsValue,
+        expiration: Expiration,
+        metadata: Option<&str>,
+    ) -> Result<(), Failure> {
+        let metadata = metadata.map_or(Ok(JsValue::UNDEFINED), parse)?;
+        let expiration = match expiration {
+            Expiration::Never => ("expirationTtl", JsValue::UNDEFINED),
+            Expiration::After(ttl) => ("expirationTtl", seconds(ttl.as_secs())),
+            Expiration::At(time) => ("expiration", seconds(seconds_of(time))),
+        };
+        let options = object(&[expiration, ("metadata", metadata)]);
+        let arguments = [JsValue::from_str(name), value, options];
+        let put = call_async(self.0.value(), "put", &arguments);
+        put.await.map(drop)
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Failure> {
@@ -59,11 +176,16 @@ impl Kv {
         .await
     }
 
-    pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
+    pub(crate) async fn list(
+        &self,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Listing, Failure> {
         send(async {
             let options = object(&[
-                ("prefix", optional(options.prefix.as_deref())),
-                ("cursor", optional(options.cursor.as_deref())),
+                ("prefix", JsValue::from_str(prefix)),
+                ("cursor", optional(cursor)),
                 ("limit", limit.into()),
             ]);
             let result = call_async(self.0.value(), "list", &[options]).await?;
@@ -79,26 +201,36 @@ impl Kv {
             } else {
                 get(&result, "cursor").as_string()
             };
-            Ok(List { keys, cursor })
+            Ok(Listing { keys, cursor })
         })
         .await
     }
 }
 
-fn seconds(duration: Option<Duration>) -> JsValue {
-    duration.map_or(JsValue::UNDEFINED, |duration| {
-        JsValue::from_f64(duration.as_secs() as f64)
+fn get_options(kind: &str, cache_ttl: Option<Duration>) -> JsValue {
+    let cache_ttl = cache_ttl.map(|ttl| seconds(ttl.as_secs()));
+    object(&[
+        ("type", kind.into()),
+        ("cacheTtl", cache_ttl.unwrap_or(JsValue::UNDEFINED)),
+    ])
+}
+
+fn seconds(seconds: u64) -> JsValue {
+    JsValue::from_f64(seconds as f64)
+}
+
+fn listed_key(key: &JsValue) -> Option<StoredKey> {
+    let expiration = get(key, "expiration").as_f64();
+    Some(StoredKey {
+        name: get(key, "name").as_string()?,
+        expiration: expiration.map(|seconds| seconds as u64),
+        metadata: metadata(key),
     })
 }
 
-fn listed_key(key: &JsValue) -> Option<ListedKey> {
-    let expiration = get(key, "expiration").as_f64();
-    let metadata = stringify(&get(key, "metadata"))
-        .and_then(|json| serde_json::from_str(&json).ok())
-        .filter(|value: &serde_json::Value| !value.is_null());
-    Some(ListedKey {
-        name: get(key, "name").as_string()?,
-        expiration: expiration.map(|seconds| seconds as u64),
-        metadata,
-    })
+/// The metadata of a result, as JSON.
+fn metadata(result: &JsValue) -> Option<String> {
+    let metadata = get(result, "metadata");
+    let metadata = (!metadata.is_null()).then_some(metadata)?;
+    stringify(&metadata)
 }

@@ -15,6 +15,7 @@ mod object;
 mod panic;
 mod queue;
 mod r2;
+mod stream;
 mod test;
 mod bindings;
 

@@ -11,6 +11,7 @@ use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
 
 use super::clock::at;
 use super::js::{Handle, call, call_async, get, object, optional, send, stringify};
+use super::stream::body_of;
 
 /// The size of each part but the last: the minimum that R2 accepts, to limit the memory.
 const PART_BYTES: usize = 5 * 1024 * 1024;
@@ -79,11 +80,7 @@ impl R2 {
             }
 
             let info = info(&found)?;
-            let body = match get(&found, "body").dyn_into::<web_sys::ReadableStream>() {
-                Ok(stream) => Body::new(worker::Body::new(stream)),
-                Err(_) => Body::empty(),
-            };
-            Ok(Some((info, body)))
+            Ok(Some((info, body_of(&get(&found, "body")))))
         })
         .await
     }

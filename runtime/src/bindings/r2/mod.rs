@@ -2,11 +2,12 @@
 //!
 //! <https://developers.cloudflare.com/r2/api/workers/workers-api-reference/>
 
-mod content;
 mod types;
 
 use futures_util::future::BoxFuture;
 
+pub use super::content::Content;
+pub(crate) use super::content::Upload;
 pub use super::list::ListOptions;
 use crate::backend::{self, Backend};
 use crate::bindings::{BindingKind, Connect};
@@ -14,8 +15,6 @@ use crate::error::{Failure, Result};
 use crate::limits;
 use crate::observe::{Gate, Measures};
 
-pub use content::Content;
-pub(crate) use content::Upload;
 pub use types::{List, Object, ObjectInfo, PutOptions};
 
 /// An R2 bucket.
@@ -96,7 +95,7 @@ impl R2 {
                 check_key(key)?;
                 check_metadata(&options)?;
 
-                let upload = Upload::new(content, options.max_bytes);
+                let upload = Upload::new(content, options.max_bytes)?;
                 let info = self.backend.put(key, upload, &options).await?;
                 let measures = Measures {
                     bytes: Some(info.size),
