@@ -42,7 +42,7 @@ impl Analyzer<'_> {
         // The arguments are evaluated for rows that exist, even if the query may find none.
         let outside =
             level.map(|level| std::mem::replace(&mut self.scopes[level].may_be_empty, false));
-        let arguments = if signature.kind == Kind::Scalar && function.over.is_none() {
+        let mut arguments = if signature.kind == Kind::Scalar && function.over.is_none() {
             self.arguments(signature, function, expected)
         } else {
             let first = level.unwrap_or(if is_aggregate {
@@ -52,6 +52,10 @@ impl Analyzer<'_> {
             });
             self.arguments_of_rows(signature, function, expected, first)
         };
+        if is_aggregate && level.map(|level| level + 1) != Some(self.scopes.len()) {
+            // Beside a window function, SQLite computes it of rows without values.
+            arguments.iter_mut().for_each(|ty| ty.nullable = true);
+        }
         self.clauses(function);
         self.check_json_values(function, &arguments);
         if let (Some(level), Some(outside)) = (level, outside) {

@@ -80,8 +80,8 @@ pub struct Subject<'a> {
     is_comparable: bool,
     /// Whether what it writes has the declared types, as far as the analysis reports.
     keeps_types: bool,
-    /// Whether it adds up infinities: `total` of an infinity and its negative is NULL. An infinity is
-    /// NULL on D1 anyway.
+    /// Whether it adds up infinities, which can come from `pow` and from the digits of `hex`: an
+    /// infinity less an infinity is NULL. An infinity is NULL on D1 anyway.
     overflows: bool,
     /// Whether it calls a function that is NULL for a value that does not have its declared type.
     /// The caller gets an error for such a value.
@@ -98,7 +98,10 @@ impl<'a> Subject<'a> {
             query,
             is_comparable: false,
             keeps_types: true,
-            overflows: text.contains("pow(") && text.contains("total("),
+            overflows: ["pow(", "hex("].iter().any(|source| text.contains(source))
+                && ["total(", "avg(", "sum("]
+                    .iter()
+                    .any(|sum| text.contains(sum)),
             trusts_types: [
                 "ceil", "floor", "trunc", "sign", "mod", "substr", "/ max", "% max",
             ]
