@@ -193,6 +193,48 @@ pub fn kv_key(input: TokenStream) -> TokenStream {
     key::expand_kv(input.into()).into()
 }
 
+/// Derives a key of an R2 bucket.
+///
+/// ```text
+/// #[derive(bindery::R2Key)]
+/// #[r2(binding = STORAGE, key = "{user}/{id}/{filename}", metadata = FileInfo)]
+/// struct FileKey<'a> { user: &'a str, id: i64, filename: &'a str }
+/// ```
+///
+/// # Arguments of `#[r2(...)]`
+///
+/// - **`binding = STORAGE`** (required)
+///
+///   The name of the R2 bucket in the manifest.
+///
+/// - **`key = "{user}/{id}"`** (required)
+///
+///   The text of the key, with the fields of the struct in braces. It has to contain every field,
+///   so that two different keys do not have the same text.
+///
+/// - **`metadata = FileInfo`**
+///
+///   A struct with the metadata of the objects: its fields are the names, and their texts, numbers,
+///   booleans and enums the values. By default, the metadata is a map of texts.
+///
+/// - **`parse = false`**
+///
+///   Omits `ParseKey`, which reads the key from its text. It is derived for a struct without
+///   lifetimes and type parameters, and requires `FromStr` of each field.
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
+///
+/// # Functions
+///
+/// The derive adds `prefix()` to the struct, which returns the prefix of its keys for a list. A key
+/// of several fields has a function for each leading field, too: `prefix_by_user(user)`.
+#[proc_macro_derive(R2Key, attributes(r2))]
+pub fn r2_key(input: TokenStream) -> TokenStream {
+    key::expand_r2(input.into()).into()
+}
+
 /// Derives a row type: from a row of a query, or for statements that are not checked at compile
 /// time.
 ///

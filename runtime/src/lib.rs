@@ -73,11 +73,12 @@ pub use app::{Application, Cf, Context, Environment, Secret, TaskOutput};
 pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
-pub use bindery_macros::{Column, KvKey, Row, bindings, handlers, test};
+pub use bindery_macros::{Column, KvKey, R2Key, Row, bindings, handlers, test};
 pub use bindings::*;
 pub use error::{Error, ErrorKind, Result, Service};
 pub use http::{Body, Request, Response};
 pub use kv::KvKey;
+pub use r2::R2Key;
 
 #[cfg(target_arch = "wasm32")]
 pub use wasm_bindgen::JsValue;

@@ -27,6 +27,11 @@ pub(crate) mod r2 {
     pub(crate) const METADATA_BYTES: usize = 8192;
     pub(crate) const DELETE_KEYS: usize = 1000;
     pub(crate) const LIST_KEYS: u32 = 1000;
+    pub(crate) const PARTS: u16 = 10_000;
+    pub(crate) const MIN_PART_BYTES: usize = 5 * 1024 * 1024;
+    pub(crate) const MAX_PART_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+    /// The bytes of one put, and of content that is copied.
+    pub(crate) const PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024 - 5 * 1024 * 1024;
 }
 
 /// The limits of Queues.

@@ -13,12 +13,14 @@ pub use crate::app::{
     QueueHandler, Resource, StartHandler,
 };
 pub use crate::backend::Backend;
+pub use crate::bindings::key::{Binding, KeyField, KeyPart, NameReader, Named};
 pub use crate::bindings::kind::Connect;
 pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
-pub use crate::kv::{Binding, KeyField, KeyOf, KeyPart, NameReader, Named};
+pub use crate::kv::KeyOf;
 pub use crate::log::{print, print_error};
 pub use crate::queue::RawBatch;
+pub use crate::r2::KeyOf as ObjectKeyOf;
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::backend::{fetch, no_durable_object, queue};

@@ -86,7 +86,7 @@ pub async fn upload(
     let size = store(env, &key, content_type, content).await?;
     let Some(row) = env.db.finish_upload(size, id).await? else {
         // The sweep came before the object, and does not look for it again.
-        env.storage.delete(&[&key]).await?;
+        env.storage.delete(&key).await?;
         return Err(AppError::BadRequest("the upload took too long"));
     };
 
@@ -167,7 +167,7 @@ pub async fn sweep(env: &Env) -> bindery::Result<()> {
 
     let files = files.into_iter().map(|file| (file.id, file.object_key));
     let (ids, keys): (Vec<i64>, Vec<String>) = files.unzip();
-    env.storage.delete(&keys).await?;
+    env.storage.delete_many(&keys).await?;
     env.db.forget_files(&ids).await?;
     Ok(())
 }

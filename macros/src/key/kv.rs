@@ -4,10 +4,10 @@ use bindery_codegen::manifest::BindingKind;
 use bindery_codegen::report::Code;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{DeriveInput, LitBool, LitStr};
+use syn::{DeriveInput, LitStr};
 
 use super::template::{Limit, Template};
-use super::{binding_name, check_binding};
+use super::{binding_name, boolean, check_binding};
 use crate::{attributes, project};
 
 /// The shortest lifetime of a value, in seconds.
@@ -119,7 +119,7 @@ fn expand_checked(input: TokenStream) -> Result<TokenStream, TokenStream> {
     let (generics, arguments, clause) = input.generics.split_for_impl();
     let name = template.name(&krate);
     let prefixes = template.prefixes(&krate, &input.vis, &quote!(#krate::kv::Prefix<Self>));
-    let body = template.parse(&krate);
+    let body = template.parse(&krate, &quote!(#krate::KvKey::name(__key)));
     let parse = body.filter(|_| parse && input.generics.params.is_empty());
     let parse = parse.map(|body| {
         quote! {
@@ -170,11 +170,6 @@ fn duration(tokens: Option<TokenStream>, name: &str) -> Result<Option<TokenStrea
             ::core::option::Option::Some(#duration::from_secs(#seconds))
         }
     }))
-}
-
-fn boolean(tokens: TokenStream) -> Result<bool, TokenStream> {
-    let literal: LitBool = syn::parse2(tokens).map_err(|error| error.to_compile_error())?;
-    Ok(literal.value)
 }
 
 /// A duration such as `"1h"`, in seconds.

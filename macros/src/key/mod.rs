@@ -1,16 +1,19 @@
-//! The derives of keys: `KvKey`.
+//! The derives of keys: `KvKey` and `R2Key`.
 
 mod kv;
+mod r2;
 mod template;
 
 use bindery_codegen::manifest::BindingKind;
 use bindery_codegen::model::{Bound, Project};
 use bindery_codegen::report::{Code, suggestion};
 use proc_macro2::{Span, TokenStream};
+use syn::LitBool;
 
 use crate::project;
 
 pub(crate) use kv::expand as expand_kv;
+pub(crate) use r2::expand as expand_r2;
 
 /// Checks that a manifest of the package has the binding, and that it is of the kind. `titles` is
 /// the singular and the plural of the kind.
@@ -53,6 +56,11 @@ fn check_binding(
     let names: Vec<&str> = known.map(|bound| bound.name.source.as_str()).collect();
     let help = suggestion(&name, plural, &names);
     Err(project::error(span, Code::UnknownBinding, &message, &help))
+}
+
+fn boolean(tokens: TokenStream) -> Result<bool, TokenStream> {
+    let literal: LitBool = syn::parse2(tokens).map_err(|error| error.to_compile_error())?;
+    Ok(literal.value)
 }
 
 /// The name of a binding, which can be in quotes.

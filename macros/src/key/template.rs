@@ -195,7 +195,8 @@ impl Template {
     }
 
     /// The body of a function that reads a key from `__name`. `None` if a field occurs twice.
-    pub(super) fn parse(&self, krate: &TokenStream) -> Option<TokenStream> {
+    /// `name` is the name of `__key`.
+    pub(super) fn parse(&self, krate: &TokenStream, name: &TokenStream) -> Option<TokenStream> {
         let lead = &self.lead;
         let (mut reads, mut fields) = (TokenStream::new(), Vec::new());
         for (index, part) in self.parts.iter().enumerate() {
@@ -222,7 +223,7 @@ impl Template {
             let mut __reader = #krate::__private::NameReader::new(__name);
             __reader.literal(#lead)?;
             #reads
-            __reader.finish(Self { #(#fields),* }, __name)
+            __reader.finish(Self { #(#fields),* }, |__key| #name == *__name)
         })
     }
 }

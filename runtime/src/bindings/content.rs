@@ -108,18 +108,44 @@ pub(crate) struct Upload<'c> {
     content: Content<'c>,
     bytes_read: u64,
     max_bytes: Option<u64>,
+    /// The most bytes of content whose length is not known, and what limits them.
+    max_unknown: Option<(u64, &'static str)>,
 }
 
 impl<'c> Upload<'c> {
     /// Fails if the content declares more bytes than the limit.
-    pub(super) fn new(content: Content<'c>, max_bytes: Option<u64>) -> Result<Self, Failure> {
+    pub(crate) fn new(content: Content<'c>, max_bytes: Option<u64>) -> Result<Self, Failure> {
         match (content.length, max_bytes) {
             (Some(length), Some(max_bytes)) if length > max_bytes => Err(too_large(max_bytes)),
             _ => Ok(Self {
                 content,
                 bytes_read: 0,
                 max_bytes,
+                max_unknown: None,
             }),
+        }
+    }
+
+    /// Returns the number of bytes, if it is known.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.content.length
+    }
+
+    /// Requires a known length of content with more than `bytes` bytes. `reason` is the noun of
+    /// what requires it, with an article.
+    pub(crate) fn require_length(&mut self, bytes: usize, reason: &'static str) {
+        if self.content.length.is_none() {
+            self.max_unknown = Some((bytes as u64, reason));
+        }
+    }
+
+    /// Returns the content if it is in memory.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn in_memory(&self) -> Option<&Bytes> {
+        match &self.content.source {
+            Source::Whole(bytes) => Some(bytes),
+            Source::Stream(_) => None,
         }
     }
 
@@ -142,6 +168,13 @@ impl<'c> Upload<'c> {
                 return Err(Failure::new(ErrorKind::InvalidArgument, message));
             }
             Some(_) | None => {}
+        }
+        if let Some((bytes, reason)) = self.max_unknown.filter(|(bytes, _)| read > *bytes) {
+            let message = format!(
+                "{reason} of more than {bytes} bytes needs content of a known length: declare it \
+                 with `Content::with_length`"
+            );
+            return Err(Failure::new(ErrorKind::InvalidArgument, message));
         }
         match self.max_bytes {
             Some(max_bytes) if read > max_bytes => Err(too_large(max_bytes)),

@@ -27,7 +27,7 @@ pub mod workflow;
 pub mod raw;
 pub(crate) mod kind;
 pub(crate) mod content;
-mod list;
+pub(crate) mod key;
 
 pub(crate) use kind::{BindingKind, Connect};
 

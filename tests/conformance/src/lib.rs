@@ -165,6 +165,14 @@ macro_rules! each_case {
             r2::streams_in_parts
             r2::replaces_and_deletes
             r2::lists
+            r2::folders
+            r2::typed_object_keys
+            r2::properties
+            r2::checksums
+            r2::ranges
+            r2::conditions
+            r2::multipart
+            r2::malformed_multipart
             r2::too_many_bytes
             r2::a_stream_that_breaks_off
             r2::keys_of_any_text

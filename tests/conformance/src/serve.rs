@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bindery::http::{FetchOptions, Redirect, fetch_with};
 use bindery::{Context, Request, Response};
+use futures_util::future::BoxFuture;
 
 use crate::{Env, Outcome, each_case};
 
@@ -16,22 +17,34 @@ macro_rules! table {
         const NAMES: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($case))),*];
 
         async fn run(name: &str, env: Env) -> Outcome {
-            match name {
-                $(concat!(stringify!($module), "::", stringify!($case)) => crate::$module::$case(env).await,)*
-                "queue::send" => crate::queue::send(env).await,
-                "queue::arrived" => crate::queue::arrived(env).await,
-                "queue::send_undecided" => crate::queue::send_undecided(env).await,
-                "queue::undecided_arrived" => crate::queue::undecided_arrived(env).await,
-                "queue::send_failing" => crate::queue::send_failing(env).await,
-                "queue::failing_arrived" => crate::queue::failing_arrived(env).await,
-                "queue::send_delayed" => crate::queue::send_delayed(env).await,
-                "queue::delayed_arrived" => crate::queue::delayed_arrived(env).await,
-                _ => Err("there is no such case".into()),
-            }
+            let case = match name {
+                $(concat!(stringify!($module), "::", stringify!($case)) => {
+                    start_case(crate::$module::$case, env)
+                })*
+                "queue::send" => start_case(crate::queue::send, env),
+                "queue::arrived" => start_case(crate::queue::arrived, env),
+                "queue::send_undecided" => start_case(crate::queue::send_undecided, env),
+                "queue::undecided_arrived" => start_case(crate::queue::undecided_arrived, env),
+                "queue::send_failing" => start_case(crate::queue::send_failing, env),
+                "queue::failing_arrived" => start_case(crate::queue::failing_arrived, env),
+                "queue::send_delayed" => start_case(crate::queue::send_delayed, env),
+                "queue::delayed_arrived" => start_case(crate::queue::delayed_arrived, env),
+                _ => return Err("there is no such case".into()),
+            };
+            case.await
         }
     };
 }
 each_case!(table);
+
+/// Calls a case. Without optimization, the futures of all cases in one function would fill the
+/// stack.
+fn start_case<F: Future<Output = Outcome> + Send + 'static>(
+    case: impl FnOnce(Env) -> F,
+    env: Env,
+) -> BoxFuture<'static, Outcome> {
+    Box::pin(case(env))
+}
 
 /// The number of calls of the start hook.
 static STARTS: AtomicU32 = AtomicU32::new(0);

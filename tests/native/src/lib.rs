@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post, put};
 use bindery::d1::{Cell, FromColumn};
 use bindery::queue::Batch;
+use bindery::r2::{PutOptions, UploadedPart};
 use bindery::{Body, Request, kv};
 
 /// The bindings of `wrangler.toml`.
@@ -50,6 +51,11 @@ async fn fetch(request: Request, env: Env) -> Response {
         .route(
             "/r2/{key}",
             put(put_object).get(object).delete(delete_object),
+        )
+        .route("/multipart/{key}", post(create_upload))
+        .route(
+            "/multipart/{key}/{id}",
+            put(upload_part).post(complete_upload),
         )
         .route("/queue", post(send))
         .route("/received", get(received))
@@ -144,18 +150,51 @@ async fn delete_value(State(env): State<Env>, key: Path<String>) -> Answer {
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Starts a multipart upload, and responds with its id.
+async fn create_upload(State(env): State<Env>, key: Path<String>) -> Answer<String> {
+    let options = PutOptions::default();
+    let upload = env.storage.create_multipart(&*key, options).await?;
+    Ok(upload.id().to_owned())
+}
+
+/// Uploads a part, and responds with it as JSON.
+async fn upload_part(
+    State(env): State<Env>,
+    Path((key, id)): Path<(String, String)>,
+    Query(Number { number }): Query<Number>,
+    content: Body,
+) -> Answer<Json<UploadedPart>> {
+    let upload = env.storage.resume_multipart(&key, id);
+    Ok(Json(upload.upload_part(number, content).await?))
+}
+
+#[derive(serde::Deserialize)]
+struct Number {
+    number: u16,
+}
+
+async fn complete_upload(
+    State(env): State<Env>,
+    Path((key, id)): Path<(String, String)>,
+    parts: Bytes,
+) -> Answer<String> {
+    let parts: Vec<UploadedPart> = serde_json::from_slice(&parts).map_err(bindery::Error::other)?;
+    let upload = env.storage.resume_multipart(&key, id);
+    Ok(upload.complete(&parts).await?.etag)
+}
+
 async fn put_object(State(env): State<Env>, key: Path<String>, content: Body) -> Answer {
-    env.storage.put(&key, content).await?;
+    env.storage.put(&*key, content).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn object(State(env): State<Env>, key: Path<String>) -> Answer<Response> {
-    let object = env.storage.get(&key).await?;
+    let object = env.storage.get(&*key).await?;
     Ok(found(object.map(|object| object.body)))
 }
 
 async fn delete_object(State(env): State<Env>, key: Path<String>) -> Answer {
-    env.storage.delete(&[&*key]).await?;
+    env.storage.delete(&*key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

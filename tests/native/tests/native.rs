@@ -160,6 +160,59 @@ fn an_edited_migration_stops_the_start() {
 }
 
 #[test]
+fn an_upload_that_was_killed_is_resumed() {
+    let folder = Folder::new("resumed-upload");
+    let part = "p".repeat(5 * 1024 * 1024);
+    let upload = |worker: &Worker, id: &str, number: u16, body: &str| {
+        let path = format!("/multipart/{id}?number={number}");
+        let (status, part) = request(worker, "PUT", &path, body);
+        assert_eq!(status, 200, "{path} {part}");
+        part
+    };
+
+    let worker = folder.start();
+    let start = |worker: &Worker, key: &str| {
+        let (_, id) = request(worker, "POST", &format!("/multipart/{key}"), "");
+        format!("{key}/{id}")
+    };
+    let id = start(&worker, "big");
+    let first = upload(&worker, &id, 1, &part);
+    upload(&worker, &id, 2, "replaced");
+    worker.kill().expect("is killed");
+    let worker = folder.start();
+    let second = upload(&worker, &id, 2, "end");
+    worker.kill().expect("is killed");
+
+    let uploads = folder.0.join("r2/native/uploads");
+    let count = || fs::read_dir(&uploads).expect("exists").count();
+    assert_eq!(count(), 2);
+    let worker = folder.start();
+    let complete = format!("/multipart/{id}");
+    let parts = format!("[{first}, {second}]");
+    let (status, etag) = request(&worker, "POST", &complete, &parts);
+    assert_eq!(status, 200, "{etag}");
+    assert!(etag.ends_with("-2"), "{etag}");
+    assert_eq!(get(&worker, "/r2/big"), (200, part.clone() + "end"));
+    assert_eq!(count(), 0);
+
+    // The platform aborts an upload after 7 days.
+    let id = start(&worker, "old");
+    upload(&worker, &id, 1, &part);
+    worker.kill().expect("is killed");
+    let index = folder.0.join("r2/native/index.sqlite");
+    let connection = Connection::open(index).expect("opens");
+    let week = 7 * 24 * 3600 * 1000;
+    let sql = format!("UPDATE multipart SET created = created - {week} - 1");
+    assert_eq!(connection.execute(&sql, []).expect("runs"), 1);
+    drop(connection);
+    let worker = folder.start();
+    assert_eq!(count(), 0);
+    let path = format!("/multipart/{id}?number=2");
+    assert_eq!(request(&worker, "PUT", &path, "x").0, 404);
+    assert_eq!(get(&worker, "/r2/big").1.len(), part.len() + 3);
+}
+
+#[test]
 fn a_lost_index_does_not_delete_objects() {
     let folder = Folder::new("lost-index");
     let worker = folder.start();

@@ -51,6 +51,24 @@ struct Borrowed<'a> {
     id: &'a str,
 }
 
+#[derive(bindery::R2Key)]
+#[r2(binding = CACHE, key = "h/{id}")]
+struct Misplaced {
+    id: i64,
+}
+
+#[derive(bindery::R2Key)]
+#[r2(binding = STORAGE, key = "{id}{name}", ttl = "1h")]
+struct Unseparated {
+    id: i64,
+    name: String,
+}
+
+async fn store(env: &Env, path: std::path::PathBuf) -> bindery::Result<()> {
+    env.storage.delete(&path).await?;
+    env.storage.put(7, "x").await.map(drop)
+}
+
 async fn list(env: &Env) -> bindery::Result<()> {
     for key in env.cache.list(Borrowed::prefix()).page().await?.keys {
         let _ = key.key();
@@ -59,5 +77,5 @@ async fn list(env: &Env) -> bindery::Result<()> {
 }
 
 fn main() {
-    let _ = list;
+    let _ = (list, store);
 }

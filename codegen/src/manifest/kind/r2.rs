@@ -29,7 +29,11 @@ pub(super) const BUCKET: Definition = Definition {
             ),
         ])),
     ),
-    runtime: RuntimeType::new("r2", "R2"),
+    runtime: RuntimeType {
+        module: "r2",
+        name: "R2",
+        is_generic: true,
+    },
     typescript: TypeScript::Name("R2Bucket"),
     native: Native::Full,
     identifier: Some("bucket_name"),

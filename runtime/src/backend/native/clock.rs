@@ -53,7 +53,12 @@ pub(crate) async fn sleep(duration: Duration) {
 
 /// The milliseconds since the Unix epoch.
 pub(super) fn now_milliseconds() -> i64 {
-    let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    milliseconds_of(now())
+}
+
+/// The milliseconds from the Unix epoch to a time.
+pub(super) fn milliseconds_of(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

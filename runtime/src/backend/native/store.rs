@@ -131,7 +131,7 @@ impl KeyRange {
 }
 
 /// Returns the first text after all texts with a prefix, or `None` if there is none.
-fn end_of(prefix: &str) -> Option<String> {
+pub(super) fn end_of(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
         // The characters between U+D7FF and U+E000 are surrogates, which no text contains.

@@ -40,6 +40,12 @@ pub(super) fn at(date: &wasm_bindgen::JsValue) -> SystemTime {
     UNIX_EPOCH + since_epoch(js_sys::Date::new(date).get_time())
 }
 
+/// The milliseconds from the Unix epoch to a time.
+pub(super) fn milliseconds(time: SystemTime) -> f64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_secs_f64() * 1000.0
+}
+
 fn since_epoch(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
 }

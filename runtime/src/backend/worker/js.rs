@@ -67,10 +67,26 @@ pub(super) async fn call_async(
     name: &str,
     arguments: &[JsValue],
 ) -> Result<JsValue, Failure> {
+    start(object, name, arguments)?.await
+}
+
+/// Calls `object.name(...arguments)`. The future awaits the promise that it returns.
+pub(super) fn start(
+    object: &JsValue,
+    name: &str,
+    arguments: &[JsValue],
+) -> Result<impl Future<Output = Result<JsValue, Failure>> + use<>, Failure> {
     let promised = call(object, name, arguments)?;
-    JsFuture::from(Promise::resolve(&promised))
-        .await
-        .map_err(|error| failure(&error))
+    let future = JsFuture::from(Promise::resolve(&promised));
+    Ok(async move { future.await.map_err(|error| failure(&error)) })
+}
+
+/// Ignores the result of a promise: a rejection that nobody handles would be reported.
+pub(super) fn ignore(promised: &JsValue) {
+    let promise = Promise::resolve(promised);
+    wasm_bindgen_futures::spawn_local(async move {
+        let _ = JsFuture::from(promise).await;
+    });
 }
 
 /// Returns `object.name`, or undefined.

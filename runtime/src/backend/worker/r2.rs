@@ -1,158 +1,375 @@
 //! R2 on Workers.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::SystemTime;
 
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::Body;
-use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
+use crate::limits::r2::{MIN_PART_BYTES, PARTS, PUT_BYTES};
+use crate::r2::{
+    Checksum, Checksums, Condition, FoundObject, GetOptions, HttpMetadata, ListRequest, Listing,
+    ObjectInfo, Part, PutRequest, StorageClass, Upload, UploadedPart,
+};
 
-use super::clock::at;
-use super::js::{Handle, call, call_async, get, object, optional, send, stringify};
-use super::stream::body_of;
-
-/// The size of each part but the last: the minimum that R2 accepts, to limit the memory.
-const PART_BYTES: usize = 5 * 1024 * 1024;
+use super::clock::{at, milliseconds};
+use super::js::{Handle, call, call_async, get, object, optional, send, start, stringify};
+use super::stream::{body_of, send_stream};
 
 #[derive(Debug, Clone)]
 pub(crate) struct R2(pub(super) Handle);
 
 impl R2 {
-    /// Stores an object: with one call if it fits into one part, otherwise as a multipart upload.
+    /// Stores an object. Content in memory or of a known length is one call, and so is content of
+    /// up to one part; the rest is a multipart upload.
     pub(crate) async fn put(
         &self,
         key: &str,
         mut upload: Upload<'_>,
-        options: &PutOptions,
-    ) -> Result<ObjectInfo, Failure> {
+        request: &PutRequest,
+    ) -> Result<Option<ObjectInfo>, Failure> {
         send(async {
-            let key = JsValue::from_str(key);
-            let options = put_options(options);
-            let mut buffer: Vec<u8> = Vec::new();
-            let mut multipart: Option<Multipart> = None;
-
-            while let Some(chunk) = upload.chunk().await? {
-                buffer.extend_from_slice(&chunk);
-                // The last part may be shorter, so a full buffer waits for the next chunk.
-                while buffer.len() > PART_BYTES {
-                    let multipart = match &mut multipart {
-                        Some(multipart) => multipart,
-                        None => multipart.insert(self.start_multipart(&key, &options).await?),
-                    };
-                    multipart.upload_part(&buffer[..PART_BYTES]).await?;
-                    buffer.drain(..PART_BYTES);
-                }
+            if let Some(bytes) = upload.in_memory().cloned() {
+                // Checks the length.
+                upload.chunk().await?;
+                let content = Uint8Array::from(&*bytes).into();
+                return self.put_content(key, content, request).await;
+            }
+            if let Some(length) = upload.length().filter(|length| *length <= PUT_BYTES) {
+                let put = async |content| self.put_content(key, content, request).await;
+                return send_stream(upload, length, put).await;
             }
 
-            let stored = if let Some(multipart) = multipart {
-                multipart.upload_part(&buffer).await?;
-                multipart.complete().await?
-            } else {
-                let content = Uint8Array::from(&*buffer).into();
-                call_async(self.0.value(), "put", &[key, content, options]).await?
-            };
-            info(&stored)
+            if let Some(reason) = needs_one_call(request) {
+                upload.require_length(MIN_PART_BYTES, reason);
+            }
+            let mut parts = Parts::new(upload, request.part_bytes);
+            let first = parts.next().await?.unwrap_or_default();
+            if parts.is_complete() {
+                let content = Uint8Array::from(&*first).into();
+                return self.put_content(key, content, request).await;
+            }
+            self.put_parts(key, first, parts, request).await.map(Some)
         })
         .await
     }
 
-    async fn start_multipart(
+    /// Calls `put`. Returns `None` if the condition is not met.
+    async fn put_content(
         &self,
-        key: &JsValue,
-        options: &JsValue,
-    ) -> Result<Multipart, Failure> {
-        let arguments = [key.clone(), options.clone()];
-        let upload = call_async(self.0.value(), "createMultipartUpload", &arguments).await?;
-        Ok(Multipart {
-            upload,
-            parts: Array::new(),
-            is_complete: false,
-        })
+        key: &str,
+        content: JsValue,
+        request: &PutRequest,
+    ) -> Result<Option<ObjectInfo>, Failure> {
+        let arguments = [JsValue::from_str(key), content, put_options(request)?];
+        let stored = self.call("put", &arguments).await?;
+        found_info(&stored)
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<(ObjectInfo, Body)>, Failure> {
-        send(async {
-            let found = call_async(self.0.value(), "get", &[JsValue::from_str(key)]).await?;
-            if found.is_null() {
-                return Ok(None);
-            }
+    async fn put_parts(
+        &self,
+        key: &str,
+        first: Bytes,
+        mut parts: Parts<'_>,
+        request: &PutRequest,
+    ) -> Result<ObjectInfo, Failure> {
+        let id = self.create_multipart(key, request).await?;
+        let mut multipart = Multipart {
+            upload: self.resume(key, &id)?,
+            parts: BTreeMap::new(),
+            is_complete: false,
+        };
 
-            let info = info(&found)?;
-            Ok(Some((info, body_of(&get(&found, "body")))))
+        let mut running = FuturesUnordered::new();
+        let mut next = Some(first);
+        for number in 1.. {
+            let Some(bytes) = next.take() else { break };
+            if number > PARTS {
+                return Err(too_many_parts(request.part_bytes));
+            }
+            running.push(upload_bytes(&multipart.upload, number, &bytes));
+            drop(bytes);
+            // Later parts are read while earlier ones are uploaded, up to the limit.
+            if running.len() >= request.parallel_parts
+                && let Some(part) = running.next().await
+            {
+                multipart.parts.extend([part?]);
+            }
+            next = parts.next().await?;
+        }
+        while let Some(part) = running.next().await {
+            multipart.parts.extend([part?]);
+        }
+        multipart.complete().await
+    }
+
+    pub(crate) async fn get(
+        &self,
+        key: &str,
+        options: &GetOptions,
+    ) -> Result<Option<FoundObject>, Failure> {
+        send(async {
+            let options = object(&[
+                (
+                    "range",
+                    options
+                        .range
+                        .map_or(JsValue::UNDEFINED, |range| range_of(range.0)),
+                ),
+                ("onlyIf", condition_of(options.condition.as_ref())?),
+            ]);
+            let arguments = [JsValue::from_str(key), options];
+            let found = self.call("get", &arguments).await?;
+            let Some(info) = found_info(&found)? else {
+                return Ok(None);
+            };
+
+            let body = get(&found, "body");
+            if body.is_undefined() {
+                return Ok(Some((info, None)));
+            }
+            let range = get(&found, "range");
+            let number = |name| get(&range, name).as_f64().map(|number| number as u64);
+            let offset = number("offset").unwrap_or_default();
+            let length = number("length").unwrap_or(info.size.saturating_sub(offset));
+            let content = (body_of(&body), (offset, length));
+            Ok(Some((info, Some(content))))
         })
         .await
     }
 
     pub(crate) async fn head(&self, key: &str) -> Result<Option<ObjectInfo>, Failure> {
         send(async {
-            let found = call_async(self.0.value(), "head", &[JsValue::from_str(key)]).await?;
-            if found.is_null() {
-                Ok(None)
-            } else {
-                info(&found).map(Some)
-            }
+            let found = self.call("head", &[JsValue::from_str(key)]).await?;
+            found_info(&found)
         })
         .await
     }
 
-    pub(crate) async fn delete(&self, keys: &[&str]) -> Result<(), Failure> {
+    /// Passes the stream of one object to another, which the platform does without the worker.
+    pub(crate) async fn copy(&self, from: &str, to: &str) -> Result<Option<ObjectInfo>, Failure> {
+        send(async {
+            let found = self.call("get", &[JsValue::from_str(from)]).await?;
+            if found.is_null() {
+                return Ok(None);
+            }
+
+            let options = object(&[
+                ("httpMetadata", get(&found, "httpMetadata")),
+                ("customMetadata", get(&found, "customMetadata")),
+                ("storageClass", get(&found, "storageClass")),
+            ]);
+            let arguments = [JsValue::from_str(to), get(&found, "body"), options];
+            let stored = self.call("put", &arguments).await?;
+            found_info(&stored)
+        })
+        .await
+    }
+
+    pub(crate) async fn delete(&self, keys: &[String]) -> Result<(), Failure> {
         send(async {
             let keys: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
-            call_async(self.0.value(), "delete", &[keys.into()])
-                .await
-                .map(drop)
+            self.call("delete", &[keys.into()]).await.map(drop)
         })
         .await
     }
 
-    pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
+    pub(crate) async fn list(&self, request: &ListRequest, limit: u32) -> Result<Listing, Failure> {
         send(async {
-            let include: Array = ["httpMetadata", "customMetadata"]
-                .iter()
-                .map(|property| JsValue::from_str(property))
-                .collect();
+            let include = texts(&["httpMetadata", "customMetadata"]);
             let options = object(&[
-                ("prefix", optional(options.prefix.as_deref())),
-                ("cursor", optional(options.cursor.as_deref())),
+                ("prefix", JsValue::from_str(&request.prefix)),
+                ("cursor", optional(request.cursor.as_deref())),
+                ("startAfter", optional(request.start_after.as_deref())),
+                ("delimiter", optional(request.delimiter.as_deref())),
                 ("limit", limit.into()),
-                ("include", include.into()),
+                ("include", include),
             ]);
-            let result = call_async(self.0.value(), "list", &[options]).await?;
+            let result = self.call("list", &[options]).await?;
 
-            let objects = get(&result, "objects");
-            let objects = objects.dyn_ref::<Array>().map(Array::to_vec);
-            let objects = objects.unwrap_or_default();
-            Ok(List {
+            let array = |name| {
+                let array = get(&result, name).dyn_into::<Array>();
+                array.map(|array| array.to_vec()).unwrap_or_default()
+            };
+            let objects = array("objects");
+            let prefixes = array("delimitedPrefixes");
+            Ok(Listing {
                 objects: objects.iter().map(info).collect::<Result<_, _>>()?,
+                prefixes: prefixes.iter().filter_map(JsValue::as_string).collect(),
                 cursor: get(&result, "cursor").as_string(),
             })
         })
         .await
+    }
+
+    pub(crate) async fn create_multipart(
+        &self,
+        key: &str,
+        request: &PutRequest,
+    ) -> Result<String, Failure> {
+        send(async {
+            let arguments = [JsValue::from_str(key), put_options(request)?];
+            let upload = self.call("createMultipartUpload", &arguments).await?;
+            let id = get(&upload, "uploadId").as_string();
+            id.ok_or_else(|| Failure::new(ErrorKind::Decode, "the upload has no id"))
+        })
+        .await
+    }
+
+    /// Returns the etag of the part and its bytes.
+    pub(crate) async fn upload_part(
+        &self,
+        key: &str,
+        id: &str,
+        number: u16,
+        mut upload: Upload<'_>,
+    ) -> Result<(String, u64), Failure> {
+        send(async {
+            let multipart = self.resume(key, id)?;
+            let put = async |content| {
+                let arguments = [JsValue::from(number), content];
+                let part = call_async(&multipart, "uploadPart", &arguments).await;
+                etag(&part.map_err(failure)?)
+            };
+            if let Some(length) = upload.length().filter(|_| upload.in_memory().is_none()) {
+                return Ok((send_stream(upload, length, put).await?, length));
+            }
+
+            let mut bytes = Vec::new();
+            while let Some(chunk) = upload.chunk().await? {
+                bytes.extend_from_slice(&chunk);
+            }
+            let etag = put(Uint8Array::from(&*bytes).into()).await?;
+            Ok((etag, bytes.len() as u64))
+        })
+        .await
+    }
+
+    pub(crate) async fn complete(
+        &self,
+        key: &str,
+        id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<ObjectInfo, Failure> {
+        send(async {
+            let parts = parts.iter().map(|part| (part.number, part.etag.clone()));
+            let multipart = Multipart {
+                upload: self.resume(key, id)?,
+                parts: parts.collect(),
+                // The caller can try again with other parts.
+                is_complete: true,
+            };
+            multipart.complete().await
+        })
+        .await
+    }
+
+    pub(crate) async fn abort(&self, key: &str, id: &str) -> Result<(), Failure> {
+        send(async {
+            let multipart = self.resume(key, id)?;
+            let aborted = call_async(&multipart, "abort", &[]).await;
+            aborted.map(drop).map_err(failure)
+        })
+        .await
+    }
+
+    fn resume(&self, key: &str, id: &str) -> Result<JsValue, Failure> {
+        let arguments = [JsValue::from_str(key), JsValue::from_str(id)];
+        call(self.0.value(), "resumeMultipartUpload", &arguments)
+    }
+
+    async fn call(&self, method: &str, arguments: &[JsValue]) -> Result<JsValue, Failure> {
+        let result = call_async(self.0.value(), method, arguments).await;
+        result.map_err(failure)
+    }
+}
+
+fn too_many_parts(part_bytes: usize) -> Failure {
+    let message = format!(
+        "the content has more than {PARTS} parts of {part_bytes} bytes; set larger parts with \
+         `PutOptions::parts`"
+    );
+    Failure::new(ErrorKind::TooLarge, message)
+}
+
+/// What requires that the content is stored with one call.
+fn needs_one_call(request: &PutRequest) -> Option<&'static str> {
+    match (&request.condition, &request.checksum) {
+        (Some(_), _) => Some("a conditional put"),
+        (None, Some(_)) => Some("a put with a checksum"),
+        (None, None) => None,
+    }
+}
+
+/// An upload, cut into parts.
+struct Parts<'c> {
+    upload: Upload<'c>,
+    buffer: Vec<u8>,
+    part_bytes: usize,
+    has_ended: bool,
+}
+
+impl<'c> Parts<'c> {
+    fn new(upload: Upload<'c>, part_bytes: usize) -> Self {
+        Self {
+            upload,
+            buffer: Vec::new(),
+            part_bytes,
+            has_ended: false,
+        }
+    }
+
+    /// Whether every part was returned.
+    fn is_complete(&self) -> bool {
+        self.has_ended && self.buffer.is_empty()
+    }
+
+    /// Returns the next part; only the last one can be shorter.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        // Another byte shows that a full part is not the last one.
+        while !self.has_ended && self.buffer.len() <= self.part_bytes {
+            match self.upload.chunk().await? {
+                Some(chunk) => self.buffer.extend_from_slice(&chunk),
+                None => self.has_ended = true,
+            }
+        }
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        let rest = self
+            .buffer
+            .split_off(self.part_bytes.min(self.buffer.len()));
+        Ok(Some(std::mem::replace(&mut self.buffer, rest).into()))
     }
 }
 
 /// A multipart upload. It is aborted if it is dropped before it is complete.
 struct Multipart {
     upload: JsValue,
-    parts: Array,
+    parts: BTreeMap<u16, String>,
     is_complete: bool,
 }
 
 impl Multipart {
-    async fn upload_part(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let number = JsValue::from(self.parts.length() + 1);
-        let content = Uint8Array::from(bytes).into();
-        let part = call_async(&self.upload, "uploadPart", &[number, content]).await?;
-        self.parts.push(&part);
-        Ok(())
-    }
-
-    async fn complete(mut self) -> Result<JsValue, Failure> {
-        let object = call_async(&self.upload, "complete", &[self.parts.clone().into()]).await?;
+    async fn complete(mut self) -> Result<ObjectInfo, Failure> {
+        let parts: Array = self
+            .parts
+            .iter()
+            .map(|(number, etag)| {
+                object(&[
+                    ("partNumber", JsValue::from(*number)),
+                    ("etag", JsValue::from_str(etag)),
+                ])
+            })
+            .collect();
+        let object = call_async(&self.upload, "complete", &[parts.into()]).await;
+        let object = object.map_err(failure)?;
         self.is_complete = true;
-        Ok(object)
+        info(&object)
     }
 }
 
@@ -160,38 +377,191 @@ impl Drop for Multipart {
     fn drop(&mut self) {
         if !self.is_complete {
             // R2 aborts an incomplete upload itself after a week, so an error can be ignored.
-            let _ = call(&self.upload, "abort", &[]);
+            if let Ok(aborted) = call(&self.upload, "abort", &[]) {
+                super::js::ignore(&aborted);
+            }
         }
     }
 }
 
-fn put_options(options: &PutOptions) -> JsValue {
-    let disposition = options.content_disposition.as_deref();
+/// Starts to upload a part. The future returns its number and etag.
+fn upload_bytes(
+    upload: &JsValue,
+    number: u16,
+    bytes: &[u8],
+) -> impl Future<Output = Result<(u16, String), Failure>> + use<> {
+    let arguments = [JsValue::from(number), Uint8Array::from(bytes).into()];
+    let part = start(upload, "uploadPart", &arguments);
+    async move {
+        let part = part?.await;
+        Ok((number, etag(&part.map_err(failure)?)?))
+    }
+}
+
+fn etag(part: &JsValue) -> Result<String, Failure> {
+    let etag = get(part, "etag").as_string();
+    etag.ok_or_else(|| Failure::new(ErrorKind::Decode, "the part has no etag"))
+}
+
+/// Gives an error of R2 the kind of its code, which is at the end of its message: `(10039)`.
+///
+/// <https://developers.cloudflare.com/r2/api/error-codes/>
+fn failure(failure: Failure) -> Failure {
+    let code = failure.message.rsplit_once('(');
+    let code = code.and_then(|(_, code)| code.strip_suffix(')'));
+    let kind = match code {
+        Some("10024") => ErrorKind::NotFound,
+        Some("10012" | "100100" | "10100") => ErrorKind::TooLarge,
+        Some("10011" | "10025" | "10029" | "10037" | "10039" | "10048") => {
+            ErrorKind::InvalidArgument
+        }
+        Some("10043") => ErrorKind::Unavailable,
+        Some("10058") => ErrorKind::Overloaded,
+        _ => failure.kind,
+    };
+    Failure { kind, ..failure }
+}
+
+fn texts(texts: &[&str]) -> JsValue {
+    let texts: Array = texts.iter().map(|text| JsValue::from_str(text)).collect();
+    texts.into()
+}
+
+fn put_options(request: &PutRequest) -> Result<JsValue, Failure> {
+    let http = &request.http_metadata;
+    let expires = http.cache_expires.map(|time| {
+        let milliseconds = JsValue::from_f64(milliseconds(time));
+        js_sys::Date::new(&milliseconds).into()
+    });
     let http = object(&[
-        ("contentType", optional(options.content_type.as_deref())),
-        ("contentDisposition", optional(disposition)),
+        ("contentType", optional(http.content_type.as_deref())),
+        (
+            "contentLanguage",
+            optional(http.content_language.as_deref()),
+        ),
+        (
+            "contentDisposition",
+            optional(http.content_disposition.as_deref()),
+        ),
+        (
+            "contentEncoding",
+            optional(http.content_encoding.as_deref()),
+        ),
+        ("cacheControl", optional(http.cache_control.as_deref())),
+        ("cacheExpiry", expires.unwrap_or(JsValue::UNDEFINED)),
     ]);
-    let custom = options.custom_metadata.iter();
+    let custom = request.custom_metadata.iter();
     let custom: Vec<(&str, JsValue)> = custom
         .map(|(name, value)| (name.as_str(), JsValue::from_str(value)))
         .collect();
-    object(&[("httpMetadata", http), ("customMetadata", object(&custom))])
+    let (algorithm, digest) = match &request.checksum {
+        None => ("md5", JsValue::UNDEFINED),
+        Some(checksum) => digest(checksum),
+    };
+    let class = request.storage_class.map(StorageClass::name);
+    Ok(object(&[
+        ("httpMetadata", http),
+        ("customMetadata", object(&custom)),
+        ("storageClass", optional(class)),
+        ("onlyIf", condition_of(request.condition.as_ref())?),
+        (algorithm, digest),
+    ]))
+}
+
+fn digest(checksum: &Checksum) -> (&'static str, JsValue) {
+    let (algorithm, bytes): (_, &[u8]) = match checksum {
+        Checksum::Md5(bytes) => ("md5", bytes),
+        Checksum::Sha1(bytes) => ("sha1", bytes),
+        Checksum::Sha256(bytes) => ("sha256", bytes),
+        Checksum::Sha384(bytes) => ("sha384", bytes),
+        Checksum::Sha512(bytes) => ("sha512", bytes),
+    };
+    (algorithm, Uint8Array::from(bytes).into())
+}
+
+/// A condition as headers, which can list several etags.
+fn condition_of(condition: Option<&Condition>) -> Result<JsValue, Failure> {
+    let Some(condition) = condition else {
+        return Ok(JsValue::UNDEFINED);
+    };
+    let malformed = |_| {
+        let message = "the condition is not a valid header";
+        Failure::new(ErrorKind::InvalidArgument, message)
+    };
+    let headers = web_sys::Headers::new().map_err(malformed)?;
+    for (name, value) in condition.headers() {
+        headers.set(name, &value).map_err(malformed)?;
+    }
+    Ok(headers.into())
+}
+
+fn range_of(range: Part) -> JsValue {
+    let number = |number: u64| JsValue::from_f64(number as f64);
+    match range {
+        Part::Last(bytes) => object(&[("suffix", number(bytes))]),
+        Part::From(offset, length) => object(&[
+            ("offset", number(offset)),
+            ("length", length.map_or(JsValue::UNDEFINED, number)),
+        ]),
+    }
+}
+
+/// Reads an `R2Object`, or null.
+fn found_info(found: &JsValue) -> Result<Option<ObjectInfo>, Failure> {
+    if found.is_null() {
+        return Ok(None);
+    }
+    info(found).map(Some)
 }
 
 /// Reads the properties of an `R2Object`.
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
     let missing = || Failure::new(ErrorKind::Decode, "the result is not an R2 object");
     let http = get(found, "httpMetadata");
+    let header = |name| get(&http, name).as_string();
     let custom = stringify(&get(found, "customMetadata"))
         .and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
+    let class = get(found, "storageClass").as_string();
 
     Ok(ObjectInfo {
         key: get(found, "key").as_string().ok_or_else(missing)?,
+        version: get(found, "version").as_string().unwrap_or_default(),
         size: get(found, "size").as_f64().ok_or_else(missing)? as u64,
         etag: get(found, "etag").as_string().ok_or_else(missing)?,
         uploaded: at(&get(found, "uploaded")),
-        content_type: get(&http, "contentType").as_string(),
-        content_disposition: get(&http, "contentDisposition").as_string(),
+        http_metadata: HttpMetadata {
+            content_type: header("contentType"),
+            content_language: header("contentLanguage"),
+            content_disposition: header("contentDisposition"),
+            content_encoding: header("contentEncoding"),
+            cache_control: header("cacheControl"),
+            cache_expires: date(&get(&http, "cacheExpiry")),
+        },
         custom_metadata: custom.unwrap_or_default(),
+        checksums: checksums(&get(found, "checksums")),
+        storage_class: class
+            .as_deref()
+            .map(StorageClass::from_name)
+            .unwrap_or_default(),
     })
+}
+
+fn date(value: &JsValue) -> Option<SystemTime> {
+    value.is_instance_of::<js_sys::Date>().then(|| at(value))
+}
+
+fn checksums(found: &JsValue) -> Checksums {
+    let bytes = |name| {
+        let buffer = get(found, name);
+        buffer
+            .is_instance_of::<js_sys::ArrayBuffer>()
+            .then(|| Uint8Array::new(&buffer).to_vec())
+    };
+    Checksums {
+        md5: bytes("md5"),
+        sha1: bytes("sha1"),
+        sha256: bytes("sha256"),
+        sha384: bytes("sha384"),
+        sha512: bytes("sha512"),
+    }
 }

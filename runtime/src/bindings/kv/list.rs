@@ -11,7 +11,8 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
 use super::core::{Core, Listing, StoredKey};
-use super::key::{KvKey, ParseKey, Prefix};
+use super::key::{KvKey, ParseKey};
+use crate::bindings::key::Prefix;
 use crate::error::Result;
 
 /// The keys with a prefix, in the order of their bytes: a stream of [`ListedKey`], or one page.

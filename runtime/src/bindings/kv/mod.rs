@@ -37,10 +37,12 @@ use self::core::{Core, Put, mismatch};
 
 pub(crate) use self::core::{Listing, Stored, StoredKey, seconds_of};
 pub use super::content::Content;
+use super::key::Binding;
+pub use super::key::Prefix;
 pub use codec::{Bytes, Codec, Json, Text};
 #[doc(hidden)]
-pub use key::{Binding, KeyField, KeyOf, KeyPart, NameReader, Named};
-pub use key::{InputOf, KvKey, Name, ParseKey, Prefix, ValueOf, bytes, json, prefix, text};
+pub use key::KeyOf;
+pub use key::{InputOf, KvKey, Name, ParseKey, ValueOf, bytes, json, prefix, text};
 pub use list::{List, ListedKey, Page};
 pub use options::{Expiration, GetOptions, PutOptions};
 
@@ -135,7 +137,7 @@ impl<B: Binding> Kv<B> {
     /// let count: Option<u32> = cache.get(&key).await?;
     /// # Ok(()) }
     /// ```
-    pub fn get<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn get<'a, K: KeyOf<B::Name>>(
         &'a self,
         key: &K,
     ) -> BoxFuture<'a, Result<Option<ValueOf<K>>>> {
@@ -159,7 +161,7 @@ impl<B: Binding> Kv<B> {
     /// let greeting = cache.get_with(&kv::text("greeting"), options).await?;
     /// # Ok(()) }
     /// ```
-    pub fn get_with<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn get_with<'a, K: KeyOf<B::Name>>(
         &'a self,
         key: &K,
         options: GetOptions,
@@ -183,7 +185,7 @@ impl<B: Binding> Kv<B> {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn get_with_metadata<'a, K: KvKey + KeyOf<B::Name> + 'a>(
+    pub fn get_with_metadata<'a, K: KeyOf<B::Name> + 'a>(
         &'a self,
         key: &K,
     ) -> BoxFuture<'a, Result<Option<Entry<K>>>> {
@@ -217,7 +219,7 @@ impl<B: Binding> Kv<B> {
     /// assert_eq!(values.len(), 2);
     /// # Ok(()) }
     /// ```
-    pub fn get_many<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn get_many<'a, K: KeyOf<B::Name>>(
         &'a self,
         keys: &[K],
     ) -> BoxFuture<'a, Result<Vec<Option<ValueOf<K>>>>> {
@@ -239,7 +241,7 @@ impl<B: Binding> Kv<B> {
     /// Ok(logo.map(Response::new))
     /// # }
     /// ```
-    pub fn get_body<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn get_body<'a, K: KeyOf<B::Name>>(
         &'a self,
         key: &K,
     ) -> BoxFuture<'a, Result<Option<Body>>> {
@@ -261,7 +263,7 @@ impl<B: Binding> Kv<B> {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn list<K: KvKey + KeyOf<B::Name>>(&self, prefix: Prefix<K>) -> List<'_, K> {
+    pub fn list<K: KeyOf<B::Name>>(&self, prefix: Prefix<K>) -> List<'_, K> {
         List::new(&self.core, prefix)
     }
 
@@ -289,7 +291,7 @@ impl<B: Binding> Kv<B> {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn entries<'a, K: KvKey + KeyOf<B::Name> + 'a>(
+    pub fn entries<'a, K: KeyOf<B::Name> + 'a>(
         &'a self,
         prefix: Prefix<K>,
     ) -> BoxStream<'a, Result<Entry<K>>> {
@@ -327,7 +329,7 @@ impl<B: Binding> Kv<B> {
     /// cache.put(&key, &7).await?;
     /// # Ok(()) }
     /// ```
-    pub fn put<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn put<'a, K: KeyOf<B::Name>>(
         &'a self,
         key: &K,
         value: &'a InputOf<K>,
@@ -354,7 +356,7 @@ impl<B: Binding> Kv<B> {
     /// cache.put_with(&kv::text("greeting"), "hello", options).await?;
     /// # Ok(()) }
     /// ```
-    pub fn put_with<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn put_with<'a, K: KeyOf<B::Name>>(
         &'a self,
         key: &K,
         value: &'a InputOf<K>,
@@ -384,7 +386,7 @@ impl<B: Binding> Kv<B> {
     /// cache.put_body(&key, upload, PutOptions::default()).await?;
     /// # Ok(()) }
     /// ```
-    pub fn put_body<'a, K: KvKey + KeyOf<B::Name>>(
+    pub fn put_body<'a, K: KeyOf<B::Name>>(
         &'a self,
         key: &K,
         content: impl Into<Content<'a>>,
@@ -407,7 +409,7 @@ impl<B: Binding> Kv<B> {
     /// cache.delete(&kv::text("greeting")).await?;
     /// # Ok(()) }
     /// ```
-    pub fn delete<'a, K: KvKey + KeyOf<B::Name>>(&'a self, key: &K) -> BoxFuture<'a, Result<()>> {
+    pub fn delete<'a, K: KeyOf<B::Name>>(&'a self, key: &K) -> BoxFuture<'a, Result<()>> {
         let name = key.name().into_owned();
         Box::pin(async move { self.core.delete(&name).await })
     }
@@ -433,7 +435,7 @@ impl<B: Binding> Kv<B> {
     /// let name = cache.read_through(&key, async || name_from_database().await).await?;
     /// # Ok(()) }
     /// ```
-    pub fn read_through<'a, K: KvKey + KeyOf<B::Name>, E, F>(
+    pub fn read_through<'a, K: KeyOf<B::Name>, E, F>(
         &'a self,
         key: &K,
         load: impl FnOnce() -> F + Send + 'a,

@@ -2,64 +2,204 @@
 //!
 //! <https://developers.cloudflare.com/r2/api/workers/workers-api-reference/>
 
+mod condition;
+mod core;
+mod key;
+mod list;
+mod metadata;
+mod multipart;
+mod options;
 mod types;
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
 
+use self::core::{Core, Found};
+use super::key::Binding;
+use crate::backend::Backend;
+use crate::bindings::{BindingKind, Connect};
+use crate::error::{Error, Failure, Result};
+use crate::observe::Gate;
+
+pub(crate) use self::core::{Found as FoundObject, ListRequest, Listing, PutRequest};
 pub use super::content::Content;
 pub(crate) use super::content::Upload;
-pub use super::list::ListOptions;
-use crate::backend::{self, Backend};
-use crate::bindings::{BindingKind, Connect};
-use crate::error::{Failure, Result};
-use crate::limits;
-use crate::observe::{Gate, Measures};
+pub use super::key::Prefix;
+pub use condition::Condition;
+#[doc(hidden)]
+pub use key::KeyOf;
+pub use key::{MetadataOf, ParseKey, R2Key, prefix};
+pub use list::{List, Page};
+pub use metadata::{Fields, HttpMetadata, Map, Metadata, MetadataCodec};
+pub use multipart::{Multipart, UploadedPart};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use options::Part;
+pub use options::{Checksum, GetOptions, PutOptions, Range, StorageClass};
+pub use types::{Checksums, Lookup, Object, ObjectInfo};
 
-pub use types::{List, Object, ObjectInfo, PutOptions};
-
-/// An R2 bucket.
+/// An R2 bucket. `B` is the generated type of its binding.
 ///
-/// Every operation with a key fails with an error of kind `InvalidArgument` if the key is empty,
-/// and of kind `TooLarge` if the key has more than 1024 bytes.
+/// A key is a text, or a type that derives [`R2Key`]. Every operation with a key fails with an
+/// error of kind `InvalidArgument` if the key is empty, and of kind `TooLarge` if it has more than
+/// 1024 bytes.
 ///
 /// <https://developers.cloudflare.com/r2/platform/limits/>
-#[derive(Debug, Clone)]
-pub struct R2 {
-    gate: Gate,
-    backend: backend::R2,
+pub struct R2<B> {
+    core: Core,
+    binding: PhantomData<fn() -> B>,
 }
 
-impl Connect for R2 {
+impl<B> Clone for R2<B> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+            binding: PhantomData,
+        }
+    }
+}
+
+impl<B> fmt::Debug for R2<B> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("R2")
+            .field("gate", &self.core.gate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Binding> Connect for R2<B> {
     const KIND: BindingKind = BindingKind::R2;
 
     fn connect(backend: &Backend, binding: &'static str, gate: Gate) -> Result<Self, String> {
-        Ok(Self::new(gate, backend.r2(binding)?))
+        let backend = backend.r2(binding)?;
+        Ok(Self {
+            core: Core { gate, backend },
+            binding: PhantomData,
+        })
     }
 }
 
-impl R2 {
-    pub(crate) fn new(gate: Gate, backend: backend::R2) -> Self {
-        Self { gate, backend }
+/// Reading.
+impl<B: Binding> R2<B> {
+    /// Returns the object with a key, or `None` if the key does not exist.
+    ///
+    /// # Errors
+    /// `Decode` if the metadata does not match the type of the key. See also [`R2`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// if let Some(object) = storage.get("notes/1.txt").await? {
+    ///     println!("{}", object.text().await?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn get<'a, K: KeyOf<B::Name> + ?Sized>(
+        &'a self,
+        key: &K,
+    ) -> BoxFuture<'a, Result<Option<Object<MetadataOf<K>>>>> {
+        let lookup = self.get_with(key, GetOptions::default());
+        Box::pin(async move { Ok(lookup.await?.found()) })
     }
 
+    /// Returns some bytes of an object, or the object if it meets a condition.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the object does not have any of the bytes. See also
+    /// [`get`](Self::get).
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>, etag: &str) -> bindery::Result<()> {
+    /// use bindery::r2::{Condition, GetOptions, Lookup};
+    ///
+    /// let start = GetOptions::default().range(..1024);
+    /// let start = storage.get_with("video.mp4", start).await?.found();
+    ///
+    /// let changed = Condition::default().etag_differs(etag);
+    /// let options = GetOptions::default().condition(changed);
+    /// match storage.get_with("notes/1.txt", options).await? {
+    ///     Lookup::Found(object) => println!("{}", object.text().await?),
+    ///     Lookup::Unmatched(info) => println!("still {}", info.etag),
+    ///     Lookup::Missing => println!("gone"),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn get_with<'a, K: KeyOf<B::Name> + ?Sized>(
+        &'a self,
+        key: &K,
+        options: GetOptions,
+    ) -> BoxFuture<'a, Result<Lookup<MetadataOf<K>>>> {
+        let key = key.key().into_owned();
+        Box::pin(lookup::<K::Metadata>(&self.core, key, options))
+    }
+
+    /// Returns the description of the object with a key, or `None` if the key does not exist.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// let exists = storage.head("notes/1.txt").await?.is_some();
+    /// # Ok(()) }
+    /// ```
+    pub fn head<'a, K: KeyOf<B::Name> + ?Sized>(
+        &'a self,
+        key: &K,
+    ) -> BoxFuture<'a, Result<Option<ObjectInfo<MetadataOf<K>>>>> {
+        let (key, core) = (key.key().into_owned(), &self.core);
+        Box::pin(async move { core.info::<K::Metadata>("head", core.head(&key).await?) })
+    }
+
+    /// Returns the objects with a prefix, as a stream or page by page.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, r2::{self, R2}};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut notes = storage.list(r2::prefix("notes/"));
+    /// while let Some(object) = notes.try_next().await? {
+    ///     println!("{} has {} bytes", object.key, object.size);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn list<K: KeyOf<B::Name>>(&self, prefix: Prefix<K>) -> List<'_, K> {
+        List::new(&self.core, prefix)
+    }
+}
+
+/// Writing.
+impl<B: Binding> R2<B> {
     /// Stores an object, and replaces the object with the same key.
     ///
-    /// The content is streamed: at most one part of 5 MiB is held in memory. The object appears as
-    /// a whole at the end of the stream. If the stream ends early, the previous object remains.
+    /// The content is streamed. On Workers, content of a known length is one call; a stream of
+    /// another length is uploaded in parts, of which at most one is held in memory. The object
+    /// appears as a whole at the end of the stream. If the stream ends early, the previous object
+    /// remains.
     ///
     /// # Errors
     /// `InvalidArgument` if the stream ends early. See also [`R2`].
     ///
     /// # Examples
     /// ```
-    /// # async fn f(storage: &bindery::r2::R2) -> bindery::Result<()> {
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
     /// let stored = storage.put("notes/1.txt", "buy milk").await?;
     /// println!("{} bytes, etag {}", stored.size, stored.etag);
     /// # Ok(()) }
     /// ```
-    pub fn put<'a, 'c: 'a>(
+    pub fn put<'a, 'c: 'a, K: KeyOf<B::Name> + ?Sized>(
         &'a self,
-        key: &'a str,
+        key: &K,
         content: impl Into<Content<'c>>,
     ) -> BoxFuture<'a, Result<ObjectInfo>> {
         self.put_with(key, content, PutOptions::default())
@@ -70,11 +210,12 @@ impl R2 {
     /// # Errors
     /// `TooLarge` if the content has more bytes than [`PutOptions::max_bytes`], or the metadata
     /// more than 8192 bytes; the previous object is unchanged. `InvalidArgument` if the stream ends
-    /// early. See also [`R2`].
+    /// early, or the content does not have the checksum. See also [`R2`].
     ///
     /// # Examples
     /// ```
-    /// # async fn f(storage: &bindery::r2::R2, upload: bindery::Body) -> bindery::Result<()> {
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>, upload: bindery::Body) -> bindery::Result<()> {
     /// use bindery::r2::PutOptions;
     ///
     /// let options = PutOptions::default()
@@ -83,186 +224,212 @@ impl R2 {
     /// storage.put_with("logo.png", upload, options).await?;
     /// # Ok(()) }
     /// ```
-    pub fn put_with<'a, 'c: 'a>(
+    pub fn put_with<'a, 'c: 'a, K: KeyOf<B::Name> + ?Sized>(
         &'a self,
-        key: &'a str,
+        key: &K,
         content: impl Into<Content<'c>>,
-        options: PutOptions,
+        options: PutOptions<MetadataOf<K>>,
     ) -> BoxFuture<'a, Result<ObjectInfo>> {
-        let content = content.into();
+        let put = put(&self.core, key, content.into(), None, options);
         Box::pin(async move {
-            let work = async {
-                check_key(key)?;
-                check_metadata(&options)?;
-
-                let upload = Upload::new(content, options.max_bytes)?;
-                let info = self.backend.put(key, upload, &options).await?;
-                let measures = Measures {
-                    bytes: Some(info.size),
-                    ..Measures::default()
-                };
-                Ok((info, measures))
-            };
-            self.gate.pass("put", None, work).await
+            let stored = put.await?;
+            // Without a condition there is always an object.
+            stored.ok_or_else(|| self.core.gate.failed("put", Failure::no_object()))
         })
     }
 
-    /// Returns the object with a key, or `None` if the key does not exist.
+    /// Stores an object if the stored one meets a condition. Returns `None` if it does not.
+    ///
+    /// Content of more than 5 MiB has to have a [known length](Content::with_length): R2 uploads
+    /// parts without conditions.
+    ///
+    /// # Errors
+    /// As for [`put_with`](Self::put_with).
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// use bindery::r2::{Condition, PutOptions};
+    ///
+    /// let first = storage.put_if("lock", Condition::absent(), "me", PutOptions::default());
+    /// println!("{}", if first.await?.is_some() { "locked" } else { "taken" });
+    /// # Ok(()) }
+    /// ```
+    pub fn put_if<'a, 'c: 'a, K: KeyOf<B::Name> + ?Sized>(
+        &'a self,
+        key: &K,
+        condition: Condition,
+        content: impl Into<Content<'c>>,
+        options: PutOptions<MetadataOf<K>>,
+    ) -> BoxFuture<'a, Result<Option<ObjectInfo>>> {
+        put(&self.core, key, content.into(), Some(condition), options)
+    }
+
+    /// Copies an object with its metadata. Returns `None` if the key does not exist.
+    ///
+    /// On Workers the platform streams the content through the worker, without its memory.
+    ///
+    /// # Errors
+    /// `TooLarge` if the object has more than 4.995 GiB. See also [`R2`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// storage.copy("notes/1.txt", "archive/1.txt").await?;
+    /// storage.delete("notes/1.txt").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn copy<'a, F, T>(&'a self, from: &F, to: &T) -> BoxFuture<'a, Result<Option<ObjectInfo>>>
+    where
+        F: KeyOf<B::Name> + ?Sized,
+        T: KeyOf<B::Name> + ?Sized,
+    {
+        let (from, to) = (from.key().into_owned(), to.key().into_owned());
+        Box::pin(async move { self.core.copy(&from, &to).await })
+    }
+
+    /// Deletes an object. Deleting a missing key is not an error.
     ///
     /// # Errors
     /// See [`R2`].
     ///
     /// # Examples
     /// ```
-    /// # async fn f(storage: &bindery::r2::R2) -> bindery::Result<()> {
-    /// if let Some(object) = storage.get("notes/1.txt").await? {
-    ///     println!("{}", object.text().await?);
-    /// }
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// storage.delete("notes/1.txt").await?;
     /// # Ok(()) }
     /// ```
-    pub async fn get(&self, key: &str) -> Result<Option<Object>> {
-        let binding = self.gate.binding();
-        let work = async {
-            check_key(key)?;
-            let found = self.backend.get(key).await?;
-
-            let object = found.map(|(info, body)| Object {
-                info,
-                body,
-                binding,
-            });
-            let measures = Measures {
-                hit: Some(object.is_some()),
-                bytes: object.as_ref().map(|object| object.info.size),
-                ..Measures::default()
-            };
-            Ok((object, measures))
-        };
-        self.gate.pass("get", None, work).await
+    pub fn delete<'a, K: KeyOf<B::Name> + ?Sized>(&'a self, key: &K) -> BoxFuture<'a, Result<()>> {
+        let keys = [key.key().into_owned()];
+        Box::pin(async move { self.core.delete(&keys).await })
     }
 
-    /// Returns the description of the object with a key, or `None` if the key does not exist.
+    /// Deletes any number of objects, with one call for each 1000 of them. Deleting missing keys is
+    /// not an error.
     ///
     /// # Errors
-    /// See [`R2`].
+    /// See [`R2`]. The objects of earlier calls are then deleted.
     ///
     /// # Examples
     /// ```
-    /// # async fn f(storage: &bindery::r2::R2) -> bindery::Result<()> {
-    /// let exists = storage.head("notes/1.txt").await?.is_some();
+    /// # use bindery::{__private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>) -> bindery::Result<()> {
+    /// storage.delete_many(["notes/1.txt", "notes/2.txt"]).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
-        let work = async {
-            check_key(key)?;
-            let info = self.backend.head(key).await?;
-            let measures = Measures {
-                hit: Some(info.is_some()),
-                ..Measures::default()
-            };
-            Ok((info, measures))
-        };
-        self.gate.pass("head", None, work).await
+    pub fn delete_many<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> BoxFuture<'_, Result<()>> {
+        let keys: Vec<String> = keys
+            .into_iter()
+            .map(|key| key.as_ref().to_owned())
+            .collect();
+        Box::pin(async move { self.core.delete(&keys).await })
     }
 
-    /// Deletes up to 1000 objects. Deleting a missing key is not an error.
+    /// Starts a multipart upload, step by step. [`put_with`](Self::put_with) uploads parts by
+    /// itself; this is for an upload that several requests continue.
     ///
     /// # Errors
-    /// `TooLarge` if there are more than 1000 keys. See also [`R2`].
-    ///
-    /// # Examples
-    /// ```
-    /// # async fn f(storage: &bindery::r2::R2) -> bindery::Result<()> {
-    /// storage.delete(&["notes/1.txt", "notes/2.txt"]).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn delete<'a, K: AsRef<str>>(&'a self, keys: &'a [K]) -> BoxFuture<'a, Result<()>> {
-        let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+    /// `TooLarge` if the metadata has more than 8192 bytes. See also [`R2`].
+    pub fn create_multipart<'a, K: KeyOf<B::Name> + ?Sized>(
+        &'a self,
+        key: &K,
+        options: PutOptions<MetadataOf<K>>,
+    ) -> BoxFuture<'a, Result<Multipart<'a>>> {
+        let key = key.key().into_owned();
+        let request = request::<K::Metadata>(None, options);
         Box::pin(async move {
-            let work = async {
-                check_keys(&keys)?;
-                if !keys.is_empty() {
-                    self.backend.delete(&keys).await?;
-                }
-
-                let measures = Measures {
-                    count: Some(keys.len() as u64),
-                    ..Measures::default()
-                };
-                Ok(((), measures))
-            };
-            self.gate.pass("delete", None, work).await
+            let failed = |failure| self.core.gate.failed("create_multipart_upload", failure);
+            Multipart::create(&self.core, key, request.map_err(failed)?).await
         })
     }
 
-    /// Returns the first page of objects: at most 1000.
-    ///
-    /// # Errors
-    /// Any error of the platform.
-    ///
-    /// # Examples
-    /// ```
-    /// # async fn f(storage: &bindery::r2::R2) -> bindery::Result<()> {
-    /// for object in storage.list().await?.objects {
-    ///     println!("{} has {} bytes", object.key, object.size);
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub async fn list(&self) -> Result<List> {
-        self.list_with(ListOptions::default()).await
-    }
-
-    /// Returns a page of objects, with options.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if the limit is not between 1 and 1000.
-    ///
-    /// # Examples
-    /// ```
-    /// # async fn f(storage: &bindery::r2::R2) -> bindery::Result<()> {
-    /// use bindery::r2::ListOptions;
-    ///
-    /// let options = ListOptions::default().prefix("notes/").limit(100);
-    /// let page = storage.list_with(options).await?;
-    /// # Ok(()) }
-    /// ```
-    pub async fn list_with(&self, options: ListOptions) -> Result<List> {
-        let work = async {
-            let limit = limits::list_limit(options.limit, limits::r2::LIST_KEYS, limits::r2::PAGE)?;
-            let list = self.backend.list(&options, limit).await?;
-            let measures = Measures {
-                count: Some(list.objects.len() as u64),
-                ..Measures::default()
-            };
-            Ok((list, measures))
-        };
-        self.gate.pass("list", None, work).await
+    /// Continues a multipart upload. It does not call the platform.
+    #[must_use]
+    pub fn resume_multipart<K: KeyOf<B::Name> + ?Sized>(
+        &self,
+        key: &K,
+        id: impl Into<String>,
+    ) -> Multipart<'_> {
+        Multipart::resume(&self.core, key.key().into_owned(), id.into())
     }
 }
 
-fn check_key(key: &str) -> Result<(), Failure> {
-    limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)
+impl Core {
+    /// Decodes the metadata of a description.
+    fn info<C: MetadataCodec>(
+        &self,
+        operation: &'static str,
+        info: Option<ObjectInfo>,
+    ) -> Result<Option<ObjectInfo<C::Value>>, Error> {
+        let info = info.map(ObjectInfo::with_metadata::<C>).transpose();
+        info.map_err(|failure| self.gate.failed(operation, failure))
+    }
 }
 
-fn check_keys(keys: &[&str]) -> Result<(), Failure> {
-    let limit = limits::r2::DELETE_KEYS;
-    if keys.len() > limit {
-        let found = format!("{} keys", keys.len());
-        return Err(Failure::limit("the call", found, limit, limits::r2::PAGE));
-    }
-    for key in keys {
-        check_key(key)?;
-    }
-    Ok(())
+async fn lookup<C: MetadataCodec>(
+    core: &Core,
+    key: String,
+    options: GetOptions,
+) -> Result<Lookup<C::Value>> {
+    let Some((info, content)): Option<Found> = core.get(&key, &options).await? else {
+        return Ok(Lookup::Missing);
+    };
+    let info = info.with_metadata::<C>();
+    let info = info.map_err(|failure| core.gate.failed("get", failure))?;
+    Ok(match content {
+        None => Lookup::Unmatched(info),
+        Some((body, range)) => Lookup::Found(Object {
+            info,
+            body,
+            range,
+            binding: core.gate.binding(),
+        }),
+    })
 }
 
-fn check_metadata(options: &PutOptions) -> Result<(), Failure> {
-    let metadata = options.custom_metadata.iter();
-    let bytes = metadata.map(|(name, value)| name.len() + value.len()).sum();
-    limits::bytes(
-        "the metadata",
-        bytes,
-        limits::r2::METADATA_BYTES,
-        limits::r2::PAGE,
-    )
+fn put<'a, 'c: 'a, K: R2Key + ?Sized>(
+    core: &'a Core,
+    key: &K,
+    content: Content<'c>,
+    condition: Option<Condition>,
+    options: PutOptions<MetadataOf<K>>,
+) -> BoxFuture<'a, Result<Option<ObjectInfo>>> {
+    let key = key.key().into_owned();
+    let request = request::<K::Metadata>(condition, options);
+    Box::pin(async move { core.put(&key, content, request).await })
+}
+
+fn request<C: MetadataCodec>(
+    condition: Option<Condition>,
+    options: PutOptions<C::Value>,
+) -> Result<PutRequest, Failure> {
+    let custom_metadata = options
+        .custom_metadata
+        .as_ref()
+        .map(C::encode)
+        .transpose()?;
+    Ok(PutRequest {
+        http_metadata: options.http_metadata,
+        custom_metadata: custom_metadata.unwrap_or_default(),
+        checksum: options.checksum,
+        storage_class: options.storage_class,
+        condition,
+        max_bytes: options.max_bytes,
+        part_bytes: options.part_bytes,
+        parallel_parts: options.parallel_parts,
+    })
+}
+
+impl Failure {
+    /// A put without a condition that stored nothing.
+    fn no_object() -> Self {
+        let message = "the platform did not store the object";
+        Self::new(crate::error::ErrorKind::Internal, message)
+    }
 }

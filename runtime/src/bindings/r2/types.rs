@@ -1,110 +1,106 @@
-//! The options and results of R2 operations.
+//! Objects and their descriptions.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
+use super::metadata::{HttpMetadata, Metadata};
+use super::options::StorageClass;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::http::Body;
 
-/// The options of [`put_with`](super::R2::put_with).
-///
-/// # Examples
-/// ```
-/// use bindery::r2::PutOptions;
-///
-/// let options = PutOptions::default()
-///     .content_type("text/plain")
-///     .custom_metadata("owner", "ann")
-///     .max_bytes(10_000_000);
-/// assert_eq!(options.content_type.as_deref(), Some("text/plain"));
-/// ```
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct PutOptions {
-    /// The `Content-Type` of the object.
-    pub content_type: Option<String>,
-    /// The `Content-Disposition` of the object.
-    pub content_disposition: Option<String>,
-    /// Names and values of the application, of at most 8192 bytes in total.
-    pub custom_metadata: BTreeMap<String, String>,
-    /// The maximum number of bytes of the object. Nothing is stored if the content has more.
-    pub max_bytes: Option<u64>,
-}
-
-impl PutOptions {
-    /// Sets the `Content-Type` of the object.
-    #[must_use]
-    pub fn content_type(mut self, value: impl Into<String>) -> Self {
-        self.content_type = Some(value.into());
-        self
-    }
-
-    /// Sets the `Content-Disposition` of the object.
-    #[must_use]
-    pub fn content_disposition(mut self, value: impl Into<String>) -> Self {
-        self.content_disposition = Some(value.into());
-        self
-    }
-
-    /// Adds a name and a value of the application: at most 8192 bytes in total.
-    #[must_use]
-    pub fn custom_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.custom_metadata.insert(name.into(), value.into());
-        self
-    }
-
-    /// Stores nothing if the content has more than `bytes` bytes.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = Some(bytes);
-        self
-    }
-}
-
-/// The description of an object, without its content.
+/// The description of an object, without its content. `M` is the type of the key's metadata.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct ObjectInfo {
+pub struct ObjectInfo<M = Metadata> {
     /// The key.
     pub key: String,
+    /// A text that is different for each put.
+    pub version: String,
     /// The size in bytes.
     pub size: u64,
     /// The entity tag, without quotes.
     pub etag: String,
     /// The time at which the object was stored.
     pub uploaded: SystemTime,
-    /// The `Content-Type`.
-    pub content_type: Option<String>,
-    /// The `Content-Disposition`.
-    pub content_disposition: Option<String>,
+    /// The headers with which the object is served.
+    pub http_metadata: HttpMetadata,
     /// The names and values of the application.
-    pub custom_metadata: BTreeMap<String, String>,
+    pub custom_metadata: M,
+    /// The checksums with which the object was stored.
+    pub checksums: Checksums,
+    /// The storage class.
+    pub storage_class: StorageClass,
+}
+
+/// The checksums of an object, in bytes. R2 computes the MD5 of an object that was not uploaded in
+/// parts; it has the others if the put had them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checksums {
+    /// MD5
+    pub md5: Option<Vec<u8>>,
+    /// SHA-1
+    pub sha1: Option<Vec<u8>>,
+    /// SHA-256
+    pub sha256: Option<Vec<u8>>,
+    /// SHA-384
+    pub sha384: Option<Vec<u8>>,
+    /// SHA-512
+    pub sha512: Option<Vec<u8>>,
+}
+
+impl ObjectInfo {
+    /// Returns the description with the metadata of another type.
+    pub(super) fn with_metadata<C: super::MetadataCodec>(
+        self,
+    ) -> Result<ObjectInfo<C::Value>, Failure> {
+        let key = &self.key;
+        let custom_metadata = C::decode(self.custom_metadata).map_err(|failure| Failure {
+            message: format!("the object `{key}`: {}", failure.message),
+            ..failure
+        })?;
+        Ok(ObjectInfo {
+            custom_metadata,
+            key: self.key,
+            version: self.version,
+            size: self.size,
+            etag: self.etag,
+            uploaded: self.uploaded,
+            http_metadata: self.http_metadata,
+            checksums: self.checksums,
+            storage_class: self.storage_class,
+        })
+    }
 }
 
 /// An object: its description, and its content as a stream.
-pub struct Object {
+#[non_exhaustive]
+pub struct Object<M = Metadata> {
     /// The description.
-    pub info: ObjectInfo,
+    pub info: ObjectInfo<M>,
     /// The content, which is read on demand. It can be the body of a response.
     pub body: Body,
+    /// The offset and the number of bytes of the content in the object.
+    pub range: (u64, u64),
     pub(super) binding: Cow<'static, str>,
 }
 
-impl fmt::Debug for Object {
+impl<M> fmt::Debug for Object<M> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Object")
-            .field("info", &self.info)
+            .field("key", &self.info.key)
+            .field("size", &self.info.size)
+            .field("range", &self.range)
             .finish_non_exhaustive()
     }
 }
 
-impl Object {
+impl<M> Object<M> {
     /// Reads the whole content.
     ///
     /// # Errors
@@ -118,13 +114,7 @@ impl Object {
     /// # Ok(()) }
     /// ```
     pub async fn bytes(self) -> Result<Bytes> {
-        let binding = self.binding.clone();
-        let collected = self.body.collect().await.map_err(|error| {
-            let message = "the content ended early";
-            let failure = Failure::because(ErrorKind::Unavailable, message, error);
-            read_error(&binding, failure)
-        })?;
-        Ok(collected.to_bytes())
+        read(self.binding, self.body).await
     }
 
     /// Reads the whole content as text.
@@ -133,7 +123,7 @@ impl Object {
     /// `Unavailable` if the stream ends early. `Decode` if the content is not UTF-8.
     pub async fn text(self) -> Result<String> {
         let binding = self.binding.clone();
-        let bytes = self.bytes().await?;
+        let bytes = read(self.binding, self.body).await?;
         String::from_utf8(bytes.to_vec()).map_err(|_| {
             let failure = Failure::new(ErrorKind::Decode, "the content is not UTF-8");
             read_error(&binding, failure)
@@ -141,16 +131,37 @@ impl Object {
     }
 }
 
+async fn read(binding: Cow<'static, str>, body: Body) -> Result<Bytes> {
+    let collected = body.collect().await.map_err(|error| {
+        let message = "the content ended early";
+        let failure = Failure::because(ErrorKind::Unavailable, message, error);
+        read_error(&binding, failure)
+    })?;
+    Ok(collected.to_bytes())
+}
+
 fn read_error(binding: &str, failure: Failure) -> Error {
     Error::located(Service::R2, binding, "get", None, failure)
 }
 
-/// A page of objects, in the order of their keys.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct List {
-    /// The objects.
-    pub objects: Vec<ObjectInfo>,
-    /// The cursor of the next page; `None` on the last page.
-    pub cursor: Option<String>,
+/// The result of a get with a condition.
+#[derive(Debug)]
+pub enum Lookup<M = Metadata> {
+    /// The key has no object.
+    Missing,
+    /// The object does not meet the condition.
+    Unmatched(ObjectInfo<M>),
+    /// The object.
+    Found(Object<M>),
+}
+
+impl<M> Lookup<M> {
+    /// Returns the object, unless it is missing or does not meet the condition.
+    #[must_use]
+    pub fn found(self) -> Option<Object<M>> {
+        match self {
+            Self::Found(object) => Some(object),
+            Self::Missing | Self::Unmatched(_) => None,
+        }
+    }
 }

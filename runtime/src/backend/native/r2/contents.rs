@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 
 use crate::backend::native::bindings::Opened;
 use crate::backend::native::pool::lock;
@@ -68,12 +69,13 @@ impl Contents {
         }
     }
 
-    /// Makes an upload the content of an object.
+    /// Makes an upload the content of an object. If it is missing, another put has replaced the
+    /// object and deleted it.
     pub(super) async fn publish(&self, name: &str) -> Result<(), Failure> {
         match self {
             Self::Folder { objects, uploads } => {
                 let (from, to) = (uploads.join(name), objects.join(name));
-                tokio::fs::rename(from, to).await.map_err(io_failure)
+                allow_missing(tokio::fs::rename(from, to).await).map_err(io_failure)
             }
             Self::Memory(_) => Ok(()),
         }
@@ -99,10 +101,13 @@ impl Contents {
         }
     }
 
-    /// Deletes the content of an object, if it exists.
+    /// Deletes the content of an object or a part, if it exists.
     pub(super) fn remove_now(&self, name: &str) -> io::Result<()> {
         match self {
-            Self::Folder { objects, .. } => allow_missing(fs::remove_file(objects.join(name))),
+            Self::Folder { objects, uploads } => {
+                allow_missing(fs::remove_file(uploads.join(name)))?;
+                allow_missing(fs::remove_file(objects.join(name)))
+            }
             Self::Memory(contents) => {
                 lock(contents).remove(name);
                 Ok(())
@@ -110,10 +115,12 @@ impl Contents {
         }
     }
 
-    /// Deletes the content of an object, if it exists.
+    /// Deletes the content of an object or a part, if it exists.
     pub(super) async fn remove(&self, name: &str) -> io::Result<()> {
         match self {
-            Self::Folder { objects, .. } => {
+            Self::Folder { objects, uploads } => {
+                // An upload that is published at this moment is found in the other folder.
+                allow_missing(tokio::fs::remove_file(uploads.join(name)).await)?;
                 allow_missing(tokio::fs::remove_file(objects.join(name)).await)
             }
             Self::Memory(_) => self.remove_now(name),
@@ -139,19 +146,34 @@ impl Contents {
         })
     }
 
-    /// Returns the content of an object as a stream, or `None` if there is no such content.
-    pub(super) async fn read(&self, name: &str) -> Result<Option<Body>, Failure> {
+    /// Returns some bytes of content as a stream: an offset and a number of bytes. Returns `None`
+    /// if there is no such content.
+    pub(super) async fn read(
+        &self,
+        name: &str,
+        (offset, length): (u64, u64),
+    ) -> Result<Option<Body>, Failure> {
         let (objects, uploads) = match self {
             Self::Folder { objects, uploads } => (objects, uploads),
             Self::Memory(contents) => {
-                return Ok(lock(contents).get(name).cloned().map(Body::from));
+                let bytes = lock(contents).get(name).cloned();
+                // The content is in memory, so its size is a `usize`.
+                let range = offset as usize..(offset + length) as usize;
+                return Ok(bytes.map(|bytes| Body::from(bytes.slice(range))));
             }
         };
 
-        // The index lists a file for a moment before it is moved to the objects.
+        // The index lists a file for a moment before it is moved to the objects, and the files of
+        // parts are not moved.
         for path in [objects.join(name), uploads.join(name)] {
             match File::open(path).await {
-                Ok(file) => return Ok(Some(stream(file))),
+                Ok(mut file) => {
+                    if offset > 0 {
+                        let seek = file.seek(SeekFrom::Start(offset));
+                        seek.await.map_err(io_failure)?;
+                    }
+                    return Ok(Some(stream(file, length)));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(io_failure(error)),
             }
@@ -183,6 +205,16 @@ impl Incoming {
                 Ok(())
             }
         }
+    }
+
+    /// Writes all of a body.
+    pub(super) async fn copy(&mut self, body: Body) -> Result<(), Failure> {
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| io_failure(io::Error::other(error)))?;
+            self.write(&chunk).await?;
+        }
+        Ok(())
     }
 
     /// Waits until the content is on the disk.
@@ -223,12 +255,17 @@ impl Drop for Incoming {
     }
 }
 
-/// A body that reads a file in chunks. An open file can be read even after it was deleted.
-fn stream(file: File) -> Body {
+/// A body that reads bytes of a file in chunks. An open file can be read even after it was deleted.
+fn stream(file: File, length: u64) -> Body {
+    let file = file.take(length);
     let chunks = futures_util::stream::unfold(Some(file), |file| async {
         let mut file = file?;
         let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
         match file.read_buf(&mut chunk).await {
+            Ok(0) if file.limit() > 0 => {
+                let error = io::Error::from(io::ErrorKind::UnexpectedEof);
+                Some((Err(error), None))
+            }
             Ok(0) => None,
             Ok(_) => Some((Ok(chunk.freeze()), Some(file))),
             Err(error) => Some((Err(error), None)),

@@ -8,47 +8,33 @@
 //! file in `objects` is ever deleted, so a lost or old index does not cost an object.
 
 mod contents;
+mod digest;
+mod index;
+mod list;
+mod multipart;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use bindery_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
-use md5::{Digest, Md5};
+use bindery_sqlite::rusqlite::Connection;
 
-use crate::error::{ErrorKind, Failure};
-use crate::http::Body;
-use crate::r2::{List, ListOptions, ObjectInfo, PutOptions, Upload};
+use crate::error::{Error, ErrorKind, Failure};
+use crate::limits;
+use crate::r2::{
+    Condition, FoundObject, GetOptions, ListRequest, Listing, ObjectInfo, PutRequest, Upload,
+};
+use crate::random;
 
 use super::bindings::Opened;
 use super::clock::{at_milliseconds, now_milliseconds};
 use super::pool::lock;
 use super::run_to_end;
-use super::store::{KeyRange, Store};
+use super::store::Store;
 
 use contents::Contents;
-
-/// The versions of the tables.
-const SCHEMA: [&str; 2] = [OBJECTS, GARBAGE];
-
-const OBJECTS: &str = "CREATE TABLE IF NOT EXISTS objects (
-    key TEXT PRIMARY KEY NOT NULL,
-    file TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    etag TEXT NOT NULL,
-    -- Milliseconds since the Unix epoch.
-    uploaded INTEGER NOT NULL,
-    content_type TEXT,
-    content_disposition TEXT,
-    custom_metadata TEXT NOT NULL
-) STRICT, WITHOUT ROWID";
-
-/// The files of objects that were replaced or deleted.
-const GARBAGE: &str = "CREATE TABLE garbage (file TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE INDEX objects_by_file ON objects (file)";
-
-/// The columns in the order of [`info`], and the file.
-const COLUMNS: &str =
-    "key, size, etag, uploaded, content_type, content_disposition, custom_metadata, file";
+use digest::Digests;
+use index::SCHEMA;
+use list::Place;
 
 #[derive(Debug, Clone)]
 pub(crate) struct R2 {
@@ -93,11 +79,15 @@ impl R2 {
     /// Completes what the end of the previous process interrupted.
     fn recover(&self, index: &Path) -> Opened<()> {
         let index = Connection::open(index)?;
+        multipart::delete_old(&index)?;
         for file in self.contents.uploads()? {
-            let sql = "SELECT EXISTS (SELECT 1 FROM objects WHERE file = ?1)";
-            if index.query_row(sql, [&file], |row| row.get(0))? {
+            let is_listed = |table: &str| {
+                let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE file = ?1)");
+                index.query_row(&sql, [&file], |row| row.get(0))
+            };
+            if is_listed("objects")? {
                 self.contents.publish_now(&file)?;
-            } else {
+            } else if !is_listed("parts")? {
                 self.contents.discard_now(&file)?;
             }
         }
@@ -112,46 +102,70 @@ impl R2 {
         Ok(())
     }
 
+    /// Returns `None` if the condition is not met.
     pub(crate) async fn put(
         &self,
         key: &str,
         mut upload: Upload<'_>,
-        options: &PutOptions,
-    ) -> Result<ObjectInfo, Failure> {
+        request: &PutRequest,
+    ) -> Result<Option<ObjectInfo>, Failure> {
+        // Workers store content of an unknown length in parts, without conditions and checksums.
+        let reason = match (&request.condition, &request.checksum) {
+            (Some(_), _) => Some("a conditional put"),
+            (None, Some(_)) => Some("a put with a checksum"),
+            (None, None) => None,
+        };
+        if let Some(reason) = reason {
+            upload.require_length(limits::r2::MIN_PART_BYTES, reason);
+        }
+
         let mut incoming = self.contents.create(key).await?;
-        let mut hash = Md5::new();
+        let mut digests = Digests::new(request.checksum);
         let mut size = 0_u64;
         while let Some(chunk) = upload.chunk().await? {
-            hash.update(&chunk);
+            digests.update(&chunk);
             size += chunk.len() as u64;
             incoming.write(&chunk).await?;
         }
+        let checksums = digests.finish()?;
         incoming.sync().await?;
 
-        let uploaded = now_milliseconds();
-        let hash = hash.finalize();
         let info = ObjectInfo {
             key: key.to_owned(),
+            version: random::id().map_err(Error::into_failure)?,
             size,
-            etag: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-            uploaded: at_milliseconds(uploaded),
-            content_type: options.content_type.clone(),
-            content_disposition: options.content_disposition.clone(),
-            custom_metadata: options.custom_metadata.clone(),
+            etag: index::hex(checksums.md5.as_deref().unwrap_or_default()),
+            uploaded: at_milliseconds(now_milliseconds()),
+            http_metadata: request.http_metadata.clone(),
+            custom_metadata: request.custom_metadata.clone(),
+            checksums,
+            storage_class: request.storage_class.unwrap_or_default(),
         };
 
         // The caller may stop waiting while the index is updated. From here on, only the index
         // decides about the file.
-        let (bucket, object) = (self.clone(), info.clone());
+        let (bucket, object, condition) = (self.clone(), info.clone(), request.condition.clone());
         let file = incoming.keep();
-        run_to_end(async move { bucket.publish(object, uploaded, file).await }).await?;
-        Ok(info)
+        let publish = async move { bucket.publish(object, file, condition, None).await };
+        Ok(run_to_end(publish).await?.then_some(info))
     }
 
-    /// Updates the index with an upload, and moves its file to the objects.
-    async fn publish(&self, info: ObjectInfo, uploaded: i64, file: String) -> Result<(), Failure> {
-        let replaced = match self.index_object(info, uploaded, file.clone()).await {
-            Ok(replaced) => replaced,
+    /// Updates the index with an upload, and moves its file to the objects. Returns whether the
+    /// condition was met. `multipart` is the upload that this completes.
+    async fn publish(
+        &self,
+        info: ObjectInfo,
+        file: String,
+        condition: Option<Condition>,
+        multipart: Option<String>,
+    ) -> Result<bool, Failure> {
+        let indexed = self.index_object(info, file.clone(), condition, multipart);
+        let replaced = match indexed.await {
+            Ok(Some(replaced)) => replaced,
+            Ok(None) => {
+                self.contents.discard(&file).await;
+                return Ok(false);
+            }
             Err(failure) => {
                 // If the process is shutting down, the index may have been updated.
                 if failure.kind != ErrorKind::Unavailable {
@@ -161,73 +175,86 @@ impl R2 {
             }
         };
         self.contents.publish(&file).await?;
-        self.remove(replaced).await
+        self.remove(replaced).await;
+        Ok(true)
     }
 
-    /// Adds an object to the index, and returns the file of the object that it replaces.
+    /// Adds an object to the index, and returns the files that it replaces; `None` if the condition
+    /// is not met, or the multipart upload no longer exists.
     async fn index_object(
         &self,
         info: ObjectInfo,
-        uploaded: i64,
         file: String,
-    ) -> Result<Option<String>, Failure> {
-        let size = i64::try_from(info.size).unwrap_or(i64::MAX);
-        let metadata = serde_json::to_string(&info.custom_metadata).unwrap_or_default();
+        condition: Option<Condition>,
+        multipart: Option<String>,
+    ) -> Result<Option<Vec<String>>, Failure> {
         let removed = std::mem::take(&mut *lock(&self.removed));
         let write = move |connection: &Connection| {
-            forget_removed(connection, &removed)?;
-            let replaced = add_garbage(connection, &info.key)?;
+            index::forget_removed(connection, &removed)?;
+            let stored = index::find(connection, &info.key)?;
+            let stored = stored
+                .as_ref()
+                .map(|(info, _)| (&*info.etag, info.uploaded));
+            if condition.is_some_and(|condition| !condition.is_met(stored)) {
+                return Ok(None);
+            }
 
-            let insert = format!(
-                "INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-            );
-            connection.prepare_cached(&insert)?.execute(params![
-                info.key,
-                size,
-                info.etag,
-                uploaded,
-                info.content_type,
-                info.content_disposition,
-                metadata,
-                file
-            ])?;
-            Ok(replaced)
+            let mut replaced = Vec::new();
+            if let Some(id) = multipart {
+                match multipart::delete(connection, &id)? {
+                    Some(parts) => replaced = parts,
+                    None => return Ok(None),
+                }
+            }
+            replaced.extend(index::insert(connection, &info, &file)?);
+            Ok(Some(replaced))
         };
         self.index.write(write).await
     }
 
-    /// Deletes files that the index lists as garbage.
-    async fn remove(&self, files: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    /// Deletes files that the index lists as garbage. The next start deletes those that cannot be
+    /// deleted now.
+    async fn remove(&self, files: impl IntoIterator<Item = String>) {
         for file in files {
-            // The next start deletes the file if it cannot be deleted now.
             if self.contents.remove(&file).await.is_ok() {
                 lock(&self.removed).push(file);
             }
         }
-        Ok(())
     }
 
     /// Returns the properties of an object, and its file.
     async fn find(&self, key: &str) -> Result<Option<(ObjectInfo, String)>, Failure> {
         let key = key.to_owned();
-        let read = move |connection: &Connection| {
-            let sql = format!("SELECT {COLUMNS} FROM objects WHERE key = ?1");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let found = statement.query_row([&key], |row| Ok((info(row)?, row.get(7)?)));
-            found.optional()
-        };
+        let read = move |connection: &Connection| index::find(connection, &key);
         self.index.read(read).await
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<(ObjectInfo, Body)>, Failure> {
+    pub(crate) async fn get(
+        &self,
+        key: &str,
+        options: &GetOptions,
+    ) -> Result<Option<FoundObject>, Failure> {
         // Another put can replace the file after its name was read from the index. Then the index
         // contains the new file.
         for _ in 0..8 {
             let Some((info, file)) = self.find(key).await? else {
                 return Ok(None);
             };
-            if let Some(body) = self.contents.read(&file).await? {
-                return Ok(Some((info, body)));
+            let stored = Some((&*info.etag, info.uploaded));
+            let condition = options.condition.as_ref();
+            if condition.is_some_and(|condition| !condition.is_met(stored)) {
+                return Ok(Some((info, None)));
+            }
+
+            let range = match options.range {
+                None => (0, info.size),
+                Some(range) => range.within(info.size).ok_or_else(|| {
+                    let message = "the requested range is not satisfiable";
+                    Failure::new(ErrorKind::InvalidArgument, message)
+                })?,
+            };
+            if let Some(body) = self.contents.read(&file, range).await? {
+                return Ok(Some((info, Some((body, range)))));
             }
         }
 
@@ -239,15 +266,29 @@ impl R2 {
         Ok(self.find(key).await?.map(|(info, _)| info))
     }
 
-    pub(crate) async fn delete(&self, keys: &[&str]) -> Result<(), Failure> {
-        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+    pub(crate) async fn copy(&self, from: &str, to: &str) -> Result<Option<ObjectInfo>, Failure> {
+        let Some((info, Some((body, _)))) = self.get(from, &GetOptions::default()).await? else {
+            return Ok(None);
+        };
+        let upload = Upload::new(body.into(), Some(limits::r2::PUT_BYTES))?;
+        let request = PutRequest {
+            http_metadata: info.http_metadata,
+            custom_metadata: info.custom_metadata,
+            storage_class: Some(info.storage_class),
+            ..PutRequest::default()
+        };
+        self.put(to, upload, &request).await
+    }
+
+    pub(crate) async fn delete(&self, keys: &[String]) -> Result<(), Failure> {
+        let keys = keys.to_vec();
         let removed = std::mem::take(&mut *lock(&self.removed));
         let write = move |connection: &Connection| {
-            forget_removed(connection, &removed)?;
+            index::forget_removed(connection, &removed)?;
 
             let mut files = Vec::new();
             for key in &keys {
-                files.extend(add_garbage(connection, key)?);
+                files.extend(index::add_garbage(connection, key)?);
                 let delete = "DELETE FROM objects WHERE key = ?1";
                 connection.prepare_cached(delete)?.execute([key])?;
             }
@@ -256,33 +297,19 @@ impl R2 {
         let bucket = self.clone();
         run_to_end(async move {
             let files = bucket.index.write(write).await?;
-            bucket.remove(files).await
+            bucket.remove(files).await;
+            Ok(())
         })
         .await
     }
 
-    pub(crate) async fn list(&self, options: &ListOptions, limit: u32) -> Result<List, Failure> {
-        // A cursor is the last key of the previous page.
-        let range = KeyRange::new(options.prefix.as_deref(), options.cursor.as_deref());
+    pub(crate) async fn list(&self, request: &ListRequest, limit: u32) -> Result<Listing, Failure> {
+        let place = request.cursor.as_deref().map(Place::new).transpose()?;
+        let request = request.clone();
         let read = move |connection: &Connection| {
-            let KeyRange { start, after, end } = &range;
-            let sql = format!(
-                "SELECT {COLUMNS} FROM objects WHERE key >= ?1 AND key > ?2 AND key < ?3
-                 ORDER BY key LIMIT ?4"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            // One more object shows whether there is another page.
-            let parameters = params![start, after, end, i64::from(limit) + 1];
-            let rows = statement.query_map(parameters, info)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            list::list(connection, &request, place.as_ref(), limit as usize)
         };
-        let mut objects = self.index.read(read).await?;
-
-        let has_more = objects.len() > limit as usize;
-        objects.truncate(limit as usize);
-        let last = objects.last().filter(|_| has_more);
-        let cursor = last.map(|object| object.key.clone());
-        Ok(List { objects, cursor })
+        self.index.read(read).await
     }
 }
 
@@ -293,35 +320,4 @@ fn has_table(index: &Path) -> Opened<bool> {
     }
     let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'objects')";
     Ok(Connection::open(index)?.query_row(sql, [], |row| row.get(0))?)
-}
-
-/// Lists the file of an object as garbage, and returns it.
-fn add_garbage(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    let insert = "INSERT OR REPLACE INTO garbage SELECT file FROM objects WHERE key = ?1
-         RETURNING file";
-    let mut insert = connection.prepare_cached(insert)?;
-    insert.query_row([key], |row| row.get(0)).optional()
-}
-
-/// Removes files that have been deleted from the list of garbage.
-fn forget_removed(connection: &Connection, files: &[String]) -> rusqlite::Result<()> {
-    for file in files {
-        let delete = "DELETE FROM garbage WHERE file = ?1";
-        connection.prepare_cached(delete)?.execute([file])?;
-    }
-    Ok(())
-}
-
-/// Reads a row of the index.
-fn info(row: &Row<'_>) -> rusqlite::Result<ObjectInfo> {
-    let metadata: String = row.get(6)?;
-    Ok(ObjectInfo {
-        key: row.get(0)?,
-        size: row.get::<_, i64>(1)?.unsigned_abs(),
-        etag: row.get(2)?,
-        uploaded: at_milliseconds(row.get(3)?),
-        content_type: row.get(4)?,
-        content_disposition: row.get(5)?,
-        custom_metadata: serde_json::from_str(&metadata).unwrap_or_default(),
-    })
 }

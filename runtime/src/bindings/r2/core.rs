@@ -1,0 +1,268 @@
+//! The calls of a bucket, without the types of its keys: compiled once, in this crate.
+
+use std::collections::BTreeSet;
+
+use super::condition::Condition;
+use super::metadata::{HttpMetadata, Metadata};
+use super::multipart::UploadedPart;
+use super::options::{Checksum, GetOptions, StorageClass};
+use super::types::ObjectInfo;
+use crate::backend;
+use crate::bindings::content::{Content, Upload};
+use crate::error::{ErrorKind, Failure, Result};
+use crate::http::Body;
+use crate::limits;
+use crate::observe::{Gate, Measures};
+
+/// What a put stores besides the content, and under which condition.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PutRequest {
+    pub(crate) http_metadata: HttpMetadata,
+    pub(crate) custom_metadata: Metadata,
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) storage_class: Option<StorageClass>,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) part_bytes: usize,
+    pub(crate) parallel_parts: usize,
+}
+
+/// Which objects a list returns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ListRequest {
+    pub(crate) prefix: String,
+    pub(crate) cursor: Option<String>,
+    pub(crate) start_after: Option<String>,
+    pub(crate) delimiter: Option<String>,
+    pub(crate) page_size: Option<u32>,
+}
+
+/// A page of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) objects: Vec<ObjectInfo>,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) cursor: Option<String>,
+}
+
+/// The result of a get: the body is missing if the object does not meet the condition. The range is
+/// the offset and the number of bytes of the body.
+pub(crate) type Found = (ObjectInfo, Option<(Body, (u64, u64))>);
+
+#[derive(Debug, Clone)]
+pub(super) struct Core {
+    pub(super) gate: Gate,
+    pub(super) backend: backend::R2,
+}
+
+impl Core {
+    pub(super) async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
+        let work = async {
+            check_key(key)?;
+            let info = self.backend.head(key).await?;
+            let measures = Measures {
+                hit: Some(info.is_some()),
+                ..Measures::default()
+            };
+            Ok((info, measures))
+        };
+        self.gate.pass("head", None, work).await
+    }
+
+    pub(super) async fn get(&self, key: &str, options: &GetOptions) -> Result<Option<Found>> {
+        let work = async {
+            check_key(key)?;
+            let found = self.backend.get(key, options).await?;
+            let content = found.as_ref().and_then(|(_, content)| content.as_ref());
+            let measures = Measures {
+                hit: Some(found.is_some()),
+                bytes: content.map(|(_, (_, length))| *length),
+                ..Measures::default()
+            };
+            Ok((found, measures))
+        };
+        self.gate.pass("get", None, work).await
+    }
+
+    /// Returns `None` if the condition is not met.
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        content: Content<'_>,
+        request: Result<PutRequest, Failure>,
+    ) -> Result<Option<ObjectInfo>> {
+        let work = async {
+            check_key(key)?;
+            let request = request?;
+            check_put(&request)?;
+            let upload = Upload::new(content, request.max_bytes)?;
+            let info = self.backend.put(key, upload, &request).await?;
+            let measures = Measures {
+                bytes: info.as_ref().map(|info| info.size),
+                ..Measures::default()
+            };
+            Ok((info, measures))
+        };
+        self.gate.pass("put", None, work).await
+    }
+
+    pub(super) async fn copy(&self, from: &str, to: &str) -> Result<Option<ObjectInfo>> {
+        let work = async {
+            check_key(from)?;
+            check_key(to)?;
+            let info = self.backend.copy(from, to).await?;
+            let measures = Measures {
+                hit: Some(info.is_some()),
+                bytes: info.as_ref().map(|info| info.size),
+                ..Measures::default()
+            };
+            Ok((info, measures))
+        };
+        self.gate.pass("copy", None, work).await
+    }
+
+    /// Deletes any number of objects, up to 1000 of them with one call.
+    pub(super) async fn delete(&self, keys: &[String]) -> Result<()> {
+        for keys in keys.chunks(limits::r2::DELETE_KEYS) {
+            let work = async {
+                for key in keys {
+                    check_key(key)?;
+                }
+                self.backend.delete(keys).await?;
+                let measures = Measures {
+                    count: Some(keys.len() as u64),
+                    ..Measures::default()
+                };
+                Ok(((), measures))
+            };
+            self.gate.pass("delete", None, work).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn list(&self, request: &ListRequest) -> Result<Listing> {
+        let work = async {
+            let (max, page) = (limits::r2::LIST_KEYS, limits::r2::PAGE);
+            let limit = limits::list_limit(request.page_size, max, page)?;
+            let listing = self.backend.list(request, limit).await?;
+            let count = listing.objects.len() + listing.prefixes.len();
+            let measures = Measures {
+                count: Some(count as u64),
+                ..Measures::default()
+            };
+            Ok((listing, measures))
+        };
+        self.gate.pass("list", None, work).await
+    }
+
+    pub(super) async fn create_multipart(&self, key: &str, request: PutRequest) -> Result<String> {
+        let work = async {
+            check_key(key)?;
+            check_put(&request)?;
+            let id = self.backend.create_multipart(key, &request).await?;
+            Ok((id, Measures::default()))
+        };
+        self.gate.pass("create_multipart_upload", None, work).await
+    }
+
+    /// Returns the etag of the part.
+    pub(super) async fn upload_part(
+        &self,
+        key: &str,
+        id: &str,
+        number: u16,
+        content: Content<'_>,
+    ) -> Result<String> {
+        let work = async {
+            check_key(key)?;
+            check_part(number)?;
+            let upload = Upload::new(content, Some(limits::r2::MAX_PART_BYTES))?;
+            let (etag, length) = self.backend.upload_part(key, id, number, upload).await?;
+            let measures = Measures {
+                bytes: Some(length),
+                ..Measures::default()
+            };
+            Ok((etag, measures))
+        };
+        self.gate.pass("upload_part", None, work).await
+    }
+
+    pub(super) async fn complete(
+        &self,
+        key: &str,
+        id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<ObjectInfo> {
+        let work = async {
+            check_key(key)?;
+            let mut numbers = BTreeSet::new();
+            for part in parts {
+                check_part(part.number)?;
+                if !numbers.insert(part.number) {
+                    let message = format!("the part {} occurs twice", part.number);
+                    return Err(Failure::new(ErrorKind::InvalidArgument, message));
+                }
+            }
+            if parts.is_empty() {
+                let message = "an upload has at least one part";
+                return Err(Failure::new(ErrorKind::InvalidArgument, message));
+            }
+
+            let mut parts = parts.to_vec();
+            parts.sort_by_key(|part| part.number);
+            let info = self.backend.complete(key, id, &parts).await?;
+            let measures = Measures {
+                bytes: Some(info.size),
+                ..Measures::default()
+            };
+            Ok((info, measures))
+        };
+        let operation = "complete_multipart_upload";
+        self.gate.pass(operation, None, work).await
+    }
+
+    pub(super) async fn abort(&self, key: &str, id: &str) -> Result<()> {
+        let work = async {
+            check_key(key)?;
+            self.backend.abort(key, id).await?;
+            Ok(((), Measures::default()))
+        };
+        self.gate.pass("abort_multipart_upload", None, work).await
+    }
+}
+
+fn check_key(key: &str) -> Result<(), Failure> {
+    limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)
+}
+
+fn check_put(request: &PutRequest) -> Result<(), Failure> {
+    let metadata = request.custom_metadata.iter();
+    let bytes = metadata.map(|(name, value)| name.len() + value.len()).sum();
+    limits::bytes(
+        "the metadata",
+        bytes,
+        limits::r2::METADATA_BYTES,
+        limits::r2::PAGE,
+    )?;
+
+    let parts = limits::r2::MIN_PART_BYTES as u64..=limits::r2::MAX_PART_BYTES;
+    if parts.contains(&(request.part_bytes as u64)) && request.parallel_parts > 0 {
+        return Ok(());
+    }
+    let page = limits::r2::PAGE;
+    let message = format!(
+        "a part has from 5 MiB to 5 GiB, not {} bytes, and at least one is uploaded at a time; see \
+         {page}",
+        request.part_bytes
+    );
+    Err(Failure::new(ErrorKind::InvalidArgument, message))
+}
+
+fn check_part(number: u16) -> Result<(), Failure> {
+    if (1..=limits::r2::PARTS).contains(&number) {
+        return Ok(());
+    }
+    let (parts, page) = (limits::r2::PARTS, limits::r2::PAGE);
+    let message = format!("a part has a number from 1 to {parts}, not {number}; see {page}");
+    Err(Failure::new(ErrorKind::InvalidArgument, message))
+}
