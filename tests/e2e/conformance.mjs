@@ -187,6 +187,30 @@ checks["requests are sent to other servers"] = async () => {
     server.close();
   }
 };
+checks["bodies pass through the worker unchanged"] = async () => {
+  await reset();
+  const content = Buffer.alloc(6_000_001, (index) => index);
+  for (let index = 0; index < content.length; index++) content[index] = index % 251;
+  const url = `${backend.base}/objects/large`;
+  const stored = await fetch(url, { method: "PUT", body: content });
+  assert.equal(await stored.text(), String(content.length));
+  const chunked = new Blob([content]).stream();
+  const streamed = await fetch(url, { method: "PUT", body: chunked, duplex: "half" });
+  assert.equal(await streamed.text(), String(content.length));
+
+  const whole = await fetch(url);
+  assert.ok(content.equals(Buffer.from(await whole.arrayBuffer())));
+  const rest = await fetch(`${url}?is_read=true`);
+  const read = Number(rest.headers.get("x-read"));
+  assert.ok(read > 0 && content.subarray(read).equals(Buffer.from(await rest.arrayBuffer())));
+
+  for (const body of ["", "text", content]) {
+    const echoed = await fetch(`${backend.base}/echo`, { method: "POST", body, headers: { "x-echo-x-quote": '"\\\t' } });
+    assert.ok(Buffer.from(body).equals(Buffer.from(await echoed.arrayBuffer())));
+    assert.deepEqual(echoed.headers.getSetCookie(), ["a=1", "b=2"]);
+    assert.equal(echoed.headers.get("x-quote"), '"\\');
+  }
+};
 checks["a panic is a response, and the next request works"] = async () => {
   const slow = fetch(`${backend.base}/slow`);
   await new Promise((resolve) => setTimeout(resolve, 100));

@@ -51,7 +51,8 @@
 //!   Images whose arguments are not JSON.
 //! - An operation that a backend does not have fails with `Unsupported`.
 //!
-//! `Cells` is one row of D1, and `send_request` sends a request to another server.
+//! `Cells` is one row of D1, `send_request` sends a request to another server, and `read_body`
+//! reads all of a body.
 //!
 //! `Context` is the context of a handler, with background work and the properties of a request.
 //!

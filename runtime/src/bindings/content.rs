@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use http_body::Body as _;
+use http_body_util::BodyExt;
 
 use crate::error::{ErrorKind, Failure, Result};
 use crate::http::Body;
@@ -20,6 +21,7 @@ pub struct Content<'c> {
 
 enum Source<'c> {
     Whole(Bytes),
+    Body(Body),
     Stream(BoxStream<'c, Result<Bytes, BoxError>>),
 }
 
@@ -71,10 +73,9 @@ impl<'c> Content<'c> {
 
 impl From<Body> for Content<'_> {
     fn from(body: Body) -> Self {
-        let length = body.size_hint().exact();
         Self {
-            length,
-            ..Self::stream(body.into_data_stream())
+            length: body.size_hint().exact(),
+            source: Source::Body(body),
         }
     }
 }
@@ -145,7 +146,16 @@ impl<'c> Upload<'c> {
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.content.source {
             Source::Whole(bytes) => Some(bytes),
-            Source::Stream(_) => None,
+            Source::Body(_) | Source::Stream(_) => None,
+        }
+    }
+
+    /// Returns the content if it is a body.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn body_mut(&mut self) -> Option<&mut Body> {
+        match &mut self.content.source {
+            Source::Body(body) => Some(body),
+            Source::Whole(_) | Source::Stream(_) => None,
         }
     }
 
@@ -154,10 +164,8 @@ impl<'c> Upload<'c> {
         let chunk = match &mut self.content.source {
             Source::Whole(bytes) if bytes.is_empty() => None,
             Source::Whole(bytes) => Some(std::mem::take(bytes)),
-            Source::Stream(stream) => stream.next().await.transpose().map_err(|error| {
-                let message = format!("the upload ended early: {error}");
-                Failure::because(ErrorKind::InvalidArgument, message, error)
-            })?,
+            Source::Body(body) => next_data(body).await.map_err(ended_early)?,
+            Source::Stream(stream) => stream.next().await.transpose().map_err(ended_early)?,
         };
         self.bytes_read += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
 
@@ -181,6 +189,22 @@ impl<'c> Upload<'c> {
             Some(_) | None => Ok(chunk),
         }
     }
+}
+
+/// Returns the next chunk of a body, without its trailers.
+async fn next_data(body: &mut Body) -> Result<Option<Bytes>, axum_core::Error> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+fn ended_early(error: impl Into<BoxError>) -> Failure {
+    let error = error.into();
+    let message = format!("the upload ended early: {error}");
+    Failure::because(ErrorKind::InvalidArgument, message, error)
 }
 
 fn too_large(max_bytes: u64) -> Failure {

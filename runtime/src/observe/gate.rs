@@ -51,16 +51,13 @@ impl Gate {
         work: impl Future<Output = Result<(T, Measures), Failure>>,
     ) -> Result<T> {
         backend::count_call();
-        if !self.is_watched() {
-            return match work.await {
-                Ok((value, _)) => Ok(value),
-                Err(failure) => Err(self.error(operation, query, failure)),
-            };
-        }
-
-        let stopwatch = Stopwatch::start();
+        let stopwatch = self.is_watched().then(Stopwatch::start);
+        // In one place: a second one would generate the code of each caller twice.
         let outcome = work.await;
-        self.report(operation, query, &stopwatch, outcome)
+        match stopwatch {
+            Some(stopwatch) => self.report(operation, query, &stopwatch, outcome),
+            None => self.finish(operation, query, outcome),
+        }
     }
 
     /// Runs one call that does not wait. Returns `None` if `work` does: then nothing was done.
@@ -70,19 +67,26 @@ impl Gate {
         query: Option<&'static str>,
         work: impl FnOnce() -> Option<Result<(T, Measures), Failure>>,
     ) -> Option<Result<T>> {
-        if !self.is_watched() {
-            let outcome = work()?;
-            backend::count_call();
-            return Some(match outcome {
-                Ok((value, _)) => Ok(value),
-                Err(failure) => Err(self.error(operation, query, failure)),
-            });
-        }
-
-        let stopwatch = Stopwatch::start();
+        let stopwatch = self.is_watched().then(Stopwatch::start);
         let outcome = work()?;
         backend::count_call();
-        Some(self.report(operation, query, &stopwatch, outcome))
+        Some(match stopwatch {
+            Some(stopwatch) => self.report(operation, query, &stopwatch, outcome),
+            None => self.finish(operation, query, outcome),
+        })
+    }
+
+    /// Adds the location to an error.
+    fn finish<T>(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        outcome: Result<(T, Measures), Failure>,
+    ) -> Result<T> {
+        match outcome {
+            Ok((value, _)) => Ok(value),
+            Err(failure) => Err(self.error(operation, query, failure)),
+        }
     }
 
     /// Sends an event to the observers.

@@ -1,14 +1,15 @@
 //! The HTTP interface on workerd: `GET /cases` lists the cases, `POST /run/<name>` runs one.
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bindery::http::{FetchOptions, Redirect, fetch_with};
 use bindery::{Context, Request, Response};
 use futures_util::future::BoxFuture;
+use http_body_util::BodyExt;
 
 use crate::{Env, Outcome, each_case};
 
@@ -73,8 +74,63 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/log", get(log))
         .route("/fetch", post(fetch_other))
         .route("/slow", get(slow))
+        .route("/objects/{key}", put(put_object).get(object))
+        .route("/echo", post(echo))
         .with_state(env);
     bindery::http::route(router, request).await
+}
+
+/// Stores the body of the request, which the platform can pass on.
+async fn put_object(
+    State(env): State<Env>,
+    key: Path<String>,
+    body: bindery::Body,
+) -> Result<String, bindery::Error> {
+    Ok(env.storage.put(&*key, body).await?.size.to_string())
+}
+
+/// Whether the worker reads the start of a body before it responds with the rest.
+#[derive(serde::Deserialize)]
+struct Start {
+    #[serde(default)]
+    is_read: bool,
+}
+
+/// Responds with an object, or with the rest of it and the number of bytes before that.
+async fn object(
+    State(env): State<Env>,
+    key: Path<String>,
+    Query(start): Query<Start>,
+) -> Result<Response, bindery::Error> {
+    let object = env.storage.get(&*key).await?;
+    let object = object.ok_or_else(|| bindery::Error::other("there is no object"))?;
+    let mut response = Response::new(object.body);
+    if start.is_read {
+        let first = response.body_mut().frame().await.transpose();
+        let first = first.map_err(bindery::Error::other)?;
+        let read = first.and_then(|frame| Some(frame.into_data().ok()?.len()));
+        let read = HeaderValue::from(read.unwrap_or_default());
+        response.headers_mut().insert("x-read", read);
+    }
+    Ok(response)
+}
+
+/// Responds with the request: its body, and the header that each header asks for.
+async fn echo(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut response = Response::new(body);
+    for (name, value) in &parts.headers {
+        if let Some(name) = name.as_str().strip_prefix("x-echo-")
+            && let Ok(name) = name.parse::<HeaderName>()
+        {
+            response.headers_mut().append(name, value.clone());
+        }
+    }
+    for cookie in ["a=1", "b=2"] {
+        let cookie = HeaderValue::from_static(cookie);
+        response.headers_mut().append("set-cookie", cookie);
+    }
+    response
 }
 
 async fn noted(State(env): State<Env>) -> Result<String, bindery::Error> {

@@ -42,10 +42,13 @@ pub(crate) use server::count_call;
 pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestWorld, in_memory, test};
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use std::future::Future;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::error::{ErrorKind, Failure};
+use crate::http::Body;
 use crate::observe::Observers;
 
 /// The observers of requests to other servers: of this test, or of the server of the process.
@@ -76,4 +79,13 @@ async fn run_to_end<T: Send + 'static>(
         let message = "the process is shutting down";
         Err(Failure::because(ErrorKind::Unavailable, message, error))
     })
+}
+
+/// Reads all of a body.
+pub(crate) async fn read_body(body: Body) -> Result<Bytes, Failure> {
+    let collected = body.collect().await.map_err(|error| {
+        let message = format!("the content ended early: {error}");
+        Failure::because(ErrorKind::Unavailable, message, error)
+    })?;
+    Ok(collected.to_bytes())
 }

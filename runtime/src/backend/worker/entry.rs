@@ -7,15 +7,15 @@ use futures_util::future::select;
 use js_sys::Promise;
 #[cfg(feature = "tracing")]
 use tracing::level_filters::LevelFilter;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsValue;
 
 use crate::app::{Application, Context, Environment};
 use crate::error::{Error, ErrorKind, Result, ServerErrorText};
-use crate::http::{Body, DRAIN_TIMEOUT, DrainableBody, IntoResponse, Response};
+use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Response};
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
 
-use super::js::{call, get};
+use super::http::{request_from_js, response_to_js};
 use super::panic::promise;
 use super::queue::{received, settle};
 use super::{Backend, log_line};
@@ -39,12 +39,12 @@ async fn respond<A: Application>(
 ) -> Result<Response> {
     let context = Context::new(super::Context::new(context, &request));
     let env = connect::<A>(env, &context)?;
-    let request = worker::request_from_wasm(request).map_err(|error| {
-        let message = format!("the request cannot be read: {error}");
-        Error::worker("fetch", ErrorKind::InvalidArgument, message)
+    let request = request_from_js(&request).map_err(|failure| {
+        let message = format!("the request cannot be read: {}", failure.message);
+        Error::worker("fetch", failure.kind, message)
     })?;
 
-    let (mut request, body) = DrainableBody::wrap(request.map(Body::new));
+    let (mut request, body) = DrainableBody::wrap(request);
     request.extensions_mut().insert(context.clone());
     let response = A::fetch(request, env, context).await;
 
@@ -74,35 +74,7 @@ fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
 }
 
 fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
-    let length = response.headers().get(http::header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<f64>().ok());
-
-    let response = worker::response_to_wasm(response)
-        .map_err(|error| exception(&format!("the response cannot be sent: {error}")))?;
-    match (length, response.body()) {
-        (Some(length), Some(body)) => with_length(&response, &body, length),
-        _ => Ok(response.into()),
-    }
-}
-
-/// Pipes the body of a response through a stream of fixed length.
-///
-/// The platform removes the `Content-Length` of a body of any other stream.
-///
-/// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
-fn with_length(
-    response: &web_sys::Response,
-    body: &web_sys::ReadableStream,
-    length: f64,
-) -> std::result::Result<JsValue, JsValue> {
-    let constructor = |name: &str| get(&js_sys::global(), name).dyn_into::<js_sys::Function>();
-    let length = js_sys::Array::of1(&length.into());
-    let stream = js_sys::Reflect::construct(&constructor("FixedLengthStream")?, &length)?;
-    let piped =
-        call(body, "pipeThrough", &[stream]).map_err(|failure| exception(&failure.message))?;
-
-    let arguments = js_sys::Array::of2(&piped, response);
-    js_sys::Reflect::construct(&constructor("Response")?, &arguments)
+    response_to_js(response).map_err(|failure| exception(&failure.message))
 }
 
 /// Processes a batch of messages.

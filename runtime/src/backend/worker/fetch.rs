@@ -5,7 +5,8 @@ use wasm_bindgen::JsValue;
 use crate::error::{ErrorKind, Failure};
 use crate::http::{FetchOptions, Redirect, Request, Response, no_response};
 
-use super::js::{call, call_async, get, object, request_to_js, response_from_js, send};
+use super::http::{request_to_js, response_from_js};
+use super::js::{call, call_async, get, object, send};
 
 /// Sends a request to another server.
 pub(crate) async fn send_request(

@@ -9,7 +9,6 @@ use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
 use crate::error::{ErrorKind, Failure};
-use crate::http::{Body, Request, Response};
 
 /// The JavaScript object of a binding.
 pub(super) struct Handle(SendWrapper<JsValue>);
@@ -89,6 +88,16 @@ pub(super) fn ignore(promised: &JsValue) {
     });
 }
 
+/// Creates an object of a global class.
+pub(super) fn construct(class: &str, arguments: &Array) -> Result<JsValue, Failure> {
+    let constructor = get(&js_sys::global(), class);
+    let constructor: Function = constructor.dyn_into().map_err(|_| {
+        let message = format!("the platform has no `{class}`");
+        Failure::new(ErrorKind::Unsupported, message)
+    })?;
+    Reflect::construct(&constructor, arguments).map_err(|error| failure(&error))
+}
+
 /// Returns `object.name`, or undefined.
 pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
@@ -121,27 +130,6 @@ pub(super) fn stringify(value: &JsValue) -> Option<String> {
     js_sys::JSON::stringify(value)
         .ok()
         .and_then(|text| JsValue::from(text).as_string())
-}
-
-/// Converts a request to one of the platform.
-pub(super) fn request_to_js(request: Request) -> Result<JsValue, Failure> {
-    let request = worker::request_to_wasm(request).map_err(|error| {
-        let message = format!("the request cannot be sent: {error}");
-        Failure::new(ErrorKind::InvalidArgument, message)
-    })?;
-    Ok(request.into())
-}
-
-/// Converts a response of the platform.
-pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
-    let response = response
-        .dyn_into()
-        .map_err(|_| Failure::new(ErrorKind::Decode, "`fetch` did not return a response"))?;
-    let response = worker::response_from_wasm(response).map_err(|error| {
-        let message = format!("the response cannot be read: {error}");
-        Failure::new(ErrorKind::Decode, message)
-    })?;
-    Ok(response.map(Body::new))
 }
 
 /// The message of a thrown value.

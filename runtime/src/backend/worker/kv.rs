@@ -95,7 +95,7 @@ impl Kv {
     ) -> Result<Option<Body>, Failure> {
         send(async {
             let value = self.call_get("get", name, "stream", cache_ttl).await?;
-            Ok(value.map(|stream| body_of(&stream)))
+            Ok(value.map(|stream| body_of(&stream, None)))
         })
         .await
     }

@@ -9,6 +9,7 @@ mod d1;
 mod entry;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod http;
 mod js;
 mod kv;
 mod object;
@@ -32,6 +33,7 @@ pub(crate) use kv::Kv;
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub(crate) use r2::R2;
+pub(crate) use stream::read_body;
 pub use test::{TestClock, TestWorld, deliver_queues, test};
 
 /// Only natively a test can choose the random numbers.

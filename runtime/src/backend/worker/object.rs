@@ -9,10 +9,8 @@ use crate::http::{Request, Response, make_absolute};
 use crate::json;
 use crate::k2::Record;
 
-use super::js::{
-    Handle, call, call_async, failure, get, object, parse, request_to_js, response_from_js, send,
-    stringify,
-};
+use super::http::{request_to_js, response_from_js};
+use super::js::{Handle, call, call_async, failure, get, object, parse, send, stringify};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Object(pub(super) Handle);

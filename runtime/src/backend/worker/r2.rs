@@ -18,7 +18,7 @@ use crate::r2::{
 
 use super::clock::{at, milliseconds};
 use super::js::{Handle, call, call_async, get, object, optional, send, start, stringify};
-use super::stream::{body_of, send_stream};
+use super::stream::{body_of, send_stream, take_stream};
 
 #[derive(Debug, Clone)]
 pub(crate) struct R2(pub(super) Handle);
@@ -40,6 +40,10 @@ impl R2 {
                 return self.put_content(key, content, request).await;
             }
             if let Some(length) = upload.length().filter(|length| *length <= PUT_BYTES) {
+                // The platform knows the length of its own streams.
+                if let Some(stream) = upload.body_mut().and_then(take_stream) {
+                    return self.put_content(key, stream, request).await;
+                }
                 let put = async |content| self.put_content(key, content, request).await;
                 return send_stream(upload, length, put).await;
             }
@@ -136,7 +140,7 @@ impl R2 {
             let number = |name| get(&range, name).as_f64().map(|number| number as u64);
             let offset = number("offset").unwrap_or_default();
             let length = number("length").unwrap_or(info.size.saturating_sub(offset));
-            let content = (body_of(&body), (offset, length));
+            let content = (body_of(&body, Some(length)), (offset, length));
             Ok(Some((info, Some(content))))
         })
         .await

@@ -1,21 +1,189 @@
 //! Streams of bytes between Rust and JavaScript.
 
-use std::pin::pin;
+use std::cell::RefCell;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
+use futures_util::Stream;
 use futures_util::future::{Either, select};
-use js_sys::{Array, Function, Reflect, Uint8Array};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_streams::readable::IntoStream;
+use worker::send::SendWrapper;
 
 use crate::bindings::content::Upload;
 use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 
-use super::js::{call, call_async, failure, get};
+use super::js::{call, call_async, construct, failure, get, send};
 
-/// A body that reads a `ReadableStream`. Any other value is an empty body.
-pub(super) fn body_of(stream: &JsValue) -> Body {
+/// A body that reads a `ReadableStream`.
+///
+/// [`take_stream`] returns its stream if nothing was read from it.
+pub(super) struct JsBody {
+    state: SendWrapper<State>,
+    /// The bytes that have not been read, if their number is known.
+    length: Option<u64>,
+}
+
+enum State {
+    Unread(web_sys::ReadableStream),
+    Reading(IntoStream<'static>),
+    Ended,
+}
+
+impl JsBody {
+    pub(super) fn new(stream: web_sys::ReadableStream, length: Option<u64>) -> Self {
+        Self {
+            state: SendWrapper(State::Unread(stream)),
+            length,
+        }
+    }
+}
+
+impl http_body::Body for JsBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let body = &mut *self;
+        let state = &mut body.state.0;
+        if let State::Unread(stream) = state {
+            let stream = stream.clone();
+            if HAND_OVER.with(|slot| slot.borrow_mut().accept(&stream)) {
+                *state = State::Ended;
+                return Poll::Ready(None);
+            }
+            let stream = wasm_streams::ReadableStream::from_raw(stream.unchecked_into());
+            *state = match stream.try_into_stream() {
+                Ok(stream) => State::Reading(stream),
+                Err((error, _)) => {
+                    *state = State::Ended;
+                    let error = io::Error::other(failure(&error.into()).message);
+                    return Poll::Ready(Some(Err(error)));
+                }
+            };
+        }
+        let State::Reading(stream) = state else {
+            return Poll::Ready(None);
+        };
+
+        let chunk = std::task::ready!(Pin::new(stream).poll_next(context));
+        if !matches!(chunk, Some(Ok(_))) {
+            *state = State::Ended;
+        }
+        Poll::Ready(chunk.map(|chunk| match chunk {
+            Ok(chunk) => {
+                let bytes = Bytes::from(Uint8Array::new(&chunk).to_vec());
+                let read = bytes.len() as u64;
+                body.length = body.length.and_then(|length| length.checked_sub(read));
+                Ok(Frame::data(bytes))
+            }
+            Err(error) => Err(io::Error::other(failure(&error).message)),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state.0, State::Ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if matches!(self.state.0, State::Unread(_))
+            && let Some(mark) = HAND_OVER.with(|slot| slot.borrow_mut().offer())
+        {
+            return SizeHint::with_exact(mark);
+        }
+        self.length
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// A conversation with the [`JsBody`] inside a body, whose type other bodies hide.
+///
+/// A body is asked for its size, and offers its stream by returning a size that no content has. If
+/// this size arrives, the bodies around it change nothing, because those that change the content do
+/// not pass on its size. Then the body is polled, and gives its stream away instead of reading it.
+enum HandOver {
+    Idle,
+    Asking,
+    Offered,
+    Taken(web_sys::ReadableStream),
+}
+
+thread_local! {
+    static HAND_OVER: RefCell<HandOver> = const { RefCell::new(HandOver::Idle) };
+}
+
+/// A size that no content has.
+const MARK: u64 = u64::MAX - 0xb1d7;
+
+impl HandOver {
+    fn offer(&mut self) -> Option<u64> {
+        matches!(self, Self::Asking | Self::Offered).then(|| {
+            *self = Self::Offered;
+            MARK
+        })
+    }
+
+    fn accept(&mut self, stream: &web_sys::ReadableStream) -> bool {
+        let is_offered = matches!(self, Self::Offered);
+        if is_offered {
+            *self = Self::Taken(stream.clone());
+        }
+        is_offered
+    }
+}
+
+/// Returns the stream of JavaScript that a body consists of, if nothing was read from it. The body
+/// is then empty.
+pub(super) fn take_stream(body: &mut Body) -> Option<JsValue> {
+    let replace = |state| HAND_OVER.with(|slot| slot.replace(state));
+    replace(HandOver::Asking);
+    if body.size_hint().exact() != Some(MARK) {
+        replace(HandOver::Idle);
+        return None;
+    }
+
+    let mut context = Context::from_waker(Waker::noop());
+    let _ = Pin::new(body).poll_frame(&mut context);
+    match replace(HandOver::Idle) {
+        HandOver::Taken(stream) => Some(stream.into()),
+        HandOver::Idle | HandOver::Asking | HandOver::Offered => None,
+    }
+}
+
+/// Reads all of a body: with one call if it is a stream of JavaScript.
+pub(crate) async fn read_body(mut body: Body) -> Result<Bytes, Failure> {
+    send(async {
+        let ended_early = |error: String| {
+            let message = format!("the content ended early: {error}");
+            Failure::new(ErrorKind::Unavailable, message)
+        };
+        let Some(stream) = take_stream(&mut body) else {
+            let collected = body.collect().await;
+            let collected = collected.map_err(|error| ended_early(error.to_string()))?;
+            return Ok(collected.to_bytes());
+        };
+        let response = construct("Response", &Array::of1(&stream))?;
+        let buffer = call_async(&response, "arrayBuffer", &[]).await;
+        let buffer = buffer.map_err(|failure| ended_early(failure.message))?;
+        Ok(Bytes::from(Uint8Array::new(&buffer).to_vec()))
+    })
+    .await
+}
+
+/// A body that reads a `ReadableStream`, of a length that may be known. Any other value is an empty
+/// body.
+pub(super) fn body_of(stream: &JsValue, length: Option<u64>) -> Body {
     match stream.dyn_ref::<web_sys::ReadableStream>() {
-        Some(stream) => Body::new(worker::Body::new(stream.clone())),
+        Some(stream) => Body::new(JsBody::new(stream.clone(), length)),
         None => Body::empty(),
     }
 }
@@ -48,13 +216,8 @@ pub(super) async fn send_stream<T>(
 
 /// The two ends of a stream that passes on what is written to it.
 fn pipe(length: u64) -> Result<(JsValue, Writer), Failure> {
-    let constructor = get(&js_sys::global(), "FixedLengthStream");
-    let constructor: Function = constructor.dyn_into().map_err(|_| {
-        let message = "the platform has no `FixedLengthStream`";
-        Failure::new(ErrorKind::Unsupported, message)
-    })?;
     let arguments = Array::of1(&JsValue::from_f64(length as f64));
-    let stream = Reflect::construct(&constructor, &arguments).map_err(|error| failure(&error))?;
+    let stream = construct("FixedLengthStream", &arguments)?;
     let writer = Writer {
         writer: call(&get(&stream, "writable"), "getWriter", &[])?,
         is_closed: false,

@@ -5,10 +5,10 @@ use std::fmt;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 
 use super::metadata::{HttpMetadata, Metadata};
 use super::options::StorageClass;
+use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::http::Body;
 
@@ -132,12 +132,8 @@ impl<M> Object<M> {
 }
 
 async fn read(binding: Cow<'static, str>, body: Body) -> Result<Bytes> {
-    let collected = body.collect().await.map_err(|error| {
-        let message = "the content ended early";
-        let failure = Failure::because(ErrorKind::Unavailable, message, error);
-        read_error(&binding, failure)
-    })?;
-    Ok(collected.to_bytes())
+    let read = backend::read_body(body).await;
+    read.map_err(|failure| read_error(&binding, failure))
 }
 
 fn read_error(binding: &str, failure: Failure) -> Error {

@@ -1,0 +1,232 @@
+//! Requests and responses between Rust and JavaScript.
+//!
+//! A header costs several calls into JavaScript, so the headers cross together, as JSON. A body
+//! that is in memory is not sent as a stream, and a stream of JavaScript that nobody has read is
+//! handed on as it is.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use http_body::Body as _;
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::error::{ErrorKind, Failure};
+use crate::http::{Body, Request, Response};
+
+use super::js::{call, construct, get, parse, stringify};
+use super::stream::{JsBody, take_stream};
+
+/// Converts a request of the platform.
+pub(super) fn request_from_js(request: &web_sys::Request) -> Result<Request, Failure> {
+    let headers = headers_from_js(&request.headers())?;
+    let body = body_from_js(request.body(), &headers);
+    let mut converted = Request::new(body);
+    *converted.method_mut() = Method::from_bytes(request.method().as_bytes())
+        .map_err(|error| malformed("method", error))?;
+    let uri = request.url().parse::<http::Uri>();
+    *converted.uri_mut() = uri.map_err(|error| malformed("URL", error))?;
+    *converted.headers_mut() = headers;
+    Ok(converted)
+}
+
+/// Converts a response of the platform.
+pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
+    let response: web_sys::Response = response
+        .dyn_into()
+        .map_err(|_| Failure::new(ErrorKind::Decode, "`fetch` did not return a response"))?;
+    if get(&response, "webSocket").is_object() {
+        let response = worker::response_from_wasm(response).map_err(|error| {
+            let message = format!("the response cannot be read: {error}");
+            Failure::new(ErrorKind::Decode, message)
+        })?;
+        return Ok(response.map(Body::new));
+    }
+
+    let headers = headers_from_js(&response.headers())?;
+    let body = body_from_js(response.body(), &headers);
+    let mut converted = Response::new(body);
+    *converted.status_mut() =
+        StatusCode::from_u16(response.status()).map_err(|error| malformed("status", error))?;
+    *converted.headers_mut() = headers;
+    Ok(converted)
+}
+
+fn malformed(part: &str, error: impl std::error::Error) -> Failure {
+    let message = format!("the {part} is not valid: {error}");
+    Failure::new(ErrorKind::InvalidArgument, message)
+}
+
+fn body_from_js(stream: Option<web_sys::ReadableStream>, headers: &HeaderMap) -> Body {
+    match stream {
+        Some(stream) => {
+            // The platform has decoded the content, so its length is another one.
+            let is_decoded = headers.contains_key(CONTENT_ENCODING);
+            let length = content_length(headers).filter(|_| !is_decoded);
+            Body::new(JsBody::new(stream, length))
+        }
+        None => Body::empty(),
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+/// Converts headers. In JavaScript each byte of a value is a character, but the platform decodes
+/// UTF-8.
+fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
+    let json = stringify(&Array::from(headers)).unwrap_or_default();
+    let pairs: Vec<(String, String)> = serde_json::from_str(&json).unwrap_or_default();
+
+    let mut converted = HeaderMap::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let name = name.map_err(|error| malformed("name of a header", error))?;
+        let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
+        let bytes = bytes.unwrap_or_else(|_| value.into_bytes());
+        let value = HeaderValue::from_maybe_shared(Bytes::from(bytes));
+        converted.append(
+            name,
+            value.map_err(|error| malformed("value of a header", error))?,
+        );
+    }
+    Ok(converted)
+}
+
+/// Converts headers to an array of pairs, which the platform accepts as headers.
+fn headers_to_js(headers: &HeaderMap) -> Result<JsValue, Failure> {
+    let text = |value: &HeaderValue| -> String {
+        value
+            .as_bytes()
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect()
+    };
+    let pairs: Vec<(&str, String)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect();
+    parse(&serde_json::to_string(&pairs).unwrap_or_default())
+}
+
+/// Converts a response to one of the platform.
+pub(super) fn response_to_js(response: Response) -> Result<JsValue, Failure> {
+    if has_extensions(&response) {
+        let response = worker::response_to_wasm(response).map_err(|error| {
+            let message = format!("the response cannot be sent: {error}");
+            Failure::new(ErrorKind::InvalidArgument, message)
+        })?;
+        return Ok(response.into());
+    }
+
+    let (parts, body) = response.into_parts();
+    let init = Object::new();
+    set(&init, "status", &parts.status.as_u16().into());
+    set(&init, "headers", &headers_to_js(&parts.headers)?);
+    // The platform throws for a body beside these.
+    let has_body = !matches!(parts.status.as_u16(), 101 | 204 | 205 | 304);
+    let body = match body_to_js(body) {
+        _ if !has_body => JsValue::NULL,
+        JsContent::Stream(stream) => match content_length(&parts.headers) {
+            Some(length) => with_length(&stream, length)?,
+            None => stream,
+        },
+        JsContent::Bytes(bytes) => bytes,
+    };
+    construct("Response", &Array::of2(&body, &init))
+}
+
+/// Whether a response has properties that only the `worker` crate can convert.
+fn has_extensions(response: &Response) -> bool {
+    let extensions = response.extensions();
+    extensions.get::<worker::WebSocket>().is_some()
+        || extensions.get::<worker::EncodeBody>().is_some()
+        || extensions.get::<worker::CfResponseProperties>().is_some()
+}
+
+/// Converts a request to one of the platform.
+pub(super) fn request_to_js(request: Request) -> Result<JsValue, Failure> {
+    let (parts, body) = request.into_parts();
+    let init = Object::new();
+    set(&init, "method", &JsValue::from_str(parts.method.as_str()));
+    set(&init, "headers", &headers_to_js(&parts.headers)?);
+    match body_to_js(body) {
+        JsContent::Bytes(bytes) if bytes.is_null() => {}
+        JsContent::Bytes(bytes) => set(&init, "body", &bytes),
+        JsContent::Stream(stream) => {
+            let stream = match content_length(&parts.headers) {
+                Some(length) => with_length(&stream, length)?,
+                None => stream,
+            };
+            set(&init, "body", &stream);
+            set(&init, "duplex", &"half".into());
+        }
+    }
+    let url = JsValue::from_str(&parts.uri.to_string());
+    construct("Request", &Array::of2(&url, &init))
+}
+
+fn set(object: &Object, name: &str, value: &JsValue) {
+    // Setting a property of a plain object cannot fail.
+    let _ = Reflect::set(object, &JsValue::from_str(name), value);
+}
+
+/// Pipes a body through a stream of fixed length.
+///
+/// The platform removes the `Content-Length` of a body of any other stream.
+///
+/// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
+fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
+    let length = JsValue::from_f64(length as f64);
+    let stream = construct("FixedLengthStream", &Array::of1(&length))?;
+    call(body, "pipeThrough", &[stream])
+}
+
+/// The content of a body.
+enum JsContent {
+    /// Bytes, or null.
+    Bytes(JsValue),
+    Stream(JsValue),
+}
+
+/// Converts a body: as bytes if all of it is in memory.
+fn body_to_js(mut body: Body) -> JsContent {
+    if body.is_end_stream() {
+        return JsContent::Bytes(JsValue::NULL);
+    }
+    if let Some(stream) = take_stream(&mut body) {
+        return JsContent::Stream(stream);
+    }
+
+    let mut context = Context::from_waker(Waker::noop());
+    let first = match Pin::new(&mut body).poll_frame(&mut context) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        Poll::Ready(None) => return JsContent::Bytes(JsValue::NULL),
+        // It starts with an error or later. An error is returned again only by few bodies, so it
+        // becomes one of the stream.
+        Poll::Ready(Some(Err(error))) => return stream_to_js(stream::iter([Err(error)])),
+        Poll::Pending => return stream_to_js(body.into_data_stream()),
+    };
+    if body.is_end_stream() {
+        return JsContent::Bytes(Uint8Array::from(&*first).into());
+    }
+    let first = stream::iter([Ok(first)]);
+    stream_to_js(first.chain(body.into_data_stream()))
+}
+
+fn stream_to_js<E: std::fmt::Display + 'static>(
+    chunks: impl futures_util::Stream<Item = Result<Bytes, E>> + 'static,
+) -> JsContent {
+    let chunks = chunks.map(|chunk| match chunk {
+        Ok(bytes) => Ok(Uint8Array::from(&*bytes).into()),
+        Err(error) => Err(js_sys::Error::new(&error.to_string()).into()),
+    });
+    let stream = wasm_streams::ReadableStream::from_stream(chunks);
+    JsContent::Stream(stream.into_raw().into())
+}
