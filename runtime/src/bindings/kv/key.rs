@@ -71,7 +71,7 @@ pub trait ParseKey: KvKey + Sized {
 
 // Plain names
 
-/// A key of any namespace, which [`text`], [`bytes`] or [`json`] returns.
+/// A key of any namespace, which [`text()`], [`bytes()`] or [`json()`] returns.
 pub struct Name<'a, C> {
     name: &'a str,
     codec: PhantomData<fn() -> C>,
