@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 use super::Parse;
 use super::names::Names;
 use super::params::{encode, is_generic};
-use super::query::{column_names, tokens};
+use super::query::{blobs, column_names, tokens};
 use super::row::row;
 use super::template::assembled;
 use crate::names::Name;
@@ -57,6 +57,7 @@ pub fn inline(
     let rows = tokens(parse, &rows);
 
     let (sql, columns, reads_only) = (&query.sql, column_names(&query), query.reads_only);
+    let blobs = blobs(&query);
     let idents: Vec<_> = query
         .parameters
         .iter()
@@ -100,6 +101,7 @@ pub fn inline(
             name: "query",
             sql: #sql,
             columns: &[#(#columns),*],
+            blobs: &[#(#blobs),*],
             reads_only: #reads_only,
         };
         #(#lets)*

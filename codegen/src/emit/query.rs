@@ -20,6 +20,7 @@ use super::params::{argument, arguments, encode, fields};
 use super::template::assembled;
 use crate::names::{Name, spelled};
 use crate::sql::Query;
+use crate::sql::types::Storage;
 
 /// Text as tokens.
 pub(super) fn tokens(parse: Parse, text: &str) -> TokenStream {
@@ -51,6 +52,7 @@ pub(super) fn method(
     };
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
+    let blobs = blobs(query);
     let run = match &query.template {
         Some(template) => {
             let assembled = assembled(names, template, query, &argument, &encoded);
@@ -73,12 +75,20 @@ pub(super) fn method(
                 name: {name:?},
                 sql: {sql:?},
                 columns: &{columns:?},
+                blobs: &{blobs:?},
                 reads_only: {reads_only},
             }};
             {unpacked}
             {run}
         }}"
     );
+}
+
+/// The positions of the columns that can be a BLOB.
+pub(super) fn blobs(query: &Query) -> Vec<usize> {
+    let columns = query.columns.iter().enumerate();
+    let blobs = columns.filter(|(_, column)| column.ty.storage.meets(Storage::BLOB));
+    blobs.map(|(index, _)| index).collect()
 }
 
 pub(super) fn column_names(query: &Query) -> Vec<&str> {

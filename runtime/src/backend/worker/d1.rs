@@ -2,12 +2,14 @@
 //!
 //! `raw()` returns each row as an array. `all()` returns objects, which is slower, and the counts
 //! that observers and writes need. In both cases the rows are passed to Wasm as one JSON text and
-//! decoded from it, which is faster than a call into JavaScript for each value.
+//! decoded from it, which is faster than a call into JavaScript for each value. A BLOB, which D1
+//! returns as an array of numbers, is passed as bytes.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -151,6 +153,7 @@ fn undecodable(failure: Failure) -> Failure {
 
 /// Passes each row of an array to the sink of the call.
 fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
+    let mut blobs = take_blobs(rows, call.statement.blobs());
     let Some(json) = stringify(rows) else {
         let message = "the rows are not valid JSON";
         return Err(Failure::new(ErrorKind::Decode, message));
@@ -161,6 +164,7 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
         sink: call.rows,
         limit: call.limit,
         statement: call.statement,
+        blobs: &mut blobs,
         failure: &mut failure,
     };
     let decoded = seed.deserialize(&mut serde_json::Deserializer::from_str(&json));
@@ -171,6 +175,25 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
             Failure::because(ErrorKind::Decode, message, error)
         }),
     }
+}
+
+/// Takes the BLOBs in some columns out of an array of rows, row by row. `true`, which D1 does not
+/// return, marks their places.
+fn take_blobs(rows: &JsValue, columns: &[usize]) -> VecDeque<Vec<u8>> {
+    let mut blobs = VecDeque::new();
+    let Some(rows) = rows.dyn_ref::<Array>().filter(|_| !columns.is_empty()) else {
+        return blobs;
+    };
+    for row in rows.iter() {
+        for column in columns {
+            let index = JsValue::from_f64(*column as f64);
+            let cell = Reflect::get(&row, &index).unwrap_or_default();
+            if Array::is_array(&cell) && Reflect::set(&row, &index, &JsValue::TRUE).is_ok() {
+                blobs.push_back(Uint8Array::new(&cell).to_vec());
+            }
+        }
+    }
+    blobs
 }
 
 /// Refines the kind of a failure, and reduces its message to that of SQLite. An unchecked statement
@@ -224,6 +247,8 @@ struct RowsSeed<'s> {
     sink: &'s mut dyn RowSink,
     limit: usize,
     statement: &'s AnyStatement,
+    /// The BLOBs that the rows mark.
+    blobs: &'s mut VecDeque<Vec<u8>>,
     /// The first error of the rows. It is not an error of the JSON.
     failure: &'s mut Option<Failure>,
 }
@@ -267,7 +292,14 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
         let columns = self.statement.columns();
         let mut cells: Vec<Cell<'de>> = Vec::with_capacity(columns.len());
         let mut number = 0;
-        while rows.next_element_seed(RowSeed(&mut cells))?.is_some() {
+        loop {
+            let row = RowSeed {
+                cells: &mut cells,
+                blobs: self.blobs,
+            };
+            if rows.next_element_seed(row)?.is_none() {
+                return Ok(());
+            }
             number += 1;
             // serde_json requires that the array is read to its end.
             if self.failure.is_some() || number > self.limit {
@@ -277,12 +309,14 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
             let mut row = Row::new(Cells(&cells), columns, order.as_deref(), number);
             *self.failure = self.sink.row(&mut row).err().map(Failure::from);
         }
-        Ok(())
     }
 }
 
 /// Decodes one row, an array of values, into a buffer that the rows share.
-struct RowSeed<'c, 'de>(&'c mut Vec<Cell<'de>>);
+struct RowSeed<'c, 'de> {
+    cells: &'c mut Vec<Cell<'de>>,
+    blobs: &'c mut VecDeque<Vec<u8>>,
+}
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
     type Value = ();
@@ -300,18 +334,18 @@ impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
-        self.0.clear();
-        while let Some(cell) = row.next_element_seed(CellSeed)? {
-            self.0.push(cell);
+        self.cells.clear();
+        while let Some(cell) = row.next_element_seed(CellSeed(self.blobs))? {
+            self.cells.push(cell);
         }
         Ok(())
     }
 }
 
-/// Decodes one value.
-struct CellSeed;
+/// Decodes one value, which can be the mark of a BLOB.
+struct CellSeed<'b>(&'b mut VecDeque<Vec<u8>>);
 
-impl<'de> DeserializeSeed<'de> for CellSeed {
+impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
     type Value = Cell<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell<'de>, D::Error> {
@@ -319,7 +353,7 @@ impl<'de> DeserializeSeed<'de> for CellSeed {
     }
 }
 
-impl<'de> Visitor<'de> for CellSeed {
+impl<'de> Visitor<'de> for CellSeed<'_> {
     type Value = Cell<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -344,7 +378,8 @@ impl<'de> Visitor<'de> for CellSeed {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Cell<'de>, E> {
-        Ok(Cell::Integer(i64::from(value)))
+        let blob = self.0.pop_front().filter(|_| value);
+        Ok(blob.map_or(Cell::Integer(value.into()), |blob| Cell::Blob(blob.into())))
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Cell<'de>, E> {
@@ -355,7 +390,7 @@ impl<'de> Visitor<'de> for CellSeed {
         Ok(Cell::Text(Cow::Owned(value.to_owned())))
     }
 
-    /// D1 returns a blob as an array of its bytes.
+    /// D1 returns a BLOB as an array of its bytes. This one is in a column that should have none.
     fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<Cell<'de>, A::Error> {
         let mut blob = Vec::with_capacity(bytes.size_hint().unwrap_or(0));
         while let Some(byte) = bytes.next_element::<u8>()? {

@@ -20,6 +20,8 @@ pub struct Statement {
     pub sql: &'static str,
     /// The names of the result columns.
     pub columns: &'static [&'static str],
+    /// The positions of the columns that can be a BLOB.
+    pub blobs: &'static [usize],
     /// Whether the statement only reads, and does not depend on earlier statements.
     pub reads_only: bool,
 }
@@ -153,6 +155,15 @@ impl AnyStatement {
         match self {
             Self::Generated(statement) | Self::Assembled(statement, _) => statement.columns,
             Self::Unchecked(statement) => statement.columns.unwrap_or_default(),
+        }
+    }
+
+    /// Returns the positions of the columns that can be a BLOB, as far as they are known.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn blobs(&self) -> &'static [usize] {
+        match self {
+            Self::Generated(statement) | Self::Assembled(statement, _) => statement.blobs,
+            Self::Unchecked(_) => &[],
         }
     }
 
