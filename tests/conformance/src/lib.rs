@@ -99,6 +99,7 @@ macro_rules! each_case {
             d1::broken_promises
             d1::parameters_over_the_limit
             lists::of_blobs
+            lists::blobs_of_rows
             lists::of_values
             lists::of_any_type
             lists::that_are_absent

@@ -43,6 +43,48 @@ pub async fn of_blobs(env: Env) -> Outcome {
     Ok(())
 }
 
+/// BLOBs of several rows and columns are read as they were stored, in queries and in batches, and
+/// beside columns of any type.
+pub async fn blobs_of_rows(env: Env) -> Outcome {
+    let avatars: [&[u8]; 4] = [&[0, 255], &[], &[7; 3000], &[1]];
+    let ids = users(&env, &avatars).await?;
+    env.db
+        .add_user(AddUserParams::new("none@example.com", false))
+        .await?;
+
+    let all = || {
+        query!(
+            env.db,
+            "SELECT avatar, id, avatar || X'21' AS text, avatar AS again,
+                 iif(id % 2, avatar, id) AS mixed
+             FROM users ORDER BY id"
+        )
+    };
+    let stored = || {
+        avatars
+            .iter()
+            .map(|avatar| Some(avatar.to_vec()))
+            .chain([None])
+    };
+    let mixed: Vec<Option<Value>> = stored()
+        .zip(ids[0]..)
+        .map(|(avatar, id)| match avatar {
+            avatar if id % 2 == 1 => avatar.map(Value::Blob),
+            _ => Some(Value::Integer(id)),
+        })
+        .collect();
+    let (first, second) = env.db.batch((all(), all())).await?;
+    for rows in [all().await?, first, second] {
+        let found: Vec<Option<Vec<u8>>> = rows.iter().map(|row| row.avatar.clone()).collect();
+        same!(found, stored().collect::<Vec<_>>());
+        let found: Vec<Option<Vec<u8>>> = rows.iter().map(|row| row.again.clone()).collect();
+        same!(found, stored().collect::<Vec<_>>());
+        let found: Vec<Option<Value>> = rows.into_iter().map(|row| row.mixed).collect();
+        same!(found, mixed);
+    }
+    Ok(())
+}
+
 /// Numbers, flags and texts in a list are equal to the stored ones, whatever their bits.
 pub async fn of_values(env: Env) -> Outcome {
     let mut scores = random_reals(200);
