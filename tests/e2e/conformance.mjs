@@ -27,6 +27,8 @@ const other = {
     export default class extends WorkerEntrypoint {
       async fetch(request) {
         const url = new URL(request.url);
+        if (url.search === "?redirect") return Response.redirect(url.origin + "/elsewhere", 302);
+        if (url.pathname === "/forwarded") return Response.json({ colo: request.cf?.colo !== undefined, agent: request.headers.get("user-agent") });
         if (url.pathname === "/wait") await new Promise((done) => setTimeout(done, 50));
         return new Response("other " + url.pathname + url.search);
       }
@@ -210,6 +212,13 @@ checks["bodies pass through the worker unchanged"] = async () => {
     assert.deepEqual(echoed.headers.getSetCookie(), ["a=1", "b=2"]);
     assert.equal(echoed.headers.get("x-quote"), '"\\');
   }
+};
+checks["a forwarded request keeps its properties"] = async () => {
+  const url = `${backend.base}/forwarded`;
+  const seen = await fetch(url, { headers: { "user-agent": "a browser" } });
+  assert.deepEqual(await seen.json(), { colo: true, agent: "a browser" });
+  const redirected = await fetch(`${url}?redirect`, { redirect: "manual" });
+  assert.equal(redirected.status, 302);
 };
 checks["a panic is a response, and the next request works"] = async () => {
   const slow = fetch(`${backend.base}/slow`);

@@ -76,6 +76,7 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/slow", get(slow))
         .route("/objects/{key}", put(put_object).get(object))
         .route("/echo", post(echo))
+        .route("/forwarded", get(pass_on))
         .with_state(env);
     bindery::http::route(router, request).await
 }
@@ -131,6 +132,11 @@ async fn echo(request: Request) -> Response {
         response.headers_mut().append("set-cookie", cookie);
     }
     response
+}
+
+/// Forwards the request to another worker.
+async fn pass_on(State(env): State<Env>, request: Request) -> Result<Response, bindery::Error> {
+    env.service.fetch(request).await
 }
 
 async fn noted(State(env): State<Env>) -> Result<String, bindery::Error> {

@@ -18,7 +18,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, Request, Response};
 
-use super::js::{call, construct, get, parse, stringify};
+use super::js::{Handle, call, construct, get, parse, stringify};
 use super::stream::{JsBody, take_stream};
 
 /// Converts a request of the platform.
@@ -31,8 +31,17 @@ pub(super) fn request_from_js(request: &web_sys::Request) -> Result<Request, Fai
     let uri = request.url().parse::<http::Uri>();
     *converted.uri_mut() = uri.map_err(|error| malformed("URL", error))?;
     *converted.headers_mut() = headers;
+    let origin = Origin(Handle::new(request.into()));
+    converted.extensions_mut().insert(origin);
     Ok(converted)
 }
+
+/// The request of the platform that a request was converted from.
+///
+/// A worker that forwards a request keeps its `cf`, how it treats redirects, and its end when the
+/// client goes away.
+#[derive(Clone)]
+struct Origin(Handle);
 
 /// Converts a response of the platform.
 pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
@@ -156,6 +165,14 @@ pub(super) fn request_to_js(request: Request) -> Result<JsValue, Failure> {
     let init = Object::new();
     set(&init, "method", &JsValue::from_str(parts.method.as_str()));
     set(&init, "headers", &headers_to_js(&parts.headers)?);
+    if let Some(Origin(origin)) = parts.extensions.get() {
+        for property in ["cf", "redirect", "signal"] {
+            let value = get(origin.value(), property);
+            if !value.is_undefined() && !value.is_null() {
+                set(&init, property, &value);
+            }
+        }
+    }
     match body_to_js(body) {
         JsContent::Bytes(bytes) if bytes.is_null() => {}
         JsContent::Bytes(bytes) => set(&init, "body", &bytes),
