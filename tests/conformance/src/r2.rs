@@ -713,6 +713,17 @@ pub async fn a_stream_that_breaks_off(env: Env) -> Outcome {
         same!(error.kind(), ErrorKind::InvalidArgument);
         same!(error.message().contains("the client is gone"), true);
     }
+    for length in [5, 7] {
+        let put = env
+            .storage
+            .put("key", Content::from("123456").with_length(length));
+        same!(kind(put.await).map(drop), Err(ErrorKind::InvalidArgument));
+        let stored = env.storage.get("key").await?.ok_or("it is there")?;
+        let options = PutOptions::default().max_bytes(7);
+        let content = Content::from(stored.body).with_length(length);
+        let put = env.storage.put_with("copy", content, options);
+        same!(kind(put.await).map(drop), Err(ErrorKind::InvalidArgument));
+    }
     for length in [99_999, 100_001, 9_000_000] {
         let chunks = stream::iter([Chunk::Ok(Bytes::from(vec![1; 100_000]))]);
         let put = env

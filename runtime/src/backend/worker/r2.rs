@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use http_body::Body as _;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -34,21 +35,23 @@ impl R2 {
     ) -> Result<Option<ObjectInfo>, Failure> {
         send(async {
             if let Some(bytes) = upload.in_memory().cloned() {
-                // Checks the length.
-                upload.chunk().await?;
+                // Checks the declared length.
+                while upload.chunk().await?.is_some() {}
                 let content = Uint8Array::from(&*bytes).into();
                 return self.put_content(key, content, request).await;
             }
             if let Some(length) = upload.length().filter(|length| *length <= PUT_BYTES) {
-                // The platform knows the length of its own streams.
-                if let Some(stream) = upload.body_mut().and_then(take_stream) {
+                // The platform knows the length of its own streams. Nobody checks another one.
+                let body = upload.body_mut();
+                let body = body.filter(|body| body.size_hint().exact() == Some(length));
+                if let Some(stream) = body.and_then(take_stream) {
                     return self.put_content(key, stream, request).await;
                 }
                 let put = async |content| self.put_content(key, content, request).await;
                 return send_stream(upload, length, put).await;
             }
 
-            if let Some(reason) = needs_one_call(request) {
+            if let Some(reason) = request.needs_one_call() {
                 upload.require_length(MIN_PART_BYTES, reason);
             }
             let mut parts = Parts::new(upload, request.part_bytes);
@@ -298,15 +301,6 @@ fn too_many_parts(part_bytes: usize) -> Failure {
          `PutOptions::parts`"
     );
     Failure::new(ErrorKind::TooLarge, message)
-}
-
-/// What requires that the content is stored with one call.
-fn needs_one_call(request: &PutRequest) -> Option<&'static str> {
-    match (&request.condition, &request.checksum) {
-        (Some(_), _) => Some("a conditional put"),
-        (None, Some(_)) => Some("a put with a checksum"),
-        (None, None) => None,
-    }
 }
 
 /// An upload, cut into parts.

@@ -27,6 +27,18 @@ pub(crate) struct PutRequest {
     pub(crate) parallel_parts: usize,
 }
 
+impl PutRequest {
+    /// What requires that the content is stored with one call, with an article: parts have neither
+    /// conditions nor checksums.
+    pub(crate) fn needs_one_call(&self) -> Option<&'static str> {
+        match (&self.condition, &self.checksum) {
+            (Some(_), _) => Some("a conditional put"),
+            (None, Some(_)) => Some("a put with a checksum"),
+            (None, None) => None,
+        }
+    }
+}
+
 /// Which objects a list returns.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ListRequest {

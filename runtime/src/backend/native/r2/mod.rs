@@ -109,13 +109,7 @@ impl R2 {
         mut upload: Upload<'_>,
         request: &PutRequest,
     ) -> Result<Option<ObjectInfo>, Failure> {
-        // Workers store content of an unknown length in parts, without conditions and checksums.
-        let reason = match (&request.condition, &request.checksum) {
-            (Some(_), _) => Some("a conditional put"),
-            (None, Some(_)) => Some("a put with a checksum"),
-            (None, None) => None,
-        };
-        if let Some(reason) = reason {
+        if let Some(reason) = request.needs_one_call() {
             upload.require_length(limits::r2::MIN_PART_BYTES, reason);
         }
 
