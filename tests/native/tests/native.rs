@@ -403,14 +403,12 @@ fn events_are_logged() {
 }
 
 #[test]
-fn ctrl_c_stops_an_idle_worker() {
+fn a_signal_right_after_the_start_stops_the_worker() {
     let folder = Folder::new("idle");
-    let mut worker = folder.start();
-    worker.signal("INT").expect("is sent");
-    assert!(
-        worker
-            .wait(Duration::from_secs(10))
-            .expect("it ends")
-            .success()
-    );
+    for signal in ["INT", "TERM"].repeat(10) {
+        let mut worker = folder.start();
+        worker.signal(signal).expect("is sent");
+        let status = worker.wait(Duration::from_secs(10)).expect("it ends");
+        assert!(status.success(), "{signal} {status}");
+    }
 }

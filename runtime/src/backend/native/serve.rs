@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
 
-use super::server::{LogFormat, Server, ServerOptions};
+use super::server::{LogFormat, Server, ServerOptions, stop};
 use super::{log, log_line};
 
 /// Runs the worker as a native process until it receives SIGTERM or ctrl-c.
@@ -67,11 +67,14 @@ async fn run<A: Application>() -> Result<()> {
     #[cfg(feature = "tracing")]
     install_subscriber(subscriber);
 
+    // Whoever reads the line below may send a signal at once.
+    let stop = stop::signal()?;
     let worker = server.backend().environment().worker;
     log_line(&format!(
         "{worker} listens on http://{address}, with its state in {folder}"
     ));
-    server.serve(listener).await
+    server.serve_until(listener, stop).await;
+    Ok(())
 }
 
 /// Binds the address that `BINDERY_ADDRESS` names.

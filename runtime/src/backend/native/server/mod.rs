@@ -3,19 +3,19 @@
 mod connection;
 mod request;
 mod request_log;
+pub(super) mod stop;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 #[cfg(unix)]
-use futures_util::future::select;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -261,8 +261,7 @@ impl<A: Application> Server<A> {
     /// # Errors
     /// `Misconfigured` if the signals cannot be received.
     pub async fn serve(self, listener: TcpListener) -> Result<()> {
-        let stop = stop_signal()
-            .map_err(|error| misconfigured(format!("signals cannot be received: {error}")))?;
+        let stop = stop::signal()?;
         self.serve_until(listener, stop).await;
         Ok(())
     }
@@ -348,32 +347,6 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
             Ok(response)
         })
     }
-}
-
-/// Completes when the process receives SIGTERM or ctrl-c. A ctrl-c after that ends the process.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
-    #[cfg(unix)]
-    let mut terminate = {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate())?
-    };
-    let received = async move {
-        let interrupt = pin!(tokio::signal::ctrl_c());
-        #[cfg(unix)]
-        let _ = select(pin!(terminate.recv()), interrupt).await;
-        #[cfg(not(unix))]
-        let _ = interrupt.await;
-    };
-
-    Ok(async {
-        received.await;
-        log_line("stopping: waiting for requests and batches in progress");
-        tokio::spawn(async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                std::process::exit(130);
-            }
-        });
-    })
 }
 
 fn misconfigured(message: String) -> Error {
