@@ -87,7 +87,7 @@ async function transcript(backend) {
     });
     assertProtected(what, response);
     const text = (await response.text()).replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, "<time>");
-    const kept = path.includes("/content") ? ["content-type", "content-length", "content-disposition", "etag"] : [];
+    const kept = path.includes("/content") ? ["content-type", "content-length", "content-disposition", "content-range", "etag"] : [];
     const shown = ["cache-control", ...kept].map((name) => `${name}: ${response.headers.get(name)}`).join(", ");
     lines.push(`${what}: ${response.status} ${shown} ${text.length > 400 ? `${text.length} characters` : text}`);
     return text;
@@ -125,6 +125,12 @@ async function ordinary({ base, lines, call, processed }) {
   await call("get of another's", "/api/files/1", {}, "bob");
   await call("download", "/api/files/1/content");
   await call("download with a name that needs care", "/api/files/2/content");
+  const download = (what, headers, init) => call(what, "/api/files/1/content", { headers, ...init });
+  await download("part of a download", { range: "bytes=6-" });
+  await download("range that does not exist", { range: "bytes=12-" });
+  await download("download that has not changed", { "if-none-match": "*" });
+  await download("download that has changed", { "if-match": '"other"' });
+  await download("head of a download", {}, { method: "HEAD" });
   await call("download of another's", "/api/files/1/content", {}, "bob");
   await call("delete of another's", "/api/files/1", { method: "DELETE" }, "bob");
   await call("delete", "/api/files/1", { method: "DELETE" });
@@ -319,7 +325,7 @@ if (process.argv[1] === import.meta.filename) {
       assert.deepEqual(statuses, [
         "page 200", "nobody 401", "bad user 401", "empty list 200", "upload 201", "upload again 201", "upload of another 201",
         "list 200", "get, from the database 200", "get, from the cache 200", "get of another's 404", "download 200",
-        "download with a name that needs care 200", "download of another's 404", "delete of another's 404", "delete 200",
+        "download with a name that needs care 200", "part of a download 206", "range that does not exist 416", "download that has not changed 304", "download that has changed 412", "head of a download 200", "download of another's 404", "delete of another's 404", "delete 200",
         "delete again 404", "get after delete 404", "download after delete 404", "no number 400", "no such route 404",
         "no form 400", "no field 400", "large id 400", "huge id 400", "negative id 400", "no such method 405", "too large 413",
         "as large as it may be 201", "list after all 200",

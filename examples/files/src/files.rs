@@ -14,7 +14,9 @@
 //! point and run twice. It runs after every batch of the queue, so a lost message does not leave an
 //! object behind.
 
-use bindery::r2::{Content, Object, PutOptions};
+use axum::http::{HeaderMap, Method};
+use bindery::Response;
+use bindery::r2::{Content, PutOptions, ServeOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::Env;
@@ -127,18 +129,32 @@ pub async fn find(env: &Env, user: &str, id: i64) -> Result<FileMeta, AppError> 
     found.await?.ok_or(AppError::NotFound)
 }
 
-/// Returns the content of a file, and what a download needs to know of it.
+/// Responds with the content of a file, or with the part of it that the headers of the request
+/// select.
 ///
 /// It does not use the cache: on Workers an entry of KV can outlive its deletion for a minute, and
 /// the content of a deleted file must not.
 ///
 /// # Errors
 /// `NotFound` if the file does not exist or belongs to another user.
-pub async fn open(env: &Env, user: &str, id: i64) -> Result<(db::ContentOfFile, Object), AppError> {
+pub async fn download(
+    env: &Env,
+    user: &str,
+    id: i64,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, AppError> {
     let file = env.db.content_of_file(id, user).await?;
     let file = file.ok_or(AppError::NotFound)?;
-    let object = env.storage.get(&file.object_key).await?;
-    Ok((file, object.ok_or(AppError::NotFound)?))
+    // A browser saves the file and never shows it as a part of this site.
+    let options = ServeOptions::default()
+        .content_type(file.content_type)
+        .attachment(&file.filename)
+        .cache_control("private, no-cache");
+    let response = env
+        .storage
+        .serve(&file.object_key, method, headers, options);
+    response.await?.ok_or(AppError::NotFound)
 }
 
 /// Deletes a file: users no longer see it, and a job deletes its content.

@@ -3,7 +3,7 @@
 use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -155,41 +155,10 @@ async fn download(
     State(env): State<Env>,
     User(user): User,
     Id(id): Id,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    let (file, object) = files::open(&env, &user, id).await?;
-    let headers = [
-        (header::CONTENT_TYPE, file.content_type),
-        (header::CONTENT_LENGTH, file.size_bytes.to_string()),
-        // A browser saves the file and never shows it as a part of this site.
-        (header::CONTENT_DISPOSITION, attachment(&file.filename)),
-        (header::ETAG, format!("\"{}\"", object.info.etag)),
-    ];
-    Ok((headers, object.body).into_response())
-}
-
-/// A `Content-Disposition` with the filename twice: in ASCII for old clients, and exact (RFC 8187).
-fn attachment(filename: &str) -> String {
-    let ascii: String = filename.chars().map(ascii_or_underscore).collect();
-    let exact: String = filename.bytes().map(percent_encoded).collect();
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{exact}")
-}
-
-/// Replaces the characters that are not safe in a quoted string. A quote would end it.
-fn ascii_or_underscore(character: char) -> char {
-    let is_safe = character.is_ascii_graphic() && !"\"\\%".contains(character);
-    if is_safe || character == ' ' {
-        character
-    } else {
-        '_'
-    }
-}
-
-fn percent_encoded(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
+    files::download(&env, &user, id, &method, &headers).await
 }
 
 async fn remove(

@@ -180,6 +180,7 @@ macro_rules! each_case {
             r2::objects_in_byte_order
             r2::bounds
             r2::the_largest_calls
+            r2::responses
             queue::limits
             queue::the_largest_messages
             queue::batch

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use axum::http::{HeaderMap, Method};
 use bindery::ErrorKind;
 use bindery::r2::{
     self, Checksum, Condition, Content, GetOptions, Lookup, ObjectInfo, ParseKey, PutOptions,
-    Range, StorageClass, UploadedPart,
+    Range, ServeOptions, StorageClass, UploadedPart,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
@@ -543,7 +545,7 @@ pub async fn conditions(env: Env) -> Outcome {
     );
     same!(get(differs(&first).modified_since(after)).await?, "2");
 
-    let mut headers = axum::http::HeaderMap::new();
+    let mut headers = HeaderMap::new();
     let list = format!("\"{first}\", W/\"{second}\"");
     headers.insert("if-none-match", list.parse()?);
     let condition = Condition::from_headers(&headers).ok_or("it has a condition")?;
@@ -874,5 +876,138 @@ pub async fn the_largest_calls(env: Env) -> Outcome {
         .await?;
     let left = env.storage.list(r2::prefix("")).page().await?;
     same!(left.objects.len(), 0);
+    Ok(())
+}
+
+/// Serves an object, and returns the status, some headers and the body.
+async fn served(
+    env: &Env,
+    key: &str,
+    method: &Method,
+    headers: &[(&'static str, &str)],
+) -> Result<Option<(u16, Vec<String>, String)>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(*name, value.parse()?);
+    }
+    let options = ServeOptions::default().attachment("a.txt");
+    let Some(response) = env.storage.serve(key, method, &map, options).await? else {
+        return Ok(None);
+    };
+    let (parts, body) = response.into_parts();
+    let names = [
+        "content-length",
+        "content-range",
+        "content-type",
+        "content-disposition",
+    ];
+    let header = |name: &&str| {
+        parts
+            .headers
+            .get(*name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let headers = names.iter().filter_map(header).map(str::to_owned).collect();
+    let body = body.collect().await?.to_bytes();
+    Ok(Some((
+        parts.status.as_u16(),
+        headers,
+        String::from_utf8(body.to_vec())?,
+    )))
+}
+
+/// Objects are served with ranges and conditions.
+pub async fn responses(env: Env) -> Outcome {
+    let options = PutOptions::default().content_type("text/plain");
+    let info = env
+        .storage
+        .put_with("served", "0123456789", options)
+        .await?;
+    env.storage.put("empty", "").await?;
+    let (etag, get, head) = (format!("\"{}\"", info.etag), Method::GET, Method::HEAD);
+    let whole = ["10", "text/plain", "attachment; filename=\"a.txt\""].map(str::to_owned);
+    let part = |length: &str, range: &str| {
+        let [_, kind, disposition] = whole.clone();
+        vec![length.to_owned(), range.to_owned(), kind, disposition]
+    };
+
+    let all = Some((200, whole.to_vec(), "0123456789".to_owned()));
+    same!(served(&env, "served", &get, &[]).await?, all);
+    same!(served(&env, "missing", &get, &[]).await?, None);
+    same!(
+        served(&env, "missing", &get, &[("range", "bytes=0-")]).await?,
+        None
+    );
+    same!(served(&env, "missing", &head, &[]).await?, None);
+    same!(
+        served(&env, "served", &head, &[]).await?,
+        Some((200, whole.to_vec(), String::new()))
+    );
+
+    for (header, range, body) in [
+        ("bytes=2-4", "bytes 2-4/10", "234"),
+        ("bytes=8-99", "bytes 8-9/10", "89"),
+        ("bytes=8-", "bytes 8-9/10", "89"),
+        ("bytes=-3", "bytes 7-9/10", "789"),
+        ("bytes=-99", "bytes 0-9/10", "0123456789"),
+    ] {
+        let found = served(&env, "served", &get, &[("range", header)]).await?;
+        let headers = part(&body.len().to_string(), range);
+        same!(found, Some((206, headers, body.to_owned())));
+    }
+    for ignored in ["bytes=4-2", "bytes=-0", "bytes=0-1,4-5", "items=0-1"] {
+        same!(
+            served(&env, "served", &get, &[("range", ignored)]).await?,
+            all
+        );
+    }
+    same!(
+        served(&env, "served", &head, &[("range", "bytes=2-4")])
+            .await?
+            .map(|found| found.0),
+        Some(200)
+    );
+    for (key, range, size) in [
+        ("served", "bytes=10-", "bytes */10"),
+        ("empty", "bytes=0-", "bytes */0"),
+    ] {
+        let found = served(&env, key, &get, &[("range", range)]).await?;
+        same!(found, Some((416, vec![size.to_owned()], String::new())));
+    }
+
+    let past = "Tue, 01 Jan 2019 00:00:00 GMT";
+    let future = "Fri, 01 Jan 2100 00:00:00 GMT";
+    for method in [&get, &head] {
+        for (name, value, expected) in [
+            ("if-none-match", &*etag, 304),
+            ("if-none-match", "*", 304),
+            ("if-none-match", "\"other\"", 200),
+            ("if-modified-since", future, 304),
+            ("if-modified-since", past, 200),
+            ("if-match", &*etag, 200),
+            ("if-match", "\"other\"", 412),
+            ("if-unmodified-since", past, 412),
+            ("if-unmodified-since", future, 200),
+        ] {
+            let found = served(&env, "served", method, &[(name, value)]).await?;
+            same!(
+                (name, value, found.map(|found| found.0)),
+                (name, value, Some(expected))
+            );
+        }
+    }
+
+    // A download continues if the object is the same.
+    let rest = ("range", "bytes=8-");
+    let status = |found: Option<(u16, Vec<String>, String)>| found.map(|found| (found.0, found.2));
+    for (validator, expected) in [
+        (&*etag, (206, "89")),
+        ("\"other\"", (200, "0123456789")),
+        (&*format!("W/{etag}"), (200, "0123456789")),
+        (past, (200, "0123456789")),
+    ] {
+        let found = served(&env, "served", &get, &[rest, ("if-range", validator)]).await?;
+        same!(status(found), Some((expected.0, expected.1.to_owned())));
+    }
     Ok(())
 }

@@ -20,7 +20,7 @@ WHERE id = :id AND user_id = :user_id AND state = 'stored';
 
 -- name: content_of_file :optional
 -- Returns what a download needs if the file belongs to the user.
-SELECT filename, object_key, content_type, size_bytes
+SELECT filename, object_key, content_type
 FROM files
 WHERE id = :id AND user_id = :user_id AND state = 'stored';
 

@@ -113,10 +113,6 @@ impl Condition {
     }
 
     /// Whether an object meets the condition: its etag, and the time at which it was stored.
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(dead_code, reason = "the platform decides")
-    )]
     pub(crate) fn is_met(&self, object: Option<(&str, SystemTime)>) -> bool {
         let Some((etag, stored)) = object else {
             return self.if_match.is_none() && self.modified_since.is_none();

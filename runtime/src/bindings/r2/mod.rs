@@ -9,18 +9,21 @@ mod list;
 mod metadata;
 mod multipart;
 mod options;
+mod serve;
 mod types;
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method};
 
 use self::core::{Core, Found};
 use super::key::Binding;
 use crate::backend::Backend;
 use crate::bindings::{BindingKind, Connect};
 use crate::error::{Error, Failure, Result};
+use crate::http::Response;
 use crate::observe::Gate;
 
 pub(crate) use self::core::{Found as FoundObject, ListRequest, Listing, PutRequest};
@@ -37,6 +40,7 @@ pub use multipart::{Multipart, UploadedPart};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use options::Part;
 pub use options::{Checksum, GetOptions, PutOptions, Range, StorageClass};
+pub use serve::ServeOptions;
 pub use types::{Checksums, Lookup, Object, ObjectInfo};
 
 /// An R2 bucket. `B` is the generated type of its binding.
@@ -156,6 +160,40 @@ impl<B: Binding> R2<B> {
     ) -> BoxFuture<'a, Result<Option<ObjectInfo<MetadataOf<K>>>>> {
         let (key, core) = (key.key().into_owned(), &self.core);
         Box::pin(async move { core.info::<K::Metadata>("head", core.head(&key).await?) })
+    }
+
+    /// Responds to a GET or HEAD request with an object. Returns `None` if the key does not exist.
+    ///
+    /// The response streams the object with its metadata, its `ETag` and `Last-Modified`. It obeys
+    /// the headers of the request: `Range` (206 or 416; several ranges are ignored), `If-Range`,
+    /// `If-Match` and `If-Unmodified-Since` (412), `If-None-Match` and `If-Modified-Since` (304).
+    /// `X-Content-Type-Options` is `nosniff`.
+    ///
+    /// # Errors
+    /// See [`R2`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{Body, Request, Response, __private::Binding, r2::R2};
+    /// # async fn f<B: Binding>(storage: &R2<B>, request: Request) -> bindery::Result<Response> {
+    /// use bindery::r2::ServeOptions;
+    /// use bindery::{Error, ErrorKind};
+    ///
+    /// let options = ServeOptions::default().attachment("logo.png");
+    /// let (method, headers) = (request.method(), request.headers());
+    /// let served = storage.serve("logo.png", method, headers, options).await?;
+    /// served.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no logo"))
+    /// # }
+    /// ```
+    pub fn serve<'a, K: KeyOf<B::Name> + ?Sized>(
+        &'a self,
+        key: &K,
+        method: &'a Method,
+        headers: &'a HeaderMap,
+        options: ServeOptions,
+    ) -> BoxFuture<'a, Result<Option<Response>>> {
+        let (key, core) = (key.key().into_owned(), &self.core);
+        Box::pin(async move { core.serve(&key, method, headers, &options).await })
     }
 
     /// Returns the objects with a prefix, as a stream or page by page.

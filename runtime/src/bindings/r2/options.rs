@@ -227,7 +227,6 @@ impl Range {
 
     /// Returns the offset and the number of bytes in an object of `size` bytes, or `None` if there
     /// are none.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn within(self, size: u64) -> Option<(u64, u64)> {
         let (offset, length) = match self.0 {
             Part::From(offset, length) => (offset, length.unwrap_or(u64::MAX)),
@@ -288,7 +287,7 @@ impl GetOptions {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
 mod tests {
     use super::Range;
 
