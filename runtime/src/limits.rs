@@ -32,6 +32,11 @@ pub(crate) mod r2 {
     pub(crate) const MAX_PART_BYTES: u64 = 5 * 1024 * 1024 * 1024;
     /// The bytes of one put, and of content that is copied.
     pub(crate) const PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024 - 5 * 1024 * 1024;
+    #[cfg(feature = "presign")]
+    pub(crate) const PRESIGN_PAGE: &str =
+        "https://developers.cloudflare.com/r2/api/s3/presigned-urls/";
+    #[cfg(feature = "presign")]
+    pub(crate) const PRESIGN_SECONDS: u64 = 7 * 24 * 3600;
 }
 
 /// The limits of Queues.

@@ -89,7 +89,7 @@ const backend = await workerd("tests/conformance", {
   ...everything,
   d1Databases: ["DB"],
   kvNamespaces: ["CACHE", "OTHER"],
-  r2Buckets: ["STORAGE"],
+  r2Buckets: { STORAGE: { id: "conformance", s3Credentials: { accessKeyId: "an-id", secretAccessKey: "a secret" } } },
   queueProducers: { QUEUE: "conformance-queue" },
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
   bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame", REGION: "eu", SAMPLE_RATE: "0.25", SENTRY_DSN: "https://key@example.com/1" },
@@ -219,6 +219,12 @@ checks["a forwarded request keeps its properties"] = async () => {
   assert.deepEqual(await seen.json(), { colo: true, agent: "a browser" });
   const redirected = await fetch(`${url}?redirect`, { redirect: "manual" });
   assert.equal(redirected.status, 302);
+};
+checks["presigned requests"] = async () => {
+  await reset();
+  const bucket = `${backend.base}/cdn-cgi/local/r2/s3/conformance`;
+  const response = await fetch(`${backend.base}/presign`, { method: "POST", body: bucket });
+  assert.deepEqual([response.status, await response.text()], [200, "ok"]);
 };
 checks["a panic is a response, and the next request works"] = async () => {
   const slow = fetch(`${backend.base}/slow`);

@@ -11,6 +11,7 @@ pub mod lists;
 pub mod built_json;
 pub mod nested;
 pub mod pages;
+pub mod presign;
 pub mod queue;
 pub mod r2;
 pub mod rules;

@@ -77,6 +77,7 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/objects/{key}", put(put_object).get(object))
         .route("/echo", post(echo))
         .route("/forwarded", get(pass_on))
+        .route("/presign", post(presigned))
         .with_state(env);
     bindery::http::route(router, request).await
 }
@@ -137,6 +138,10 @@ async fn echo(request: Request) -> Response {
 /// Forwards the request to another worker.
 async fn pass_on(State(env): State<Env>, request: Request) -> Result<Response, bindery::Error> {
     env.service.fetch(request).await
+}
+
+async fn presigned(State(env): State<Env>, bucket_url: String) -> (StatusCode, String) {
+    crate::presign::answer(env, bucket_url).await
 }
 
 async fn noted(State(env): State<Env>) -> Result<String, bindery::Error> {

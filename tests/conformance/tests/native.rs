@@ -8,7 +8,7 @@ use axum::routing::post;
 use bindery::http::{self, FetchOptions, fetch, fetch_with};
 use bindery::kv::{self, PutOptions};
 use bindery::queue::SendOptions;
-use bindery::{Body, ErrorKind, Request, TestWorld, random, time};
+use bindery::{Body, ErrorKind, Request, Server, ServerOptions, TestWorld, random, time};
 use conformance::{App, Env, each_case, same};
 
 macro_rules! native {
@@ -199,6 +199,26 @@ async fn requests_are_sent_to_other_servers(_env: Env, world: TestWorld) -> conf
         Err(ErrorKind::InvalidArgument)
     );
     Ok(())
+}
+
+/// The server of the worker accepts what the worker signs.
+#[bindery::test]
+async fn presigned_requests(_env: Env, world: TestWorld) -> conformance::Outcome {
+    world.allow_network();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("presign");
+    let _ = std::fs::remove_dir_all(&folder);
+    let options = ServerOptions::default().state(&folder);
+    let server = Server::<App>::start(options).await?;
+    let env = server.env().clone();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!(
+        "http://{}/cdn-cgi/local/r2/s3/conformance",
+        listener.local_addr()?
+    );
+    let serving = tokio::spawn(server.serve_until(listener, std::future::pending()));
+    let outcome = conformance::presign::requests(env, &url).await;
+    serving.abort();
+    outcome
 }
 
 #[bindery::test]

@@ -164,6 +164,15 @@ impl Backend {
         }
     }
 
+    /// Returns a bucket by its name.
+    #[cfg(feature = "presign")]
+    pub(super) fn bucket(&self, name: &str) -> Option<R2> {
+        let mut resources = self.0.environment.resources.iter();
+        let is_named =
+            |resource: &&Resource| resource.kind == BindingKind::R2 && local_name(resource) == name;
+        self.r2(resources.find(is_named)?.binding).ok()
+    }
+
     pub(crate) fn queue(&self, binding: &str) -> std::result::Result<Queue, String> {
         match self.0.handles.get(binding) {
             Some(Handle::Queue(queue)) => Ok(queue.clone()),

@@ -18,6 +18,8 @@ mod panic;
 mod pool;
 mod queue;
 mod r2;
+#[cfg(feature = "presign")]
+mod s3;
 mod serve;
 mod server;
 mod store;

@@ -62,12 +62,16 @@ pub(crate) struct Listing {
 pub(crate) type Found = (ObjectInfo, Option<(Body, (u64, u64))>);
 
 #[derive(Debug, Clone)]
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) gate: Gate,
-    pub(super) backend: backend::R2,
+    backend: backend::R2,
 }
 
 impl Core {
+    pub(crate) fn new(gate: Gate, backend: backend::R2) -> Self {
+        Self { gate, backend }
+    }
+
     pub(super) async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
         let work = async {
             check_key(key)?;
@@ -97,7 +101,7 @@ impl Core {
     }
 
     /// Returns `None` if the condition is not met.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         key: &str,
         content: Content<'_>,
@@ -134,7 +138,7 @@ impl Core {
     }
 
     /// Deletes any number of objects, up to 1000 of them with one call.
-    pub(super) async fn delete(&self, keys: &[String]) -> Result<()> {
+    pub(crate) async fn delete(&self, keys: &[String]) -> Result<()> {
         for keys in keys.chunks(limits::r2::DELETE_KEYS) {
             let work = async {
                 for key in keys {
@@ -178,7 +182,7 @@ impl Core {
     }
 
     /// Returns the etag of the part.
-    pub(super) async fn upload_part(
+    pub(crate) async fn upload_part(
         &self,
         key: &str,
         id: &str,
@@ -221,6 +225,10 @@ impl Core {
             }
 
             let mut parts = parts.to_vec();
+            for part in &mut parts {
+                // The S3 API returns the etag of a part as a header, with quotes.
+                part.etag = part.etag.trim_matches('"').to_owned();
+            }
             parts.sort_by_key(|part| part.number);
             let info = self.backend.complete(key, id, &parts).await?;
             let measures = Measures {
@@ -233,7 +241,7 @@ impl Core {
         self.gate.pass(operation, None, work).await
     }
 
-    pub(super) async fn abort(&self, key: &str, id: &str) -> Result<()> {
+    pub(crate) async fn abort(&self, key: &str, id: &str) -> Result<()> {
         let work = async {
             check_key(key)?;
             self.backend.abort(key, id).await?;
@@ -243,11 +251,11 @@ impl Core {
     }
 }
 
-fn check_key(key: &str) -> Result<(), Failure> {
+pub(super) fn check_key(key: &str) -> Result<(), Failure> {
     limits::key(key, limits::r2::KEY_BYTES, limits::r2::PAGE)
 }
 
-fn check_put(request: &PutRequest) -> Result<(), Failure> {
+pub(super) fn check_put(request: &PutRequest) -> Result<(), Failure> {
     let metadata = request.custom_metadata.iter();
     let bytes = metadata.map(|(name, value)| name.len() + value.len()).sum();
     limits::bytes(
@@ -270,7 +278,7 @@ fn check_put(request: &PutRequest) -> Result<(), Failure> {
     Err(Failure::new(ErrorKind::InvalidArgument, message))
 }
 
-fn check_part(number: u16) -> Result<(), Failure> {
+pub(super) fn check_part(number: u16) -> Result<(), Failure> {
     if (1..=limits::r2::PARTS).contains(&number) {
         return Ok(());
     }

@@ -9,6 +9,8 @@ mod list;
 mod metadata;
 mod multipart;
 mod options;
+#[cfg(feature = "presign")]
+pub(crate) mod presign;
 mod serve;
 mod types;
 
@@ -18,7 +20,7 @@ use std::marker::PhantomData;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
-use self::core::{Core, Found};
+use self::core::Found;
 use super::key::Binding;
 use crate::backend::Backend;
 use crate::bindings::{BindingKind, Connect};
@@ -26,7 +28,7 @@ use crate::error::{Error, Failure, Result};
 use crate::http::Response;
 use crate::observe::Gate;
 
-pub(crate) use self::core::{Found as FoundObject, ListRequest, Listing, PutRequest};
+pub(crate) use self::core::{Core, Found as FoundObject, ListRequest, Listing, PutRequest};
 pub use super::content::Content;
 pub(crate) use super::content::Upload;
 pub use super::key::Prefix;
@@ -40,6 +42,8 @@ pub use multipart::{Multipart, UploadedPart};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use options::Part;
 pub use options::{Checksum, GetOptions, PutOptions, Range, StorageClass};
+#[cfg(feature = "presign")]
+pub use presign::{PresignedRequest, Signer};
 pub use serve::ServeOptions;
 pub use types::{Checksums, Lookup, Object, ObjectInfo};
 
@@ -79,7 +83,7 @@ impl<B: Binding> Connect for R2<B> {
     fn connect(backend: &Backend, binding: &'static str, gate: Gate) -> Result<Self, String> {
         let backend = backend.r2(binding)?;
         Ok(Self {
-            core: Core { gate, backend },
+            core: Core::new(gate, backend),
             binding: PhantomData,
         })
     }
@@ -194,6 +198,43 @@ impl<B: Binding> R2<B> {
     ) -> BoxFuture<'a, Result<Option<Response>>> {
         let (key, core) = (key.key().into_owned(), &self.core);
         Box::pin(async move { core.serve(&key, method, headers, &options).await })
+    }
+
+    /// Returns a signer of URLs with which clients read and write objects without the worker.
+    ///
+    /// `bucket_url` is the URL of the bucket in the S3 API, which the dashboard shows:
+    /// `https://ACCOUNT.r2.cloudflarestorage.com/BUCKET`. The credentials are an API token of R2;
+    /// store them as secrets.
+    ///
+    /// # Errors
+    /// `Misconfigured` if the URL or the credentials are not valid.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::{__private::Binding, Secret, r2::R2};
+    /// # struct Vars { r2_url: String }
+    /// # struct Secrets { r2_access_key_id: Secret, r2_secret_access_key: Secret }
+    /// # struct Env<B> { storage: R2<B>, vars: Vars, secrets: Secrets }
+    /// # fn f<B: Binding>(env: &Env<B>) -> bindery::Result<String> {
+    /// use std::time::Duration;
+    ///
+    /// let signer = env.storage.signer(
+    ///     &env.vars.r2_url,
+    ///     env.secrets.r2_access_key_id.expose(),
+    ///     env.secrets.r2_secret_access_key.expose(),
+    /// )?;
+    /// Ok(signer.get("report.pdf", Duration::from_secs(300))?.url)
+    /// # }
+    /// ```
+    #[cfg(feature = "presign")]
+    pub fn signer(
+        &self,
+        bucket_url: &str,
+        access_key_id: &str,
+        secret_access_key: &str,
+    ) -> Result<Signer<'_, B>> {
+        let signer = Signer::new(&self.core, bucket_url, access_key_id, secret_access_key);
+        signer.map_err(|failure| self.core.gate.failed("presign", failure))
     }
 
     /// Returns the objects with a prefix, as a stream or page by page.

@@ -19,7 +19,11 @@ use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Request, Response}
 
 use super::super::assets::Assets;
 use super::super::panic;
+#[cfg(feature = "presign")]
+use super::super::s3;
 use super::request_log;
+#[cfg(feature = "presign")]
+use crate::app::Environment;
 
 /// The header with the address of the client.
 ///
@@ -38,6 +42,14 @@ pub(super) async fn respond<A: Application>(
 ) -> Response {
     if let Err(problem) = normalize(&mut request) {
         return Error::worker("fetch", ErrorKind::InvalidArgument, problem).into_response();
+    }
+
+    #[cfg(feature = "presign")]
+    if s3::serves(&request) {
+        let (request, body) = DrainableBody::wrap(request);
+        let response = s3::respond(env.backend(), request).await;
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, body.drain()).await;
+        return response;
     }
 
     let assets = assets.filter(|assets| !assets.worker_first(request.uri().path()));
