@@ -48,6 +48,8 @@ pub enum ErrorKind {
     Decode,
     /// The platform or the manifest does not allow the call.
     Denied,
+    /// The client of the worker is not allowed to make the request.
+    Forbidden,
     /// The current backend does not support the operation.
     Unsupported,
     /// The service is overloaded. A later retry may succeed.
@@ -96,6 +98,7 @@ impl ErrorKind {
             Self::Constraint(Constraint::Other) => "constraint_violation",
             Self::Decode => "decode",
             Self::Denied => "denied",
+            Self::Forbidden => "forbidden",
             Self::Unsupported => "unsupported",
             Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
@@ -229,11 +232,12 @@ impl Error {
         &self.0.failure.message
     }
 
-    /// Returns the HTTP status for the kind: 400, 404, 409, 413, 500, 501, 503 or 504.
+    /// Returns the HTTP status for the kind: 400, 403, 404, 409, 413, 500, 501, 503 or 504.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind() {
             ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
             ErrorKind::InvalidArgument => StatusCode::BAD_REQUEST,
             ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorKind::Constraint(_) => StatusCode::CONFLICT,

@@ -92,7 +92,7 @@ const backend = await workerd("tests/conformance", {
   r2Buckets: { STORAGE: { id: "conformance", s3Credentials: { accessKeyId: "an-id", secretAccessKey: "a secret" } } },
   queueProducers: { QUEUE: "conformance-queue" },
   queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
-  bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame", REGION: "eu", SAMPLE_RATE: "0.25", SENTRY_DSN: "https://key@example.com/1" },
+  bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame", REGION: "eu", SAMPLE_RATE: "0.25", SENTRY_DSN: "https://key@example.com/1", LINK_SECRET: "thirty-two bytes are the minimum" },
 }, [other]);
 const stored = await backend.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");

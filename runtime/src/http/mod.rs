@@ -14,6 +14,8 @@ use tower_service::Service;
 
 #[cfg(feature = "fetch")]
 mod fetch;
+#[cfg(feature = "signed-urls")]
+mod signed_url;
 
 use crate::error::{ErrorKind, Failure};
 
@@ -23,6 +25,8 @@ pub use axum_core::response::IntoResponse;
 pub(crate) use fetch::no_response;
 #[cfg(feature = "fetch")]
 pub use fetch::{FetchOptions, Redirect, fetch, fetch_with};
+#[cfg(feature = "signed-urls")]
+pub use signed_url::UrlSigner;
 
 /// A request: the one that a handler receives, or one to send.
 ///

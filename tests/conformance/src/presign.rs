@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
-use bindery::http::fetch;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use bindery::http::{UrlSigner, fetch};
 use bindery::r2::{Checksum, PresignedRequest, PutOptions, Signer, StorageClass, UploadedPart};
 use bindery::{Body, ErrorKind, Request, Response, time};
 use http_body_util::BodyExt;
@@ -242,6 +242,39 @@ fn before_signing(env: &Env, signer: &Signed<'_>) -> Outcome {
             (url, Err(ErrorKind::Misconfigured))
         );
     }
+    Ok(())
+}
+
+/// URLs of the worker itself.
+pub async fn own_urls(env: Env) -> Outcome {
+    let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
+    same!(
+        kind(UrlSigner::new(&env.secrets.token).map(drop)),
+        Err(ErrorKind::Misconfigured)
+    );
+    let secret = env
+        .secrets
+        .link_secret
+        .as_ref()
+        .ok_or("the secret is set")?;
+    let signer = UrlSigner::new(secret)?;
+
+    let link = signer.sign("/files/7?inline=true", Duration::from_secs(2))?;
+    let (uri, other): (Uri, Uri) = (link.parse()?, link.replace('7', "8").parse()?);
+    same!(kind(signer.verify(&Method::GET, &uri)), Ok(()));
+    same!(
+        kind(signer.verify(&Method::PUT, &uri)),
+        Err(ErrorKind::Forbidden)
+    );
+    same!(
+        kind(signer.verify(&Method::GET, &other)),
+        Err(ErrorKind::Forbidden)
+    );
+    time::sleep(Duration::from_millis(2100)).await;
+    let expired = signer
+        .verify(&Method::GET, &uri)
+        .map_err(|error| error.message().to_owned());
+    same!(expired, Err("the link has expired".to_owned()));
     Ok(())
 }
 
