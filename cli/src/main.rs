@@ -1,6 +1,7 @@
 //! `cargo bindery`: the compiler of bindery on the command line.
 
 mod check;
+mod cors;
 mod describe;
 mod docs;
 mod generate;
@@ -25,6 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Cors(cors::Arguments),
     Generate(generate::Arguments),
     Expand(generate::ExpandArguments),
     Types(types::Arguments),
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 
     let result = match Arguments::parse_from(arguments).command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Cors(arguments) => cors::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Expand(arguments) => generate::expand(&arguments),
         Command::Types(arguments) => types::run(&arguments),

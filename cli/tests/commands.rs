@@ -279,6 +279,45 @@ fn types_and_docs_of_the_example() {
 }
 
 #[test]
+fn cors_rules_of_a_bucket() {
+    let files = root().join("examples/files");
+    let origin = ["--origin", "https://app.example.com"];
+    let output = bindery(
+        &files,
+        &[&["cors", "--metadata", "Owner"], &origin[..]].concat(),
+    );
+    assert!(output.status.success(), "{output:?}");
+    insta::assert_snapshot!("cors", stdout(&output));
+    let note = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        note.contains("npx wrangler r2 bucket cors set files-storage --file cors.json"),
+        "{note}"
+    );
+
+    let folder = scratch("cors");
+    let manifest = "name = \"n\"\n[[r2_buckets]]\nbinding = \"A\"\n[[r2_buckets]]\nbinding = \"B\"\n\
+                    bucket_name = \"of-b\"\n[env.eu]\n[[env.eu.r2_buckets]]\nbinding = \"B\"\n\
+                    bucket_name = \"of-eu\"\n";
+    write(&folder.join("wrangler.toml"), manifest);
+    for (arguments, expected) in [
+        (&["cors", "A"][..], "cors set BUCKET --file"),
+        (&["cors", "B"], "cors set of-eu --file"),
+        (&["cors", "B", "-e", "eu"], "cors set of-eu --file"),
+        (&["cors"], "there are several R2 bindings: `A`, `B`"),
+        (&["cors", "C"], "`C` is not an R2 binding"),
+        (
+            &["cors", "--origin", "https://a.com/"],
+            "`https://a.com/` is not an origin",
+        ),
+        (&["cors", "--origin", "a.com"], "`a.com` is not an origin"),
+    ] {
+        let output = bindery(&folder, &[arguments, &origin].concat());
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
 fn check_warns_of_an_edited_migration() {
     let folder = scratch("edited");
     write(
