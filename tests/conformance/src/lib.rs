@@ -182,6 +182,7 @@ macro_rules! each_case {
             r2::bounds
             r2::the_largest_calls
             r2::responses
+            r2::sweeps
             presign::own_urls
             queue::limits
             queue::the_largest_messages

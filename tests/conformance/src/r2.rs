@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method};
 use bindery::ErrorKind;
 use bindery::r2::{
     self, Checksum, Condition, Content, GetOptions, Lookup, ObjectInfo, ParseKey, PutOptions,
-    Range, ServeOptions, StorageClass, UploadedPart,
+    Range, ServeOptions, StorageClass, SweepOptions, UploadedPart,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -876,6 +876,46 @@ pub async fn the_largest_calls(env: Env) -> Outcome {
         .await?;
     let left = env.storage.list(r2::prefix("")).page().await?;
     same!(left.objects.len(), 0);
+    Ok(())
+}
+
+/// Objects that nothing refers to are deleted.
+pub async fn sweeps(env: Env) -> Outcome {
+    for name in ["a", "b", "c", "d"] {
+        env.storage.put(&NoteKey { name }, name).await?;
+    }
+    env.storage.put("other", "x").await?;
+    let sweep = async |options: SweepOptions| {
+        let known = async |keys: Vec<String>| {
+            let is_known = |key: &String| key.ends_with("/b") || key.ends_with("/c");
+            Ok(keys.into_iter().filter(is_known).collect())
+        };
+        let swept = env.storage.sweep(NoteKey::prefix(), options, known).await?;
+        Ok::<_, bindery::Error>((swept.checked, swept.deleted, swept.cursor.is_some()))
+    };
+    same!(sweep(SweepOptions::default()).await?, (0, 0, false));
+    let now = SweepOptions::default().min_age(Duration::ZERO);
+    same!(sweep(now.clone().max_pages(0)).await?, (0, 0, false));
+    same!(sweep(now.clone()).await?, (4, 2, false));
+    same!(sweep(now).await?, (2, 0, false));
+    same!(
+        keys(&env.storage.list(r2::prefix("")).page().await?),
+        ["notes/b", "notes/c", "other"]
+    );
+
+    let failing = async |_: Vec<String>| Err(bindery::Error::new(ErrorKind::Timeout, "later"));
+    let now = SweepOptions::default().min_age(Duration::ZERO);
+    let failed = env.storage.sweep(NoteKey::prefix(), now, failing).await;
+    same!(kind(failed), Err(ErrorKind::Timeout));
+
+    let upload = env
+        .storage
+        .create_multipart("video", PutOptions::default())
+        .await?;
+    let uploads = [("video", upload.id()), ("video", upload.id())];
+    env.storage.abort_multiparts(uploads).await?;
+    let part = upload.upload_part(1, "x").await;
+    same!(kind(part), Err(ErrorKind::NotFound));
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod options;
 #[cfg(feature = "presign")]
 pub(crate) mod presign;
 mod serve;
+mod sweep;
 mod types;
 
 use std::fmt;
@@ -45,6 +46,7 @@ pub use options::{Checksum, GetOptions, PutOptions, Range, StorageClass};
 #[cfg(feature = "presign")]
 pub use presign::{PresignedRequest, Signer};
 pub use serve::ServeOptions;
+pub use sweep::{Sweep, SweepOptions};
 pub use types::{Checksums, Lookup, Object, ObjectInfo};
 
 /// An R2 bucket. `B` is the generated type of its binding.
