@@ -257,6 +257,28 @@ checks["missing bindings and bindings of the wrong type are all reported at star
     await poor.stop();
   }
 };
-const results = [await suite("conformance on workerd", checks)];
+/** What needs a worker that has done nothing else. */
+const first = {};
+first["an upload of 100 MB needs little memory"] = async () => {
+  await reset();
+  const memory = async () => Number(await (await fetch(`${backend.base}/memory`)).text());
+  const before = await memory();
+  const chunk = new Uint8Array(1_000_000).fill(120);
+  // A worker may use 128 MB. The content has no known length, so it is uploaded in parts.
+  const stream = new ReadableStream({
+    sent: 0,
+    pull(controller) { this.sent++ < 100 ? controller.enqueue(chunk) : controller.close(); },
+  });
+  const url = `${backend.base}/objects/large`;
+  const stored = await fetch(url, { method: "PUT", body: stream, duplex: "half" });
+  assert.equal(await stored.text(), "100000000");
+  const grown = (await memory()) - before;
+  assert.ok(before + grown < 64, `the memory grows from ${before} MiB by ${grown} MiB`);
+  console.log(`        the memory grows from ${before} MiB by ${grown} MiB`);
+  let length = 0;
+  for await (const part of (await fetch(url)).body) length += part.length;
+  assert.equal(length, 100_000_000);
+};
+const results = [await suite("conformance on workerd", first), await suite("conformance on workerd", checks)];
 await backend.stop();
 finish("conformance on workerd", results);

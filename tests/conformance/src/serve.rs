@@ -78,6 +78,7 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/echo", post(echo))
         .route("/forwarded", get(pass_on))
         .route("/presign", post(presigned))
+        .route("/memory", get(memory))
         .with_state(env);
     bindery::http::route(router, request).await
 }
@@ -138,6 +139,15 @@ async fn echo(request: Request) -> Response {
 /// Forwards the request to another worker.
 async fn pass_on(State(env): State<Env>, request: Request) -> Result<Response, bindery::Error> {
     env.service.fetch(request).await
+}
+
+/// Responds with the memory of the Wasm module, in MiB.
+async fn memory() -> String {
+    #[cfg(target_arch = "wasm32")]
+    let pages = core::arch::wasm32::memory_size::<0>();
+    #[cfg(not(target_arch = "wasm32"))]
+    let pages = 0_usize;
+    (pages * 64 / 1024).to_string()
 }
 
 async fn presigned(State(env): State<Env>, bucket_url: String) -> (StatusCode, String) {

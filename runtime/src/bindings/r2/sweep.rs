@@ -88,14 +88,14 @@ impl<B: Binding> R2<B> {
     /// # use bindery::{__private::Binding, r2::{self, R2}};
     /// # struct Db;
     /// # impl Db {
-    /// #     async fn known_keys(&self, keys: &[String]) -> bindery::Result<Vec<String>> { todo!() }
+    /// #     async fn known(&self, keys: &[String]) -> bindery::Result<Vec<String>> { todo!() }
     /// # }
     /// # struct Env<B> { db: Db, storage: R2<B> }
     /// # async fn f<B: Binding>(env: &Env<B>) -> bindery::Result<()> {
     /// use bindery::r2::SweepOptions;
     ///
     /// // SELECT object_key FROM files WHERE object_key IN (:keys)
-    /// let known = async |keys: Vec<String>| env.db.known_keys(&keys).await;
+    /// let known = async |keys: Vec<String>| env.db.known(&keys).await;
     /// let prefix = r2::prefix("files/");
     /// let swept = env.storage.sweep(prefix, SweepOptions::default(), known).await?;
     /// println!("{} of {} objects deleted", swept.deleted, swept.checked);

@@ -1,6 +1,7 @@
 //! Measures the time of `GET /` while the worker is under load, and its memory during uploads.
 //!
-//! Absolute times depend on the machine, which also runs the clients. Compare the lines.
+//! `load [requests|uploads]`, by default both. Absolute times depend on the machine, which also runs
+//! the clients. Compare the lines.
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,12 +42,24 @@ fn print(line: &str) {
 }
 
 async fn run() -> Outcome<()> {
+    let only = std::env::args().nth(1);
+    let includes = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let program = std::env::current_exe()?.with_file_name("native");
     let program = program.to_str().ok_or("the path is not UTF-8")?.to_owned();
     let folder = std::env::temp_dir().join(format!("bindery-load-{}", std::process::id()));
     let start = || Worker::start(&program, &folder);
+    if includes("requests") {
+        requests_under_load(&start()?).await?;
+    }
+    if includes("uploads") {
+        uploads(start).await?;
+    }
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
 
-    let worker = start()?;
+/// Measures the time of a request while slow clients and slow queries occupy the worker.
+async fn requests_under_load(worker: &Worker) -> Outcome<()> {
     let address = worker.address;
     print("GET /, each connection sends 1 request in 100 ms:");
     print(&format!(
@@ -90,13 +103,25 @@ async fn run() -> Outcome<()> {
         time.as_secs_f64(),
         String::from_utf8_lossy(status)
     ));
-    drop(worker);
+    Ok(())
+}
 
+/// Measures the memory of a new worker during each kind of upload.
+async fn uploads(start: impl Fn() -> io::Result<Worker>) -> Outcome<()> {
     let worker = start()?;
     let before = peak(&worker)?;
     upload(worker.address, "big", 1 << 30).await?;
     print(&format!(
         "1 GiB put: memory {before} MiB before, {} MiB at most",
+        peak(&worker)?
+    ));
+    drop(worker);
+
+    let worker = start()?;
+    let before = peak(&worker)?;
+    multipart(worker.address, 64, 16 << 20).await?;
+    print(&format!(
+        "1 GiB in parts of 16 MiB, 4 at a time: memory {before} MiB before, {} MiB at most",
         peak(&worker)?
     ));
     drop(worker);
@@ -113,8 +138,6 @@ async fn run() -> Outcome<()> {
         "100 puts of 10 MB: memory {before} MiB before, {} MiB at most",
         peak(&worker)?
     ));
-    drop(worker);
-    std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
 
@@ -189,9 +212,15 @@ async fn send(address: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
 
 /// Uploads an object of some bytes.
 async fn upload(address: SocketAddr, key: &str, bytes: usize) -> Outcome<()> {
+    let path = format!("/r2/{key}");
+    send_body(address, "PUT", &path, bytes).await.map(drop)
+}
+
+/// Sends a request with a body of some bytes, and returns the body of the response.
+async fn send_body(address: SocketAddr, method: &str, path: &str, bytes: usize) -> Outcome<String> {
     let mut stream = TcpStream::connect(address).await?;
     let head = format!(
-        "PUT /r2/{key} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {bytes}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {bytes}\r\n\
          Connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
@@ -205,10 +234,48 @@ async fn upload(address: SocketAddr, key: &str, bytes: usize) -> Outcome<()> {
 
     let mut response = String::new();
     stream.read_to_string(&mut response).await?;
-    if response.starts_with("HTTP/1.1 204") {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or_default();
+    if head.starts_with("HTTP/1.1 20") {
+        return Ok(body.to_owned());
+    }
+    Err(format!("{method} {path} failed: {response}").into())
+}
+
+/// Uploads an object of `count` parts, four at a time.
+async fn multipart(address: SocketAddr, count: usize, bytes: usize) -> Outcome<()> {
+    let create = "POST /multipart/big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let response = String::from_utf8(send(address, create.as_bytes()).await?)?;
+    let id = response
+        .rsplit("\r\n")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+
+    let mut parts = Vec::new();
+    for first in (1..=count).step_by(4) {
+        let numbers = first..(first + 4).min(count + 1);
+        let uploads: JoinSet<Outcome<String>> = numbers
+            .map(|number| {
+                let path = format!("/multipart/big/{id}?number={number}");
+                async move { send_body(address, "PUT", &path, bytes).await }
+            })
+            .collect();
+        for part in uploads.join_all().await {
+            parts.push(part?);
+        }
+    }
+
+    let list = format!("[{}]", parts.join(","));
+    let complete = format!(
+        "POST /multipart/big/{id} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{list}",
+        list.len()
+    );
+    let response = String::from_utf8(send(address, complete.as_bytes()).await?)?;
+    if response.starts_with("HTTP/1.1 200") {
         return Ok(());
     }
-    Err(format!("the upload of {key} failed: {response}").into())
+    Err(format!("the upload cannot be completed: {response}").into())
 }
 
 /// Returns the most memory that the worker has used, in MiB.
