@@ -22,7 +22,7 @@ const MIN_SECRET_BYTES: usize = 32;
 ///
 /// The signature is an HMAC with SHA-256 of the path and the query. It allows GET and HEAD only, on
 /// every host of the worker. The content passes through the worker, which can check more before it
-/// responds. See [`r2::Signer`](crate::r2::Signer) for URLs that R2 serves.
+/// responds. See [`r2::Signer`](crate::r2) for URLs that R2 serves.
 ///
 /// # Examples
 /// ```
