@@ -56,6 +56,7 @@ extern crate self as bindery;
 
 pub mod error;
 mod failure;
+mod violation;
 pub mod observe;
 pub mod random;
 pub mod time;
@@ -81,6 +82,7 @@ pub use error::{Error, ErrorKind, Result, Service};
 pub use http::{Body, Request, Response};
 pub use kv::KvKey;
 pub use r2::R2Key;
+pub use violation::Violation;
 
 #[cfg(target_arch = "wasm32")]
 pub use wasm_bindgen::JsValue;

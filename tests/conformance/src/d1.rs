@@ -330,6 +330,18 @@ pub async fn constraints(env: Env) -> Outcome {
         .ok_or("the email is taken")?;
     same!(error.kind(), ErrorKind::Constraint(Constraint::Unique));
     same!(error.message(), "UNIQUE constraint failed: users.email");
+    let is_of = |error: &bindery::Error, column| {
+        let violation = error.violation();
+        violation.is_some_and(|violation| violation.is_of("users", column))
+    };
+    same!(
+        (is_of(&error, "email"), is_of(&error, "name")),
+        (true, false)
+    );
+    let twice = || env.db.add_user(db::AddUserParams::new("c", false));
+    let error = env.db.batch((twice(), twice())).await;
+    let error = error.err().ok_or("the email is taken")?;
+    same!(is_of(&error, "email"), true);
     same!(
         (error.is_constraint_violation(), error.status().as_u16()),
         (true, 409)
@@ -342,10 +354,10 @@ pub async fn constraints(env: Env) -> Outcome {
             ..db::AddUserParams::new("b", false)
         })
         .await;
-    same!(
-        check.map_err(|error| error.kind()),
-        Err(ErrorKind::Constraint(Constraint::Check))
-    );
+    let check = check.err().ok_or("the age is negative")?;
+    same!(check.kind(), ErrorKind::Constraint(Constraint::Check));
+    let named = check.violation().and_then(|violation| violation.name);
+    same!(named, Some("age >= 0"));
 
     let foreign = env.db.add_post(404, "of nobody").await;
     same!(

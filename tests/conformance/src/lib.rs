@@ -8,6 +8,7 @@ pub mod everything;
 pub mod gate;
 pub mod kv;
 pub mod lists;
+pub mod meta;
 pub mod built_json;
 pub mod nested;
 pub mod pages;
@@ -86,6 +87,8 @@ macro_rules! each_case {
             d1::outer_joins
             d1::aggregates
             d1::changes
+            meta::reported
+            meta::of_queries
             d1::batch_is_one_transaction
             d1::batch_of_a_vec
             batch::empty_batches

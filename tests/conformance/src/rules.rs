@@ -122,6 +122,11 @@ pub async fn every_constraint(env: Env) -> Outcome {
         kind(env.db.copy_anything("null").await),
         Ok(Constraint::NotNull)
     );
+    for (value, column) in [("null", "amount"), ("text", "amount")] {
+        let error = env.db.copy_anything(value).await.err().ok_or("an error")?;
+        let violation = error.violation().ok_or("a constraint")?;
+        same!((value, violation.is_of("ledger", column)), (value, true));
+    }
     same!(
         kind(env.db.copy_anything("text").await),
         Ok(Constraint::DataType)

@@ -8,13 +8,14 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use js_sys::{Array, Reflect, Uint8Array};
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::d1::query::RowSink;
-use crate::d1::{AnyStatement, Call, Cell, Meta, Parameter, Row, kind_of_message};
+use crate::d1::{AnyStatement, Call, Cell, Detail, Meta, Parameter, Row, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
 
 use super::js::{Handle, call as call_js, call_async, get, object, send, stringify};
@@ -35,7 +36,7 @@ impl D1 {
             let is_unchecked = call.statement.is_unchecked();
             let classify = |failure| classify(failure, is_unchecked);
             let needs_names = call.statement.needs_names();
-            if call.wants_meta && !needs_names {
+            if call.detail > Detail::Nothing && !needs_names {
                 let result = call_async(&statement, "all", &[]).await;
                 return read_result(&result.map_err(classify)?, call);
             }
@@ -105,7 +106,7 @@ fn js_value(parameter: &Parameter<'_>) -> JsValue {
 
 /// Reads the rows and counts of a result of `all()` or `batch()`.
 fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
-    let reads_only = call.statement.reads_only();
+    let (reads_only, detail) = (call.statement.reads_only(), call.detail);
     if !call.statement.columns().is_empty() {
         let rows = get(result, "results");
         let rows = rows_as_arrays(&rows, call.statement.needs_names()).map_err(undecodable)?;
@@ -119,12 +120,21 @@ fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
         true => (None, None),
         false => (count("changes"), number("last_row_id")),
     };
-    Ok(Meta {
+    let mut meta_of = Meta {
         rows_read: count("rows_read"),
         rows_written: count("rows_written"),
         changes: changes.unwrap_or_default(),
         last_row_id: last_row_id.unwrap_or_default() as i64,
-    })
+        ..Meta::default()
+    };
+    if detail == Detail::Everything {
+        meta_of.duration = number("duration").map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
+        meta_of.size_after = count("size_after");
+        meta_of.attempts = number("total_attempts").map(|attempts| attempts as u32);
+        meta_of.region = get(&meta, "served_by_region").as_string();
+        meta_of.is_primary = get(&meta, "served_by_primary").as_bool();
+    }
+    Ok(meta_of)
 }
 
 /// Converts an array of objects to an array of arrays, as `raw()` returns it. The names of the

@@ -5,6 +5,7 @@ use std::slice;
 use crate::error::Failure;
 use crate::failure::Member;
 
+use super::meta::Detail;
 use super::query::{Call, Collected};
 use super::statement::AnyStatement;
 use super::{Meta, Query, Shape};
@@ -51,8 +52,8 @@ impl<'r> Results<'r> {
     fn next<T>(&mut self, finish: impl FnOnce(&Meta) -> Result<T, Failure>) -> Result<T, Failure> {
         let index = self.taken;
         self.taken += 1;
-        let meta = self.metas.next().copied().unwrap_or_default();
-        finish(&meta).map_err(|failure| failure.at(index))
+        let none = Meta::default();
+        finish(self.metas.next().unwrap_or(&none)).map_err(|failure| failure.at(index))
     }
 }
 
@@ -70,7 +71,7 @@ impl<S: Shape> Batch for Query<'_, S> {
             parameters: &self.parameters,
             rows,
             limit: S::LIMIT,
-            wants_meta: true,
+            detail: S::DETAIL.max(Detail::Counts),
         });
     }
 

@@ -17,6 +17,7 @@ mod json;
 #[doc(hidden)]
 pub mod json_type;
 pub(crate) mod list;
+mod meta;
 mod page;
 pub(crate) mod query;
 mod statement;
@@ -36,6 +37,9 @@ pub use dynamic::{Patch, Sort, SortBy};
 pub use encode::Parameter;
 pub(crate) use encode::check;
 pub use json::{Json, JsonText};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use meta::Detail;
+pub use meta::{Measured, Meta, WithMeta};
 pub use page::{Cursor, Order, OrderType, Page, Paged, Pages};
 pub(crate) use query::Call;
 use query::after_commit;
@@ -65,15 +69,6 @@ pub use unchecked::{NamedRow, UncheckedQuery};
 pub struct D1 {
     gate: Gate,
     backend: backend::D1,
-}
-
-/// The counts that D1 reports for a statement.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Meta {
-    pub(crate) rows_read: Option<u64>,
-    pub(crate) rows_written: Option<u64>,
-    pub(crate) changes: u64,
-    pub(crate) last_row_id: i64,
 }
 
 impl Connect for D1 {

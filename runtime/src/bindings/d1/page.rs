@@ -9,7 +9,8 @@ use bindery_sqlite::template::{Assembled, Piece, assemble};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::query::{Changes, Query, Rows, Shape};
+use super::meta::Meta;
+use super::query::{Query, Rows, Shape};
 use super::statement::{Assembly, Statement};
 use super::{D1, DecodeError, FromRow, Parameter, Row};
 
@@ -288,7 +289,7 @@ impl<T: FromRow + 'static> Shape for Paged<T> {
         }
     }
 
-    fn finish(rows: PageRows<T>, _: Changes) -> Option<Page<T>> {
+    fn finish(rows: PageRows<T>, _: &Meta) -> Option<Page<T>> {
         Some(Page {
             rows: rows.rows,
             next: rows.last.filter(|_| rows.has_more),

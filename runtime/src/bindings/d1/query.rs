@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::Measures;
 
+use super::meta::{Detail, Measured};
 use super::page::Window;
 use super::statement::{AnyStatement, Assembly, Statement, Unchecked};
 use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, SingleColumn, check};
@@ -111,6 +112,21 @@ impl<'a, S> Query<'a, S> {
         self.statement.sql()
     }
 
+    /// Returns a query for the same result with what D1 reports of the statement: the rows that it
+    /// read and wrote, its duration, and where it ran.
+    ///
+    /// # Examples
+    /// ```
+    /// # use bindery::d1::{FromRow, Many, Query};
+    /// # async fn f<Note: FromRow + 'static>(notes_of: Query<'_, Many<Note>>) -> bindery::Result<()> {
+    /// let notes = notes_of.with_meta().await?;
+    /// println!("{} notes of {:?} rows", notes.output.len(), notes.meta.rows_read);
+    /// # Ok(()) }
+    /// ```
+    pub fn with_meta(self) -> Query<'a, Measured<S>> {
+        self.with_shape()
+    }
+
     fn with_shape<T>(self) -> Query<'a, T> {
         Query {
             database: self.database,
@@ -183,12 +199,12 @@ pub trait Shape: Send + 'static {
     /// The maximum number of rows to read.
     const LIMIT: usize;
     #[doc(hidden)]
-    const WANTS_CHANGES: bool = false;
+    const DETAIL: Detail = Detail::Nothing;
 
     #[doc(hidden)]
     fn rows(window: Option<&Window>) -> Self::Rows;
     #[doc(hidden)]
-    fn finish(rows: Self::Rows, changes: Changes) -> Option<Self::Output>;
+    fn finish(rows: Self::Rows, meta: &Meta) -> Option<Self::Output>;
 }
 
 /// One row; a result without rows is an error.
@@ -228,7 +244,7 @@ impl<T: FromRow + 'static> Shape for One<T> {
         None
     }
 
-    fn finish(row: Option<T>, _: Changes) -> Option<T> {
+    fn finish(row: Option<T>, _: &Meta) -> Option<T> {
         row
     }
 }
@@ -243,7 +259,7 @@ impl<T: FromRow + 'static> Shape for Optional<T> {
         None
     }
 
-    fn finish(row: Option<T>, _: Changes) -> Option<Option<T>> {
+    fn finish(row: Option<T>, _: &Meta) -> Option<Option<T>> {
         Some(row)
     }
 }
@@ -258,7 +274,7 @@ impl<T: FromRow + 'static> Shape for Many<T> {
         Vec::new()
     }
 
-    fn finish(rows: Vec<T>, _: Changes) -> Option<Vec<T>> {
+    fn finish(rows: Vec<T>, _: &Meta) -> Option<Vec<T>> {
         Some(rows)
     }
 }
@@ -279,14 +295,17 @@ impl Shape for Exec {
     type Output = Changes;
     type Rows = Vec<NoRow>;
     const LIMIT: usize = 0;
-    const WANTS_CHANGES: bool = true;
+    const DETAIL: Detail = Detail::Counts;
 
     fn rows(_: Option<&Window>) -> Vec<NoRow> {
         Vec::new()
     }
 
-    fn finish(_: Vec<NoRow>, changes: Changes) -> Option<Changes> {
-        Some(changes)
+    fn finish(_: Vec<NoRow>, meta: &Meta) -> Option<Changes> {
+        Some(Changes {
+            rows: meta.changes,
+            last_row_id: meta.last_row_id,
+        })
     }
 }
 
@@ -327,12 +346,12 @@ pub struct Call<'c> {
     pub(crate) rows: &'c mut dyn RowSink,
     /// The maximum number of rows that the sink takes.
     pub(crate) limit: usize,
-    /// Whether the counts of rows are needed.
+    /// What is needed besides the rows.
     #[cfg_attr(
         not(target_arch = "wasm32"),
-        expect(dead_code, reason = "SQLite counts them at no cost")
+        expect(dead_code, reason = "SQLite counts at no cost")
     )]
-    pub(crate) wants_meta: bool,
+    pub(crate) detail: Detail,
 }
 
 impl Call<'_> {
@@ -369,11 +388,7 @@ impl<S: Shape> RowSink for Collected<S> {
 
 impl<S: Shape> Collected<S> {
     pub(super) fn finish(self, meta: &Meta) -> Result<S::Output, Failure> {
-        let changes = Changes {
-            rows: meta.changes,
-            last_row_id: meta.last_row_id,
-        };
-        S::finish(self.0, changes)
+        S::finish(self.0, meta)
             .ok_or_else(|| Failure::new(ErrorKind::NotFound, "the query found no row"))
     }
 }
@@ -431,7 +446,10 @@ impl<'a, S: Shape> Query<'a, S> {
             parameters: &self.parameters,
             rows,
             limit: S::LIMIT,
-            wants_meta: S::WANTS_CHANGES || self.database.gate.is_watched(),
+            detail: match self.database.gate.is_watched() {
+                true => S::DETAIL.max(Detail::Counts),
+                false => S::DETAIL,
+            },
         }
     }
 }

@@ -62,7 +62,7 @@ impl D1 {
             let connection = database.connection();
             read(connection, statement, parameters, limit, &mut sink)
         };
-        Some(self.0.try_read(read)?.map(|()| Meta::default()))
+        self.0.try_read(read)
     }
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {

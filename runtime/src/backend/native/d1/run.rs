@@ -1,6 +1,8 @@
 //! Runs one statement and passes its rows on.
 
-use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared};
+use std::time::Instant;
+
+use bindery_sqlite::rusqlite::{self, Connection, Statement as Prepared, StatementStatus};
 
 use crate::d1::{AnyStatement, Call, Cell, Meta, Parameter, Row};
 use crate::error::Failure;
@@ -45,22 +47,14 @@ impl OwnedCall {
             names: Vec::new(),
             rows: Vec::new(),
         };
-        read(connection, statement, parameters, *limit, &mut rows)?;
+        let mut meta = read(connection, statement, parameters, *limit, &mut rows)?;
 
-        if statement.reads_only() {
-            return Ok(Ran {
-                meta: Meta::default(),
-                rows,
-            });
+        if !statement.reads_only() {
+            // As on D1, this includes the rows that triggers and foreign key actions change.
+            meta.changes = connection.total_changes() - changes_before;
+            meta.rows_written = Some(meta.changes);
+            meta.last_row_id = connection.last_insert_rowid();
         }
-        // As on D1, this includes the rows that triggers and foreign key actions change.
-        let changes = connection.total_changes() - changes_before;
-        let meta = Meta {
-            rows_read: None,
-            rows_written: Some(changes),
-            changes,
-            last_row_id: connection.last_insert_rowid(),
-        };
         Ok(Ran { meta, rows })
     }
 }
@@ -137,14 +131,14 @@ impl OwnedRows {
     }
 }
 
-/// Runs one statement and passes up to `limit` rows to `sink`.
+/// Runs one statement and passes up to `limit` rows to `sink`. Returns what SQLite counted.
 pub(super) fn read(
     connection: &Connection,
     statement: &AnyStatement,
     parameters: &[Parameter<'_>],
     limit: usize,
     sink: &mut impl Sink,
-) -> Result<(), Failure> {
+) -> Result<Meta, Failure> {
     let reads_only = statement.reads_only();
     if !statement.is_unchecked() {
         let mut prepared = connection.prepare_cached(statement.sql())?;
@@ -164,8 +158,10 @@ fn read_prepared(
     limit: usize,
     reads_only: bool,
     sink: &mut impl Sink,
-) -> Result<(), Failure> {
+) -> Result<Meta, Failure> {
     bind(prepared, parameters)?;
+    prepared.reset_status(StatementStatus::FullscanStep);
+    let started = Instant::now();
 
     let mut rows = prepared.raw_query();
     let mut number = 0;
@@ -178,8 +174,8 @@ fn read_prepared(
         if number <= limit {
             sink.row(row, number)?;
         }
-        // A statement that writes has to run to its end, even if no more rows are needed.
-        if number >= limit && reads_only {
+        // A statement that writes, or whose rows are not wanted at all, has to run to its end.
+        if number >= limit && limit > 0 && reads_only {
             break;
         }
     }
@@ -188,5 +184,22 @@ fn read_prepared(
     if number == 0 {
         sink.columns(prepared)?;
     }
-    Ok(())
+    Ok(Meta {
+        rows_read: Some(rows_read(prepared, number)),
+        rows_written: Some(0),
+        duration: Some(started.elapsed()),
+        attempts: Some(1),
+        is_primary: Some(true),
+        ..Meta::default()
+    })
+}
+
+/// The rows that a statement has read, at least. SQLite counts the steps of full scans, which are
+/// those that cost, but not those of searches in an index.
+fn rows_read(prepared: &Prepared<'_>, returned: usize) -> u64 {
+    let steps = prepared.reset_status(StatementStatus::FullscanStep);
+    // The first row of a scan is not a step.
+    let scanned = u64::try_from(steps).unwrap_or(0);
+    let scanned = if scanned > 0 { scanned + 1 } else { 0 };
+    scanned.max(returned as u64)
 }
