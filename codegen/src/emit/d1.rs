@@ -45,6 +45,33 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
     quote!(impl #ty { #methods })
 }
 
+/// What makes the type of a database from another handle of it, such as a session.
+pub(super) fn session(bound: &Bound, target: &Target) -> TokenStream {
+    let (ty, krate) = (bound.name.ty_ident(), &target.krate);
+    quote! {
+        impl #krate::d1::Database for #ty {
+            fn of(database: #krate::d1::D1) -> Self {
+                Self(database)
+            }
+        }
+
+        impl #ty {
+            /// Returns the database in a session, in which read replicas can answer.
+            ///
+            /// <https://developers.cloudflare.com/d1/best-practices/read-replication/>
+            ///
+            /// # Errors
+            /// When the platform refuses it.
+            pub fn with_session(
+                &self,
+                start: &#krate::d1::SessionStart,
+            ) -> #krate::Result<#krate::d1::Session<Self>> {
+                #krate::d1::Session::start(&self.0, start)
+            }
+        }
+    }
+}
+
 /// The type of a row that a method returns.
 fn row_type(names: &Names<'_>, method: &Method) -> String {
     match method.query.columns.as_slice() {

@@ -279,6 +279,7 @@ fn binding(bound: &Bound, target: &Target) -> TokenStream {
         .database
         .as_ref()
         .map(|database| d1::methods(bound, database, target));
+    let session = bound.database.as_ref().map(|_| d1::session(bound, target));
     quote! {
         #[doc = #docs]
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
@@ -295,6 +296,8 @@ fn binding(bound: &Bound, target: &Target) -> TokenStream {
                 &self.0
             }
         }
+
+        #session
 
         #methods
     }

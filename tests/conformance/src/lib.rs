@@ -17,6 +17,7 @@ pub mod queue;
 pub mod r2;
 pub mod rules;
 mod serve;
+pub mod sessions;
 pub mod tasks;
 pub mod templates;
 pub mod time;
@@ -89,6 +90,8 @@ macro_rules! each_case {
             d1::changes
             meta::reported
             meta::of_queries
+            sessions::bookmarks
+            sessions::carriers
             d1::batch_is_one_transaction
             d1::batch_of_a_vec
             batch::empty_batches

@@ -14,6 +14,7 @@ async fn batches(env: &Env) -> bindery::Result<()> {
     env.db.batch((f(), f().await?)).await?;
     env.db.batch((f(), env.cache.get(&bindery::kv::text("a")))).await?;
     env.db.batch(&[f(), f()]).await?;
+    env.db.transaction(|transaction| async move { transaction });
     Ok(())
 }
 

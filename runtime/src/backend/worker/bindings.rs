@@ -67,7 +67,7 @@ impl Backend {
     }
 
     pub(crate) fn d1(&self, binding: &str) -> Result<D1, String> {
-        self.handle(binding, BindingKind::D1).map(D1)
+        self.handle(binding, BindingKind::D1).map(D1::new)
     }
 
     pub(crate) fn r2(&self, binding: &str) -> Result<R2, String> {

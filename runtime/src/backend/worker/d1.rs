@@ -21,13 +21,40 @@ use crate::error::{Constraint, ErrorKind, Failure};
 use super::js::{Handle, call as call_js, call_async, get, object, send, stringify};
 
 #[derive(Debug, Clone)]
-pub(crate) struct D1(pub(super) Handle);
+pub(crate) struct D1 {
+    /// The database, or its session.
+    object: Handle,
+    /// The database of a session, which starts other sessions.
+    database: Option<Handle>,
+}
 
 impl D1 {
+    pub(super) fn new(object: Handle) -> Self {
+        Self {
+            object,
+            database: None,
+        }
+    }
+
     /// The platform answers later, so nothing runs on the thread of the caller.
     #[expect(clippy::unused_self, reason = "the native backend needs it")]
     pub(crate) fn try_run(&self, _: Call<'_>) -> Option<Result<Meta, Failure>> {
         None
+    }
+
+    /// The same database in a session, whose object has the same methods.
+    pub(crate) fn session(&self, start: &str) -> Result<Self, Failure> {
+        let database = self.database.as_ref().unwrap_or(&self.object);
+        let session = call_js(database.value(), "withSession", &[start.into()])?;
+        Ok(Self {
+            object: Handle::new(session),
+            database: Some(database.clone()),
+        })
+    }
+
+    pub(crate) fn bookmark(&self) -> Option<String> {
+        let bookmark = call_js(self.object.value(), "getBookmark", &[]).ok()?;
+        bookmark.as_string()
     }
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
@@ -59,7 +86,7 @@ impl D1 {
             }
 
             let is_unchecked = calls.iter().any(|call| call.statement.is_unchecked());
-            let results = call_async(self.0.value(), "batch", &[statements.into()]).await;
+            let results = call_async(self.object.value(), "batch", &[statements.into()]).await;
             let results = results.map_err(|failure| classify(failure, is_unchecked))?;
             let results = results.dyn_ref::<Array>();
             let results = results.filter(|results| results.length() as usize == calls.len());
@@ -82,7 +109,7 @@ impl D1 {
     /// Prepares a statement and binds its parameters.
     fn prepare(&self, call: &Call<'_>) -> Result<JsValue, Failure> {
         let sql = JsValue::from_str(call.statement.sql());
-        let statement = call_js(self.0.value(), "prepare", &[sql])?;
+        let statement = call_js(self.object.value(), "prepare", &[sql])?;
         if call.parameters.is_empty() {
             return Ok(statement);
         }

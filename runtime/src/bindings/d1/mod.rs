@@ -8,6 +8,7 @@
 //! <https://developers.cloudflare.com/d1/>
 
 mod batch;
+mod carrier;
 #[cfg(feature = "jiff")]
 mod dates;
 mod decode;
@@ -20,6 +21,7 @@ pub(crate) mod list;
 mod meta;
 mod page;
 pub(crate) mod query;
+mod session;
 mod statement;
 mod text_enum;
 mod unchecked;
@@ -32,6 +34,7 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
+pub use carrier::BookmarkCarrier;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, SingleColumn, Value};
 pub use dynamic::{Patch, Sort, SortBy};
 pub use encode::Parameter;
@@ -44,6 +47,7 @@ pub use page::{Cursor, Order, OrderType, Page, Paged, Pages};
 pub(crate) use query::Call;
 use query::after_commit;
 pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape};
+pub use session::{Bookmark, Database, Session, SessionStart};
 pub(crate) use statement::AnyStatement;
 pub use statement::Statement;
 pub use text_enum::UnknownText;
@@ -126,6 +130,11 @@ impl D1 {
         })
     }
 
+    /// D1 has no interactive transactions, so this never compiles: its error explains what to do
+    /// instead.
+    #[doc(hidden)]
+    pub fn transaction<F: InteractiveTransaction>(&self, _: F) {}
+
     async fn run_batch<B: Batch>(&self, batch: B) -> Result<(B::Output, Measures), Failure> {
         let mut rows = batch.rows();
         let mut calls = Vec::new();
@@ -150,6 +159,17 @@ impl D1 {
         Ok((output, batch_measures(&metas)))
     }
 }
+
+/// Not implemented for any type.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "D1 has no interactive transactions",
+    label = "cannot run inside a transaction",
+    note = "`batch` runs several queries as one transaction: `env.db.batch((first, second)).await`",
+    note = "put a condition into the SQL: `WHERE`, `INSERT ... SELECT`, `ON CONFLICT`, or a constraint \
+            that fails the batch; for more, keep the state in a Durable Object"
+)]
+pub trait InteractiveTransaction {}
 
 /// Refines the kind of an error of SQLite by its message: SQLite has one code for all errors that
 /// only occur when a statement runs. These are errors of a value that the caller passed.

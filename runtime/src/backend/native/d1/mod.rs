@@ -8,6 +8,8 @@ mod migrate;
 mod run;
 mod values;
 
+use std::sync::{Arc, Mutex};
+
 use bindery_sqlite::Database;
 use bindery_sqlite::rusqlite::Connection;
 
@@ -16,7 +18,8 @@ use crate::d1::{Call, Meta};
 use crate::error::Failure;
 
 use super::bindings::Opened;
-use super::pool::Pool;
+use super::clock::now_milliseconds;
+use super::pool::{Pool, lock};
 use migrate::{migrate, migrated_in_memory};
 use run::{Decoding, OwnedCall, Ran, read};
 
@@ -25,7 +28,11 @@ pub(crate) use values::Cells;
 
 /// A database, shared by the handles of one backend.
 #[derive(Debug, Clone)]
-pub(crate) struct D1(Pool<Database>);
+pub(crate) struct D1 {
+    pool: Pool<Database>,
+    /// What the session of this handle has seen.
+    seen: Option<Arc<Mutex<Option<String>>>>,
+}
 
 impl D1 {
     /// Opens a file, or a database in memory, and applies the pending migrations.
@@ -39,14 +46,44 @@ impl D1 {
             None => migrated_in_memory(resource)?,
         };
         let file = place.map(|place| place.file);
-        Ok(Self(Pool::new(file, database)?))
+        let pool = Pool::new(file, database)?;
+        Ok(Self { pool, seen: None })
     }
 
     /// Applies the pending migrations of another binding of the same database.
     pub(super) fn migrate(&self, resource: &Resource, place: Option<Place<'_>>) -> Opened<()> {
         let migrate = |database: &Database| migrate(database, resource, place);
-        let migrated = self.0.with_writer(migrate);
+        let migrated = self.pool.with_writer(migrate);
         migrated.unwrap_or_else(|| Err("the database is in use".into()))
+    }
+
+    /// The same database, whose only copy is always up to date.
+    #[expect(clippy::unnecessary_wraps, reason = "the platform can refuse it")]
+    pub(crate) fn session(&self, start: &str) -> Result<Self, Failure> {
+        let is_bookmark = !start.starts_with("first-");
+        let seen = is_bookmark.then(|| start.to_owned());
+        Ok(Self {
+            pool: self.pool.clone(),
+            seen: Some(Arc::new(Mutex::new(seen))),
+        })
+    }
+
+    pub(crate) fn bookmark(&self) -> Option<String> {
+        lock(self.seen.as_ref()?).clone()
+    }
+
+    /// Notes that a query of the session has ended.
+    fn saw(&self) {
+        let Some(seen) = &self.seen else {
+            return;
+        };
+        let (high, low) = (now_milliseconds() >> 32, now_milliseconds() & 0xffff_ffff);
+        let bookmark = format!("{high:08x}-{low:08x}-00000000-{:032}", 0);
+        let mut seen = lock(seen);
+        // The order of bookmarks is that of their texts.
+        if seen.as_ref().is_none_or(|seen| *seen < bookmark) {
+            *seen = Some(bookmark);
+        }
     }
 
     /// Runs a statement that only reads on this thread. Returns `None` if it takes too long.
@@ -62,20 +99,23 @@ impl D1 {
             let connection = database.connection();
             read(connection, statement, parameters, limit, &mut sink)
         };
-        self.0.try_read(read)
+        let result = self.pool.try_read(read);
+        self.saw();
+        result
     }
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         let owned = OwnedCall::new(&call);
         let Ran { meta, rows } = if call.statement.reads_only() {
             let work = move |database: &Database| owned.run(database.connection());
-            self.0.read(work).await?
+            self.pool.read(work).await?
         } else {
             // As on D1, also a single statement: there `PRAGMA foreign_keys` has no effect.
             let run = move |connection: &Connection| owned.run(connection);
             let work = move |database: &Database| database.transaction(run);
-            self.0.write(work).await?
+            self.pool.write(work).await?
         };
+        self.saw();
         rows.decode(call).await?;
         Ok(meta)
     }
@@ -91,11 +131,13 @@ impl D1 {
         };
         let ran = if calls.iter().all(|call| call.statement.reads_only()) {
             let work = move |database: &Database| database.snapshot(run_all);
-            self.0.read(work).await?
+            self.pool.read(work).await?
         } else {
             let work = move |database: &Database| database.transaction(run_all);
-            self.0.write(work).await?
+            self.pool.write(work).await?
         };
+
+        self.saw();
 
         let mut metas = Vec::with_capacity(ran.len());
         for (index, (call, Ran { meta, rows })) in calls.iter_mut().zip(ran).enumerate() {
