@@ -34,9 +34,9 @@ use serde::ser::SerializeStruct;
 
 pub use crate::d1::json_type;
 pub use crate::d1::list::{
-    any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
+    Form as ItemForm, any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
 };
-use crate::d1::{Cell, D1, FromRow, Pages, Query, Statement, UnknownText};
+use crate::d1::{Bulk, Cell, D1, FromRow, Pages, Query, Statement, UnknownText};
 pub use crate::d1::{Order, OrderType};
 pub use bindery_sqlite::template::Piece;
 
@@ -58,6 +58,17 @@ pub fn assembled<'a, S>(
     parameters: impl Into<Vec<Parameter<'a>>>,
 ) -> Query<'a, S> {
     Query::chosen(database, statement, pieces, choices, parameters)
+}
+
+/// Returns a query that inserts the rows of a slice. `encode` returns the values of a row.
+pub fn bulk<'a, 'r, T, const N: usize>(
+    database: &'a D1,
+    statement: &'static Statement,
+    forms: &[ItemForm],
+    rows: &'r [T],
+    encode: impl Fn(&'r T) -> [Parameter<'r>; N],
+) -> Bulk<'a> {
+    Bulk::new(database, statement, forms, rows.iter().map(encode))
 }
 
 /// Returns the pages of a query.

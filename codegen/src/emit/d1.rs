@@ -34,7 +34,7 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
             &names,
             &method.name,
             &docs(method),
-            (&returned, method.params.as_deref()),
+            (&returned, method.params.as_deref(), method.cardinality),
             &method.query,
         );
     }
@@ -90,6 +90,7 @@ pub(super) fn returned_type(names: &Names<'_>, cardinality: Cardinality, row: &s
         Cardinality::Many => query(format!("Many<{row}>")),
         Cardinality::Page => format!("{krate}::d1::Pages<'a, {row}>"),
         Cardinality::Exec => query("Exec".to_owned()),
+        Cardinality::Bulk => format!("{krate}::d1::Bulk<'a>"),
     }
 }
 
@@ -171,6 +172,10 @@ fn returned(method: &Method) -> &'static str {
         (Cardinality::Many, _) => "Returns every row.",
         (Cardinality::Page, _) => "Returns the rows page by page.",
         (Cardinality::Exec, _) => "Returns the number of changed rows and the last inserted rowid.",
+        (Cardinality::Bulk, _) => {
+            "Inserts every row of the slice in one transaction. Returns the number of changed rows \
+             and the last inserted rowid."
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::names::Names;
 use super::row;
 use crate::model::{Database, Project, Refused};
 use crate::names::{Name, spelled};
-use crate::sql::{ScalarType, UNKNOWN_TYPE};
+use crate::sql::{Cardinality, ScalarType, UNKNOWN_TYPE};
 
 /// Replaces `Env` when the manifest is missing or has an error: an alias of a type that does not
 /// exist. rustc reports neither the alias nor its uses after the error of the macro.
@@ -57,6 +57,10 @@ fn has_placeholder(project: &Project) -> bool {
 pub(super) fn method(out: &mut String, names: &Names<'_>, refused: &Refused) {
     let fields = fields(names, refused);
     let arguments: String = match &refused.params {
+        Some(params) if refused.cardinality == Cardinality::Bulk => {
+            let lifetime = lifetime(&fields).replace("'a", "'_");
+            format!("_: &[{}{params}{lifetime}]", names.module)
+        }
         Some(params) => format!("_: {}{params}{}", names.module, lifetime(&fields)),
         None => fields.iter().map(|(_, ty)| format!("_: {ty}, ")).collect(),
     };

@@ -16,11 +16,11 @@ use quote::quote;
 use super::Parse;
 use super::names::Names;
 use super::page::order;
-use super::params::{argument, arguments, encode, fields};
+use super::params::{argument, arguments, encode, fields, item_form, rows};
 use super::template::assembled;
 use crate::names::{Name, spelled};
-use crate::sql::Query;
 use crate::sql::types::Storage;
+use crate::sql::{Cardinality, Query};
 
 /// Text as tokens.
 pub(super) fn tokens(parse: Parse, text: &str) -> TokenStream {
@@ -36,7 +36,7 @@ pub(super) fn method(
     names: &Names<'_>,
     name: &Name,
     docs: &str,
-    (returned, params): (&str, Option<&str>),
+    (returned, params, cardinality): (&str, Option<&str>, Cardinality),
     query: &Query,
 ) {
     let krate = names.krate;
@@ -47,6 +47,9 @@ pub(super) fn method(
         let _ = write!(encoded, "{}, ", encode(krate, parameter, &argument));
     }
     let (arguments, unpacked) = match params {
+        Some(params) if cardinality == Cardinality::Bulk => {
+            (rows(names, params, query), String::new())
+        }
         Some(params) => fields(names, params, query),
         None => (arguments(names, query), String::new()),
     };
@@ -65,6 +68,7 @@ pub(super) fn method(
             };
             format!("{assembled}; {order} {krate}::__private::{run}, &choices, parameters)")
         }
+        None if cardinality == Cardinality::Bulk => bulk(names, params, query, &encoded),
         None => format!("{krate}::__private::query(&self.0, &STATEMENT, [{encoded}])"),
     };
     let _ = writeln!(
@@ -82,6 +86,25 @@ pub(super) fn method(
             {run}
         }}"
     );
+}
+
+/// The call that inserts the rows of a slice.
+fn bulk(names: &Names<'_>, params: Option<&str>, query: &Query, encoded: &str) -> String {
+    let krate = names.krate;
+    let forms = query
+        .parameters
+        .iter()
+        .map(|parameter| item_form(parameter));
+    let forms = forms.map(|form| format!("{krate}::__private::ItemForm::{form}, "));
+    let forms: String = forms.collect();
+    let (_, unpacked) = fields(names, params.unwrap_or_default(), query);
+    format!(
+        "{krate}::__private::bulk(&self.0, &STATEMENT, &[{forms}], rows, |row| {{
+            let params = ::core::clone::Clone::clone(row);
+            {unpacked}
+            [{encoded}]
+        }})"
+    )
 }
 
 /// The positions of the columns that can be a BLOB.

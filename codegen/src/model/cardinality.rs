@@ -37,7 +37,9 @@ pub(super) fn check(
         Cardinality::One if query.rows == Rows::Never => {
             Some(("the statement never returns a row", "remove the `LIMIT 0`"))
         }
-        Cardinality::Exec
+        // The analysis has checked the statement.
+        Cardinality::Bulk
+        | Cardinality::Exec
         | Cardinality::One
         | Cardinality::Optional
         | Cardinality::Many

@@ -13,7 +13,7 @@ use crate::schema::TextEnum;
 use crate::source::Sources;
 use crate::sql::annotation::{Annotated, Arguments};
 use crate::sql::parameters::{Resolved, Role};
-use crate::sql::{self, Query};
+use crate::sql::{self, Cardinality, Query};
 
 /// Adds a query to a database: a method, or a placeholder if the query has an error.
 pub(super) fn add(
@@ -154,6 +154,7 @@ const MOST_POSITIONAL: usize = 3;
 /// The struct of a method's arguments, if it takes one.
 pub(super) fn params(annotated: &Annotated, name: &Name, count: usize) -> Option<String> {
     let is_struct = match annotated.arguments {
+        _ if annotated.cardinality.value == Cardinality::Bulk => true,
         Some(Arguments::Params) => count > 0,
         Some(Arguments::Positional) => false,
         None => count > MOST_POSITIONAL,

@@ -165,6 +165,7 @@ fn key<'t>(annotated: &Annotated, text: &'t str) -> Cow<'t, str> {
         Form::Plain => Cow::Borrowed(text),
         Form::Patch => Cow::Owned(format!("{text}\n-- :patch")),
         Form::Page => Cow::Owned(format!("{text}\n-- :page")),
+        Form::Bulk => Cow::Owned(format!("{text}\n-- :bulk")),
     }
 }
 

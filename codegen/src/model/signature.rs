@@ -67,7 +67,11 @@ impl Call<'_> {
         let arguments = match self.params {
             Some(params) => {
                 let fields: Vec<String> = parameters.map(field).collect();
-                format!("{params} {{ {} }}", fields.join(", "))
+                let row = format!("{params} {{ {} }}", fields.join(", "));
+                match self.cardinality {
+                    Cardinality::Bulk => format!("&[{row}]"),
+                    _ => row,
+                }
             }
             None => {
                 let typed =
@@ -90,7 +94,7 @@ impl Call<'_> {
             Cardinality::Optional => format!("Option<{row}>"),
             Cardinality::Page => format!("Pages<{row}>"),
             Cardinality::Many => format!("Vec<{row}>"),
-            Cardinality::Exec => "Changes".to_owned(),
+            Cardinality::Exec | Cardinality::Bulk => "Changes".to_owned(),
         }
     }
 

@@ -24,15 +24,18 @@ pub enum Cardinality {
     Page,
     /// No rows: the statement is run for its effect.
     Exec,
+    /// No rows: the statement inserts the rows of a slice.
+    Bulk,
 }
 
 impl Cardinality {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::One,
         Self::Optional,
         Self::Many,
         Self::Page,
         Self::Exec,
+        Self::Bulk,
     ];
 
     /// The word of the annotation.
@@ -44,6 +47,7 @@ impl Cardinality {
             Self::Many => "many",
             Self::Page => "page",
             Self::Exec => "exec",
+            Self::Bulk => "bulk",
         }
     }
 }
@@ -103,6 +107,7 @@ impl Annotated {
     pub fn form(&self) -> Form {
         match self.cardinality.value {
             Cardinality::Page => Form::Page,
+            Cardinality::Bulk => Form::Bulk,
             _ if self.patch.is_some() => Form::Patch,
             _ => Form::Plain,
         }
@@ -160,7 +165,7 @@ pub fn read(errors: &mut Errors, sources: &Sources, file: FileId) -> Vec<Annotat
             .label("no method is generated for it")
             .help(
                 "write `-- name: a_name :many` on the line above; \
-                 the alternatives are `:one`, `:optional`, `:page` and `:exec`",
+                 the alternatives are `:one`, `:optional`, `:page`, `:exec` and `:bulk`",
             ),
         );
     }
@@ -379,7 +384,7 @@ fn cardinality(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<C
             format!("`{word}` is not a valid row count"),
             place,
         )
-        .label("expected `:one`, `:optional`, `:many`, `:page` or `:exec`")
+        .label("expected `:one`, `:optional`, `:many`, `:page`, `:exec` or `:bulk`")
         .help(format!("did you mean `:{near}`?")),
     );
     None
@@ -387,7 +392,7 @@ fn cardinality(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<C
 
 fn without_cardinality(name: &str, header: Span) -> Diagnostic {
     Diagnostic::new(Code::Annotation, "the annotation has no row count", header)
-        .label("expected `:one`, `:optional`, `:many`, `:page` or `:exec` at its end")
+        .label("expected `:one`, `:optional`, `:many`, `:page`, `:exec` or `:bulk` at its end")
         .help(format!("for every row, write `-- name: {name} :many`"))
 }
 

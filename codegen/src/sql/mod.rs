@@ -9,6 +9,7 @@ mod aggregates;
 mod analyzer;
 pub mod annotation;
 mod assign;
+mod bulk;
 mod call;
 mod expr;
 mod fit;
@@ -174,6 +175,8 @@ pub enum Form {
     Patch,
     /// A SELECT has pages.
     Page,
+    /// An INSERT has many rows.
+    Bulk,
 }
 
 /// Parses a text.
@@ -235,7 +238,12 @@ pub(crate) fn analyze_parsed(
     };
     let columns = overrides::columns(errors, text, place, &outputs);
     let mut parts = inferred.parts;
-    let edits = rewrite::edits(&declared, &parts, &outputs, &columns);
+    let edits = match form {
+        Form::Bulk => bulk::edits(errors, (text, &statement, place), &declared, &parts)?,
+        Form::Plain | Form::Patch | Form::Page => {
+            rewrite::edits(&declared, &parts, &outputs, &columns)
+        }
+    };
     let sql = rewrite::rewrite(text, &edits);
     let Prepared {
         accesses,
@@ -268,10 +276,15 @@ pub(crate) fn analyze_parsed(
             (&outputs, &columns),
             declared.len(),
         )?),
-        Form::Plain | Form::Patch => None,
+        Form::Plain | Form::Patch | Form::Bulk => None,
     };
     let forms = (form == Form::Patch, spot.as_ref());
-    let template = template::template(text, &statement, &declared, &mut parts, &edits, forms);
+    let template = match form {
+        Form::Bulk => None,
+        Form::Plain | Form::Patch | Form::Page => {
+            template::template(text, &statement, &declared, &mut parts, &edits, forms)
+        }
+    };
     let prepared =
         template.map(|template| Variants::prepare(catalog, template, &parts.parameters, &columns));
     let relations = &inferred.relations;

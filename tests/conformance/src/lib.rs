@@ -2,6 +2,7 @@
 //! `tests/native.rs` runs the cases natively; on workerd the worker runs them on request.
 
 pub mod batch;
+pub mod bulk;
 pub mod d1;
 pub mod environment;
 pub mod everything;
@@ -88,6 +89,9 @@ macro_rules! each_case {
             d1::outer_joins
             d1::aggregates
             d1::changes
+            bulk::values_of_rows
+            bulk::expressions_of_rows
+            bulk::bulk_is_one_transaction
             meta::reported
             meta::of_queries
             sessions::bookmarks

@@ -12,8 +12,9 @@ use super::{Parameter, Value};
 use crate::limits::MAX_SAFE_INTEGER;
 
 /// How the statement reads the items.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     /// Integers and texts.
     Plain,
     /// Numbers.
@@ -78,6 +79,26 @@ fn encode<'a>(form: Form, items: impl Iterator<Item = Parameter<'a>>) -> Paramet
     }
     json.push(']');
     Parameter::Text(json.into())
+}
+
+/// Adds the values of a row as an array, or returns why that is not possible.
+pub(super) fn push_row<'a>(
+    json: &mut String,
+    forms: &[Form],
+    row: impl IntoIterator<Item = Parameter<'a>>,
+) -> Result<(), String> {
+    json.push('[');
+    for (index, (form, value)) in forms.iter().zip(row).enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        match value {
+            Parameter::Null => json.push_str("null"),
+            value => push(json, *form, &value)?,
+        }
+    }
+    json.push(']');
+    Ok(())
 }
 
 /// Adds an item to the array, or returns why the list cannot contain it.

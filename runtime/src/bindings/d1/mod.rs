@@ -8,6 +8,7 @@
 //! <https://developers.cloudflare.com/d1/>
 
 mod batch;
+mod bulk;
 mod carrier;
 #[cfg(feature = "jiff")]
 mod dates;
@@ -34,6 +35,7 @@ use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
 pub use batch::Batch;
+pub use bulk::Bulk;
 pub use carrier::BookmarkCarrier;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, SingleColumn, Value};
 pub use dynamic::{Patch, Sort, SortBy};

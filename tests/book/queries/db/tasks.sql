@@ -66,3 +66,6 @@ FROM users;
 -- name: tasks_with_owners :many
 SELECT tasks.id, tasks.title, users.id AS "owner.id", users.name AS "owner.name"
 FROM tasks LEFT JOIN users ON users.id = tasks.owner;
+
+-- name: add_users :bulk
+INSERT INTO users (name) VALUES (lower(:name)) ON CONFLICT (name) DO NOTHING;

@@ -1,0 +1,108 @@
+//! Inserts the rows of a slice.
+
+use std::fmt;
+use std::future::IntoFuture;
+
+use futures_util::future::BoxFuture;
+
+use super::batch::{Batch, Results};
+use super::list::{Form, push_row};
+use super::query::{Call, Collected};
+use super::{Changes, D1, Exec, Parameter, Query, Statement};
+use crate::error::{Failure, Result};
+
+/// The bytes of a parameter with rows, about. D1 allows 2,000,000.
+const CHUNK_BYTES: usize = 1_000_000;
+
+/// An INSERT of the rows of a slice of any length, which a query annotated `:bulk` returns. Await
+/// it, or pass it to [`D1::batch`].
+///
+/// The rows are sent as JSON in statements of about a megabyte, which are one transaction: either
+/// all rows are stored, or none. It changes nothing if the slice is empty.
+///
+/// # Examples
+/// ```
+/// # use bindery::d1::Bulk;
+/// # async fn f(add_notes: Bulk<'_>) -> bindery::Result<()> {
+/// let changes = add_notes.await?;
+/// println!("{} rows", changes.rows);
+/// # Ok(()) }
+/// ```
+#[must_use = "a query does nothing until it is awaited or part of a batch"]
+pub struct Bulk<'a> {
+    database: &'a D1,
+    queries: Vec<Query<'a, Exec>>,
+}
+
+impl fmt::Debug for Bulk<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Bulk")
+            .field("queries", &self.queries)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Bulk<'a> {
+    pub(crate) fn new<'r, const N: usize>(
+        database: &'a D1,
+        statement: &'static Statement,
+        forms: &[Form],
+        rows: impl Iterator<Item = [Parameter<'r>; N]>,
+    ) -> Self {
+        let query = |parameter| Query::new(database, statement, [parameter]);
+        let mut queries = Vec::new();
+        let mut json = String::new();
+        for (index, row) in rows.enumerate() {
+            json.push(if json.is_empty() { '[' } else { ',' });
+            if let Err(reason) = push_row(&mut json, forms, row) {
+                let refused = Parameter::Refused(format!("row {}: {reason}", index + 1));
+                let queries = vec![query(refused)];
+                return Self { database, queries };
+            }
+            if json.len() >= CHUNK_BYTES {
+                json.push(']');
+                queries.push(query(Parameter::Text(std::mem::take(&mut json).into())));
+            }
+        }
+        if !json.is_empty() {
+            json.push(']');
+            queries.push(query(Parameter::Text(json.into())));
+        }
+        Self { database, queries }
+    }
+}
+
+impl<'a> IntoFuture for Bulk<'a> {
+    type Output = Result<Changes>;
+    type IntoFuture = BoxFuture<'a, Result<Changes>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        match self.queries.len() {
+            1 => Box::pin(self.queries.remove(0).into_future()),
+            _ => self.database.batch(self),
+        }
+    }
+}
+
+impl Batch for Bulk<'_> {
+    type Output = Changes;
+    type Rows = Vec<Collected<Exec>>;
+
+    fn rows(&self) -> Self::Rows {
+        self.queries.rows()
+    }
+
+    fn calls<'c>(&'c self, rows: &'c mut Self::Rows, calls: &mut Vec<Call<'c>>) {
+        self.queries.calls(rows, calls);
+    }
+
+    fn finish(rows: Self::Rows, results: &mut Results<'_>) -> Result<Changes, Failure> {
+        let all = Vec::<Query<'_, Exec>>::finish(rows, results)?;
+        let last_row_id = all.last().map_or(0, |changes| changes.last_row_id);
+        Ok(Changes {
+            rows: all.iter().map(|changes| changes.rows).sum(),
+            last_row_id,
+        })
+    }
+}
