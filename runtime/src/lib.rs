@@ -40,7 +40,8 @@
 //! No feature is on by default. A feature adds API and never changes behavior.
 //!
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
-//! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2 directly.
+//! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2
+//!   directly.
 //! - `signed-urls`: [`http::UrlSigner`](crate::http), URLs of the worker that expire.
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
 //!   unless the program installs another subscriber.

@@ -10,8 +10,8 @@ pub struct Violation<'e> {
     pub constraint: Constraint,
     /// The table. It is unknown for FOREIGN KEY, CHECK and triggers.
     pub table: Option<&'e str>,
-    /// The columns of the constraint, in its order. SQLite reports those of UNIQUE, PRIMARY KEY, NOT
-    /// NULL, and of a type in a STRICT table.
+    /// The columns of the constraint, in its order. SQLite reports those of UNIQUE, PRIMARY KEY,
+    /// NOT NULL, and of a type in a STRICT table.
     pub columns: Vec<&'e str>,
     /// The name of a CHECK, or its expression if it has no name; the name of an index of
     /// expressions.

@@ -21,7 +21,10 @@ use super::session::{Bookmark, Database, Session, SessionStart};
 ///
 /// const CARRIER: BookmarkCarrier = BookmarkCarrier::cookie("d1-bookmark");
 ///
-/// # async fn fetch<D: WithSession>(request: Request, mut env: Env<D>) -> bindery::Result<Response> {
+/// # async fn fetch<D: WithSession>(
+/// #     request: Request,
+/// #     mut env: Env<D>,
+/// # ) -> bindery::Result<Response> {
 /// let session = env.db.with_session(&CARRIER.read(request.headers()))?;
 /// env.db = session.database().clone();
 /// let mut response = routes(env, request).await;

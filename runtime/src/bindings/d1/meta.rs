@@ -9,10 +9,10 @@ use super::query::Shape;
 /// What D1 reports of a statement besides its rows. A field is `None` if the platform does not
 /// report it.
 ///
-/// Natively `rows_read` and `rows_written` are lower bounds. Of the rows that a statement reads, they
-/// count those of full scans, or those that it returns if that is more; D1 also counts each row that
-/// a search in an index visits, and all rows for `count(*)`. Of the rows that it writes, they count
-/// those of tables; D1 also counts those of indexes.
+/// Natively `rows_read` and `rows_written` are lower bounds. Of the rows that a statement reads,
+/// they count those of full scans, or those that it returns if that is more; D1 also counts each
+/// row that a search in an index visits, and all rows for `count(*)`. Of the rows that it writes,
+/// they count those of tables; D1 also counts those of indexes.
 ///
 /// <https://developers.cloudflare.com/d1/worker-api/return-object/>
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -118,7 +118,7 @@ impl<'a, S> Query<'a, S> {
     /// # Examples
     /// ```
     /// # use bindery::d1::{FromRow, Many, Query};
-    /// # async fn f<Note: FromRow + 'static>(notes_of: Query<'_, Many<Note>>) -> bindery::Result<()> {
+    /// # async fn f<T: FromRow + 'static>(notes_of: Query<'_, Many<T>>) -> bindery::Result<()> {
     /// let notes = notes_of.with_meta().await?;
     /// println!("{} notes of {:?} rows", notes.output.len(), notes.meta.rows_read);
     /// # Ok(()) }
