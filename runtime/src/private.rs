@@ -34,7 +34,7 @@ use serde::ser::SerializeStruct;
 
 pub use crate::d1::json_type;
 pub use crate::d1::list::{
-    Form as ItemForm, any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
+    any_list, blob_list, bytes_list, list, real_list, text_list, value_list,
 };
 use crate::d1::{Bulk, Cell, D1, FromRow, Pages, Query, Statement, UnknownText};
 pub use crate::d1::{Order, OrderType};
@@ -64,11 +64,10 @@ pub fn assembled<'a, S>(
 pub fn bulk<'a, 'r, T, const N: usize>(
     database: &'a D1,
     statement: &'static Statement,
-    forms: &[ItemForm],
     rows: &'r [T],
     encode: impl Fn(&'r T) -> [Parameter<'r>; N],
 ) -> Bulk<'a> {
-    Bulk::new(database, statement, forms, rows.iter().map(encode))
+    Bulk::new(database, statement, rows.iter().map(encode))
 }
 
 /// Returns the pages of a query.

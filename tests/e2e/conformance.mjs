@@ -100,7 +100,7 @@ await stored().create("kept");
 /** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
   const database = await backend.miniflare.getD1Database("DB");
-  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items"]) await database.prepare(`DELETE FROM ${table}`).run();
+  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of ["CACHE", "OTHER"]) {
     const namespace = await backend.miniflare.getKVNamespace(name);
     for (const { name } of (await namespace.list()).keys) await namespace.delete(name);

@@ -38,18 +38,6 @@ pub(super) fn rows(names: &Names<'_>, params: &str, query: &Query) -> String {
     format!("rows: &[{}{params}{lifetime}]", names.module)
 }
 
-/// How a value of a row of a slice is encoded.
-pub(super) fn item_form(parameter: &Resolved) -> &'static str {
-    match parameter.scalar {
-        ScalarType::Float => "Reals",
-        ScalarType::Blob => "Blobs",
-        ScalarType::Any => "Any",
-        ScalarType::Integer | ScalarType::Boolean | ScalarType::Text | ScalarType::Enum(_) => {
-            "Plain"
-        }
-    }
-}
-
 /// `<'a>` if a field of the struct of arguments borrows.
 fn lifetime(names: &Names<'_>, query: &Query) -> &'static str {
     let mut parameters = query.parameters.iter();

@@ -16,7 +16,7 @@ use quote::quote;
 use super::Parse;
 use super::names::Names;
 use super::page::order;
-use super::params::{argument, arguments, encode, fields, item_form, rows};
+use super::params::{argument, arguments, encode, fields, rows};
 use super::template::assembled;
 use crate::names::{Name, spelled};
 use crate::sql::types::Storage;
@@ -91,15 +91,9 @@ pub(super) fn method(
 /// The call that inserts the rows of a slice.
 fn bulk(names: &Names<'_>, params: Option<&str>, query: &Query, encoded: &str) -> String {
     let krate = names.krate;
-    let forms = query
-        .parameters
-        .iter()
-        .map(|parameter| item_form(parameter));
-    let forms = forms.map(|form| format!("{krate}::__private::ItemForm::{form}, "));
-    let forms: String = forms.collect();
     let (_, unpacked) = fields(names, params.unwrap_or_default(), query);
     format!(
-        "{krate}::__private::bulk(&self.0, &STATEMENT, &[{forms}], rows, |row| {{
+        "{krate}::__private::bulk(&self.0, &STATEMENT, rows, |row| {{
             let params = ::core::clone::Clone::clone(row);
             {unpacked}
             [{encoded}]

@@ -7,7 +7,6 @@ use crate::report::{Code, Diagnostic, Errors};
 use crate::source::Span;
 use crate::syntax::ast::{Bytes, Core, Insert, Parameter, Statement};
 
-use super::ScalarType;
 use super::parameters::Parts;
 use super::rewrite::Edit;
 
@@ -65,9 +64,7 @@ pub(super) fn edits(
                 errors.push(not_of_a_row(place.part(span), parts.lists.contains(span)));
                 return None;
             }
-            let scalar = parts.parameters.get(index).map(|resolved| resolved.scalar);
-            let item = item(scalar.unwrap_or(ScalarType::Any), index);
-            edits.push(text_edit(span.clone(), &item));
+            edits.push(text_edit(span.clone(), &item(index)));
         }
     }
     // Without WHERE, `ON CONFLICT` would be a join condition.
@@ -144,25 +141,23 @@ fn values(text: &str) -> Option<(Bytes, Bytes)> {
     None
 }
 
-/// The expression of a value of a row. It has the type that D1 binds for the parameter, for which
-/// every number is a REAL; `bindings/d1/list.rs` of the runtime writes what this reads.
-fn item(scalar: ScalarType, index: usize) -> String {
+/// The expression of a value of a row. Its type is that of the parameter as D1 binds it, for which
+/// every number is a REAL. A type of the user can be bound as any, so JSON has each as it is;
+/// `bindings/d1/list.rs` of the runtime writes what this reads.
+fn item(index: usize) -> String {
     let value = format!("{ROWS}.value ->> {index}");
-    let kind = format!("json_type({ROWS}.value, '$[{index}]')");
-    let part = |part: u8| format!("({ROWS}.value ->> '$[{index}][{part}]')");
-    let number = format!("{} * pow(2, {})", part(0), part(1));
-    match scalar {
-        ScalarType::Integer | ScalarType::Boolean => format!("CAST({value} AS REAL)"),
-        ScalarType::Text | ScalarType::Enum(_) => format!("({value})"),
-        ScalarType::Float => {
-            format!("CAST(iif({kind} = 'array', {number}, {value}) AS REAL)")
-        }
-        ScalarType::Blob => format!("unhex({value})"),
-        ScalarType::Any => format!(
-            "CASE {kind} WHEN 'integer' THEN CAST({value} AS REAL) WHEN 'array' THEN \
-             CASE json_array_length({ROWS}.value, '$[{index}]') WHEN 1 THEN unhex({}) \
-             ELSE CAST({number} AS REAL) END ELSE {value} END",
-            part(0)
-        ),
-    }
+    let path = |path: &str| format!("{ROWS}.value, '$[{index}]{path}'");
+    let number = format!(
+        "json_extract({}) * pow(2, json_extract({}))",
+        path("[0]"),
+        path("[1]")
+    );
+    format!(
+        "CASE json_type({}) WHEN 'text' THEN {value} WHEN 'integer' THEN CAST({value} AS REAL) \
+         WHEN 'array' THEN CASE json_array_length({}) WHEN 1 THEN unhex(json_extract({})) \
+         ELSE CAST({number} AS REAL) END END",
+        path(""),
+        path(""),
+        path("[0]")
+    )
 }

@@ -1,7 +1,7 @@
 //! D1: values, shapes, constraints, transactions.
 
 use bindery::ErrorKind;
-use bindery::d1::Value;
+use bindery::d1::{Int64, Value};
 use bindery::error::Constraint;
 
 use crate::bindings::db;
@@ -584,5 +584,39 @@ pub async fn parameters_over_the_limit(env: Env) -> Outcome {
         .err()
         .ok_or("the value is too large")?;
     same!(error.kind(), ErrorKind::TooLarge);
+    Ok(())
+}
+
+/// Integers of 64 bits cross as text.
+pub async fn wide_integers(env: Env) -> Outcome {
+    let values = [i64::MIN, -7, 0, (1 << 53) + 1, (1 << 53) + 2, i64::MAX].map(Int64);
+    env.db.add_id(values[0], "min").await?;
+    let rows = values[1..].iter().map(|id| db::AddIdsParams {
+        id: *id,
+        note: "more",
+    });
+    env.db.add_ids(&rows.collect::<Vec<_>>()).await?;
+    same!(env.db.ids().await?, values);
+
+    same!(
+        env.db.note_of_id(Int64(i64::MIN)).await?.as_deref(),
+        Some("min")
+    );
+    same!(env.db.note_of_id(Int64(1 << 53)).await?, None);
+    same!(
+        env.db.note_of_id(Int64((1 << 53) + 1)).await?.as_deref(),
+        Some("more")
+    );
+    same!(
+        env.db
+            .notes_of_ids(&[Int64(i64::MIN), Int64((1 << 53) + 2)])
+            .await?,
+        ["min", "more"]
+    );
+    same!(env.db.notes_after(Int64((1 << 53) + 1)).await?.len(), 2);
+
+    let inexact = env.db.inexact_ids().await.err().ok_or("it is not exact")?;
+    same!(inexact.kind(), ErrorKind::Decode);
+    same!(inexact.message().contains("CAST(.. AS TEXT)"), true);
     Ok(())
 }

@@ -92,6 +92,7 @@ macro_rules! each_case {
             bulk::values_of_rows
             bulk::expressions_of_rows
             bulk::bulk_is_one_transaction
+            d1::wide_integers
             meta::reported
             meta::of_queries
             sessions::bookmarks

@@ -6,7 +6,7 @@ use std::future::IntoFuture;
 use futures_util::future::BoxFuture;
 
 use super::batch::{Batch, Results};
-use super::list::{Form, push_row};
+use super::list::push_row;
 use super::query::{Call, Collected};
 use super::{Changes, D1, Exec, Parameter, Query, Statement};
 use crate::error::{Failure, Result};
@@ -47,7 +47,6 @@ impl<'a> Bulk<'a> {
     pub(crate) fn new<'r, const N: usize>(
         database: &'a D1,
         statement: &'static Statement,
-        forms: &[Form],
         rows: impl Iterator<Item = [Parameter<'r>; N]>,
     ) -> Self {
         let query = |parameter| Query::new(database, statement, [parameter]);
@@ -55,7 +54,7 @@ impl<'a> Bulk<'a> {
         let mut json = String::new();
         for (index, row) in rows.enumerate() {
             json.push(if json.is_empty() { '[' } else { ',' });
-            if let Err(reason) = push_row(&mut json, forms, row) {
+            if let Err(reason) = push_row(&mut json, row) {
                 let refused = Parameter::Refused(format!("row {}: {reason}", index + 1));
                 let queries = vec![query(refused)];
                 return Self { database, queries };

@@ -12,9 +12,8 @@ use super::{Parameter, Value};
 use crate::limits::MAX_SAFE_INTEGER;
 
 /// How the statement reads the items.
-#[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+enum Form {
     /// Integers and texts.
     Plain,
     /// Numbers.
@@ -84,17 +83,16 @@ fn encode<'a>(form: Form, items: impl Iterator<Item = Parameter<'a>>) -> Paramet
 /// Adds the values of a row as an array, or returns why that is not possible.
 pub(super) fn push_row<'a>(
     json: &mut String,
-    forms: &[Form],
     row: impl IntoIterator<Item = Parameter<'a>>,
 ) -> Result<(), String> {
     json.push('[');
-    for (index, (form, value)) in forms.iter().zip(row).enumerate() {
+    for (index, value) in row.into_iter().enumerate() {
         if index > 0 {
             json.push(',');
         }
         match value {
             Parameter::Null => json.push_str("null"),
-            value => push(json, *form, &value)?,
+            value => push(json, Form::Any, &value)?,
         }
     }
     json.push(']');

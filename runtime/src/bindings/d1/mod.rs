@@ -15,6 +15,7 @@ mod dates;
 mod decode;
 mod dynamic;
 mod encode;
+mod int64;
 mod json;
 #[doc(hidden)]
 pub mod json_type;
@@ -41,6 +42,7 @@ pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, SingleColumn, Valu
 pub use dynamic::{Patch, Sort, SortBy};
 pub use encode::Parameter;
 pub(crate) use encode::check;
+pub use int64::Int64;
 pub use json::{Json, JsonText};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use meta::Detail;
