@@ -1,6 +1,7 @@
 //! The behavior that every backend must have. Each case is an async function over a new [`Env`].
 //! `tests/native.rs` runs the cases natively; on workerd the worker runs them on request.
 
+pub mod backup;
 pub mod batch;
 pub mod bulk;
 pub mod d1;
@@ -93,6 +94,9 @@ macro_rules! each_case {
             bulk::expressions_of_rows
             bulk::bulk_is_one_transaction
             d1::wide_integers
+            backup::round_trip
+            backup::as_sql
+            backup::invalid_imports
             meta::reported
             meta::of_queries
             sessions::bookmarks

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{Cell, FromColumn, Parameter};
 
-/// A 64-bit integer that crosses as text, because D1 returns numbers as doubles, which have 53 bits.
+/// A 64-bit integer that crosses as text: D1 returns numbers as doubles, which have 53 bits.
 ///
 /// Name the type of a column in `Cargo.toml`: `types = { "events.id" = "bindery::d1::Int64" }`.
 /// Parameters for the column are then texts. A column of type INTEGER stores and compares them as

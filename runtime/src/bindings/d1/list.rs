@@ -150,7 +150,11 @@ fn push_real(json: &mut String, value: f64) {
         push_json(json, &(value as i64));
         return;
     }
+    push_exact(json, value);
+}
 
+/// Adds a number as an integer and a power of 2 that are exact.
+pub(super) fn push_exact(json: &mut String, value: f64) {
     const FRACTION_BITS: i32 = 52;
     let bits = value.to_bits();
     let fraction = (bits & ((1 << FRACTION_BITS) - 1)).cast_signed();
@@ -162,11 +166,11 @@ fn push_real(json: &mut String, value: f64) {
     };
     // The bias of the exponent, and the position of the binary point.
     let exponent = exponent - 1023 - FRACTION_BITS;
-    let sign = if value < 0.0 { "-" } else { "" };
+    let sign = if value.is_sign_negative() { "-" } else { "" };
     let _ = write!(json, "[{sign}{significand},{exponent}]");
 }
 
-fn push_hexadecimal(json: &mut String, bytes: &[u8]) {
+pub(super) fn push_hexadecimal(json: &mut String, bytes: &[u8]) {
     json.push('"');
     for byte in bytes {
         let _ = write!(json, "{byte:02x}");

@@ -7,6 +7,7 @@
 //!
 //! <https://developers.cloudflare.com/d1/>
 
+mod backup;
 mod batch;
 mod bulk;
 mod carrier;
@@ -35,6 +36,7 @@ use crate::bindings::{BindingKind, Connect};
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 
+pub use backup::{Export, Import, Imported};
 pub use batch::Batch;
 pub use bulk::Bulk;
 pub use carrier::BookmarkCarrier;
