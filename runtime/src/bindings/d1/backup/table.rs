@@ -9,8 +9,8 @@ use crate::error::{ErrorKind, Failure, Result};
 
 /// The rows of a page.
 const PAGE_ROWS: u32 = 500;
-/// The bytes of a row, about, that one query reads. In JSON, a byte of a BLOB has two characters and
-/// one of a text up to six, and D1 returns texts of up to 2,000,000 bytes.
+/// The bytes of a row, about, that one query reads. In JSON, a byte of a BLOB has two characters
+/// and one of a text up to six, and D1 returns texts of up to 2,000,000 bytes.
 const MAX_ROW_BYTES: u32 = 300_000;
 
 /// A table with its columns, without generated ones.
