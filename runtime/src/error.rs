@@ -358,10 +358,10 @@ impl Error {
             _ => "the request could not be served",
         };
 
-        let body = serde_json::json!({
-            "error": { "kind": self.kind().name(), "message": message }
-        });
-        body.to_string()
+        // A text is always valid JSON. A tree of values would make each worker larger.
+        let message = serde_json::to_string(message).unwrap_or_default();
+        let kind = self.kind().name();
+        format!("{{\"error\":{{\"kind\":\"{kind}\",\"message\":{message}}}}}")
     }
 }
 

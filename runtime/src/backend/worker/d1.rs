@@ -5,20 +5,17 @@
 //! decoded from it, which is faster than a call into JavaScript for each value. A BLOB, which D1
 //! returns as an array of numbers, is passed as bytes.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 use js_sys::{Array, Reflect, Uint8Array};
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::d1::query::RowSink;
-use crate::d1::{AnyStatement, Call, Cell, Detail, Meta, Parameter, Row, kind_of_message};
+use crate::d1::scan::{Malformed, Scanner};
+use crate::d1::{Call, Cell, Detail, Meta, Parameter, Row, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
 
-use super::js::{Handle, call as call_js, call_async, get, object, send, stringify};
+use super::js::{Handle, call as call_js, call_async, get, object, parse_number, send, stringify};
 
 #[derive(Debug, Clone)]
 pub(crate) struct D1 {
@@ -196,22 +193,30 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Decode, message));
     };
 
-    let mut failure = None;
-    let seed = RowsSeed {
-        sink: call.rows,
-        limit: call.limit,
-        statement: call.statement,
-        blobs: &mut blobs,
-        failure: &mut failure,
+    let malformed = |_: Malformed| {
+        let message = "the rows are not arrays of values";
+        Failure::new(ErrorKind::Decode, message)
     };
-    let decoded = seed.deserialize(&mut serde_json::Deserializer::from_str(&json));
-    match failure {
-        Some(failure) => Err(failure),
-        None => decoded.map_err(|error| {
-            let message = "the rows are not arrays of values";
-            Failure::because(ErrorKind::Decode, message, error)
-        }),
+    let mut scanner = Scanner::new(&json, parse_number).map_err(malformed)?;
+    let columns = call.statement.columns();
+    let mut cells = Vec::with_capacity(columns.len());
+    let mut order = None;
+    if call.statement.needs_names() && scanner.row(&mut cells, &mut blobs).map_err(malformed)? {
+        let names = cells.iter().map(|name| match name {
+            Cell::Text(name) => &**name,
+            _ => "",
+        });
+        order = call.statement.order(names)?;
     }
+
+    for number in 1..=call.limit {
+        if !scanner.row(&mut cells, &mut blobs).map_err(malformed)? {
+            break;
+        }
+        let mut row = Row::new(Cells(&cells), columns, order.as_deref(), number);
+        call.rows.row(&mut row)?;
+    }
+    Ok(())
 }
 
 /// Takes the BLOBs in some columns out of an array of rows, row by row. `true`, which D1 does not
@@ -276,164 +281,6 @@ fn classify(failure: Failure, is_unchecked: bool) -> Failure {
         kind,
         message,
         ..failure
-    }
-}
-
-/// Decodes the array of rows.
-struct RowsSeed<'s> {
-    sink: &'s mut dyn RowSink,
-    limit: usize,
-    statement: &'s AnyStatement,
-    /// The BLOBs that the rows mark.
-    blobs: &'s mut VecDeque<Vec<u8>>,
-    /// The first error of the rows. It is not an error of the JSON.
-    failure: &'s mut Option<Failure>,
-}
-
-impl RowsSeed<'_> {
-    /// Finds the columns of the row type. After an error the rows are skipped.
-    fn order(&mut self, names: &[String]) -> Option<Box<[usize]>> {
-        match self.statement.order(names.iter().map(String::as_str)) {
-            Ok(order) => order,
-            Err(failure) => {
-                *self.failure = Some(failure);
-                None
-            }
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for RowsSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowsSeed<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array of rows")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
-        let order = if self.statement.needs_names() {
-            let names: Option<Vec<String>> = rows.next_element()?;
-            names.and_then(|names| self.order(&names))
-        } else {
-            None
-        };
-
-        let columns = self.statement.columns();
-        let mut cells: Vec<Cell<'de>> = Vec::with_capacity(columns.len());
-        let mut number = 0;
-        loop {
-            let row = RowSeed {
-                cells: &mut cells,
-                blobs: self.blobs,
-            };
-            if rows.next_element_seed(row)?.is_none() {
-                return Ok(());
-            }
-            number += 1;
-            // serde_json requires that the array is read to its end.
-            if self.failure.is_some() || number > self.limit {
-                continue;
-            }
-
-            let mut row = Row::new(Cells(&cells), columns, order.as_deref(), number);
-            *self.failure = self.sink.row(&mut row).err().map(Failure::from);
-        }
-    }
-}
-
-/// Decodes one row, an array of values, into a buffer that the rows share.
-struct RowSeed<'c, 'de> {
-    cells: &'c mut Vec<Cell<'de>>,
-    blobs: &'c mut VecDeque<Vec<u8>>,
-}
-
-impl<'de> DeserializeSeed<'de> for RowSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowSeed<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a row")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<(), A::Error> {
-        self.cells.clear();
-        while let Some(cell) = row.next_element_seed(CellSeed(self.blobs))? {
-            self.cells.push(cell);
-        }
-        Ok(())
-    }
-}
-
-/// Decodes one value, which can be the mark of a BLOB.
-struct CellSeed<'b>(&'b mut VecDeque<Vec<u8>>);
-
-impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
-    type Value = Cell<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CellSeed<'_> {
-    type Value = Cell<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the value of a column")
-    }
-
-    fn visit_unit<E>(self) -> Result<Cell<'de>, E> {
-        Ok(Cell::Null)
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Cell<'de>, E> {
-        Ok(Cell::Integer(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Cell<'de>, E> {
-        // A JavaScript number above the range of i64 is not exact anyway.
-        Ok(i64::try_from(value).map_or(Cell::Real(value as f64), Cell::Integer))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Cell<'de>, E> {
-        Ok(Cell::Real(value))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Cell<'de>, E> {
-        let blob = self.0.pop_front().filter(|_| value);
-        Ok(blob.map_or(Cell::Integer(value.into()), |blob| Cell::Blob(blob.into())))
-    }
-
-    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Cell<'de>, E> {
-        Ok(Cell::Text(Cow::Borrowed(value)))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Cell<'de>, E> {
-        Ok(Cell::Text(Cow::Owned(value.to_owned())))
-    }
-
-    /// D1 returns a BLOB as an array of its bytes. This one is in a column that should have none.
-    fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<Cell<'de>, A::Error> {
-        let mut blob = Vec::with_capacity(bytes.size_hint().unwrap_or(0));
-        while let Some(byte) = bytes.next_element::<u8>()? {
-            blob.push(byte);
-        }
-        Ok(Cell::Blob(Cow::Owned(blob)))
     }
 }
 

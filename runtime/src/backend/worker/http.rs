@@ -4,21 +4,24 @@
 //! that is in memory is not sent as a stream, and a stream of JavaScript that nobody has read is
 //! handed on as it is.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
+use http::{Extensions, Method, StatusCode};
 use http_body::Body as _;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::d1::Cell;
+use crate::d1::scan::{Malformed, Scanner};
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, Request, Response};
 
-use super::js::{Handle, call, construct, get, parse, stringify};
+use super::js::{Handle, call, construct, get, parse, parse_number, stringify};
 use super::stream::{JsBody, take_stream};
 
 /// Converts a request of the platform.
@@ -48,20 +51,17 @@ pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
     let response: web_sys::Response = response
         .dyn_into()
         .map_err(|_| Failure::new(ErrorKind::Decode, "`fetch` did not return a response"))?;
-    if get(&response, "webSocket").is_object() {
-        let response = worker::response_from_wasm(response).map_err(|error| {
-            let message = format!("the response cannot be read: {error}");
-            Failure::new(ErrorKind::Decode, message)
-        })?;
-        return Ok(response.map(Body::new));
-    }
-
     let headers = headers_from_js(&response.headers())?;
     let body = body_from_js(response.body(), &headers);
     let mut converted = Response::new(body);
     *converted.status_mut() =
         StatusCode::from_u16(response.status()).map_err(|error| malformed("status", error))?;
     *converted.headers_mut() = headers;
+    let socket = get(&response, "webSocket").dyn_into::<web_sys::WebSocket>();
+    if let Ok(socket) = socket {
+        let socket = worker::WebSocket::from(socket);
+        converted.extensions_mut().insert(socket);
+    }
     Ok(converted)
 }
 
@@ -90,15 +90,26 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 /// Converts headers. In JavaScript each byte of a value is a character, but the platform decodes
 /// UTF-8.
 fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
-    let json = stringify(&Array::from(headers)).unwrap_or_default();
-    let pairs: Vec<(String, String)> = serde_json::from_str(&json).unwrap_or_default();
-
-    let mut converted = HeaderMap::with_capacity(pairs.len());
-    for (name, value) in pairs {
+    let pairs = Array::from(headers);
+    let mut converted = HeaderMap::with_capacity(pairs.length() as usize);
+    let json = stringify(&pairs).unwrap_or_default();
+    let unreadable = |_: Malformed| {
+        let message = "the headers are not pairs of texts";
+        Failure::new(ErrorKind::Decode, message)
+    };
+    let mut scanner = Scanner::new(&json, parse_number).map_err(unreadable)?;
+    let mut cells = Vec::new();
+    while scanner
+        .row(&mut cells, &mut VecDeque::new())
+        .map_err(unreadable)?
+    {
+        let [Cell::Text(name), Cell::Text(value)] = &*cells else {
+            continue;
+        };
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.map_err(|error| malformed("name of a header", error))?;
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
-        let bytes = bytes.unwrap_or_else(|_| value.into_bytes());
+        let bytes = bytes.unwrap_or_else(|_| value.as_bytes().to_vec());
         let value = HeaderValue::from_maybe_shared(Bytes::from(bytes));
         converted.append(
             name,
@@ -126,18 +137,13 @@ fn headers_to_js(headers: &HeaderMap) -> Result<JsValue, Failure> {
 
 /// Converts a response to one of the platform.
 pub(super) fn response_to_js(response: Response) -> Result<JsValue, Failure> {
-    if has_extensions(&response) {
-        let response = worker::response_to_wasm(response).map_err(|error| {
-            let message = format!("the response cannot be sent: {error}");
-            Failure::new(ErrorKind::InvalidArgument, message)
-        })?;
-        return Ok(response.into());
-    }
-
     let (parts, body) = response.into_parts();
     let init = Object::new();
     set(&init, "status", &parts.status.as_u16().into());
     set(&init, "headers", &headers_to_js(&parts.headers)?);
+    if !parts.extensions.is_empty() {
+        set_extensions(&init, &parts.extensions);
+    }
     // The platform throws for a body beside these.
     let has_body = !matches!(parts.status.as_u16(), 101 | 204 | 205 | 304);
     let body = match body_to_js(body) {
@@ -151,12 +157,21 @@ pub(super) fn response_to_js(response: Response) -> Result<JsValue, Failure> {
     construct("Response", &Array::of2(&body, &init))
 }
 
-/// Whether a response has properties that only the `worker` crate can convert.
-fn has_extensions(response: &Response) -> bool {
-    let extensions = response.extensions();
-    extensions.get::<worker::WebSocket>().is_some()
-        || extensions.get::<worker::EncodeBody>().is_some()
-        || extensions.get::<worker::CfResponseProperties>().is_some()
+/// Sets what the extensions of the `worker` crate stand for.
+fn set_extensions(init: &Object, extensions: &Extensions) {
+    if let Some(socket) = extensions.get::<worker::WebSocket>() {
+        set(
+            init,
+            "webSocket",
+            AsRef::<web_sys::WebSocket>::as_ref(socket),
+        );
+    }
+    if let Some(worker::EncodeBody::Manual) = extensions.get() {
+        set(init, "encodeBody", &"manual".into());
+    }
+    if let Some(cf) = extensions.get::<worker::CfResponseProperties>() {
+        set(init, "cf", &cf.clone().into_raw());
+    }
 }
 
 /// Converts a request to one of the platform.

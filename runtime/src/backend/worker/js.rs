@@ -125,6 +125,11 @@ pub(super) fn parse(json: &str) -> Result<JsValue, Failure> {
     js_sys::JSON::parse(json).map_err(|error| failure(&error))
 }
 
+/// Parses a number of JSON. A parser in Wasm would be larger than the rest of a small worker.
+pub(super) fn parse_number(text: &str) -> f64 {
+    js_sys::Number::parse_float(text)
+}
+
 /// Converts a JavaScript value to JSON text. Returns `None` for a value that JSON cannot represent.
 pub(super) fn stringify(value: &JsValue) -> Option<String> {
     js_sys::JSON::stringify(value)

@@ -5,7 +5,6 @@
 //! would report that the worker hung. Therefore the panic hook settles all of them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::PanicHookInfo;
 use std::pin::Pin;
@@ -22,13 +21,14 @@ use super::log_line;
 
 /// A promise that has not settled, and how to settle it.
 struct Pending {
+    id: u64,
     operation: &'static str,
     resolve: Function,
     reject: Function,
 }
 
 thread_local! {
-    static PENDING: RefCell<BTreeMap<u64, Pending>> = const { RefCell::new(BTreeMap::new()) };
+    static PENDING: RefCell<Vec<Pending>> = const { RefCell::new(Vec::new()) };
     /// The promise whose future is being polled.
     static CURRENT: Cell<u64> = const { Cell::new(0) };
 }
@@ -49,11 +49,12 @@ where
 
     let promise = Promise::new(&mut |resolve, reject| {
         let pending = Pending {
+            id,
             operation,
             resolve,
             reject,
         };
-        PENDING.with(|all| all.borrow_mut().insert(id, pending));
+        PENDING.with(|all| all.borrow_mut().push(pending));
     });
     spawn_local(async move {
         let tracked = Tracked {
@@ -61,11 +62,17 @@ where
             future: Box::pin(future),
         };
         let result = tracked.await;
-        if let Some(pending) = PENDING.with(|all| all.borrow_mut().remove(&id)) {
+        if let Some(pending) = PENDING.with(|all| take(&mut all.borrow_mut(), id)) {
             pending.settle(result);
         }
     });
     promise
+}
+
+/// Takes the promise with an id. There are few at a time.
+fn take(all: &mut Vec<Pending>, id: u64) -> Option<Pending> {
+    let index = all.iter().position(|pending| pending.id == id)?;
+    Some(all.swap_remove(index))
 }
 
 /// A future during whose polls its promise is the current one.
@@ -131,7 +138,7 @@ fn settle_all(info: &PanicHookInfo<'_>) {
         return;
     };
 
-    if let Some(pending) = all.remove(&current) {
+    if let Some(pending) = take(&mut all, current) {
         let what = match pending.operation {
             "test" => "the test",
             "wait_until" => "background work",
@@ -147,7 +154,7 @@ fn settle_all(info: &PanicHookInfo<'_>) {
         PENDING.with(|pending| pending.borrow_mut().append(&mut all));
         return;
     }
-    for pending in all.into_values() {
+    for pending in all {
         let message = "the instance of the worker ended, because something else panicked";
         pending.fail(&Error::worker(
             pending.operation,

@@ -136,7 +136,14 @@ pub(super) fn inexact(value: i64) -> Option<String> {
 
 /// Returns why D1 cannot bind a number.
 pub(super) fn not_finite(value: f64) -> Option<String> {
-    (!value.is_finite()).then(|| format!("D1 would store {value} as NULL"))
+    // Formatting a number would link code for all of them.
+    let name = match value {
+        _ if value.is_nan() => "NaN",
+        f64::INFINITY => "inf",
+        f64::NEG_INFINITY => "-inf",
+        _ => return None,
+    };
+    Some(format!("D1 would store {name} as NULL"))
 }
 
 fn check_size(bytes: usize) -> Result<(), Failure> {

@@ -24,6 +24,8 @@ pub(crate) mod list;
 mod meta;
 mod page;
 pub(crate) mod query;
+#[cfg(any(target_arch = "wasm32", test))]
+pub(crate) mod scan;
 mod session;
 mod statement;
 mod text_enum;
