@@ -114,6 +114,7 @@ fn values(text: &str) -> Option<(Bytes, Bytes)> {
     let mut depth = 0;
     let mut keyword: Option<Bytes> = None;
     let mut start = None;
+
     for token in token::tokenize(text) {
         let written = text.get(token.span.clone())?;
         match written {

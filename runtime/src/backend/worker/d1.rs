@@ -201,7 +201,10 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     let columns = call.statement.columns();
     let mut cells = Vec::with_capacity(columns.len());
     let mut order = None;
-    if call.statement.needs_names() && scanner.row(&mut cells, &mut blobs).map_err(malformed)? {
+    if call.statement.needs_names() {
+        if !scanner.row(&mut cells, &mut blobs).map_err(malformed)? {
+            return Ok(());
+        }
         let names = cells.iter().map(|name| match name {
             Cell::Text(name) => &**name,
             _ => "",

@@ -52,6 +52,7 @@ impl<'a> Bulk<'a> {
         let query = |parameter| Query::new(database, statement, [parameter]);
         let mut queries = Vec::new();
         let mut json = String::new();
+
         for (index, row) in rows.enumerate() {
             json.push(if json.is_empty() { '[' } else { ',' });
             if let Err(reason) = push_row(&mut json, row) {
@@ -64,6 +65,7 @@ impl<'a> Bulk<'a> {
                 queries.push(query(Parameter::Text(std::mem::take(&mut json).into())));
             }
         }
+
         if !json.is_empty() {
             json.push(']');
             queries.push(query(Parameter::Text(json.into())));

@@ -51,6 +51,7 @@ impl<'j> Scanner<'j> {
         blobs: &mut VecDeque<Vec<u8>>,
     ) -> Result<bool> {
         cells.clear();
+
         match self.next()? {
             b']' => return Ok(false),
             b',' => self.expect(b'[')?,
@@ -61,6 +62,7 @@ impl<'j> Scanner<'j> {
             self.position += 1;
             return Ok(true);
         }
+
         loop {
             cells.push(self.cell(blobs)?);
             match self.next()? {

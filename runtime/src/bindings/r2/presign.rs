@@ -101,6 +101,7 @@ impl<'a, B: Binding> Signer<'a, B> {
             );
             Failure::new(ErrorKind::Misconfigured, message)
         })?;
+
         if access_key_id.is_empty() || secret_access_key.is_empty() {
             let message = "the credentials of the S3 API are empty";
             return Err(Failure::new(ErrorKind::Misconfigured, message));

@@ -117,6 +117,7 @@ impl<B: Binding> R2<B> {
             ..ListRequest::default()
         };
         let newest = time::now() - options.min_age;
+
         Box::pin(async move {
             let mut sweep = Sweep::default();
             for _ in 0..options.max_pages {

@@ -169,6 +169,7 @@ fn parameters(url: &url::Url) -> Result<(Parameters, Vec<(String, String)>), Ref
 fn scope<'a>(credential: &'a str, date: &str) -> Result<(&'a str, &'a str), Refusal> {
     let mut parts = credential.rsplitn(5, '/');
     let mut next = || parts.next().unwrap_or_default();
+
     let (end, service, region, day, id) = (next(), next(), next(), next(), next());
     if (end, service) != ("aws4_request", "s3") || id.is_empty() {
         return Err(invalid(format!(

@@ -131,6 +131,7 @@ async fn operation(
             message,
         ));
     }
+
     let upload = request.parameter("uploadId");
     let mut response = Response::new(Body::empty());
     match (method, upload) {

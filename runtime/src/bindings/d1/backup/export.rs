@@ -96,6 +96,7 @@ impl State {
     /// Returns the next bytes, and the state after them.
     async fn next(mut self, database: &D1) -> Result<Option<(Bytes, Self)>> {
         let mut text = String::new();
+
         self.step = match self.step {
             Step::Start => {
                 let mut tables = Table::all(database, self.only.as_deref()).await?;
@@ -135,6 +136,7 @@ impl State {
             }
             Step::Done => return Ok(None),
         };
+
         Ok(Some((text.into(), self)))
     }
 }

@@ -74,6 +74,7 @@ impl<'a> Import<'a> {
             bytes: 0,
             imported: Imported::default(),
         };
+
         let mut number = 0;
         while let Some(line) = lines.next().await.map_err(failed)? {
             number += 1;
@@ -128,6 +129,7 @@ struct Lines<'a> {
 impl Lines<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         let mut searched = self.start;
+
         loop {
             let rest = self.buffer.get(searched..).unwrap_or_default();
             if let Some(position) = rest.iter().position(|byte| *byte == b'\n') {

@@ -125,6 +125,7 @@ impl Table {
     async fn large_row(&self, database: &D1, key: &[Stored]) -> Result<Vec<Stored>> {
         let (condition, parameters) = self.compare(key, "=");
         let mut values = Vec::new();
+
         for column in &self.columns {
             let column = quoted(column);
             let mut start = 1;
