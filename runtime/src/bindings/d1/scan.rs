@@ -159,19 +159,14 @@ impl<'j> Scanner<'j> {
                 let integer = signed(digits).map(Cell::Integer);
                 Ok(integer.unwrap_or_else(|| Cell::Real((self.parse_number)(written))))
             }
-            Some(digits) if digits <= MAX_EXACT => {
-                let power = POWERS_OF_10.get(exponent.unsigned_abs() as usize);
-                let value = power.map(|power| match exponent < 0 {
-                    // One operation on exact numbers rounds once.
-                    true => digits as f64 / power,
-                    false => digits as f64 * power,
-                });
+            Some(digits) => {
+                let value = real(digits, exponent);
                 let value = value.map(|value| if is_negative { -value } else { value });
                 Ok(Cell::Real(
                     value.unwrap_or_else(|| (self.parse_number)(written)),
                 ))
             }
-            Some(_) | None => Ok(Cell::Real((self.parse_number)(written))),
+            None => Ok(Cell::Real((self.parse_number)(written))),
         }
     }
 
@@ -304,6 +299,36 @@ impl<'j> Scanner<'j> {
     }
 }
 
+/// Returns the double nearest to `digits` times a power of 10, if that needs little work.
+fn real(digits: u64, exponent: i32) -> Option<f64> {
+    let power = exponent.unsigned_abs() as usize;
+    if digits <= MAX_EXACT {
+        // One operation on exact numbers rounds once.
+        let power = POWERS_OF_10.get(power)?;
+        return Some(match exponent < 0 {
+            true => digits as f64 / power,
+            false => digits as f64 * power,
+        });
+    }
+    if exponent >= 0 {
+        return None;
+    }
+
+    // The digits as an integer divided by a power of 10, with 64 binary digits after the point.
+    let divisor = u128::from(10_u64.checked_pow(u32::try_from(power).ok()?)?);
+    let dividend = u128::from(digits) << 64;
+    let (quotient, remainder) = (dividend / divisor, dividend % divisor);
+
+    // A double has 53 digits. The next one and whether any other is set decide how it is rounded.
+    let dropped = 128 - 54 - quotient.leading_zeros();
+    let kept = (quotient >> dropped) as u64;
+    let is_more = remainder > 0 || quotient.trailing_zeros() < dropped;
+    let is_up = kept & 1 == 1 && (is_more || kept & 2 == 2);
+    let significand = (kept >> 1) + u64::from(is_up);
+    let power_of_2 = u64::from(dropped + 1 + 1023 - 64) << 52;
+    Some(significand as f64 * f64::from_bits(power_of_2))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -398,13 +423,14 @@ mod tests {
         }
 
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        for round in 0..100_000 {
+        for round in 0..400_000 {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            let value = match round % 3 {
+            let value = match round % 4 {
                 0 => f64::from_bits(state),
                 1 => (state >> 40) as f64 / 1000.0,
+                2 => (state >> 11) as f64 / (1_u64 << 53) as f64,
                 _ => (state >> 20) as f64 * 1e-9,
             };
             if !value.is_finite() {
