@@ -4,7 +4,6 @@
 //! that is in memory is not sent as a stream, and a stream of JavaScript that nobody has read is
 //! handed on as it is.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -16,12 +15,10 @@ use http_body::Body as _;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::d1::Cell;
-use crate::d1::scan::{Malformed, Scanner};
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, Request, Response};
 
-use super::js::{Handle, call, construct, get, parse, parse_number, stringify};
+use super::js::{Handle, call, construct, for_each_pair, get, parse};
 use super::stream::{JsBody, take_stream};
 
 /// Converts a request of the platform.
@@ -92,30 +89,16 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
     let pairs = Array::from(headers);
     let mut converted = HeaderMap::with_capacity(pairs.length() as usize);
-    let json = stringify(&pairs).unwrap_or_default();
-    let unreadable = |_: Malformed| {
-        let message = "the headers are not pairs of texts";
-        Failure::new(ErrorKind::Decode, message)
-    };
-    let mut scanner = Scanner::new(&json, parse_number).map_err(unreadable)?;
-    let mut cells = Vec::new();
-    while scanner
-        .row(&mut cells, &mut VecDeque::new())
-        .map_err(unreadable)?
-    {
-        let [Cell::Text(name), Cell::Text(value)] = &*cells else {
-            continue;
-        };
+    for_each_pair(&pairs, |name, value| {
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.map_err(|error| malformed("name of a header", error))?;
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
         let bytes = bytes.unwrap_or_else(|_| value.as_bytes().to_vec());
         let value = HeaderValue::from_maybe_shared(Bytes::from(bytes));
-        converted.append(
-            name,
-            value.map_err(|error| malformed("value of a header", error))?,
-        );
-    }
+        let value = value.map_err(|error| malformed("value of a header", error))?;
+        converted.append(name, value);
+        Ok(())
+    })?;
     Ok(converted)
 }
 

@@ -1,5 +1,7 @@
 //! Calls into JavaScript. None of them panics: each error is a [`Failure`].
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 
@@ -8,6 +10,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
+use crate::d1::Cell;
+use crate::d1::scan::{Malformed, Scanner};
 use crate::error::{ErrorKind, Failure};
 
 /// The JavaScript object of a binding.
@@ -135,6 +139,29 @@ pub(super) fn stringify(value: &JsValue) -> Option<String> {
     js_sys::JSON::stringify(value)
         .ok()
         .and_then(|text| JsValue::from(text).as_string())
+}
+
+/// Calls a function with each pair of texts of an array of pairs.
+pub(super) fn for_each_pair(
+    pairs: &Array,
+    mut visit: impl FnMut(&str, Cow<'_, str>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let json = stringify(pairs).unwrap_or_default();
+    let unreadable = |_: Malformed| {
+        let message = "a value of the platform is not an array of pairs of texts";
+        Failure::new(ErrorKind::Decode, message)
+    };
+    let mut scanner = Scanner::new(&json, parse_number).map_err(unreadable)?;
+    let mut cells = Vec::new();
+    while scanner
+        .row(&mut cells, &mut VecDeque::new())
+        .map_err(unreadable)?
+    {
+        if let [Cell::Text(name), Cell::Text(value)] = &mut *cells {
+            visit(name, std::mem::take(value))?;
+        }
+    }
+    Ok(())
 }
 
 /// The message of a thrown value.

@@ -7,18 +7,18 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http_body::Body as _;
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
 use crate::limits::r2::{MIN_PART_BYTES, PARTS, PUT_BYTES};
 use crate::r2::{
     Checksum, Checksums, Condition, FoundObject, GetOptions, HttpMetadata, ListRequest, Listing,
-    ObjectInfo, Part, PutRequest, StorageClass, Upload, UploadedPart,
+    Metadata, ObjectInfo, Part, PutRequest, StorageClass, Upload, UploadedPart,
 };
 
 use super::clock::{at, milliseconds};
-use super::js::{Handle, call, call_async, get, object, optional, send, start, stringify};
+use super::js::{Handle, call, call_async, for_each_pair, get, object, optional, send, start};
 use super::stream::{body_of, send_stream, take_stream};
 
 #[derive(Debug, Clone)]
@@ -517,8 +517,13 @@ fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
     let missing = || Failure::new(ErrorKind::Decode, "the result is not an R2 object");
     let http = get(found, "httpMetadata");
     let header = |name| get(&http, name).as_string();
-    let custom = stringify(&get(found, "customMetadata"))
-        .and_then(|json| serde_json::from_str::<BTreeMap<String, String>>(&json).ok());
+    let mut custom_metadata = Metadata::new();
+    if let Ok(custom) = get(found, "customMetadata").dyn_into::<Object>() {
+        for_each_pair(&Object::entries(&custom), |name, value| {
+            custom_metadata.insert(name.to_owned(), value.into_owned());
+            Ok(())
+        })?;
+    }
     let class = get(found, "storageClass").as_string();
 
     Ok(ObjectInfo {
@@ -535,7 +540,7 @@ fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
             cache_control: header("cacheControl"),
             cache_expires: date(&get(&http, "cacheExpiry")),
         },
-        custom_metadata: custom.unwrap_or_default(),
+        custom_metadata,
         checksums: checksums(&get(found, "checksums")),
         storage_class: class
             .as_deref()

@@ -1,0 +1,7 @@
+CREATE TABLE notes (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    text TEXT,
+    weight REAL,
+    created_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP
+);

@@ -1,0 +1,107 @@
+//! A worker of which each feature uses one part of bindery.
+
+use bindery::{Body, Request, Response};
+
+/// The bindings of `wrangler.toml`.
+#[bindery::bindings]
+pub struct Env;
+
+bindery::handlers! {
+    env: Env,
+    fetch: fetch,
+}
+
+#[cfg(not(feature = "axum"))]
+async fn fetch(request: Request, env: Env) -> Response {
+    match answer(request, env).await {
+        Ok(text) => Response::new(Body::from(text)),
+        Err(_) => Response::new(Body::from("error")),
+    }
+}
+
+#[cfg(feature = "axum")]
+async fn fetch(request: Request, env: Env) -> Response {
+    use axum::extract::{Path, State};
+    use axum::routing::{Router, get};
+
+    async fn note(State(env): State<Env>, Path(_id): Path<i64>) -> bindery::Result<String> {
+        answer(Request::default(), env).await
+    }
+    let router = Router::new().route("/notes/{id}", get(note)).with_state(env);
+    bindery::http::route(router, request).await
+}
+
+/// Uses the parts that the features select.
+#[allow(unused_variables, unused_mut, reason = "without features nothing is used")]
+async fn answer(request: Request, env: Env) -> bindery::Result<String> {
+    let mut text = String::from("hello");
+    #[cfg(feature = "d1")]
+    if let Some(note) = env.db.note(1).await? {
+        text += &note.owner;
+    }
+    #[cfg(feature = "d1_many")]
+    {
+        let added = env.db.add_note("ann", None).await?.id;
+        for note in env.db.notes_of("ann").await? {
+            text += note.text.as_deref().unwrap_or_default();
+        }
+        env.db.batch((env.db.rename("bob", added), env.db.rename("cy", 2))).await?;
+    }
+    #[cfg(feature = "jiff")]
+    if let Some(made) = env.db.made(1).await? {
+        text += &made;
+        env.db.unchecked("SELECT ?1").bind(jiff::Timestamp::UNIX_EPOCH).execute().await?;
+    }
+    #[cfg(feature = "kv")]
+    if let Some(value) = env.cache.get(&bindery::kv::text("a")).await? {
+        env.cache.put(&bindery::kv::text("b"), &value).await?;
+        text += &value;
+    }
+    #[cfg(feature = "kv_json")]
+    {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        struct Profile {
+            name: String,
+            age: u32,
+        }
+        let key = bindery::kv::json::<Profile>("profile");
+        if let Some(profile) = env.cache.get(&key).await? {
+            env.cache.put(&key, &profile).await?;
+            text += &profile.name;
+        }
+    }
+    #[cfg(feature = "r2")]
+    if let Some(object) = env.storage.get("a").await? {
+        env.storage.put("b", object.body).await?;
+    }
+    #[cfg(feature = "r2_serve")]
+    {
+        let (method, headers) = (request.method(), request.headers());
+        let options = bindery::r2::ServeOptions::default();
+        if let Some(response) = env.storage.serve("a", method, headers, options).await? {
+            text += response.status().as_str();
+        }
+    }
+    #[cfg(feature = "queue")]
+    env.jobs.send(&text).await?;
+    #[cfg(feature = "presign")]
+    {
+        let signer = env.storage.signer("https://example.com/bucket", "id", "key")?;
+        text += &signer.get("a", std::time::Duration::from_secs(60))?.url;
+    }
+    #[cfg(feature = "signed_urls")]
+    {
+        let signer = bindery::http::UrlSigner::new(&env.secrets.key)?;
+        signer.verify(request.method(), request.uri())?;
+        text += &signer.sign("/a", std::time::Duration::from_secs(60))?;
+    }
+    #[cfg(feature = "fetch")]
+    {
+        let request = Request::get("https://example.com/").body(Body::empty());
+        let response = bindery::http::fetch(request.map_err(bindery::Error::other)?).await?;
+        text += response.status().as_str();
+    }
+    #[cfg(feature = "tracing")]
+    tracing::info!(text, "an event");
+    Ok(text)
+}
