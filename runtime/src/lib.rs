@@ -32,7 +32,7 @@
 //!   other kinds of binding have a module each, from [`ai`] to [`workflow`].
 //! - [`error`] has the error type that all of them share.
 //! - [`observe`] sends an event after each call to a binding.
-//! - [`http`] has the types of requests and responses.
+//! - [`http`] has the types of requests and responses, and [`cache`] keeps responses.
 //! - [`time`] and [`random`] work in both worlds, and follow the clock and the seed of a test.
 //!
 //! # Features
@@ -63,6 +63,7 @@ pub mod random;
 pub mod time;
 mod bindings;
 pub mod http;
+pub mod cache;
 mod app;
 mod backend;
 mod json;

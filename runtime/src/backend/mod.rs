@@ -51,6 +51,9 @@
 //!   Images whose arguments are not JSON.
 //! - An operation that a backend does not have fails with `Unsupported`.
 //!
+//! `EdgeCache`:
+//! - `get`, `put` and `delete` are those of the Cache API, for a URL.
+//!
 //! `Cells` is one row of D1, `send_request` sends a request to another server, and `read_body`
 //! reads all of a body.
 //!

@@ -62,6 +62,8 @@ macro_rules! binding_kinds {
             Worker,
             /// Requests to other servers.
             Fetch,
+            /// The cache of the data center.
+            Cache,
             $($(#[$docs])* $kind,)+
         }
 
@@ -77,6 +79,7 @@ macro_rules! binding_kinds {
                 match self {
                     Self::Worker => "worker",
                     Self::Fetch => "fetch",
+                    Self::Cache => "cache",
                     $(Self::$kind => $name,)+
                 }
             }

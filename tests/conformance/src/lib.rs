@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod batch;
 pub mod bulk;
+pub mod cache;
 pub mod d1;
 pub mod environment;
 pub mod everything;
@@ -199,6 +200,9 @@ macro_rules! each_case {
             r2::responses
             r2::sweeps
             presign::own_urls
+            cache::responses_of_a_cache
+            cache::lifetimes_of_a_cache
+            cache::uncacheable
             queue::limits
             queue::the_largest_messages
             queue::batch

@@ -7,6 +7,7 @@ mod assets;
 mod clock;
 mod context;
 mod d1;
+mod edge_cache;
 mod env_files;
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -31,6 +32,7 @@ pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
+pub(crate) use edge_cache::EdgeCache;
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
 pub(crate) use kv::Kv;
@@ -54,7 +56,6 @@ use crate::http::Body;
 use crate::observe::Observers;
 
 /// The observers of requests to other servers: of this test, or of the server of the process.
-#[cfg(feature = "fetch")]
 pub(crate) fn current_observers() -> Arc<Observers> {
     match world::current() {
         Some(world) => Arc::clone(&pool::lock(&world.observers)),

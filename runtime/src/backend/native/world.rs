@@ -26,6 +26,8 @@ pub(super) struct World {
     /// The responses of other servers.
     #[cfg(feature = "fetch")]
     pub(super) servers: super::fetch::Servers,
+    /// The responses in the caches of the data center.
+    pub(super) edge_cache: Arc<Mutex<super::edge_cache::Stored>>,
     /// The observers of the test's environment.
     pub(super) observers: Mutex<Arc<Observers>>,
 }

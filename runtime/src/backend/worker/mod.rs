@@ -6,6 +6,7 @@
 mod clock;
 mod context;
 mod d1;
+mod edge_cache;
 mod entry;
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -21,11 +22,11 @@ mod test;
 mod bindings;
 
 pub use bindings::Backend;
-#[cfg(feature = "fetch")]
 pub(crate) use bindings::observers as current_observers;
 pub(crate) use clock::{Stopwatch, log_line, log_line as print_line, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
+pub(crate) use edge_cache::EdgeCache;
 pub use entry::{fetch, no_durable_object, queue};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
