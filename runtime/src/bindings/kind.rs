@@ -63,7 +63,7 @@ macro_rules! binding_kinds {
             /// Requests to other servers.
             Fetch,
             /// The cache of the data center.
-            Cache,
+            EdgeCache,
             $($(#[$docs])* $kind,)+
         }
 
@@ -79,7 +79,7 @@ macro_rules! binding_kinds {
                 match self {
                     Self::Worker => "worker",
                     Self::Fetch => "fetch",
-                    Self::Cache => "cache",
+                    Self::EdgeCache => "cache",
                     $(Self::$kind => $name,)+
                 }
             }

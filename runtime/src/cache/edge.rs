@@ -116,7 +116,7 @@ impl EdgeCache {
 
     fn gate(&self) -> Gate {
         let name = self.name.clone().unwrap_or_else(|| "default".to_owned());
-        Gate::new(Service::Cache, name, backend::current_observers())
+        Gate::new(Service::EdgeCache, name, backend::current_observers())
     }
 }
 
