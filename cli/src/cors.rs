@@ -39,8 +39,8 @@ pub(crate) struct Arguments {
     #[arg(value_name = "BINDING")]
     binding: Option<String>,
 
-    /// The origin of a page, such as https://app.example.com. Can be repeated
-    #[arg(long, value_name = "ORIGIN", required = true)]
+    /// The origin of a page: its scheme and host, without a path. Can be repeated
+    #[arg(long, value_name = "https://HOST", required = true)]
     origin: Vec<String>,
 
     /// A name in the metadata that is signed for uploads. Can be repeated
