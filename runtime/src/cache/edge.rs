@@ -12,6 +12,9 @@ use crate::http::Response;
 use crate::observe::{Gate, Measures};
 use crate::time;
 
+/// The longest time for which a response is stored: longer ones are this one.
+const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+
 const PAGE: &str = "https://developers.cloudflare.com/workers/runtime-apis/cache/";
 
 /// The cache of the data center that runs the worker, which keeps responses by their URL until they
@@ -193,7 +196,7 @@ fn lifetime(headers: &HeaderMap) -> Option<Duration> {
         .get(AGE)
         .and_then(|age| age.to_str().ok()?.parse().ok());
     let passed = Duration::from_secs(passed.unwrap_or(0));
-    Some(lifetime.saturating_sub(passed))
+    Some(lifetime.min(MAX_LIFETIME).saturating_sub(passed))
 }
 
 /// Checks that a URL is an absolute one of HTTP, and returns it without its fragment.
@@ -239,6 +242,7 @@ mod tests {
             lifetime(404, &[("cache-control", "max-age=60"), ("age", "20")]),
             Ok(40)
         );
+        assert_eq!(of("max-age=18446744073709551615"), Ok(365 * 24 * 3600));
         let past = ("expires", "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(lifetime(200, &[past]), Ok(0));
         for value in [

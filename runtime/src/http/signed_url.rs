@@ -79,9 +79,16 @@ impl UrlSigner {
     /// percent-encoded and can have a query.
     ///
     /// # Errors
-    /// `InvalidArgument` if the path does not start with `/`, or is not that of a URL.
+    /// `InvalidArgument` if the path does not start with `/` or is not that of a URL, or if the
+    /// time is longer than the clock can count.
     pub fn sign(&self, path: &str, valid_for: Duration) -> Result<String> {
-        self.sign_until(path, time::now() + valid_for)
+        let expires = time::now().checked_add(valid_for).ok_or_else(|| {
+            error(
+                ErrorKind::InvalidArgument,
+                "a link cannot be valid for so long",
+            )
+        })?;
+        self.sign_until(path, expires)
     }
 
     fn sign_until(&self, path: &str, expires: SystemTime) -> Result<String> {
@@ -250,6 +257,8 @@ mod tests {
             let kind = signed.map_err(|error| error.kind());
             assert_eq!(kind, Err(ErrorKind::InvalidArgument), "{path}");
         }
+        let forever = signer.sign("/", Duration::MAX);
+        assert!(forever.is_err_and(|error| error.kind() == ErrorKind::InvalidArgument));
         let short = UrlSigner::new(&Secret::new("short".to_owned()));
         assert!(short.is_err_and(|error| error.kind() == ErrorKind::Misconfigured));
     }

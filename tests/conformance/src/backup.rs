@@ -181,6 +181,13 @@ pub async fn invalid_imports(env: Env) -> Outcome {
     same!(import(&format!("{header}[3]")).await, invalid);
     same!(import(&format!("{header}[3,true]")).await, invalid);
     same!(import(&format!("{header}nonsense")).await, invalid);
+    // In JSON for SQLite, the numbers need more than the 2,000,000 bytes of a parameter.
+    let mut numbers =
+        "{\"table\":\"users\",\"columns\":[\"email\",\"score\",\"anything\"]}\n".to_owned();
+    for number in 0..40_000 {
+        numbers += &format!("[\"{number}\",0.1,0.7]\n");
+    }
+    same!(import(&numbers).await, Ok((40_000, 40_000)));
     let injected = "{\"table\":\"ids\\\"; DROP TABLE ids\",\"columns\":[\"id\"]}\n[1]";
     same!(import(injected).await.is_err(), true);
     let broken = futures_util::stream::iter([Ok("{"), Err(std::io::Error::other("lost"))]);

@@ -894,6 +894,8 @@ pub async fn sweeps(env: Env) -> Outcome {
         Ok::<_, bindery::Error>((swept.checked, swept.deleted, swept.cursor.is_some()))
     };
     same!(sweep(SweepOptions::default()).await?, (0, 0, false));
+    let never = SweepOptions::default().min_age(Duration::MAX);
+    same!(sweep(never).await?, (0, 0, false));
     let now = SweepOptions::default().min_age(Duration::ZERO);
     same!(sweep(now.clone().max_pages(0)).await?, (0, 0, false));
     same!(sweep(now.clone()).await?, (4, 2, false));

@@ -152,7 +152,8 @@ fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
         ..Meta::default()
     };
     if detail == Detail::Everything {
-        meta_of.duration = number("duration").map(|ms| Duration::from_secs_f64(ms.max(0.0) / 1e3));
+        let duration = number("duration").map(|ms| Duration::try_from_secs_f64(ms / 1e3));
+        meta_of.duration = duration.and_then(Result::ok);
         meta_of.size_after = count("size_after");
         meta_of.attempts = number("total_attempts").map(|attempts| attempts as u32);
         meta_of.region = get(&meta, "served_by_region").as_string();

@@ -88,7 +88,9 @@ impl<B: Binding> R2<B> {
     /// # use bindery::{__private::Binding, r2::{self, R2}};
     /// # struct Db;
     /// # impl Db {
-    /// #     async fn known(&self, keys: &[String]) -> bindery::Result<Vec<String>> { todo!() }
+    /// #     async fn known(&self, keys: &[String]) -> bindery::Result<Vec<String>> {
+    /// #         Ok(keys.to_vec())
+    /// #     }
     /// # }
     /// # struct Env<B> { db: Db, storage: R2<B> }
     /// # async fn f<B: Binding>(env: &Env<B>) -> bindery::Result<()> {
@@ -116,7 +118,9 @@ impl<B: Binding> R2<B> {
             cursor: options.cursor,
             ..ListRequest::default()
         };
-        let newest = time::now() - options.min_age;
+        // No object is older than the age of the epoch.
+        let newest = time::now().checked_sub(options.min_age);
+        let newest = newest.unwrap_or(SystemTime::UNIX_EPOCH);
 
         Box::pin(async move {
             let mut sweep = Sweep::default();

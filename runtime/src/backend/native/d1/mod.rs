@@ -77,7 +77,8 @@ impl D1 {
         let Some(seen) = &self.seen else {
             return;
         };
-        let (high, low) = (now_milliseconds() >> 32, now_milliseconds() & 0xffff_ffff);
+        let now = now_milliseconds();
+        let (high, low) = (now >> 32, now & 0xffff_ffff);
         let bookmark = format!("{high:08x}-{low:08x}-00000000-{:032}", 0);
         let mut seen = lock(seen);
         // The order of bookmarks is that of their texts.

@@ -71,7 +71,7 @@ impl<'a> Import<'a> {
             skip_existing: self.skip_existing,
             insert: None,
             pending: Vec::new(),
-            bytes: 0,
+            json: String::new(),
             imported: Imported::default(),
         };
 
@@ -95,7 +95,7 @@ impl<'a> Import<'a> {
                     .map_or(0, |header| header.columns.len());
                 let values = parse_row(line).filter(|values| values.len() == columns);
                 let values = values.ok_or_else(|| invalid("is not a row of a table"))?;
-                rows.add(values, line.len()).await?;
+                rows.add(values).await?;
             }
         }
         rows.flush().await?;
@@ -156,16 +156,24 @@ struct Rows<'a> {
     skip_existing: bool,
     insert: Option<Header>,
     pending: Vec<Vec<Stored>>,
-    bytes: usize,
+    /// The same rows as items of a JSON array.
+    json: String,
     imported: Imported,
 }
 
 impl Rows<'_> {
-    async fn add(&mut self, values: Vec<Stored>, bytes: usize) -> Result<()> {
-        if self.bytes + bytes > CHUNK_BYTES {
+    async fn add(&mut self, values: Vec<Stored>) -> Result<()> {
+        // Numbers are longer than in the line, so the line does not tell the size.
+        let mut item = String::new();
+        push_row(&mut item, &values);
+        if self.json.len() + item.len() > CHUNK_BYTES {
             self.flush().await?;
         }
-        self.bytes += bytes;
+
+        if !self.json.is_empty() {
+            self.json.push(',');
+        }
+        self.json.push_str(&item);
         self.pending.push(values);
         Ok(())
     }
@@ -176,13 +184,13 @@ impl Rows<'_> {
             return Ok(());
         };
         let rows = std::mem::take(&mut self.pending);
-        self.bytes = 0;
+        let items = std::mem::take(&mut self.json);
         if rows.is_empty() {
             return Ok(());
         }
 
         self.imported.rows += rows.len() as u64;
-        let insert = self.insert_of(header, rows);
+        let insert = self.insert_of(header, rows, &items);
         // Rows can refer to later rows of the transaction.
         let defer = query(self.database, "PRAGMA defer_foreign_keys = on", []).execute();
         let (_, changes): (Changes, Changes) = self.database.batch((defer, insert)).await?;
@@ -190,7 +198,12 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn insert_of(&self, header: &Header, mut rows: Vec<Vec<Stored>>) -> Query<'_, Exec> {
+    fn insert_of(
+        &self,
+        header: &Header,
+        mut rows: Vec<Vec<Stored>>,
+        items: &str,
+    ) -> Query<'_, Exec> {
         let columns: Vec<String> = header.columns.iter().map(|column| quoted(column)).collect();
         let start = format!(
             "INSERT INTO {} ({})",
@@ -212,12 +225,7 @@ impl Rows<'_> {
 
         let values = (0..columns.len()).map(item).collect::<Vec<_>>().join(", ");
         let sql = format!("{start} SELECT {values} FROM json_each(?1) AS _rows WHERE true{end}");
-        let mut json = String::new();
-        for row in &rows {
-            json.push(if json.is_empty() { '[' } else { ',' });
-            push_row(&mut json, row);
-        }
-        json.push(']');
+        let json = format!("[{items}]");
         query(self.database, sql, [Parameter::Text(json.into())]).execute()
     }
 }
