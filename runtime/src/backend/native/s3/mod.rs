@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    CONTENT_TYPE, HeaderValue, ORIGIN,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, ORIGIN,
 };
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -63,6 +63,13 @@ pub(super) async fn respond(backend: &Backend, request: Request) -> Response {
         let response = run(backend, &parts, body).await;
         response.unwrap_or_else(|refusal| error(&parts.method, &refusal))
     };
+
+    // R2 has a domain of its own. Here an uploaded page is on that of the worker, whose cookies its
+    // scripts must not use.
+    let sandbox = HeaderValue::from_static("sandbox");
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, sandbox);
 
     // The signature decides who may read, as the CORS rules of a bucket may also say.
     if has_origin {
