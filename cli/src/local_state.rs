@@ -33,7 +33,7 @@ pub(crate) fn check_migrations(compilation: &mut Compilation) {
     for environment in &project.manifest.environments {
         for binding in &environment.bindings {
             let mut bound = project.bindings.iter();
-            let bound = bound.find(|bound| bound.name.source == binding.name.value);
+            let bound = bound.find(|bound| bound.sources().any(|name| *name == binding.name.value));
             let database = bound.and_then(|bound| bound.database.as_ref());
             let (Some(database), Some(d1)) = (database, binding.resource.d1()) else {
                 continue;

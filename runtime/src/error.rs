@@ -159,7 +159,6 @@ impl Error {
     }
 
     /// Removes the location.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn into_failure(self) -> Failure {
         self.0.failure
     }

@@ -41,9 +41,13 @@ export async function workerd(folder, options, others = []) {
       await database.prepare(statement).run();
     }
   }
-  for (const name of readdirSync(migrations).filter((name) => name.endsWith(".sql")).sort()) {
-    const database = await miniflare.getD1Database("DB");
-    await database.prepare(readFileSync(join(migrations, name), "utf8")).run();
+  // The databases of a set have the migrations in `shards`.
+  for (const binding of bindings.d1Databases ?? []) {
+    const files = binding.startsWith("SHARD_") ? join(root, folder, "shards") : migrations;
+    const database = await miniflare.getD1Database(binding);
+    for (const name of readdirSync(files).filter((name) => name.endsWith(".sql")).sort()) {
+      await database.prepare(readFileSync(join(files, name), "utf8")).run();
+    }
   }
   return { name: "workerd", base, miniflare, stop: () => miniflare.dispose() };
 }

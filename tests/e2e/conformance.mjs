@@ -82,12 +82,13 @@ const everything = {
   serviceBindings: { SERVICE: "other", BROWSER: placeholder, ANALYTICS: placeholder, K2: { name: "other", entrypoint: "Stream" }, UNSAFE: placeholder, FORWARD: placeholder, MODULE: placeholder },
 };
 
+const shards = [0, 1, 2, 3, 4].map((number) => `SHARD_${number}`);
 let output = "";
 const collect = (stdout, stderr) => { for (const stream of [stdout, stderr]) stream.on("data", (text) => { output += text; process.stderr.write(text); }); };
 const backend = await workerd("tests/conformance", {
   handleRuntimeStdio: collect,
   ...everything,
-  d1Databases: ["DB"],
+  d1Databases: ["DB", ...shards],
   kvNamespaces: ["CACHE", "OTHER"],
   r2Buckets: { STORAGE: { id: "conformance", s3Credentials: { accessKeyId: "an-id", secretAccessKey: "a secret" } } },
   queueProducers: { QUEUE: "conformance-queue" },
@@ -101,6 +102,10 @@ await stored().create("kept");
 async function reset() {
   const database = await backend.miniflare.getD1Database("DB");
   for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids"]) await database.prepare(`DELETE FROM ${table}`).run();
+  for (const name of shards) {
+    const database = await backend.miniflare.getD1Database(name);
+    await database.batch(["DELETE FROM entries", "DELETE FROM accounts", "DROP TABLE IF EXISTS _bindery_moves"].map((sql) => database.prepare(sql)));
+  }
   for (const name of ["CACHE", "OTHER"]) {
     const namespace = await backend.miniflare.getKVNamespace(name);
     for (const { name } of (await namespace.list()).keys) await namespace.delete(name);

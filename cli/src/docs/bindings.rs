@@ -72,9 +72,18 @@ fn capitalize(title: &str) -> String {
 
 fn row(bound: &Bound, resources: &mut HashMap<&str, String>) -> Vec<String> {
     let name = &bound.name.source;
-    let resources = resources.remove(name.as_str()).unwrap_or_default();
     let path = format!("env.{}", bound.name.field);
-    vec![code(name), field(&path, bound.optional), resources]
+    let field = field(&path, bound.optional);
+    let mut of_source = |source: &str| resources.remove(source).unwrap_or_default();
+    let resources = match &bound.shards {
+        None => of_source(name),
+        Some(_) => {
+            let sources = bound.sources();
+            let of_each = sources.map(|source| format!("{}: {}", code(source), of_source(source)));
+            of_each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    vec![code(name), field, resources]
 }
 
 /// The resource that a binding is bound to, by the settings that identify it.

@@ -173,7 +173,10 @@ fn plan(compilation: &Compilation, package: &Path, filter: &str) -> Value {
         let migrations = database.catalog.migrations.iter();
         let migrations = migrations.map(|migration| text(migration.file).as_str());
         let sql: Vec<&str> = statements.chain(migrations).collect();
-        Some(json!({ "binding": bound.name.source, "sql": sql }))
+        let of_each = bound
+            .sources()
+            .map(|name| json!({ "binding": name, "sql": sql }));
+        Some(of_each.collect::<Vec<_>>())
     });
 
     let mut modules = vec![package.to_owned()];
@@ -181,7 +184,7 @@ fn plan(compilation: &Compilation, package: &Path, filter: &str) -> Value {
     json!({
         "manifest": compilation.manifest,
         "environment": compilation.environment,
-        "databases": databases.collect::<Vec<_>>(),
+        "databases": databases.flatten().collect::<Vec<_>>(),
         "modules": modules,
         "filter": filter,
     })

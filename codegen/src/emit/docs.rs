@@ -8,8 +8,34 @@ use crate::schema::Table;
 /// The docs of a field: its resource, its native behavior and its tables.
 pub(super) fn binding(bound: &Bound) -> String {
     let definition = bound.resource.kind.definition();
-    let mut docs = (definition.hooks.docs)(&bound.name.source, &bound.resource);
+    let mut docs = match &bound.shards {
+        Some(_) => format!("The D1 databases {}, as one set of shards.", sources(bound)),
+        None => (definition.hooks.docs)(&bound.name.source, &bound.resource),
+    };
+    describe(&mut docs, bound);
+    if bound.shards.is_none() {
+        docs.push_str(&tables(bound));
+    }
+    docs
+}
 
+/// The docs of the type of each database of a set.
+pub(super) fn shard(bound: &Bound) -> String {
+    let name = &bound.name.source;
+    let mut docs = format!("A database of the set `{name}`: one of {}.", sources(bound));
+    docs.push_str(&tables(bound));
+    docs
+}
+
+/// The bindings of a set.
+fn sources(bound: &Bound) -> String {
+    let names: Vec<String> = bound.sources().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// Adds the migrations, the environments without it, and the native behavior.
+fn describe(docs: &mut String, bound: &Bound) {
+    let definition = bound.resource.kind.definition();
     if let (Some(d1), Some(database)) = (bound.resource.d1(), &bound.database) {
         docs.push_str(&migrations(database, &d1.migrations_dir.value));
     }
@@ -23,10 +49,6 @@ pub(super) fn binding(bound: &Bound) -> String {
             docs.push_str("\n\nThe native backend does not support it: each call is an error.");
         }
     }
-    if let Some(database) = &bound.database {
-        docs.push_str(&tables(database));
-    }
-    docs
 }
 
 fn migrations(database: &Database, folder: &str) -> String {
@@ -36,7 +58,10 @@ fn migrations(database: &Database, folder: &str) -> String {
     }
 }
 
-fn tables(database: &Database) -> String {
+fn tables(bound: &Bound) -> String {
+    let Some(database) = &bound.database else {
+        return String::new();
+    };
     let tables = database.catalog.tables.iter();
     let tables = tables.filter(|table| !table.name.starts_with("sqlite_"));
     let lines: Vec<String> = tables.map(table).collect();

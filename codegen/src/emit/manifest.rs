@@ -18,7 +18,7 @@ pub(super) fn manifest(project: &Project, target: &Target) -> TokenStream {
     let folder = &target.base;
     let bound = project.bindings.iter();
     let bound = bound
-        .map(|bound| (bound.name.source.as_str(), bound))
+        .flat_map(|bound| bound.sources().map(move |source| (source, bound)))
         .collect();
     let environments = project.manifest.environments.iter();
     let environments =

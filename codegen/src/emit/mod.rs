@@ -14,6 +14,7 @@ mod params;
 mod placeholder;
 mod query;
 mod row;
+mod shards;
 mod template;
 mod text_enum;
 pub mod typescript;
@@ -99,7 +100,7 @@ fn env(project: &Project, target: &Target) -> TokenStream {
         let (docs, field, ty) = (
             docs::binding(bound),
             bound.name.field_ident(),
-            ty(bound, target),
+            field_ty(bound, target),
         );
         let ty = if bound.optional {
             quote!(::core::option::Option<#ty>)
@@ -161,6 +162,9 @@ fn connect(project: &Project, target: &Target) -> TokenStream {
     let manifest = manifest::manifest(project, target);
     let open = project.bindings.iter().map(|bound| {
         let (field, name) = (bound.name.field_ident(), &bound.name.source);
+        if let Some(shards) = &bound.shards {
+            return shards::open(bound, shards);
+        }
         let runtime_type = runtime_type(bound, target);
         let open = if bound.optional {
             quote!(open_optional)
@@ -171,7 +175,9 @@ fn connect(project: &Project, target: &Target) -> TokenStream {
     });
     let fields = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), ty(bound, target));
-        if bound.optional {
+        if bound.shards.is_some() {
+            quote!(#field: #field?,)
+        } else if bound.optional {
             quote!(#field: #field?.map(#ty),)
         } else {
             quote!(#field: #ty(#field?),)
@@ -250,6 +256,15 @@ fn ty(bound: &Bound, target: &Target) -> TokenStream {
     quote!(#module::#ty)
 }
 
+/// The type of a field of `Env`.
+fn field_ty(bound: &Bound, target: &Target) -> TokenStream {
+    let (krate, ty) = (&target.krate, ty(bound, target));
+    match bound.shards {
+        Some(_) => quote!(#krate::d1::Shards<#ty>),
+        None => ty,
+    }
+}
+
 /// The type of the runtime that a binding wraps, from where `Env` is.
 fn runtime_type(bound: &Bound, target: &Target) -> TokenStream {
     runtime_type_of(bound, &ty(bound, target), target)
@@ -274,7 +289,10 @@ fn binding(bound: &Bound, target: &Target) -> TokenStream {
     let ty = bound.name.ty_ident();
     let inner = runtime_type_of(bound, &quote!(#ty), target);
     let id = bound.name.id();
-    let docs = docs::binding(bound);
+    let docs = match &bound.shards {
+        Some(_) => docs::shard(bound),
+        None => docs::binding(bound),
+    };
     let methods = bound
         .database
         .as_ref()

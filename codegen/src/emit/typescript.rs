@@ -105,9 +105,18 @@ fn merged(out: &mut String, project: &Project) {
         types.insert(ty(&binding.resource));
     }
     for bound in &project.bindings {
-        let name = bound.name.source.as_str();
-        let union = union(types.remove(name).unwrap_or_default());
-        member(out, "\t", name, bound.optional, &union);
+        for name in bound.sources() {
+            let has = |own: &&Environment| {
+                let mut bindings = own.bindings.iter();
+                bindings.any(|binding| binding.name.value == name)
+            };
+            let optional = match &bound.shards {
+                Some(_) => environments.iter().filter(has).count() < environments.len(),
+                None => bound.optional,
+            };
+            let union = union(types.remove(name).unwrap_or_default());
+            member(out, "\t", name, optional, &union);
+        }
     }
 
     let mut values: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::environment::{Consumer, Environment};
 use super::kind::Resource;
+use super::shards::Shards;
 use super::vars::{Var, VarType};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::source::{Span, Spanned};
@@ -33,6 +34,19 @@ pub struct MergedBinding {
     pub resource: Resource,
     /// Whether some environment lacks it.
     pub optional: bool,
+    /// The databases, if it is a set of them.
+    pub shards: Option<Shards>,
+}
+
+impl MergedBinding {
+    /// Whether it is a binding of the manifest, or has it as a database.
+    #[must_use]
+    pub fn includes(&self, binding: &str) -> bool {
+        match &self.shards {
+            Some(shards) => shards.contains(binding),
+            None => self.name.value == binding,
+        }
+    }
 }
 
 /// A variable of any environment.
@@ -154,6 +168,7 @@ fn merge_bindings(
                     name: binding.name.clone(),
                     resource: binding.resource.clone(),
                     optional: counts.get(name) != Some(&environments.len()),
+                    shards: None,
                 });
                 continue;
             };

@@ -16,6 +16,7 @@ mod node;
 pub(crate) mod pattern;
 mod plain_secrets;
 mod settings;
+mod shards;
 mod table;
 mod unknown;
 mod vars;
@@ -36,6 +37,7 @@ pub use environment::{Binding, Consumer, Environment};
 pub use kind::{BindingKind, D1, Details, Resource};
 pub use merge::{Merged, MergedBinding, MergedSecret, MergedVar};
 pub use settings::{DatabaseSettings, settings};
+pub use shards::Shards;
 pub use vars::{Var, VarField, VarType};
 
 /// A manifest that was read.
@@ -112,7 +114,6 @@ pub fn parse(
     // A user who requests one environment does not compare it with the others.
     if environment.is_none() {
         warn_of_missing_keys(errors, &top, &entries);
-        warn_of_missing_names(errors, &environments);
     }
     let has_secrets = |table: &Table<'_>| table.get("secrets").is_some();
     Some(Manifest {
@@ -209,10 +210,16 @@ fn warn_of_missing_keys(errors: &mut Errors, top: &Table<'_>, entries: &[Entry<'
     }
 }
 
-/// Warns of names that an environment lacks under a key that it has.
-fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
-    let Some((top, others)) = environments.split_first() else {
+/// Warns of names that an environment lacks under a key that it has, apart from some of the
+/// databases of a set.
+pub(crate) fn warn_of_missing_names(errors: &mut Errors, manifest: &Manifest) {
+    let Some((top, others)) = manifest.environments.split_first() else {
         return;
+    };
+    let is_optional_shard = |name: &str, own: &HashSet<&str>| {
+        let mut sets = manifest.merged.bindings.iter();
+        let of_name = sets.find_map(|set| set.shards.as_ref().filter(|set| set.contains(name)));
+        of_name.is_some_and(|set| set.all().any(|member| own.contains(member.value.as_str())))
     };
     let names_of_top = names(top);
 
@@ -225,7 +232,8 @@ fn warn_of_missing_names(errors: &mut Errors, environments: &[Environment]) {
         let own_names: HashSet<&str> = own.iter().map(|(_, name)| *name).collect();
         let missing = names_of_top
             .iter()
-            .filter(|(key, name)| own_keys.contains(key) && !own_names.contains(name));
+            .filter(|(key, name)| own_keys.contains(key) && !own_names.contains(name))
+            .filter(|(_, name)| !is_optional_shard(name, &own_names));
         let missing: Vec<String> = missing.map(|(_, name)| format!("`{name}`")).collect();
         if !missing.is_empty() {
             let label = "the top level has it; environments do not merge keys with the top level";

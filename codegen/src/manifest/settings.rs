@@ -21,6 +21,10 @@
 //! # The fields of bindings whose names Rust cannot spell, or that would be equal in Rust.
 //! [package.metadata.bindery.names]
 //! "my-kv" = "my_kv"
+//!
+//! # Databases with one schema, as one field.
+//! [package.metadata.bindery.shards]
+//! USERS = ["USERS_0", "USERS_1"]
 //! ```
 
 use crate::report::{Code, Diagnostic, Errors, nearest, suggestion};
@@ -30,6 +34,7 @@ use super::aliases::{Aliases, NAMES};
 use super::check::mismatch;
 use super::kind::BindingKind;
 use super::node::{self, Node, Value};
+use super::shards::{self, SHARDS};
 use super::table::Table;
 use super::{Manifest, Merged, MergedSecret, MergedVar, VarType};
 
@@ -43,7 +48,14 @@ const OPTIONAL_VARS: &str = "optional-vars";
 const OPTIONAL_SECRETS: &str = "optional-secrets";
 
 /// The keys that are not the name of a database.
-const OWN_KEYS: [&str; 5] = [VARS, REQUIRED_VARS, OPTIONAL_VARS, OPTIONAL_SECRETS, NAMES];
+const OWN_KEYS: [&str; 6] = [
+    VARS,
+    REQUIRED_VARS,
+    OPTIONAL_VARS,
+    OPTIONAL_SECRETS,
+    NAMES,
+    SHARDS,
+];
 
 /// The settings of one database.
 #[derive(Debug, Clone, Default)]
@@ -88,7 +100,11 @@ pub fn settings(
         optional_secrets(errors, node, merged);
     }
 
-    // After the settings that add variables and secrets.
+    if let Some(table) = subtable(errors, &table, SHARDS) {
+        shards::apply(errors, &table, manifest);
+    }
+
+    // After the settings that add variables, secrets and sets of shards.
     if let Some(names) = subtable(errors, &table, NAMES) {
         manifest.aliases = Aliases::read(errors, &names, &manifest.merged);
     }
@@ -290,7 +306,7 @@ fn rust_type(
 }
 
 /// Returns the node as a table, or reports that it is not one.
-fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'n>> {
+pub(super) fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'n>> {
     let table = Table::new(node, path);
     if table.is_none() {
         let place = format!("`{path}`");
@@ -300,7 +316,7 @@ fn expect<'n>(errors: &mut Errors, node: &'n Node, path: &str) -> Option<Table<'
 }
 
 /// Returns the string at a key, or reports that it is not one.
-fn text(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<String>> {
+pub(super) fn text(errors: &mut Errors, table: &Table<'_>, key: &str) -> Option<Spanned<String>> {
     let node = table.get(key)?;
     let text = table.string(key);
     if text.is_none() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::load::Variant;
 use super::query_cache::QueryCache;
 use super::variants::check_agreement;
-use super::{Database, Inputs, Types, methods};
+use super::{Database, Inputs, Types, methods, shards};
 use crate::manifest::{D1, Manifest};
 use crate::report::{Code, Diagnostic, Errors};
 use crate::schema::{self, Catalog};
@@ -23,10 +23,13 @@ pub fn analyze(
     for (binding, input) in inputs {
         let mut bindings = manifest.merged.bindings.iter();
         let found = bindings.find(|candidate| candidate.name.value == binding);
-        let Some(d1) = found.and_then(|binding| binding.resource.d1()) else {
+        let Some((merged, d1)) = found.and_then(|found| Some((found, found.resource.d1()?))) else {
             continue;
         };
         if let Some(database) = database(errors, sources, &binding, d1, input) {
+            if let Some(shards) = merged.shards.as_ref().filter(|_| database.is_complete) {
+                shards::check(errors, shards, &database.catalog, &d1.migrations_table);
+            }
             databases.insert(binding, database);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use crate::manifest::pattern;
+use crate::manifest::{self, pattern};
 use crate::manifest::{D1, DatabaseSettings, Manifest, settings};
 use crate::report::{Add, Code, Diagnostic, Errors, Fix, Literal, suggestion};
 use crate::schema;
@@ -138,6 +138,7 @@ pub fn load_databases(
 ) -> BTreeMap<String, Inputs> {
     let root = path.parent().unwrap_or(Path::new("."));
     let mut settings = load_settings(errors, sources, root, manifest);
+    manifest::warn_of_missing_names(errors, manifest);
 
     let bindings = manifest
         .environments
@@ -146,7 +147,11 @@ pub fn load_databases(
     let mut by_name: HashMap<&str, Vec<&D1>> = HashMap::new();
     for binding in bindings {
         if let Some(d1) = binding.resource.d1() {
-            by_name.entry(&binding.name.value).or_default().push(d1);
+            let name = &binding.name.value;
+            let mut merged = manifest.merged.bindings.iter();
+            if let Some(merged) = merged.find(|merged| merged.includes(name)) {
+                by_name.entry(&merged.name.value).or_default().push(d1);
+            }
         }
     }
 

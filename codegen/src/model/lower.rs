@@ -30,6 +30,7 @@ pub fn lower(
             database: databases.remove(&binding.name.value),
             resource: binding.resource.clone(),
             optional: binding.optional,
+            shards: binding.shards.clone(),
             name,
         });
     }

@@ -11,6 +11,7 @@ mod parallel;
 mod query_cache;
 mod rust_names;
 mod secrets;
+mod shards;
 mod shared_row;
 mod signature;
 mod types;
@@ -18,7 +19,7 @@ mod variants;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::{Consumer, D1, Manifest, MergedVar, Resource};
+use crate::manifest::{Consumer, D1, Manifest, MergedVar, Resource, Shards};
 use crate::names::Name;
 use crate::schema::Catalog;
 use crate::sql::{Cardinality, Outline, Query};
@@ -52,8 +53,19 @@ pub struct Bound {
     pub resource: Resource,
     /// Whether some environment lacks it.
     pub optional: bool,
+    /// The databases, if it is a set of them.
+    pub shards: Option<Shards>,
     /// The content of a D1 database.
     pub database: Option<Database>,
+}
+
+impl Bound {
+    /// The bindings of the manifest that it stands for.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let shards = self.shards.iter().flat_map(Shards::all);
+        let own = self.shards.is_none().then_some(self.name.source.as_str());
+        shards.map(|member| member.value.as_str()).chain(own)
+    }
 }
 
 /// A database and its queries.

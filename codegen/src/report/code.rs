@@ -86,6 +86,7 @@ codes! {
         107 ManifestLimit Error "a value outside the platform's limits",
         108 Environment Either "environments that contradict each other",
         109 PlainSecret Warning "a variable that looks like a secret",
+        110 Shards Either "databases that cannot be a set of shards",
     }
     Schema {
         201 Migration Error "a migration fails",

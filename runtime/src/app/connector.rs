@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use super::Secret;
 use crate::backend::Backend;
 use crate::bindings::Connect;
+use crate::d1::{D1, Database, Node, Shards};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Gate;
 
@@ -42,6 +43,41 @@ impl<'w> Connector<'w> {
             self.open(binding).map(Some)
         } else {
             Ok(None)
+        }
+    }
+
+    /// Opens the databases of a set that this environment has.
+    #[doc(hidden)]
+    pub fn open_optional_shards<D: Database>(
+        &mut self,
+        members: &[&'static str],
+        joining: &[&'static str],
+        key: &'static [(&'static str, &'static str)],
+    ) -> Result<Option<Shards<D>>> {
+        let nodes = members.iter().map(|name| Node::new(name, false));
+        let nodes = nodes.chain(joining.iter().map(|name| Node::new(name, true)));
+        let mut databases = Vec::new();
+        for node in nodes {
+            let database = self.open_optional::<D1>(node.name())?;
+            databases.extend(database.map(|database| (node, D::of(database))));
+        }
+        Ok((!databases.is_empty()).then(|| Shards::new(databases, key)))
+    }
+
+    /// Opens the databases of a set, at least one.
+    #[doc(hidden)]
+    pub fn open_shards<D: Database>(
+        &mut self,
+        members: &[&'static str],
+        joining: &[&'static str],
+        key: &'static [(&'static str, &'static str)],
+    ) -> Result<Shards<D>> {
+        match self.open_optional_shards(members, joining, key)? {
+            Some(shards) => Ok(shards),
+            None => {
+                let names = members.join(", ");
+                Err(self.problem(format!("none of the databases {names} is bound")))
+            }
         }
     }
 

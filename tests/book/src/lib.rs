@@ -111,6 +111,7 @@ pages! {
     handlers "handlers"
     queries "queries"
     dynamic_queries "dynamic-queries"
+    shards "shards"
     caching "caching"
     kv "kv"
     r2 "r2"

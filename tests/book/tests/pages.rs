@@ -225,14 +225,15 @@ fn manifests_compile() -> Outcome {
     Ok(())
 }
 
-/// The settings of `Cargo.toml` are those of this package, so that the examples use them. This
-/// manifest needs no other names; those are in a case.
+/// The settings of `Cargo.toml` are those of this package, so that the examples use them. Other
+/// names and sets are in cases.
 #[test]
 fn settings_are_those_of_the_package() -> Outcome {
-    let names = root().join("tests/cases/names/aliases/Cargo.toml");
+    let cases = root().join("tests/cases/names");
     let settings = [
         fs::read_to_string(Path::new(PACKAGE).join("Cargo.toml"))?,
-        fs::read_to_string(names)?,
+        fs::read_to_string(cases.join("aliases/Cargo.toml"))?,
+        fs::read_to_string(cases.join("shards/Cargo.toml"))?,
     ];
     for (name, text) in pages()? {
         for block in blocks(&text) {

@@ -21,6 +21,7 @@ pub mod r2;
 pub mod rules;
 mod serve;
 pub mod sessions;
+pub mod shards;
 pub mod tasks;
 pub mod templates;
 pub mod time;
@@ -102,6 +103,11 @@ macro_rules! each_case {
             meta::of_queries
             sessions::bookmarks
             sessions::carriers
+            shards::a_key_has_a_database
+            shards::errors_of_shards
+            shards::a_database_joins
+            shards::writes_while_rows_move
+            shards::rows_that_cannot_be_moved
             d1::batch_is_one_transaction
             d1::batch_of_a_vec
             batch::empty_batches

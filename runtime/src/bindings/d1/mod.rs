@@ -27,9 +27,13 @@ pub(crate) mod query;
 #[cfg(any(target_arch = "wasm32", test))]
 pub(crate) mod scan;
 mod session;
+mod shards;
 mod statement;
 mod text_enum;
 mod unchecked;
+
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
@@ -56,6 +60,8 @@ pub(crate) use query::Call;
 use query::after_commit;
 pub use query::{Changes, Exec, Many, One, Optional, Query, QueryFuture, Shape};
 pub use session::{Bookmark, Database, Session, SessionStart};
+pub(crate) use shards::Node;
+pub use shards::{Moved, Mover, Shards};
 pub(crate) use statement::AnyStatement;
 pub use statement::Statement;
 pub use text_enum::UnknownText;
@@ -81,6 +87,18 @@ pub use unchecked::{NamedRow, UncheckedQuery};
 pub struct D1 {
     gate: Gate,
     backend: backend::D1,
+    /// What decides where calls run, if it is not this database.
+    route: Option<Arc<dyn Route>>,
+}
+
+/// Decides in which database calls run.
+trait Route: Debug + Send + Sync {
+    /// Runs the calls as one transaction. `database` is the usual database.
+    fn run<'r>(
+        &'r self,
+        database: &'r backend::D1,
+        calls: &'r mut [Call<'_>],
+    ) -> BoxFuture<'r, Result<Vec<Meta>, Failure>>;
 }
 
 impl Connect for D1 {
@@ -93,7 +111,36 @@ impl Connect for D1 {
 
 impl D1 {
     pub(crate) fn new(gate: Gate, backend: backend::D1) -> Self {
-        Self { gate, backend }
+        Self {
+            gate,
+            backend,
+            route: None,
+        }
+    }
+
+    /// Returns the same database, whose calls a route runs.
+    fn with_route(self, route: Arc<dyn Route>) -> Self {
+        Self {
+            route: Some(route),
+            ..self
+        }
+    }
+
+    /// Runs one call.
+    async fn send(&self, call: Call<'_>) -> Result<Meta, Failure> {
+        let Some(route) = &self.route else {
+            return self.backend.run(call).await;
+        };
+        let metas = route.run(&self.backend, &mut [call]).await?;
+        Ok(metas.into_iter().next().unwrap_or_default())
+    }
+
+    /// Runs several calls as one transaction.
+    async fn send_all(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
+        match &self.route {
+            None => self.backend.batch(calls).await,
+            Some(route) => route.run(&self.backend, calls).await,
+        }
     }
 
     /// Runs several queries in one round trip and one transaction.
@@ -159,7 +206,7 @@ impl D1 {
         let metas = if calls.is_empty() {
             Vec::new()
         } else {
-            self.backend.batch(&mut calls).await.map_err(failed)?
+            self.send_all(&mut calls).await.map_err(failed)?
         };
         drop(calls);
 

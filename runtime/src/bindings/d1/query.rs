@@ -408,7 +408,7 @@ pub(super) fn after_commit(failure: Failure, reads_only: bool) -> Failure {
 impl<'a, S: Shape> Query<'a, S> {
     /// Runs a read on this thread. Returns `None` if that is not possible, or would take too long.
     fn run_now(&self) -> Option<Result<S::Output>> {
-        if !self.statement.reads_only() {
+        if !self.statement.reads_only() || self.database.route.is_some() {
             return None;
         }
         let work = || {
@@ -431,7 +431,7 @@ impl<'a, S: Shape> Query<'a, S> {
             check(&self.statement, &self.parameters)?;
 
             let mut rows = Collected::<S>::of(&self.statement);
-            let meta = self.database.backend.run(self.call(&mut rows)).await;
+            let meta = self.database.send(self.call(&mut rows)).await;
             let meta =
                 meta.map_err(|failure| after_commit(failure, self.statement.reads_only()))?;
             finish(rows, &meta)

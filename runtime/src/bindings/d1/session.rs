@@ -91,7 +91,10 @@ impl<D: Database> Session<D> {
     pub fn start(database: &D1, start: &SessionStart) -> Result<Self> {
         let backend = database.backend.session(start.as_str());
         let backend = backend.map_err(|failure| database.gate.failed("with_session", failure))?;
-        let database = D::of(D1::new(database.gate.clone(), backend));
+        let database = D::of(D1 {
+            backend,
+            ..database.clone()
+        });
         Ok(Self { database })
     }
 

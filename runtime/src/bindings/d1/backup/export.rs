@@ -111,7 +111,7 @@ impl State {
                 None if self.is_sql && self.only.is_none() => Step::Rest,
                 None => Step::Done,
                 Some(table) => {
-                    let lines = table.page(database, &after).await?;
+                    let lines = table.page(database, &after, None).await?;
                     if !self.is_sql && after.is_empty() {
                         text += &header(table);
                     }

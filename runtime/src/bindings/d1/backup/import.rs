@@ -7,14 +7,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::value::{Stored, parse_row};
-use super::{query, quoted};
+use super::insert::Inserts;
+use super::value::parse_row;
 use crate::bindings::content::{Content, Upload};
-use crate::d1::{Changes, D1, Exec, Parameter, Query};
+use crate::d1::D1;
 use crate::error::{ErrorKind, Failure, Result};
-
-/// The bytes of a transaction, about.
-const CHUNK_BYTES: usize = 1_000_000;
 
 /// An import of rows. Created by [`D1::import`]; await it to run it.
 #[must_use = "an import does nothing until it is awaited"]
@@ -66,14 +63,7 @@ impl<'a> Import<'a> {
             buffer: Vec::new(),
             start: 0,
         };
-        let mut rows = Rows {
-            database,
-            skip_existing: self.skip_existing,
-            insert: None,
-            pending: Vec::new(),
-            json: String::new(),
-            imported: Imported::default(),
-        };
+        let mut rows = Inserts::new(database).skip_existing(self.skip_existing);
 
         let mut number = 0;
         while let Some(line) = lines.next().await.map_err(failed)? {
@@ -86,14 +76,9 @@ impl<'a> Import<'a> {
             if line.starts_with('{') {
                 let header: Header = serde_json::from_str(line)
                     .map_err(|_| invalid("is not the name and the columns of a table"))?;
-                rows.flush().await?;
-                rows.insert = Some(header);
+                rows.table(header.table, header.columns).await?;
             } else if !line.is_empty() {
-                let columns = rows
-                    .insert
-                    .as_ref()
-                    .map_or(0, |header| header.columns.len());
-                let values = parse_row(line).filter(|values| values.len() == columns);
+                let values = parse_row(line).filter(|values| values.len() == rows.columns());
                 let values = values.ok_or_else(|| invalid("is not a row of a table"))?;
                 rows.add(values).await?;
             }
@@ -148,120 +133,4 @@ impl Lines<'_> {
             }
         }
     }
-}
-
-/// The rows that are inserted next.
-struct Rows<'a> {
-    database: &'a D1,
-    skip_existing: bool,
-    insert: Option<Header>,
-    pending: Vec<Vec<Stored>>,
-    /// The same rows as items of a JSON array.
-    json: String,
-    imported: Imported,
-}
-
-impl Rows<'_> {
-    async fn add(&mut self, values: Vec<Stored>) -> Result<()> {
-        // Numbers are longer than in the line, so the line does not tell the size.
-        let mut item = String::new();
-        push_row(&mut item, &values);
-        if self.json.len() + item.len() > CHUNK_BYTES {
-            self.flush().await?;
-        }
-
-        if !self.json.is_empty() {
-            self.json.push(',');
-        }
-        self.json.push_str(&item);
-        self.pending.push(values);
-        Ok(())
-    }
-
-    /// Inserts the rows in one transaction.
-    async fn flush(&mut self) -> Result<()> {
-        let Some(header) = &self.insert else {
-            return Ok(());
-        };
-        let rows = std::mem::take(&mut self.pending);
-        let items = std::mem::take(&mut self.json);
-        if rows.is_empty() {
-            return Ok(());
-        }
-
-        self.imported.rows += rows.len() as u64;
-        let insert = self.insert_of(header, rows, &items);
-        // Rows can refer to later rows of the transaction.
-        let defer = query(self.database, "PRAGMA defer_foreign_keys = on", []).execute();
-        let (_, changes): (Changes, Changes) = self.database.batch((defer, insert)).await?;
-        self.imported.inserted += changes.rows;
-        Ok(())
-    }
-
-    fn insert_of(
-        &self,
-        header: &Header,
-        mut rows: Vec<Vec<Stored>>,
-        items: &str,
-    ) -> Query<'_, Exec> {
-        let columns: Vec<String> = header.columns.iter().map(|column| quoted(column)).collect();
-        let start = format!(
-            "INSERT INTO {} ({})",
-            quoted(&header.table),
-            columns.join(", ")
-        );
-        let end = match self.skip_existing {
-            true => " ON CONFLICT DO NOTHING",
-            false => "",
-        };
-        // A BLOB is larger in JSON than as a parameter.
-        if rows.len() == 1 {
-            let values = rows.remove(0).into_iter().enumerate();
-            let bound = values.map(|(index, value)| value.bind(index + 1));
-            let (parameters, values): (Vec<_>, Vec<String>) = bound.unzip();
-            let sql = format!("{start} VALUES ({}){end}", values.join(", "));
-            return query(self.database, sql, parameters).execute();
-        }
-
-        let values = (0..columns.len()).map(item).collect::<Vec<_>>().join(", ");
-        let sql = format!("{start} SELECT {values} FROM json_each(?1) AS _rows WHERE true{end}");
-        let json = format!("[{items}]");
-        query(self.database, sql, [Parameter::Text(json.into())]).execute()
-    }
-}
-
-/// The expression of a value of a row, which [`push_row`] writes.
-fn item(index: usize) -> String {
-    let path = |rest: &str| format!("_rows.value, '$[{index}]{rest}'");
-    format!(
-        "CASE json_type({}) WHEN 'array' THEN CASE json_array_length({}) WHEN 1 THEN \
-         unhex(json_extract({})) ELSE json_extract({}) * pow(2, json_extract({})) END \
-         ELSE _rows.value ->> {index} END",
-        path(""),
-        path(""),
-        path("[0]"),
-        path("[0]"),
-        path("[1]")
-    )
-}
-
-/// Adds a row to a JSON array. A REAL is an integer and a power of 2, which are exact, and a BLOB
-/// is an array with its digits.
-fn push_row(json: &mut String, row: &[Stored]) {
-    json.push('[');
-    for (index, value) in row.iter().enumerate() {
-        if index > 0 {
-            json.push(',');
-        }
-        match value {
-            Stored::Real(value) => crate::d1::list::push_exact(json, *value),
-            Stored::Blob(bytes) => {
-                json.push('[');
-                crate::d1::list::push_hexadecimal(json, bytes);
-                json.push(']');
-            }
-            Stored::Null | Stored::Integer(_) | Stored::Text(_) => value.push_json(json),
-        }
-    }
-    json.push(']');
 }

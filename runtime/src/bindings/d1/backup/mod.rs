@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod insert;
 mod table;
 mod value;
 
@@ -11,6 +12,8 @@ use crate::d1::{D1, Parameter};
 
 pub use export::Export;
 pub use import::{Import, Imported};
+pub(crate) use insert::Inserts;
+pub(crate) use table::{Selection, Table};
 
 /// Backups.
 impl D1 {
@@ -70,7 +73,7 @@ impl D1 {
 }
 
 /// A name in double quotes.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -15,17 +15,33 @@ const MAX_ROW_BYTES: u32 = 300_000;
 
 /// A table with its columns, without generated ones.
 #[derive(Debug, Clone)]
-pub(super) struct Table {
-    pub(super) name: String,
-    pub(super) columns: Vec<String>,
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
     /// What orders its rows, in SQL: the primary key of a table without rowids, or the rowid.
     keys: Vec<String>,
 }
 
 /// A row, and its key.
-pub(super) struct Line {
-    pub(super) values: Vec<Stored>,
-    pub(super) key: Vec<Stored>,
+pub(crate) struct Line {
+    pub(crate) values: Vec<Stored>,
+    pub(crate) key: Vec<Stored>,
+}
+
+/// The rows of a table with certain values in one column: the column, and the texts of the values
+/// as a JSON array.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection<'s> {
+    pub(crate) column: &'s str,
+    pub(crate) values: &'s str,
+}
+
+impl Selection<'_> {
+    /// The condition; the values are the parameter `number`.
+    pub(crate) fn condition(&self, number: usize) -> String {
+        let column = quoted(self.column);
+        format!("{column} IN (SELECT value FROM json_each(?{number}))")
+    }
 }
 
 /// Two columns, `a` and `b`.
@@ -44,7 +60,7 @@ impl NamedRow for Pair {
 impl Table {
     /// Returns the tables of a database, each after those that its foreign keys refer to. `only`
     /// selects some.
-    pub(super) async fn all(database: &D1, only: Option<&[String]>) -> Result<Vec<Self>> {
+    pub(crate) async fn all(database: &D1, only: Option<&[String]>) -> Result<Vec<Self>> {
         let sql = "SELECT name AS a, CASE wr WHEN 1 THEN 'key' END AS b FROM pragma_table_list \
                    WHERE schema = 'main' AND type = 'table' AND substr(name, 1, 7) <> 'sqlite_' \
                    AND substr(name, 1, 4) <> '_cf_' ORDER BY name";
@@ -53,8 +69,8 @@ impl Table {
         for Pair(name, by_key) in listed {
             let is_wanted = match only {
                 Some(only) => only.contains(&name),
-                // wrangler's list of migrations.
-                None => name != "d1_migrations",
+                // wrangler's list of migrations, and what a mover of shards notes.
+                None => name != "d1_migrations" && name != "_bindery_moves",
             };
             if is_wanted {
                 tables.push(Self::read(database, name, by_key.is_some()).await?);
@@ -90,20 +106,35 @@ impl Table {
     }
 
     /// Returns the rows after a key, up to a page of them.
-    pub(super) async fn page(&self, database: &D1, after: &[Stored]) -> Result<Vec<Line>> {
+    pub(crate) async fn page(
+        &self,
+        database: &D1,
+        after: &[Stored],
+        selection: Option<Selection<'_>>,
+    ) -> Result<Vec<Line>> {
         let row = array(self.columns.iter().map(|column| quoted(column)));
         let bytes = self.columns.iter().map(|column| {
             let column = quoted(column);
             format!("coalesce(octet_length({column}), 0)")
         });
         let bytes = bytes.collect::<Vec<_>>().join(" + ");
-        let (condition, parameters) = match after {
-            [] => (String::new(), Vec::new()),
-            key => self.compare(key, ">"),
+        let (mut conditions, mut parameters) = (Vec::new(), Vec::new());
+        if !after.is_empty() {
+            let (condition, values) = self.compare(after, ">");
+            conditions.push(condition);
+            parameters.extend(values);
+        }
+        if let Some(selection) = selection {
+            conditions.push(selection.condition(parameters.len() + 1));
+            parameters.push(Parameter::Text(selection.values.to_owned().into()));
+        }
+        let conditions = match conditions.is_empty() {
+            true => String::new(),
+            false => format!("WHERE {}", conditions.join(" AND ")),
         };
         let sql = format!(
             "SELECT {} AS a, CASE WHEN {bytes} <= {MAX_ROW_BYTES} THEN {row} END AS b FROM {} \
-             {condition} ORDER BY {} LIMIT {PAGE_ROWS}",
+             {conditions} ORDER BY {} LIMIT {PAGE_ROWS}",
             array(self.keys.iter().cloned()),
             quoted(&self.name),
             self.keys.join(", ")
@@ -136,7 +167,7 @@ impl Table {
                      {MAX_ROW_BYTES}) ELSE {column} END"
                 );
                 let sql = format!(
-                    "SELECT {} AS a, NULL AS b FROM {} {condition}",
+                    "SELECT {} AS a, NULL AS b FROM {} WHERE {condition}",
                     array([format!("({piece})")].into_iter()),
                     quoted(&self.name)
                 );
@@ -166,7 +197,7 @@ impl Table {
         let bound = bound.map(|(index, value)| value.clone().bind(index + 1));
         let (parameters, values): (Vec<_>, Vec<String>) = bound.unzip();
         let condition = format!(
-            "WHERE ({}) {operator} ({})",
+            "({}) {operator} ({})",
             self.keys.join(", "),
             values.join(", ")
         );

@@ -9,7 +9,7 @@ use crate::d1::Parameter;
 
 /// A value, with the type in which SQLite stores it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Stored {
+pub(crate) enum Stored {
     Null,
     Integer(i64),
     Real(f64),

@@ -1,0 +1,11 @@
+CREATE TABLE users (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL);
+
+CREATE TABLE files (
+  id TEXT PRIMARY KEY NOT NULL,
+  user_id TEXT NOT NULL REFERENCES users (id),
+  bytes INTEGER NOT NULL
+);
+
+CREATE INDEX files_user_id ON files (user_id);
+
+CREATE TABLE plans (id INTEGER PRIMARY KEY, name TEXT NOT NULL);

@@ -1,0 +1,2 @@
+-- name: user :optional
+SELECT nam FROM users WHERE id = :id;

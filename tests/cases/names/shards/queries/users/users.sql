@@ -1,0 +1,2 @@
+-- name: user :optional
+SELECT name FROM users WHERE id = :id;
