@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use bindery_codegen::Compilation;
 use bindery_codegen::report::{self, Severity};
+use bindery_codegen::{Compilation, calls};
 use clap::Args;
 
 use crate::local_state::check_migrations;
 use crate::output::{Format, print, to_json};
-use crate::project::ProjectArguments;
+use crate::project::{ProjectArguments, package};
 
 /// Check the manifest, migrations and queries of a project, and warn of slow plans
 ///
@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
 fn check(arguments: &Arguments, manifest: &Path) -> Result<bool, String> {
     let mut compilation = arguments.project.compile_manifest(manifest);
     check_migrations(&mut compilation);
+    check_calls(&mut compilation);
     let Compilation {
         errors, sources, ..
     } = &compilation;
@@ -73,6 +74,20 @@ fn check(arguments: &Arguments, manifest: &Path) -> Result<bool, String> {
         print(&format!("{queries}, {errors}, {warnings}"))?;
     }
     Ok(errors.is_empty() && !(arguments.deny_warnings && warnings > 0))
+}
+
+/// Warns of calls in the package that leave cached rows outdated.
+fn check_calls(compilation: &mut Compilation) {
+    let package = package(&compilation.manifest);
+    let Compilation {
+        errors,
+        sources,
+        project,
+        ..
+    } = compilation;
+    if let Some(project) = project.as_ref().filter(|_| errors.is_empty()) {
+        calls::check(errors, sources, project, &package);
+    }
 }
 
 /// The number of queries without errors.

@@ -491,3 +491,11 @@ fn describe_shows_methods() {
         "{described}"
     );
 }
+
+/// `check` warns of writes that leave cached rows outdated.
+#[test]
+fn check_warns_of_outdated_caches() {
+    let checked = bindery(&root().join("tests/cases/calls/outdated"), &["check"]);
+    assert!(checked.status.success(), "a warning");
+    insta::assert_snapshot!("outdated_caches", stdout(&checked));
+}

@@ -14,6 +14,7 @@ pub mod schema;
 pub mod sql;
 pub mod model;
 pub mod handlers;
+pub mod calls;
 pub mod emit;
 pub mod driver;
 

@@ -374,13 +374,22 @@ pub fn no_manifest(start: &Path) -> String {
 /// skipped.
 #[must_use]
 pub fn sql_files(folder: &Path) -> Vec<String> {
+    files_with(folder, ".sql")
+}
+
+/// The `.rs` files below `folder`, likewise.
+pub(crate) fn rust_files(folder: &Path) -> Vec<String> {
+    files_with(folder, ".rs")
+}
+
+fn files_with(folder: &Path, extension: &str) -> Vec<String> {
     let mut found = Vec::new();
-    walk(folder, "", &mut found);
+    walk(folder, "", extension, &mut found);
     found.sort();
     found
 }
 
-fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+fn walk(folder: &Path, prefix: &str, extension: &str, found: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
@@ -393,8 +402,8 @@ fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         }
         let path = entry.path();
         if path.is_dir() {
-            walk(&path, &format!("{prefix}{name}/"), found);
-        } else if name.ends_with(".sql") {
+            walk(&path, &format!("{prefix}{name}/"), extension, found);
+        } else if name.ends_with(extension) {
             found.push(format!("{prefix}{name}"));
         }
     }

@@ -42,6 +42,7 @@
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
 //! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2
 //!   directly.
+//! - `query-cache`: [`d1::Query::cached`](crate::d1), queries whose rows KV keeps.
 //! - `signed-urls`: [`http::UrlSigner`](crate::http), URLs of the worker that expire.
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
 //!   unless the program installs another subscriber.

@@ -101,7 +101,7 @@ await stored().create("kept");
 /** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
   const database = await backend.miniflare.getD1Database("DB");
-  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids"]) await database.prepare(`DELETE FROM ${table}`).run();
+  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids", "cache"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of shards) {
     const database = await backend.miniflare.getD1Database(name);
     await database.batch(["DELETE FROM entries", "DELETE FROM accounts", "DROP TABLE IF EXISTS _bindery_moves"].map((sql) => database.prepare(sql)));
@@ -151,6 +151,11 @@ checks["background work ends after the response"] = async () => {
   await reset();
   assert.equal(await (await fetch(`${backend.base}/background`, { method: "POST" })).text(), "started");
   await eventually("the work is done", async () => (await (await fetch(`${backend.base}/noted`)).text()) === "background");
+};
+checks["caches work in the background"] = async () => {
+  await reset();
+  assert.equal(await (await fetch(`${backend.base}/tiers`, { method: "POST" })).text(), "ok");
+  await eventually("the work is done", async () => (await (await fetch(`${backend.base}/tiers`)).text()) === "ok");
 };
 checks["a handler sees an absolute URI and the address of the client"] = async () => {
   const description = await (await fetch(`${backend.base}/request`)).text();

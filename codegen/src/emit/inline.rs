@@ -8,7 +8,7 @@ use quote::{format_ident, quote};
 use super::Parse;
 use super::names::Names;
 use super::params::{encode, is_generic};
-use super::query::{blobs, column_names, tokens};
+use super::query::{blobs, column_names, tables, tokens};
 use super::row::row;
 use super::template::assembled;
 use crate::names::Name;
@@ -58,6 +58,7 @@ pub fn inline(
 
     let (sql, columns, reads_only) = (&query.sql, column_names(&query), query.reads_only);
     let blobs = blobs(&query);
+    let (reads, writes) = (tables(&query, false), tables(&query, true));
     let idents: Vec<_> = query
         .parameters
         .iter()
@@ -103,6 +104,8 @@ pub fn inline(
             columns: &[#(#columns),*],
             blobs: &[#(#blobs),*],
             reads_only: #reads_only,
+            reads: &[#(#reads),*],
+            writes: &[#(#writes),*],
         };
         #(#lets)*
         #run

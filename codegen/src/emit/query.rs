@@ -56,6 +56,7 @@ pub(super) fn method(
     let (method, name) = (spelled(&name.field), &name.source);
     let (sql, columns, reads_only) = (&query.sql, column_names(query), query.reads_only);
     let blobs = blobs(query);
+    let (reads, writes) = (tables(query, false), tables(query, true));
     let run = match &query.template {
         Some(template) => {
             let assembled = assembled(names, template, query, &argument, &encoded);
@@ -81,6 +82,8 @@ pub(super) fn method(
                 columns: &{columns:?},
                 blobs: &{blobs:?},
                 reads_only: {reads_only},
+                reads: &{reads:?},
+                writes: &{writes:?},
             }};
             {unpacked}
             {run}
@@ -106,6 +109,16 @@ pub(super) fn blobs(query: &Query) -> Vec<usize> {
     let columns = query.columns.iter().enumerate();
     let blobs = columns.filter(|(_, column)| column.ty.storage.meets(Storage::BLOB));
     blobs.map(|(index, _)| index).collect()
+}
+
+/// The tables that a query reads or writes, also by triggers and foreign key actions.
+pub(super) fn tables(query: &Query, writes: bool) -> Vec<&str> {
+    let accesses = query.accesses.iter();
+    let accesses = accesses.filter(|access| access.writes == writes);
+    let mut tables: Vec<&str> = accesses.map(|access| access.table.as_str()).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    tables
 }
 
 pub(super) fn column_names(query: &Query) -> Vec<&str> {

@@ -19,6 +19,7 @@ pub(super) fn open(bound: &Bound, shards: &Shards) -> TokenStream {
         let (table, column) = (&table.name, &column.name);
         Some(quote!((#table, #column)))
     });
+
     let open = if bound.optional {
         quote!(open_optional_shards)
     } else {

@@ -23,6 +23,7 @@ pub(super) fn check(
     for table in &shards.reference_tables {
         find_table(errors, catalog, table);
     }
+
     let keys = shards.key.iter().map(|(table, _)| table);
     let named: Vec<&Spanned<String>> = keys.chain(&shards.reference_tables).collect();
     // A misspelled table would be reported twice.
@@ -43,6 +44,7 @@ fn check_all_are_named(
 ) {
     let tables = catalog.tables.iter();
     let ordinary = tables.filter(|table| table.kind == TableKind::Table);
+
     for table in ordinary {
         let is_own = table.name.starts_with("sqlite_") || table.name == migrations_table;
         let mut named = named.iter();
@@ -67,6 +69,7 @@ fn find_table<'c>(
 ) -> Option<&'c Table> {
     let is_ordinary = |table: &&Table| table.kind == TableKind::Table;
     let found = catalog.table(&name.value).filter(is_ordinary);
+
     if found.is_none() {
         let tables = catalog.tables.iter().filter(is_ordinary);
         let names = tables.map(|table| table.name.as_str());
@@ -163,6 +166,7 @@ fn warn_of_missing_index(
     if is_searched || column.rowid_alias {
         return;
     }
+
     let message = format!("no index starts with `{place}`");
     let index = format!(
         "CREATE INDEX {0}_{1} ON {0} ({1});",

@@ -125,6 +125,7 @@ codes! {
         402 Attribute Error "malformed attribute",
         403 Handler Error "handlers and manifest do not match",
         404 RowField Error "a field does not match its column",
+        405 StaleCache Warning "a write that leaves cached rows outdated",
     }
 }
 

@@ -31,7 +31,9 @@ const PAGE: &str = "https://developers.cloudflare.com/workers/runtime-apis/cache
 /// # use bindery::{Request, Response};
 /// # async fn render() -> Response { Response::default() }
 /// # async fn f(request: Request) -> bindery::Result<Response> {
-/// use bindery::cache::EdgeCache;
+/// use std::time::Duration;
+///
+/// use bindery::cache::{CacheControl, EdgeCache};
 ///
 /// let cache = EdgeCache::default();
 /// let url = request.uri().to_string();
@@ -40,8 +42,7 @@ const PAGE: &str = "https://developers.cloudflare.com/workers/runtime-apis/cache
 /// }
 ///
 /// let mut response = render().await;
-/// let lifetime = "public, max-age=60".parse().map_err(bindery::Error::other)?;
-/// response.headers_mut().insert("cache-control", lifetime);
+/// CacheControl::public().max_age(Duration::from_secs(60)).apply(&mut response);
 /// cache.put(&url, response).await
 /// # }
 /// ```
@@ -117,7 +118,7 @@ impl EdgeCache {
         })
     }
 
-    fn gate(&self) -> Gate {
+    pub(super) fn gate(&self) -> Gate {
         let name = self.name.clone().unwrap_or_else(|| "default".to_owned());
         Gate::new(Service::EdgeCache, name, backend::current_observers())
     }

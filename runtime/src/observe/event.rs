@@ -39,8 +39,10 @@ pub struct Measures {
     pub count: Option<u64>,
     /// The bytes of the value that was read or written.
     pub bytes: Option<u64>,
-    /// Whether the key or object exists.
+    /// Whether the key or object exists, or the cache has it.
     pub hit: Option<bool>,
+    /// The cache that had the value: `edge`, `kv` or `d1`. After a miss, the last one.
+    pub tier: Option<&'static str>,
 }
 
 impl Event<'_> {
@@ -72,6 +74,7 @@ impl Event<'_> {
             rows_read,
             rows_written,
             hit,
+            tier,
             ..
         } = self.measures;
         let text = |count: &Option<u64>| count.map(|count| count.to_string());
@@ -81,6 +84,7 @@ impl Event<'_> {
             ("cloudflare.d1.response.rows_read", text(rows_read)),
             ("cloudflare.d1.response.rows_written", text(rows_written)),
             ("cache.hit", hit.map(|hit| hit.to_string())),
+            ("cache.tier", tier.map(str::to_owned)),
             ("error.type", error_type),
         ];
         for (name, value) in optional {
@@ -146,6 +150,7 @@ impl fmt::Display for Event<'_> {
             count,
             bytes,
             hit,
+            tier,
         } = self.measures;
         let counts = [
             ("count", count),
@@ -160,6 +165,9 @@ impl fmt::Display for Event<'_> {
         }
         if let Some(hit) = hit {
             write!(formatter, "  {}", if *hit { "hit" } else { "miss" })?;
+        }
+        if let Some(tier) = tier {
+            write!(formatter, " in {tier}")?;
         }
 
         match self.error {

@@ -35,6 +35,15 @@ impl Gate {
         self.binding.clone()
     }
 
+    /// Returns the gate of another service with the same name.
+    #[cfg(feature = "query-cache")]
+    pub(crate) fn of_service(&self, service: Service) -> Self {
+        Self {
+            service,
+            ..self.clone()
+        }
+    }
+
     /// Whether there are observers. Without any, a call need not collect measures.
     pub(crate) fn is_watched(&self) -> bool {
         self.observers.any.load(Ordering::Acquire)

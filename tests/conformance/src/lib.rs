@@ -5,6 +5,7 @@ pub mod backup;
 pub mod batch;
 pub mod bulk;
 pub mod cache;
+pub mod cached;
 pub mod d1;
 pub mod environment;
 pub mod everything;
@@ -24,6 +25,7 @@ pub mod sessions;
 pub mod shards;
 pub mod tasks;
 pub mod templates;
+pub mod tiers;
 pub mod time;
 pub mod unchecked;
 
@@ -103,6 +105,17 @@ macro_rules! each_case {
             meta::of_queries
             sessions::bookmarks
             sessions::carriers
+            cached::cached_rows
+            cached::cached_rows_of_other_tables
+            cached::rows_stored_after_a_write
+            cached::errors_of_cached_queries
+            cached::measured_lookups
+            tiers::values_of_tiers
+            tiers::lookups_fill_the_tiers_before
+            tiers::stale_values
+            tiers::staleness_after_a_write
+            tiers::groups_of_values
+            tiers::cleaning_up
             shards::a_key_has_a_database
             shards::errors_of_shards
             shards::a_database_joins

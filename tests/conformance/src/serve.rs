@@ -68,6 +68,7 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
             get(async || STARTS.load(Ordering::Relaxed).to_string()),
         )
         .route("/background", post(async || "started"))
+        .route("/tiers", post(tiers).get(after_tiers))
         .route("/noted", get(noted))
         .route("/request", get(describe))
         .route("/panic", get(panic))
@@ -81,6 +82,22 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/memory", get(memory))
         .with_state(env);
     bindery::http::route(router, request).await
+}
+
+fn outcome(outcome: Outcome) -> (StatusCode, String) {
+    match outcome {
+        Ok(()) => (StatusCode::OK, "ok".to_owned()),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+/// Uses caches whose work continues in the background.
+async fn tiers(State(env): State<Env>, context: Context) -> (StatusCode, String) {
+    outcome(crate::tiers::in_the_background(env, context).await)
+}
+
+async fn after_tiers(State(env): State<Env>) -> (StatusCode, String) {
+    outcome(crate::tiers::after_the_background(env).await)
 }
 
 /// Stores the body of the request, which the platform can pass on.

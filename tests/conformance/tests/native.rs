@@ -1,8 +1,10 @@
 //! Runs every case on the native backend, each with a new environment.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::post;
 use bindery::http::{self, FetchOptions, fetch, fetch_with};
@@ -10,6 +12,7 @@ use bindery::kv::{self, PutOptions};
 use bindery::queue::SendOptions;
 use bindery::{Body, ErrorKind, Request, Server, ServerOptions, TestWorld, random, time};
 use conformance::{App, Env, each_case, same};
+use http_body_util::BodyExt;
 
 macro_rules! native {
     ($($module:ident::$case:ident)*) => {
@@ -111,6 +114,85 @@ async fn background_work_is_awaited(env: Env, world: TestWorld) -> conformance::
     same!(env.db.noted().await?.len(), 0);
     world.background_work().await;
     same!(env.db.noted().await?.len(), 1);
+    Ok(())
+}
+
+#[bindery::test]
+async fn caches_work_in_the_background(env: Env, world: TestWorld) -> conformance::Outcome {
+    conformance::tiers::in_the_background(env.clone(), world.context()).await?;
+    world.background_work().await;
+    conformance::tiers::after_the_background(env).await
+}
+
+/// The requests that purge the cache of a zone, and the errors of the API.
+#[bindery::test(secrets(TOKEN = "t", LINK_SECRET = "wrong"))]
+async fn the_cache_of_a_zone_is_purged(env: Env, world: TestWorld) -> conformance::Outcome {
+    use bindery::cache::Zone;
+
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = Arc::clone(&seen);
+    world.respond("https://api.cloudflare.com/*", move |request: Request| {
+        let log = Arc::clone(&log);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map(|body| body.to_bytes());
+            let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+            let token = parts.headers.get("authorization");
+            let token = token.and_then(|token| token.to_str().ok()).unwrap_or("");
+            let line = format!("{} {} {token} {body}", parts.method, parts.uri.path());
+            if let Ok(mut log) = log.lock() {
+                log.push(line);
+            }
+            let too_many = r#"{"success":false,"errors":[{"code":1134,"message":"too many"}]}"#;
+            match (token, body.contains("refused")) {
+                ("Bearer t", false) => (StatusCode::OK, r#"{"success":true,"errors":[]}"#),
+                ("Bearer t", true) => (StatusCode::TOO_MANY_REQUESTS, too_many),
+                _ => (StatusCode::FORBIDDEN, "not JSON"),
+            }
+        }
+    });
+    let zone = Zone::new("z", &env.secrets.token);
+    let urls: Vec<String> = (0..101)
+        .map(|number| format!("https://a/{number}"))
+        .collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    zone.purge_urls(&urls).await?;
+    zone.purge_tags(&["a", "b"]).await?;
+    zone.purge_prefixes(&["a/b"]).await?;
+    zone.purge_everything().await?;
+    zone.purge_tags(&[]).await?;
+    let error = zone.purge_tags(&["refused"]).await.err().ok_or("refused")?;
+    same!(error.kind(), ErrorKind::Overloaded);
+    same!(
+        error.message(),
+        "the cache was not purged: HTTP 429; too many (1134)"
+    );
+    let wrong = env.secrets.link_secret.as_ref().ok_or("a secret")?;
+    let error = Zone::new("z", wrong)
+        .purge_tags(&["a"])
+        .await
+        .err()
+        .ok_or("denied")?;
+    same!(error.kind(), ErrorKind::Denied);
+
+    let seen = seen.lock().map_err(|_| "the server panicked")?;
+    same!(seen.len(), 7);
+    same!(
+        seen[1],
+        "POST /client/v4/zones/z/purge_cache Bearer t {\"files\":[\"https://a/100\"]}"
+    );
+    same!(
+        seen[2],
+        "POST /client/v4/zones/z/purge_cache Bearer t {\"tags\":[\"a\",\"b\"]}"
+    );
+    same!(
+        seen[3],
+        "POST /client/v4/zones/z/purge_cache Bearer t {\"prefixes\":[\"a/b\"]}"
+    );
+    same!(
+        seen[4],
+        "POST /client/v4/zones/z/purge_cache Bearer t {\"purge_everything\":true}"
+    );
     Ok(())
 }
 

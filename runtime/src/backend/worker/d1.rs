@@ -293,6 +293,12 @@ fn classify(failure: Failure, is_unchecked: bool) -> Failure {
 pub(crate) struct Cells<'a>(&'a [Cell<'a>]);
 
 impl<'a> Cells<'a> {
+    /// The values of a row that was stored.
+    #[cfg(feature = "query-cache")]
+    pub(crate) fn of(cells: &'a [Cell<'static>]) -> Self {
+        Self(cells)
+    }
+
     /// Returns the value of the column at `index`, from 0.
     pub(crate) fn cell(&self, index: usize) -> Result<Cell<'a>, String> {
         let cell = self.0.get(index).map(Cell::by_ref);

@@ -101,6 +101,23 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// A row of values that were stored.
+    #[cfg(feature = "query-cache")]
+    pub(crate) fn of_cells(
+        cells: &'a [Cell<'static>],
+        columns: &'static [&'static str],
+        number: usize,
+    ) -> Self {
+        Self::new(Cells::of(cells), columns, None, number)
+    }
+
+    /// Returns the value of the column at `index` as it was returned.
+    #[cfg(feature = "query-cache")]
+    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'a>, DecodeError> {
+        let cell = self.cells.cell(index);
+        cell.map_err(|message| self.error(index, message))
+    }
+
     /// Decodes the value of the column at `index`, from 0.
     ///
     /// # Errors

@@ -10,6 +10,8 @@
 mod backup;
 mod batch;
 mod bulk;
+#[cfg(feature = "query-cache")]
+mod cached;
 mod carrier;
 #[cfg(feature = "jiff")]
 mod dates;
@@ -45,6 +47,8 @@ use crate::observe::{Gate, Measures};
 pub use backup::{Export, Import, Imported};
 pub use batch::Batch;
 pub use bulk::Bulk;
+#[cfg(feature = "query-cache")]
+pub use cached::{CachedQuery, Invalidating};
 pub use carrier::BookmarkCarrier;
 pub use decode::{Cell, DecodeError, FromColumn, FromRow, Row, SingleColumn, Value};
 pub use dynamic::{Patch, Sort, SortBy};

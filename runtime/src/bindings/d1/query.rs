@@ -29,7 +29,7 @@ use super::{D1, DecodeError, FromRow, Meta, Parameter, Row, SingleColumn, check}
 /// ```
 #[must_use = "a query does nothing until it is awaited or part of a batch"]
 pub struct Query<'a, S> {
-    database: &'a D1,
+    pub(super) database: &'a D1,
     pub(super) statement: AnyStatement,
     pub(super) parameters: Vec<Parameter<'a>>,
     shape: PhantomData<fn() -> S>,
@@ -455,7 +455,10 @@ impl<'a, S: Shape> Query<'a, S> {
 }
 
 /// Returns the result of a query, and its counts.
-fn finish<S: Shape>(rows: Collected<S>, meta: &Meta) -> Result<(S::Output, Measures), Failure> {
+pub(super) fn finish<S: Shape>(
+    rows: Collected<S>,
+    meta: &Meta,
+) -> Result<(S::Output, Measures), Failure> {
     let count = rows.0.count() as u64;
     let output = rows.finish(meta)?;
     let measures = Measures {

@@ -24,6 +24,10 @@ pub struct Statement {
     pub blobs: &'static [usize],
     /// Whether the statement only reads, and does not depend on earlier statements.
     pub reads_only: bool,
+    /// The tables that it reads.
+    pub reads: &'static [&'static str],
+    /// The tables that it writes, also by triggers and foreign key actions.
+    pub writes: &'static [&'static str],
 }
 
 /// A statement that the compiler has not checked.
@@ -183,6 +187,17 @@ impl AnyStatement {
                 let outline = statement.outline;
                 outline.is_some_and(|outline| outline.reads_only)
             }
+        }
+    }
+
+    /// The tables that the statement reads, and those that it writes. `None` if they are not known.
+    #[cfg(feature = "query-cache")]
+    pub(super) fn tables(&self) -> Option<[&'static [&'static str]; 2]> {
+        match self {
+            Self::Generated(statement) | Self::Assembled(statement, _) => {
+                Some([statement.reads, statement.writes])
+            }
+            Self::Unchecked(_) => None,
         }
     }
 

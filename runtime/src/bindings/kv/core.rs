@@ -43,7 +43,7 @@ pub(crate) struct StoredKey {
 }
 
 /// Decodes a value that a call returned. The first argument is its position among the names.
-pub(super) type Sink<'s> = &'s mut (dyn FnMut(usize, Stored) -> Result<(), Failure> + Send);
+pub(crate) type Sink<'s> = &'s mut (dyn FnMut(usize, Stored) -> Result<(), Failure> + Send);
 
 /// What a put stores besides the value.
 #[derive(Debug)]
@@ -53,13 +53,48 @@ pub(super) struct Put {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) gate: Gate,
     pub(super) backend: backend::Kv,
 }
 
 impl Core {
-    pub(super) async fn get(
+    #[cfg(feature = "query-cache")]
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Gets a text; bytes that are not UTF-8 are as good as none.
+    pub(crate) async fn text(&self, name: &str) -> Result<Option<String>> {
+        let mut text = None;
+        let mut sink = |_: usize, stored: Stored| {
+            text = String::from_utf8(stored.value).ok();
+            Ok(())
+        };
+        self.get(name, None, &mut sink).await?;
+        Ok(text)
+    }
+
+    /// Puts a text that KV keeps for at least a time.
+    pub(crate) async fn put_text(
+        &self,
+        name: &str,
+        text: &str,
+        ttl: Option<Duration>,
+    ) -> Result<()> {
+        let shortest = Duration::from_secs(limits::kv::MIN_TTL_SECONDS);
+        let put = Put {
+            expiration: match ttl {
+                Some(ttl) => Expiration::After(ttl.max(shortest)),
+                None => Expiration::Never,
+            },
+            metadata: Ok(None),
+        };
+        let value = Cow::Borrowed(text.as_bytes());
+        self.put(name, Ok(value), put).await
+    }
+
+    pub(crate) async fn get(
         &self,
         name: &str,
         cache_ttl: Option<Duration>,
@@ -97,7 +132,7 @@ impl Core {
     }
 
     /// Gets the values of any number of names, up to 100 of them with one call.
-    pub(super) async fn get_many(
+    pub(crate) async fn get_many(
         &self,
         names: &[String],
         cache_ttl: Option<Duration>,
@@ -232,7 +267,7 @@ impl Core {
         self.gate.pass("put", None, work).await
     }
 
-    pub(super) async fn delete(&self, name: &str) -> Result<()> {
+    pub(crate) async fn delete(&self, name: &str) -> Result<()> {
         let work = async {
             limits::kv_key(name)?;
             self.backend.delete(name).await?;

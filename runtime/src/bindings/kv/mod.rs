@@ -33,8 +33,9 @@ use crate::json;
 use crate::limits;
 use crate::observe::Gate;
 
-use self::core::{Core, Put, mismatch};
+use self::core::{Put, mismatch};
 
+pub(crate) use self::core::Core;
 pub(crate) use self::core::{Listing, Stored, StoredKey, seconds_of};
 pub use super::content::Content;
 use super::key::Binding;
@@ -72,6 +73,13 @@ impl<B> fmt::Debug for Kv<B> {
             .debug_struct("Kv")
             .field("gate", &self.core.gate)
             .finish_non_exhaustive()
+    }
+}
+
+impl<B> Kv<B> {
+    /// The calls without types.
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 }
 

@@ -47,6 +47,12 @@ pub(crate) enum Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
+    /// The values of a row that was stored.
+    #[cfg(feature = "query-cache")]
+    pub(crate) fn of(cells: &'a [Cell<'static>]) -> Self {
+        Self::Values(cells)
+    }
+
     /// Returns the value of the column at `index`, from 0.
     pub(crate) fn cell(&self, index: usize) -> Result<Cell<'a>, String> {
         match self {

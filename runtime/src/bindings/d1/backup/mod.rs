@@ -14,6 +14,8 @@ pub use export::Export;
 pub use import::{Import, Imported};
 pub(crate) use insert::Inserts;
 pub(crate) use table::{Selection, Table};
+#[cfg(feature = "query-cache")]
+pub(crate) use value::{Stored, parse_row};
 
 /// Backups.
 impl D1 {

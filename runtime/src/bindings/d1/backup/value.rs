@@ -44,7 +44,7 @@ pub(super) fn json(expression: &str) -> String {
 }
 
 /// Reads the values of a row. Returns `None` if they are not those of an export.
-pub(super) fn parse_row(json: &str) -> Option<Vec<Stored>> {
+pub(crate) fn parse_row(json: &str) -> Option<Vec<Stored>> {
     let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
     values
         .into_iter()
@@ -75,7 +75,7 @@ impl Stored {
     }
 
     /// Writes the value as JSON.
-    pub(super) fn push_json(&self, json: &mut String) {
+    pub(crate) fn push_json(&self, json: &mut String) {
         match self {
             Self::Null => json.push_str("null"),
             Self::Integer(value) => {

@@ -24,6 +24,8 @@ pub(super) static CREATE: Statement = Statement {
     columns: &[],
     blobs: &[],
     reads_only: false,
+    reads: &[],
+    writes: &[],
 };
 
 /// Fails if the key `?1` has left the database for `?2`.
@@ -35,6 +37,8 @@ pub(super) static HAS_NOT_LEFT: Statement = Statement {
     columns: &["checked"],
     blobs: &[],
     reads_only: true,
+    reads: &[],
+    writes: &[],
 };
 
 /// Fails if the key `?1` has not arrived in the database from `?2`.
@@ -46,6 +50,8 @@ pub(super) static HAS_ARRIVED: Statement = Statement {
     columns: &["checked"],
     blobs: &[],
     reads_only: true,
+    reads: &[],
+    writes: &[],
 };
 
 /// Runs a check and then some calls in one transaction. Returns `None` if the check refuses them.

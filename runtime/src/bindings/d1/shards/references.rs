@@ -50,6 +50,7 @@ fn check(columns: &[Column], key_of_parent: &str, key_of_child: Option<&str>) ->
         format!("child.{child} = parent.{parent}")
     });
     let pairs = pairs.collect::<Vec<_>>().join(" AND ");
+
     let keys = "(SELECT value FROM json_each(?1))";
     let stays = key_of_child.map_or_else(String::new, |key| {
         let key = quoted(key);
