@@ -2,10 +2,13 @@
 //! query, `GET /worker?...` reads the same rows through `all()` and `results::<T>()` of the
 //! `worker` crate. Both respond with the number of rows.
 
+use axum::Json;
 use axum::extract::{Query, State};
-use axum::routing::{Router, get};
+use axum::routing::{Router, get, post};
 use bindery::{Request, Response};
 use serde::Deserialize;
+
+use bindings::db::{AddLinesParams, FileById};
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -26,7 +29,9 @@ struct Rounds {
 pub async fn fetch(request: Request, env: Env) -> Response {
     let router = Router::new()
         .route("/bindery", get(through_bindery))
-        .route("/observed", get(observed));
+        .route("/observed", get(observed))
+        .route("/file", get(file))
+        .route("/lines", post(lines));
     #[cfg(target_arch = "wasm32")]
     let router = router
         .route("/worker", get(through_worker))
@@ -44,6 +49,39 @@ async fn through_bindery(
         count += files.iter().filter(|file| file.size_bytes > 0).count();
     }
     Ok(count.to_string())
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: i64,
+}
+
+/// Reads one row.
+async fn file(
+    State(env): State<Env>,
+    Query(Id { id }): Query<Id>,
+) -> Result<Json<Option<FileById>>, bindery::Error> {
+    Ok(Json(env.db.file_by_id(id).await?))
+}
+
+/// The rows of the benchmark of inserts.
+#[must_use]
+pub fn rows() -> Vec<AddLinesParams<'static>> {
+    let row = |number: i64| AddLinesParams {
+        owner: "ann",
+        text: "a line of a file with some words",
+        bytes: number,
+        rating: Some(number as f64 / 7.0),
+    };
+    (0..1000).map(row).collect()
+}
+
+/// Replaces 1,000 rows in one transaction.
+async fn lines(State(env): State<Env>) -> Result<String, bindery::Error> {
+    let rows = rows();
+    let replaced = (env.db.clear_lines(), env.db.add_lines(&rows));
+    let (_, added) = env.db.batch(replaced).await?;
+    Ok(added.rows.to_string())
 }
 
 /// Reads the rows with an observer, which receives an event after each query.

@@ -30,6 +30,7 @@ mod native {
     use std::path::Path;
     use std::time::Instant;
 
+    use bench::bindings::db::{AddLineParams, AddLinesParams};
     use bench::{App, Env};
     use bindery::observe::Event;
     use bindery::{Server, ServerOptions};
@@ -89,6 +90,7 @@ mod native {
         report("the same in a file:");
         point_reads(&report, &bare, server.env(), watched.env()).await?;
         concurrent_reads(&report, &file, server.env()).await?;
+        inserts(&report, &folder, server.env()).await?;
         server.shutdown().await;
         watched.shutdown().await;
         std::fs::remove_dir_all(&folder)?;
@@ -238,6 +240,74 @@ mod native {
             thread.join().map_err(|_| "a thread panicked")??;
         }
         Ok(start.elapsed().as_secs_f64())
+    }
+
+    /// Compares transactions that replace 1,000 rows of a file.
+    async fn inserts(report: &impl Fn(&str), folder: &Path, env: &Env) -> Outcome<()> {
+        const INSERTS: usize = 20;
+        let mut bare = Connection::open(folder.join("bare.sqlite"))?;
+        // As the native backend.
+        bare.pragma_update(None, "journal_mode", "wal")?;
+        bare.pragma_update(None, "synchronous", "normal")?;
+        bare.execute_batch(include_str!("../migrations/0002_lines.sql"))?;
+        let rows = bench::rows();
+        let mut times = [Vec::new(), Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            for _ in 0..INSERTS {
+                let transaction = bare.transaction()?;
+                transaction.execute("DELETE FROM lines WHERE true", [])?;
+                let mut insert = transaction.prepare_cached(
+                    "INSERT INTO lines (owner, text, bytes, rating) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                for row in &rows {
+                    insert.execute((row.owner, row.text, row.bytes, row.rating))?;
+                }
+                drop(insert);
+                transaction.commit()?;
+            }
+            times[0].push(start.elapsed().as_secs_f64());
+
+            let start = Instant::now();
+            for _ in 0..INSERTS {
+                let replaced = (env.db.clear_lines(), env.db.add_lines(&rows));
+                black_box(env.db.batch(replaced).await?);
+            }
+            times[1].push(start.elapsed().as_secs_f64());
+
+            let start = Instant::now();
+            for _ in 0..INSERTS {
+                let each = rows.iter().map(|row| {
+                    let AddLinesParams {
+                        owner,
+                        text,
+                        bytes,
+                        rating,
+                        ..
+                    } = *row;
+                    env.db.add_line(AddLineParams {
+                        owner,
+                        text,
+                        bytes,
+                        rating,
+                    })
+                });
+                let replaced = (env.db.clear_lines(), each.collect::<Vec<_>>());
+                black_box(env.db.batch(replaced).await?);
+            }
+            times[2].push(start.elapsed().as_secs_f64());
+        }
+
+        let [by_hand, bulk, batch] = times.map(median);
+        let line = |name: &str, seconds: f64| {
+            let (each, ratio) = (seconds / INSERTS as f64 * 1e3, seconds / by_hand);
+            report(&format!("  {name:29} {each:7.2} ms   ratio {ratio:.2}"));
+        };
+        report("a transaction that replaces 1,000 rows of a file:");
+        line("rusqlite, cached statement", by_hand);
+        line("generated query, `:bulk`", bulk);
+        line("a batch of 1,000 queries", batch);
+        Ok(())
     }
 
     /// Compares a call through the gate with a direct call of the backend.
