@@ -21,6 +21,8 @@ struct Call<'p> {
     span: Span,
     is_cached: bool,
     is_invalidating: bool,
+    /// The function that it is in.
+    function: usize,
 }
 
 /// Warns of the calls in the source files of a package.
@@ -37,7 +39,7 @@ pub fn check(errors: &mut Errors, sources: &mut Sources, project: &Project, pack
         return;
     }
 
-    let mut calls = Vec::new();
+    let (mut calls, mut told, mut functions) = (Vec::new(), Told::default(), 0);
     let queries = queries(project);
     for file in files {
         let Ok(tokens) = sources.file(file).text.parse::<TokenStream>() else {
@@ -48,15 +50,26 @@ pub fn check(errors: &mut Errors, sources: &mut Sources, project: &Project, pack
             queries: &queries,
             file,
             calls: &mut calls,
+            told: &mut told,
+            functions: &mut functions,
+            function: 0,
         };
         finder.find(tokens, false);
     }
+    let Told { all, tables } = told;
+    let is_told = |call: &Call<'_>, table: &str| {
+        let is_own = |(function, name): &(usize, String)| {
+            *function == call.function && name.eq_ignore_ascii_case(table)
+        };
+        call.is_invalidating || all.contains(&call.function) || tables.iter().any(is_own)
+    };
 
-    for write in calls.iter().filter(|call| !call.is_invalidating) {
+    for write in &calls {
         let mut cached = calls.iter().filter(|call| call.is_cached);
         let stale = cached.find_map(|read| {
             let same = read.database == write.database;
-            let table = written(write.query).find(|table| reads(read.query, table));
+            let mut tables = written(write.query).filter(|table| !is_told(write, table));
+            let table = tables.find(|table| reads(read.query, table));
             table.filter(|_| same).map(|table| (read, table))
         });
         if let Some((read, table)) = stale {
@@ -109,14 +122,29 @@ struct Finder<'f, 'p> {
     queries: &'f BTreeMap<&'p str, Vec<(&'p str, &'p Method)>>,
     file: FileId,
     calls: &'f mut Vec<Call<'p>>,
+    told: &'f mut Told,
+    /// The number of functions so far.
+    functions: &'f mut usize,
+    /// The current one.
+    function: usize,
+}
+
+/// What functions tell caches, apart from calls of queries.
+#[derive(Default)]
+struct Told {
+    /// The functions with a batch that is not known.
+    all: Vec<usize>,
+    /// The tables that a function names.
+    tables: Vec<(usize, String)>,
 }
 
 impl Finder<'_, '_> {
     /// Finds the calls in some tokens. A batch can be invalidating.
     fn find(&mut self, tokens: TokenStream, is_invalidating: bool) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut index = 0;
+        let (mut index, mut starts_function) = (0, false);
         while index < tokens.len() {
+            starts_function |= is_word(&tokens[index], "fn");
             if is_test_attribute(&tokens[index..]) {
                 // The item of the attribute ends with its body.
                 let rest = tokens[index..].iter();
@@ -128,8 +156,22 @@ impl Finder<'_, '_> {
             match &tokens[index] {
                 TokenTree::Group(group) => {
                     let before = index.checked_sub(1).map(|before| &tokens[before]);
-                    let is_batch = before.is_some_and(|token| is_word(token, "batch_invalidating"));
+                    let is_call = |name| before.is_some_and(|token| is_word(token, name));
+                    let is_batch = is_call("batch_invalidating");
+                    if is_call("invalidate") {
+                        self.add_tables(group.stream());
+                    }
+                    let (outer, known) = (self.function, self.calls.len());
+                    if is_body(&tokens[index]) && starts_function {
+                        *self.functions += 1;
+                        self.function = *self.functions;
+                        starts_function = false;
+                    }
                     self.find(group.stream(), is_invalidating || is_batch);
+                    self.function = outer;
+                    if is_batch && self.calls.len() == known {
+                        self.told.all.push(outer);
+                    }
                 }
                 TokenTree::Ident(name) if index > 0 && is(&tokens[index - 1], '.') => {
                     let follows = &tokens[index + 1..];
@@ -141,6 +183,20 @@ impl Finder<'_, '_> {
                 _ => {}
             }
             index += 1;
+        }
+    }
+
+    /// Adds the texts among some tokens.
+    fn add_tables(&mut self, tokens: TokenStream) {
+        for token in tokens {
+            match token {
+                TokenTree::Literal(literal) => {
+                    let table = literal.to_string().trim_matches('"').to_owned();
+                    self.told.tables.push((self.function, table));
+                }
+                TokenTree::Group(group) => self.add_tables(group.stream()),
+                TokenTree::Ident(_) | TokenTree::Punct(_) => {}
+            }
         }
     }
 
@@ -181,7 +237,8 @@ impl Finder<'_, '_> {
                 start: range.start,
                 end: range.end,
             },
-            is_cached: methods.iter().any(|method| method == "cached"),
+            is_cached: query.query.reads_only && methods.iter().any(|method| method == "cached"),
+            function: self.function,
             is_invalidating: is_invalidating
                 || methods.iter().any(|method| method == "invalidating"),
         });

@@ -276,7 +276,8 @@ impl Error {
     /// A retry is not always safe: the service may have applied a write before it failed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded)
+        let is_transient = matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded);
+        is_transient && !self.is_committed()
     }
 }
 

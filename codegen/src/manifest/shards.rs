@@ -77,10 +77,16 @@ fn read(
         reference_tables: Vec::new(),
     };
 
+    let before = errors.count();
     if let Value::Array(_) = node.value {
         shards.members = names(errors, node, &name.value);
     } else {
-        let table = expect(errors, node, &name.value)?;
+        let Some(table) = Table::new(node, name.value.as_str()) else {
+            let place = format!("`{}`", name.value);
+            let expected = "a list of databases, or a table";
+            errors.push(mismatch(&place, expected, &node.value, node.span));
+            return None;
+        };
         for (key, _) in table.entries {
             if !KEYS.contains(&key.value.as_str()) {
                 let message = format!("unknown key `{}`", key.value);
@@ -113,10 +119,12 @@ fn read(
     }
 
     let named = shards.members.len();
+    let is_read = errors.count() == before;
     for list in [&mut shards.members, &mut shards.joining] {
         list.retain(|member| check_member(errors, member, manifest, owners));
     }
-    if named == 0 {
+    // Otherwise the cause is reported.
+    if named == 0 && is_read {
         let message = format!("the set of shards `{}` has no database", name.value);
         errors.push(
             Diagnostic::new(Code::Shards, message, node.span)
@@ -128,7 +136,7 @@ fn read(
                 )),
         );
     }
-    if !shards.joining.is_empty() && shards.key.is_empty() {
+    if !shards.joining.is_empty() && shards.key.is_empty() && is_read {
         let message = format!("the rows of `{}` cannot be moved without a key", name.value);
         errors.push(
             Diagnostic::new(Code::Shards, message, shards.joining[0].span)
@@ -204,6 +212,7 @@ fn check_member(
         ),
     };
     let databases = bindings().filter(|binding| binding.resource.d1().is_some());
+    let databases = databases.filter(|binding| !owners.contains_key(&binding.name.value));
     let databases: BTreeSet<&str> = databases
         .map(|binding| binding.name.value.as_str())
         .collect();
@@ -242,7 +251,10 @@ fn check_name(
         Diagnostic::new(Code::DuplicateBinding, message, name.span)
             .label("the set")
             .also(other.name.span, "the binding")
-            .help("rename the set, or add the database to it"),
+            .help(match other.resource.kind {
+                BindingKind::D1Database => "rename the set, or add the database to it",
+                _ => "rename one of them",
+            }),
     );
     false
 }

@@ -137,7 +137,9 @@ pub fn load_databases(
     manifest: &mut Manifest,
 ) -> BTreeMap<String, Inputs> {
     let root = path.parent().unwrap_or(Path::new("."));
+    let errors_before = errors.count();
     let mut settings = load_settings(errors, sources, root, manifest);
+    let are_settings_valid = errors.count() == errors_before;
     manifest::warn_of_missing_names(errors, manifest);
 
     let bindings = manifest
@@ -192,7 +194,10 @@ pub fn load_databases(
         folders.push(folder);
         databases.insert(name.clone(), inputs);
     }
-    stray_queries(errors, sources, root, manifest, &folders);
+    // A folder can be that of a set of databases which the settings do not declare as they should.
+    if are_settings_valid {
+        stray_queries(errors, sources, root, manifest, &folders);
+    }
     databases
 }
 

@@ -5,7 +5,6 @@ use crate::manifest::Shards;
 use crate::report::{Code, Diagnostic, Errors, suggestion};
 use crate::schema::{Catalog, Column, Table, TableKind};
 use crate::source::Spanned;
-use crate::sql::types::{Storage, declared};
 
 /// Checks the key of a set that has one.
 pub(super) fn check(
@@ -15,10 +14,25 @@ pub(super) fn check(
     migrations_table: &str,
 ) {
     if shards.key.is_empty() {
+        if shards.joining.is_empty() {
+            warn_of_numbers(errors, shards, catalog);
+        }
         return;
     }
     for (table, column) in &shards.key {
         check_column(errors, catalog, table, column);
+    }
+    for table in &shards.reference_tables {
+        let mut keys = shards.key.iter().map(|(table, _)| table);
+        if let Some(key) = keys.find(|key| key.value.eq_ignore_ascii_case(&table.value)) {
+            let message = format!("`{}` has a key and is a reference table", table.value);
+            errors.push(
+                Diagnostic::new(Code::Shards, message, table.span)
+                    .label("a reference table has the same rows in each database")
+                    .also(key.span, "its key")
+                    .help("remove one of them"),
+            );
+        }
     }
     for table in &shards.reference_tables {
         find_table(errors, catalog, table);
@@ -43,9 +57,9 @@ fn check_all_are_named(
     (named, migrations_table): (&[&Spanned<String>], &str),
 ) {
     let tables = catalog.tables.iter();
-    let ordinary = tables.filter(|table| table.kind == TableKind::Table);
+    let with_rows = tables.filter(|table| !matches!(table.kind, TableKind::View(_)));
 
-    for table in ordinary {
+    for table in with_rows {
         let is_own = table.name.starts_with("sqlite_") || table.name == migrations_table;
         let mut named = named.iter();
         if !is_own && !named.any(|named| named.value.eq_ignore_ascii_case(&table.name)) {
@@ -67,7 +81,7 @@ fn find_table<'c>(
     catalog: &'c Catalog,
     name: &Spanned<String>,
 ) -> Option<&'c Table> {
-    let is_ordinary = |table: &&Table| table.kind == TableKind::Table;
+    let is_ordinary = |table: &&Table| !matches!(table.kind, TableKind::View(_));
     let found = catalog.table(&name.value).filter(is_ordinary);
 
     if found.is_none() {
@@ -112,12 +126,15 @@ fn check_column(
     };
 
     let place = format!("{}.{}", table.name, column.name);
-    let (storage, _) = declared(&column.declared, column.strict);
-    let is_key = [Storage::TEXT, Storage::INTEGER].contains(&storage);
-    let refused = if !is_key || column.generated {
+    let refused = if !has_key_type(column) || column.generated {
         Some((
             format!("`{place}` cannot be the key of a shard"),
             "a key is a column of type TEXT or INTEGER".to_owned(),
+        ))
+    } else if !column.never_null() {
+        Some((
+            format!("`{place}` cannot be the key of a shard"),
+            "it can be NULL, and such a row belongs to no database".to_owned(),
         ))
     } else if column.collation != "BINARY" {
         Some((
@@ -147,6 +164,33 @@ fn check_column(
     warn_of_missing_index(errors, table, column, &place, name);
 }
 
+/// Whether SQLite stores a text or an integer as it is written.
+fn has_key_type(column: &Column) -> bool {
+    let declared = column.declared.to_ascii_uppercase();
+    let texts = ["CHAR", "CLOB", "TEXT"];
+    let is_text = texts.iter().any(|text| declared.contains(text)) && !declared.contains("INT");
+    is_text || declared.contains("INT")
+}
+
+/// Warns of tables whose rows can never be moved to another database.
+fn warn_of_numbers(errors: &mut Errors, shards: &Shards, catalog: &Catalog) {
+    let numbered = catalog.tables.iter().find_map(|table| {
+        let mut columns = table.columns.iter();
+        let column = columns.find(|column| column.rowid_alias)?;
+        Some(format!("{}.{}", table.name, column.name))
+    });
+    let (Some(place), Some(first)) = (numbered, shards.members.first()) else {
+        return;
+    };
+    let message = format!("each database numbers `{place}` itself");
+    errors.push(
+        Diagnostic::new(Code::Shards, message, first.span)
+            .label("no database can join this set: rows of two can have the same number")
+            .help("make the ids a TEXT, such as a UUID, or name the `key` if the number is given")
+            .warning(),
+    );
+}
+
 /// Warns if the rows of a key are found by a scan of the whole table.
 fn warn_of_missing_index(
     errors: &mut Errors,
@@ -169,7 +213,7 @@ fn warn_of_missing_index(
 
     let message = format!("no index starts with `{place}`");
     let index = format!(
-        "CREATE INDEX {0}_{1} ON {0} ({1});",
+        "CREATE INDEX {0}_by_{1} ON {0} ({1});",
         table.name, column.name
     );
     errors.push(

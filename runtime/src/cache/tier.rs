@@ -14,6 +14,9 @@ use crate::http::{Body, Response};
 use crate::kv::Core;
 use crate::time;
 
+/// The longest time for which a value is stored: a thousand years.
+const MAX_TTL_SECONDS: u64 = 1000 * 366 * 24 * 3600;
+
 /// One cache.
 #[derive(Debug, Clone)]
 pub(super) enum Tier {
@@ -65,8 +68,8 @@ impl Tier {
     }
 
     pub(super) async fn put(&self, key: &str, text: &str, ttl: Duration) -> Result<()> {
-        // A fraction of a second would be no time at all.
-        let ttl_seconds = ttl.as_secs().max(1);
+        // A fraction of a second would be no time at all, and D1 stores no integers over 2^53.
+        let ttl_seconds = ttl.as_secs().clamp(1, MAX_TTL_SECONDS);
 
         match self {
             Self::Edge(cache, base) => {
@@ -85,7 +88,7 @@ impl Tier {
                      (key) DO UPDATE SET value = excluded.value, expires = excluded.expires"
                 );
                 let query = database.unchecked(sql).named("cache_put");
-                let expires = seconds() + i64::try_from(ttl_seconds).unwrap_or(i64::MAX / 2);
+                let expires = seconds().saturating_add_unsigned(ttl_seconds);
                 query.bind(key).bind(text).bind(expires).execute().await?;
                 Ok(())
             }

@@ -28,8 +28,9 @@ const MAX_KEY_BYTES: usize = 512;
 /// those before. A value is stored as JSON with the time at which it stops being fresh, so the
 /// [`Policy`] holds in every tier, also where the platform keeps values longer.
 ///
-/// A tier that fails is skipped: observers are told of it, and the value comes from the next tier
-/// or is loaded. So a cache makes no request fail.
+/// A tier that fails is skipped: observers receive the error, and the value comes from the next
+/// tier or is loaded. Only a tier that cannot work, such as a table that does not exist, is an
+/// error.
 ///
 /// # Staleness
 /// After a write, a reader can see the value before it
@@ -37,8 +38,8 @@ const MAX_KEY_BYTES: usize = 512;
 ///   [`remove_after`](Self::remove_after) or [`remove`](Self::remove),
 /// - in another data center: in the edge tier until the value is stale, in KV for up to a minute,
 ///   in D1 not at all,
-/// - anywhere: until the value is stale, if it was read from the origin before the write and stored
-///   afterwards. A [`group`](Self::group) prevents this.
+/// - anywhere: until the value is stale, if it was read from the origin or from a later tier before
+///   the write, and stored in a tier afterwards. A [`group`](Self::group) prevents this.
 ///
 /// # Examples
 /// ```
@@ -59,6 +60,8 @@ const MAX_KEY_BYTES: usize = 512;
 #[derive(Debug, Clone)]
 pub struct TieredCache {
     prefix: String,
+    /// The name of the group and its version, if it is the cache of one.
+    group: String,
     policy: Policy,
     tiers: Vec<Tier>,
 }
@@ -109,6 +112,7 @@ impl TieredCache {
     pub fn new(prefix: impl Into<String>, policy: Policy) -> Self {
         Self {
             prefix: prefix.into(),
+            group: String::new(),
             policy,
             tiers: Vec::new(),
         }
@@ -130,7 +134,12 @@ impl TieredCache {
     /// Adds a table of a D1 database, which a migration creates:
     ///
     /// ```sql
-    /// CREATE TABLE cache (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER NOT NULL);
+    /// CREATE TABLE cache (
+    ///     key TEXT NOT NULL PRIMARY KEY,
+    ///     value TEXT NOT NULL,
+    ///     expires INTEGER NOT NULL
+    /// );
+    /// CREATE INDEX cache_by_expires ON cache (expires);
     /// ```
     ///
     /// [`clean_up`](Self::clean_up) deletes what has expired.
@@ -148,17 +157,19 @@ impl TieredCache {
     /// Returns the cache of a group of keys that can be made outdated together.
     ///
     /// The group has a version in the first tier that all data centers share, and the version is
-    /// part of the names of the keys. It needs one call. Take it before the value is loaded: a
-    /// value that was loaded before [`invalidate_group`](Self::invalidate_group) is then never used
-    /// afterwards.
+    /// part of the names of the keys. It needs one call. Take it before the value is loaded: then a
+    /// value that was loaded before [`invalidate_group`](Self::invalidate_group) is not used by
+    /// those who see the new version. In KV, another data center sees it after up to a minute.
     ///
     /// # Errors
-    /// `InvalidArgument` if no tier is shared, or the name is too long, and the errors of the tier.
+    /// `InvalidArgument` if no tier is shared, `TooLarge` if the name is too long, and the errors
+    /// of the tier.
     pub async fn group(&self, name: &str) -> Result<Self> {
         let version = self.shared()?.get(&self.group_key(name)?).await?;
         let version = version.unwrap_or_else(|| "0".to_owned());
         Ok(Self {
-            prefix: format!("{}:{name}:{version}", self.prefix),
+            // Not a colon, so that no key of the cache itself is one of a group.
+            group: format!("{name}\u{1f}{version}\u{1f}"),
             ..self.clone()
         })
     }
@@ -175,7 +186,7 @@ impl TieredCache {
     }
 
     fn group_key(&self, name: &str) -> Result<String> {
-        self.key(&format!("{name}:version"))
+        self.key(&format!("{name}\u{1f}"))
     }
 
     fn shared(&self) -> Result<&Tier> {
@@ -250,8 +261,8 @@ impl TieredCache {
             };
 
             match (load().await, stale) {
-                (Ok(value), _) => {
-                    self.keep(&key, value.as_ref()).await;
+                (Ok(value), stale) => {
+                    self.keep(&key, value.as_ref(), stale.is_some()).await;
                     Ok(value)
                 }
                 (Err(_), Some(stale)) => Ok(stale.value),
@@ -297,7 +308,7 @@ impl TieredCache {
                     let cache = self.clone();
                     context.wait_until(async move {
                         let value = load().await?;
-                        cache.keep(&key, value.as_ref()).await;
+                        cache.keep(&key, value.as_ref(), true).await;
                         Ok::<(), E>(())
                     });
                 }
@@ -305,15 +316,16 @@ impl TieredCache {
             }
 
             let value = load().await?;
-            self.keep(&key, value.as_ref()).await;
+            self.keep(&key, value.as_ref(), false).await;
             Ok(value)
         })
     }
 
-    /// Runs a write, and then stores the value that it returns.
+    /// Runs a write, and then stores the value that it returns. If the write fails, the key is
+    /// deleted: an error can hide a write that has succeeded.
     ///
     /// # Errors
-    /// The error of `write`; the cache then has what it had before.
+    /// The error of `write`.
     pub fn write_through<'a, T, E>(
         &'a self,
         key: &'a str,
@@ -325,16 +337,24 @@ impl TieredCache {
     {
         Box::pin(async move {
             let key = self.key(key)?;
-            let value = write.await?;
-            self.keep(&key, Some(&value)).await;
-            Ok(value)
+            match write.await {
+                Ok(value) => {
+                    self.keep(&key, Some(&value), true).await;
+                    Ok(value)
+                }
+                Err(error) => {
+                    let _ = self.delete(&key).await;
+                    Err(error)
+                }
+            }
         })
     }
 
-    /// Runs a write, and then deletes keys that it makes outdated.
+    /// Runs a write, and then deletes keys that it makes outdated, also if the write fails: an
+    /// error can hide a write that has succeeded.
     ///
     /// # Errors
-    /// The error of `write`; the cache then has what it had before.
+    /// The error of `write`.
     pub fn remove_after<'a, T, E>(
         &'a self,
         keys: &'a [&'a str],
@@ -347,17 +367,18 @@ impl TieredCache {
         Box::pin(async move {
             let names = keys.iter().map(|key| self.key(key));
             let names: Vec<String> = names.collect::<Result<_>>()?;
-            let output = write.await?;
+            let outcome = write.await;
             for name in names {
-                // Observers are told of a failure. The write has succeeded.
+                // Observers receive a failure. The outcome is that of the write.
                 let _ = self.delete(&name).await;
             }
-            Ok(output)
+            outcome
         })
     }
 
     /// Stores a value, and writes it in the background. If the write fails, the value is deleted
-    /// again.
+    /// again, in this data center and in the shared tiers. Two of them for one key can end in any
+    /// order.
     ///
     /// The value is lost if the write fails, so this is for values that may be lost, such as the
     /// time of the last visit. A [queue](crate::queue) keeps a write until it has succeeded.
@@ -376,19 +397,29 @@ impl TieredCache {
         T: Serialize + Sync,
         E: std::fmt::Display + Send + 'static,
     {
-        self.put(key, Some(value)).await?;
         let (cache, key) = (self.clone(), self.key(key)?);
+        let entry = self.entry(Some(value))?;
+        if let Some((text, ttl)) = &entry {
+            self.store(&key, text, *ttl, self.tiers.len()).await;
+        }
         context.wait_until(async move {
             let outcome = write.await;
-            if outcome.is_err() {
-                let _ = cache.delete(&key).await;
+            match entry {
+                // A reader can have stored the value before the write.
+                Some((text, ttl)) if outcome.is_ok() => {
+                    cache.store(&key, &text, ttl, cache.tiers.len()).await;
+                }
+                _ => {
+                    let _ = cache.delete(&key).await;
+                }
             }
             outcome
         });
         Ok(())
     }
 
-    /// Deletes the expired values of tables in D1. Returns their number. A cron can call it.
+    /// Deletes the expired values of tables in D1. Returns their number. Call it now
+    /// and then.
     ///
     /// # Errors
     /// Those of D1.
@@ -402,7 +433,7 @@ impl TieredCache {
 
     /// The name of a key in the tiers.
     fn key(&self, key: &str) -> Result<String> {
-        let name = format!("{}:{key}", self.prefix);
+        let name = format!("{}:{}{key}", self.prefix, self.group);
         let checked = limits::bytes("the key", name.len(), MAX_KEY_BYTES, limits::kv::PAGE);
         checked.map_err(|failure| self.gate().failed("key", failure))?;
         Ok(name)
@@ -414,9 +445,14 @@ impl TieredCache {
             let mut stale = None;
             let mut fresh = None;
             for (index, tier) in self.tiers.iter().enumerate() {
-                // The tier has reported its failure to the observers.
-                let Ok(Some(text)) = tier.get(key).await else {
-                    continue;
+                let text = match tier.get(key).await {
+                    Ok(Some(text)) => text,
+                    // A table or a URL that does not exist would make the cache useless, silently.
+                    Err(error) if error.kind() == ErrorKind::InvalidArgument => {
+                        return Err(error.into_failure());
+                    }
+                    // The tier has reported any other failure to the observers.
+                    Ok(None) | Err(_) => continue,
                 };
                 let Ok(stored) = serde_json::from_str::<Stored<'_>>(&text) else {
                     continue;
@@ -425,7 +461,7 @@ impl TieredCache {
                 let (now, tier) = (milliseconds(), index);
                 let is_stale = stored.fresh_until <= now;
                 if !is_stale {
-                    let left = Duration::from_millis(stored.stale_until - now);
+                    let left = Duration::from_millis(stored.stale_until.saturating_sub(now));
                     fresh = Some((text, left, index));
                     break;
                 }
@@ -449,10 +485,7 @@ impl TieredCache {
                 }
                 None => stale,
             };
-            let tier = match &found {
-                Some(found) => self.tiers.get(found.tier),
-                None => self.tiers.last(),
-            };
+            let tier = found.as_ref().and_then(|found| self.tiers.get(found.tier));
             let measures = Measures {
                 hit: Some(found.is_some()),
                 tier: tier.map(Tier::name),
@@ -493,18 +526,19 @@ impl TieredCache {
         let now = milliseconds();
         let stored = Stored {
             fresh_until: now + whole_milliseconds(fresh),
-            stale_until: now + whole_milliseconds(fresh + stale),
+            stale_until: now + whole_milliseconds(fresh.saturating_add(stale)),
             value: value.as_deref(),
         };
         let text = serde_json::to_string(&stored).map_err(invalid)?;
-        Ok(Some((text, fresh + stale)))
+        Ok(Some((text, fresh.saturating_add(stale))))
     }
 
-    /// Stores a value that was loaded or written. If that is not possible, the one before must not
-    /// remain.
-    async fn keep<T: Serialize>(&self, key: &str, value: Option<&T>) {
+    /// Stores a value that was loaded or written. If that is not possible, the one that it replaces
+    /// must not remain.
+    async fn keep<T: Serialize>(&self, key: &str, value: Option<&T>, replaces: bool) {
         match self.entry(value) {
             Ok(Some((text, ttl))) => self.store(key, &text, ttl, self.tiers.len()).await,
+            Ok(None) if !replaces => {}
             _ => {
                 let _ = self.delete(key).await;
             }

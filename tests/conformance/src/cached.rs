@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bindery::ErrorKind;
-use bindery::d1::Value;
+use bindery::d1::{SessionStart, Value};
 use bindery::error::Constraint;
 use bindery::observe::Event;
 
@@ -66,6 +66,16 @@ pub async fn cached_rows(env: Env) -> Outcome {
         Some(ErrorKind::NotFound)
     );
     same!(env.db.count_users().cached(&env.cache, MINUTE).await?, 2);
+
+    // So is the number of rows that it reads.
+    let all = || env.db.users();
+    same!(
+        all().optional().cached(&env.cache, MINUTE).await?.is_some(),
+        true
+    );
+    same!(all().cached(&env.cache, MINUTE).await?.len(), 2);
+    let first = all().one().cached(&env.cache, MINUTE).await?;
+    same!(first.email, "a");
 
     // Each kind of write makes them outdated.
     env.db
@@ -158,6 +168,12 @@ pub async fn errors_of_cached_queries(env: Env) -> Outcome {
     same!(error.kind(), ErrorKind::Constraint(Constraint::Unique));
     same!(env.db.users().cached(&env.cache, MINUTE).await?, users);
 
+    // A replica can be behind, so a session runs the query.
+    let session = env.db.with_session(&SessionStart::Unconstrained)?;
+    let current = session.users().cached(&env.cache, MINUTE).await?;
+    same!(current == users, false);
+    same!(env.db.users().cached(&env.cache, MINUTE).await?, users);
+
     let write = env
         .db
         .rename(Some("a"), "a")
@@ -203,7 +219,7 @@ pub async fn measured_lookups(env: Env) -> Outcome {
     let lines = lines.lock().map_err(|_| "the observer panicked")?;
     let expected = [
         "cloudflare.kv.get_many.success None None None",
-        "cloudflare.cache.lookup.success Some(\"count_users\") Some(false) Some(\"kv\")",
+        "cloudflare.cache.lookup.success Some(\"count_users\") Some(false) None",
         "cloudflare.d1.query.success Some(\"count_users\") None None",
         "cloudflare.kv.put.success None None None",
         "cloudflare.kv.get_many.success None None None",

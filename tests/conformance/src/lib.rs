@@ -118,6 +118,7 @@ macro_rules! each_case {
             tiers::cleaning_up
             shards::a_key_has_a_database
             shards::errors_of_shards
+            shards::batches_of_shards
             shards::a_database_joins
             shards::writes_while_rows_move
             shards::rows_that_cannot_be_moved

@@ -79,7 +79,7 @@ pub async fn a_key_has_a_database(env: Env) -> Outcome {
         same!(entries.len(), 1);
     }
     // A key is its text.
-    same!(env.shards.shard(&1).account_name("1").await?, None);
+    same!(env.shards.shard(1).account_name("1").await?, None);
     Ok(())
 }
 
@@ -118,6 +118,32 @@ async fn move_in_parts(env: &Env, limit: u64) -> bindery::Result<u64> {
             return Ok(moved);
         }
     }
+}
+
+/// A batch runs in one database, so it cannot have queries of another key.
+pub async fn batches_of_shards(env: Env) -> Outcome {
+    let keys = keys(30);
+    let first = env.shards.shard(&keys[0]);
+    let mut refused = 0;
+    for key in &keys[1..] {
+        let shard = env.shards.shard(key);
+        match first.batch(shard.add_account(key, "a name")).await {
+            Ok(_) => same!(shard.account_name(key).await?.is_some(), true),
+            Err(error) => {
+                same!(error.kind(), ErrorKind::InvalidArgument);
+                refused += 1;
+            }
+        }
+    }
+    same!(refused > 10, true);
+    let error = failure(env.db.batch(first.add_account("a", "a name")).await)?;
+    same!(
+        error
+            .message()
+            .contains("the batch of DB has a query of SHARD_"),
+        true
+    );
+    Ok(())
 }
 
 /// Rows move to the database that joins, with every bit of their values, and no other key moves.
@@ -228,7 +254,9 @@ pub async fn rows_that_cannot_be_moved(env: Env) -> Outcome {
     }
     let error = failure(env.shards.mover().await)?;
     same!(
-        error.to_string().contains("it has rows of these keys"),
+        error
+            .to_string()
+            .contains("the new database has rows of these keys already"),
         true
     );
     for key in &keys {
@@ -257,6 +285,17 @@ pub async fn rows_that_cannot_be_moved(env: Env) -> Outcome {
     }
     same!(joining.count_entries().await?, 30);
     joining.remove_account("another").await?;
+
+    // A row that is not in the database of its key.
+    for (_, database) in env.shards.iter().take(4) {
+        database.add_account("everywhere", "a name").await?;
+    }
+    let error = failure(env.shards.mover().await)?;
+    let expected = "has rows of keys that belong to SHARD_";
+    same!(error.to_string().contains(expected), true);
+    for (_, database) in env.shards.iter().take(4) {
+        same!(database.remove_account("everywhere").await?.rows, 1);
+    }
 
     // A row of another key refers to a row that moves, and would be deleted with it.
     let parents = placed(&env).await?.concat();

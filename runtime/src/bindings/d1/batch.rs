@@ -8,7 +8,7 @@ use crate::failure::Member;
 use super::meta::Detail;
 use super::query::{Call, Collected};
 use super::statement::AnyStatement;
-use super::{Meta, Query, Shape};
+use super::{D1, Meta, Query, Shape};
 
 /// Queries that can run as one transaction: a query, or a tuple or `Vec` of them, nested as needed.
 ///
@@ -26,6 +26,8 @@ pub trait Batch: Send {
     #[doc(hidden)]
     type Rows: Send;
 
+    #[doc(hidden)]
+    fn databases<'d>(&'d self, found: &mut Vec<&'d D1>);
     #[doc(hidden)]
     fn rows(&self) -> Self::Rows;
     #[doc(hidden)]
@@ -61,6 +63,10 @@ impl<S: Shape> Batch for Query<'_, S> {
     type Output = S::Output;
     type Rows = Collected<S>;
 
+    fn databases<'d>(&'d self, found: &mut Vec<&'d D1>) {
+        found.push(self.database);
+    }
+
     fn rows(&self) -> Self::Rows {
         Collected::of(&self.statement)
     }
@@ -84,6 +90,12 @@ impl<B: Batch> Batch for Vec<B> {
     type Output = Vec<B::Output>;
     type Rows = Vec<B::Rows>;
 
+    fn databases<'d>(&'d self, found: &mut Vec<&'d D1>) {
+        for batch in self {
+            batch.databases(found);
+        }
+    }
+
     fn rows(&self) -> Self::Rows {
         self.iter().map(B::rows).collect()
     }
@@ -105,6 +117,10 @@ macro_rules! tuple {
         impl<$($batch: Batch),*> Batch for ($($batch,)*) {
             type Output = ($($batch::Output,)*);
             type Rows = ($($batch::Rows,)*);
+
+            fn databases<'d>(&'d self, found: &mut Vec<&'d D1>) {
+                $(self.$index.databases(found);)*
+            }
 
             fn rows(&self) -> Self::Rows {
                 ($(self.$index.rows(),)*)

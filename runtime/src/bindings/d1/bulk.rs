@@ -30,7 +30,7 @@ const CHUNK_BYTES: usize = 1_000_000;
 /// ```
 #[must_use = "a query does nothing until it is awaited or part of a batch"]
 pub struct Bulk<'a> {
-    database: &'a D1,
+    pub(super) database: &'a D1,
     queries: Vec<Query<'a, Exec>>,
 }
 
@@ -89,6 +89,10 @@ impl<'a> IntoFuture for Bulk<'a> {
 impl Batch for Bulk<'_> {
     type Output = Changes;
     type Rows = Vec<Collected<Exec>>;
+
+    fn databases<'d>(&'d self, found: &mut Vec<&'d D1>) {
+        found.push(self.database);
+    }
 
     fn rows(&self) -> Self::Rows {
         self.queries.rows()

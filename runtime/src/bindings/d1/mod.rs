@@ -93,10 +93,20 @@ pub struct D1 {
     backend: backend::D1,
     /// What decides where calls run, if it is not this database.
     route: Option<Arc<dyn Route>>,
+    /// Whether a replica can answer.
+    #[cfg(feature = "query-cache")]
+    is_session: bool,
 }
 
 /// Decides in which database calls run.
 trait Route: Debug + Send + Sync {
+    /// The key whose rows the calls concern.
+    fn key(&self) -> &str;
+
+    /// The database that the rows of the key move to.
+    #[cfg(feature = "query-cache")]
+    fn target(&self) -> &D1;
+
     /// Runs the calls as one transaction. `database` is the usual database.
     fn run<'r>(
         &'r self,
@@ -119,6 +129,8 @@ impl D1 {
             gate,
             backend,
             route: None,
+            #[cfg(feature = "query-cache")]
+            is_session: false,
         }
     }
 
@@ -135,7 +147,12 @@ impl D1 {
         let Some(route) = &self.route else {
             return self.backend.run(call).await;
         };
-        let metas = route.run(&self.backend, &mut [call]).await?;
+        // It is not a batch of the caller.
+        let metas = route.run(&self.backend, &mut [call]).await;
+        let metas = metas.map_err(|failure| Failure {
+            index: None,
+            ..failure
+        })?;
         Ok(metas.into_iter().next().unwrap_or_default())
     }
 
@@ -158,6 +175,8 @@ impl D1 {
     /// # Errors
     /// The error of the first query that fails. The transaction is then rolled back. The limits of
     /// all queries are checked before the first one is sent.
+    ///
+    /// `InvalidArgument` if a query is of another database or of another key of a set of shards.
     ///
     /// The error has the name of the query ([`Error::query`](crate::Error::query)) and its position
     /// ([`Error::batch_index`](crate::Error::batch_index)). D1 does not report which query of a
@@ -189,6 +208,28 @@ impl D1 {
         })
     }
 
+    /// Fails if a query of another database is part of a batch, which would run it in this one.
+    fn check_same(&self, other: &Self) -> Result<(), Failure> {
+        let name = |database: &Self| database.gate.binding();
+        let key = |database: &Self| {
+            let route = database.route.as_ref();
+            route.map(|route| route.key().to_owned())
+        };
+        if name(self) == name(other) && key(self) == key(other) {
+            return Ok(());
+        }
+        let message = match (name(self), name(other)) {
+            (own, other) if own == other => format!(
+                "the batch has queries of two keys of {own}, of which one is moving to another \
+                 database; use one batch for each key"
+            ),
+            (own, other) => {
+                format!("the batch of {own} has a query of {other}; use one batch for each")
+            }
+        };
+        Err(Failure::new(ErrorKind::InvalidArgument, message))
+    }
+
     /// D1 has no interactive transactions, so this never compiles: its error explains what to do
     /// instead.
     #[doc(hidden)]
@@ -204,6 +245,11 @@ impl D1 {
             after_commit(failure.in_batch(&members), reads_only)
         };
 
+        let mut databases = Vec::new();
+        batch.databases(&mut databases);
+        for database in databases {
+            self.check_same(database)?;
+        }
         for (index, call) in calls.iter().enumerate() {
             check(call.statement, call.parameters).map_err(|failure| failed(failure.at(index)))?;
         }

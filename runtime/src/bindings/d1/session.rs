@@ -93,6 +93,8 @@ impl<D: Database> Session<D> {
         let backend = backend.map_err(|failure| database.gate.failed("with_session", failure))?;
         let database = D::of(D1 {
             backend,
+            #[cfg(feature = "query-cache")]
+            is_session: true,
             ..database.clone()
         });
         Ok(Self { database })

@@ -114,7 +114,12 @@ impl<'a> Inserts<'a> {
         items: &str,
     ) -> Query<'_, Exec> {
         let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-        let start = format!("INSERT INTO {} ({})", quoted(table), columns.join(", "));
+        // A mover deletes the rows elsewhere, so a conflict clause of the table must not skip one.
+        let insert = match self.check {
+            Some(_) => "INSERT OR ABORT",
+            None => "INSERT",
+        };
+        let start = format!("{insert} INTO {} ({})", quoted(table), columns.join(", "));
         let end = match self.skip_existing {
             true => " ON CONFLICT DO NOTHING",
             false => "",

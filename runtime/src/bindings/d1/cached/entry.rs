@@ -34,7 +34,7 @@ impl Entry {
             versions: &'h [String],
             until: u64,
         }
-        let until = now() + u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX / 2);
+        let until = now().saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
         let header = Header { versions, until };
         let mut text = serde_json::to_string(&header).unwrap_or_default();
         text.truncate(text.len().saturating_sub(1));
@@ -80,7 +80,12 @@ pub(super) fn push_row(json: &mut String, cells: &[Cell<'_>]) {
 
 /// Returns the name of the entry of a query with its arguments. The arguments can be secret, so it
 /// is a hash; a client that chooses them cannot find two with one hash.
-pub(super) fn name_of_entry(binding: &str, sql: &str, parameters: &[Parameter<'_>]) -> String {
+pub(super) fn name_of_entry(
+    binding: &str,
+    sql: &str,
+    (columns, limit): (&[&str], usize),
+    parameters: &[Parameter<'_>],
+) -> String {
     let mut hash = Sha256::new();
     let mut add = |kind: u8, bytes: &[u8]| {
         hash.update([kind]);
@@ -88,6 +93,11 @@ pub(super) fn name_of_entry(binding: &str, sql: &str, parameters: &[Parameter<'_
         hash.update(bytes);
     };
     add(b's', sql.as_bytes());
+    // `SELECT *` has the columns of the schema, and a query of one row reads no others.
+    for column in columns {
+        add(b'c', column.as_bytes());
+    }
+    add(b'l', &(limit as u64).to_le_bytes());
     for parameter in parameters {
         match parameter {
             Parameter::Null | Parameter::Refused(_) => add(b'n', b""),
@@ -169,7 +179,9 @@ mod tests {
 
     #[test]
     fn different_arguments_have_different_names() {
-        let name = |parameters: &[Parameter<'_>]| name_of_entry("DB", "SELECT ?1, ?2", parameters);
+        let columns = (&["a"][..], 1);
+        let sql = "SELECT ?1, ?2";
+        let name = |parameters: &[Parameter<'_>]| name_of_entry("DB", sql, columns, parameters);
         let text = |text: &'static str| Parameter::Text(text.into());
         let names = [
             name(&[text("a"), text("bc")]),

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::entry::name_of_table;
 use crate::d1::batch::Batch;
-use crate::d1::{D1, Query, Shape};
+use crate::d1::{Bulk, Changes, D1, Query, Shape};
 use crate::error::{ErrorKind, Failure, Result};
 use crate::kv::{Core, Kv};
 use crate::{random, time};
@@ -75,6 +75,16 @@ impl<'a, S: Shape> IntoFuture for Invalidating<'a, S> {
             let outcome = query.await;
             after(database, cache, tables, outcome).await
         })
+    }
+}
+
+impl<'a> Bulk<'a> {
+    /// Inserts the rows, and makes the rows outdated that [`Query::cached`] keeps of the table.
+    ///
+    /// # Errors
+    /// Those of the insert, and of [`Query::invalidating`].
+    pub fn invalidating<B>(self, cache: &'a Kv<B>) -> BoxFuture<'a, Result<Changes>> {
+        self.database.batch_invalidating(cache, self)
     }
 }
 
@@ -187,9 +197,17 @@ async fn after<T>(database: &D1, cache: &Core, tables: &[&str], outcome: Result<
 
 /// Writes new versions of tables.
 async fn invalidate(database: &D1, cache: &Core, tables: &[&str]) -> Result<()> {
-    let binding = database.gate.binding();
-    for table in tables {
-        let (name, version) = (name_of_table(&binding, table), random::id()?);
+    let own = database.gate.binding();
+    // The rows of a key that moves can be in the other database.
+    let other = database.route.as_ref();
+    let other = other.map(|route| route.target().gate.binding());
+    let bindings = std::iter::once(own).chain(other);
+    let names = bindings.flat_map(|binding| {
+        let names = tables.iter().map(|table| name_of_table(&binding, table));
+        names.collect::<Vec<_>>()
+    });
+    for name in names.collect::<Vec<_>>() {
+        let version = random::id()?;
         let mut attempt = 1;
         while let Err(error) = cache.put_text(&name, &version, None).await {
             if error.kind() != ErrorKind::Overloaded || attempt == ATTEMPTS {

@@ -32,7 +32,11 @@ impl<'a, S: Shape> Query<'a, S> {
     /// warns of writes that do not. KV can return old values for up to a minute, so this is for
     /// rows that may be that old in another location.
     ///
-    /// It needs one call to KV. If KV fails, the query runs.
+    /// It needs one call to KV, and a second one to store rows. If KV fails, the query runs. It
+    /// always runs in a [session](super::Session), because a replica can be behind, and for a key
+    /// of a set of shards that is moving. [`with_meta`](Self::with_meta) has no counts if the rows
+    /// come from KV. The entries are those of the binding, so environments with other databases
+    /// need other namespaces.
     ///
     /// # Errors
     /// Those of the query, and `InvalidArgument` if it writes, or is not known at compile time.
@@ -103,7 +107,15 @@ impl<S: Shape> CachedQuery<'_, S> {
                 return Err(database.gate.failed("cached", failure));
             }
         };
-        let name = name_of_entry(&binding, statement.sql(), parameters);
+        // A replica can be behind the versions, and the rows of a key that moves are not those of
+        // the binding.
+        if database.is_session || database.route.is_some() {
+            return Ok(self.load().await?.0);
+        }
+        let refused = check(statement, parameters);
+        refused.map_err(|failure| database.gate.failed("cached", failure))?;
+        let of_rows = (statement.columns(), S::LIMIT);
+        let name = name_of_entry(&binding, statement.sql(), of_rows, parameters);
 
         let lookup = async {
             // KV reports its failure to the observers, and the query runs.
@@ -112,7 +124,7 @@ impl<S: Shape> CachedQuery<'_, S> {
             let output = found.and_then(|entry| self.decode(entry));
             let measures = Measures {
                 hit: Some(output.is_some()),
-                tier: Some("kv"),
+                tier: output.as_ref().map(|_| "kv"),
                 ..Measures::default()
             };
             Ok(((output, versions), measures))
@@ -138,8 +150,8 @@ impl<S: Shape> CachedQuery<'_, S> {
     fn decode(&self, entry: &Entry) -> Option<Result<S::Output, Failure>> {
         let statement = &self.query.statement;
         let mut rows = Collected::<S>::of(statement);
-        for (index, cells) in entry.rows().enumerate() {
-            let cells = cells?;
+        for (index, cells) in entry.rows().take(S::LIMIT).enumerate() {
+            let cells = cells.filter(|cells| cells.len() == statement.columns().len())?;
             let mut row = Row::of_cells(&cells, statement.columns(), index + 1);
             rows.row(&mut row).ok()?;
         }

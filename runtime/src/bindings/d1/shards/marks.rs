@@ -4,7 +4,7 @@
 //! queries for the key fail there in their own transaction. The database that the key moves to has
 //! a mark in the state `copying`, later `arrived`, and queries for the key fail there before. The
 //! marks `closed` and `complete` are the same for all keys, with the name of the other database.
-//! `mover` has the id of the mover that may write.
+//! `mover` has the id of the mover that may write, and `joining` the databases that are joining.
 
 use crate::backend;
 use crate::d1::query::Collected;

@@ -94,11 +94,12 @@ impl<D: Database> Shards<D> {
 
     /// Returns the database with the rows of a key.
     ///
-    /// Keys are equal if their texts are: 1 and `"1"` are one key. While a database joins the set,
+    /// Keys are equal if their texts are: 1 and `"1"` are one key. The text must be that of the
+    /// stored value, so pass the value that the columns have. While a database joins the set,
     /// a query of the returned database first checks where the rows of the key are.
-    pub fn shard(&self, key: &(impl Display + ?Sized)) -> D {
+    pub fn shard(&self, key: impl Display) -> D {
         let nodes = || self.members.iter().map(|member| &member.node);
-        let hash = hash(key);
+        let hash = hash(&key);
         let (from, to) = homes(nodes(), hash);
         let database = &self.members[from].database;
         if from == to {
@@ -117,8 +118,8 @@ impl<D: Database> Shards<D> {
     /// Runs a query on each database, up to six at once, and returns the results in the order of
     /// the settings.
     ///
-    /// While a database joins the set, a row that is being moved can be found twice. A write can
-    /// miss it.
+    /// While a database joins the set, a row that is being moved can be found twice, and a write
+    /// can be lost: write with [`shard`](Self::shard).
     ///
     /// # Errors
     /// The first error in the order of the databases. The query has run on all of them.
@@ -143,6 +144,9 @@ impl<D: Database> Shards<D> {
     }
 
     /// Returns each database and the name of its binding.
+    ///
+    /// Its queries do not check where the rows of a key are. While a database joins, a write can be
+    /// lost: use [`shard`](Self::shard).
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &D)> {
         let members = self.members.iter();
         members.map(|member| (member.node.name, &member.database))

@@ -10,7 +10,7 @@
 //! 5. The source deletes the rows and marks the keys as `moved`.
 //!
 //! A mover that stops between two steps leaves marks from which the next one continues. Each
-//! transaction in the target first checks that no other mover has started.
+//! transaction first checks that no other mover has started.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -79,8 +79,9 @@ impl<'a> Mover<'a> {
         }
     }
 
-    /// Stops after about this number of keys. A group of 100 keys needs some ten queries, and a
-    /// request to a worker has a limit of queries.
+    /// Stops after this number of keys, apart from those that are created in the meantime. Up to
+    /// 100 keys move at once, with about six queries and three for each table, and more if they
+    /// have many rows; a request to a worker has a limit of queries.
     ///
     /// <https://developers.cloudflare.com/d1/platform/limits/>
     pub fn limit(self, keys: u64) -> Self {
@@ -99,13 +100,21 @@ impl<'a> Mover<'a> {
             .partition(|(node, _)| !node.is_joining);
         let mut moved = Moved::default();
 
+        if targets.is_empty() {
+            moved.is_complete = true;
+            return Ok(moved);
+        }
+        let names: Vec<&str> = targets.iter().map(|(node, _)| node.name).collect();
+        let names = names.join(" ");
         for (_, database) in &self.databases {
             query(database, marks::CREATE.sql).execute().await?;
+            self.check_joining(database, &names).await?;
         }
-        for (_, target) in &targets {
-            let sql = "INSERT INTO _bindery_moves VALUES ('mover', '', ?1) ON CONFLICT DO UPDATE \
-                       SET owner = excluded.owner";
-            query(target, sql).bind(owner.as_str()).execute().await?;
+        for (_, database) in &self.databases {
+            let sql = "INSERT INTO _bindery_moves VALUES ('mover', '', ?1), ('joining', '', ?2) ON \
+                       CONFLICT DO UPDATE SET owner = excluded.owner";
+            let mark = query(database, sql).bind(owner.as_str());
+            mark.bind(names.as_str()).execute().await?;
         }
         for (node, source) in &sources {
             let tables: Vec<String> = self.key.iter().map(|(table, _)| (*table).into()).collect();
@@ -126,11 +135,35 @@ impl<'a> Mover<'a> {
 
         // The marks of the whole set make those of single keys superfluous.
         for (_, database) in &self.databases {
-            let sql = "DELETE FROM _bindery_moves WHERE state IN ('arrived', 'moved', 'mover')";
-            query(database, sql).execute().await?;
+            let sql = "DELETE FROM _bindery_moves WHERE state IN ('arrived', 'moved')";
+            let delete = query(database, sql).execute();
+            let delete = database.batch((is_mine(database, &owner), delete)).await;
+            delete.map_err(|error| explain(database, error))?;
         }
         moved.is_complete = true;
         Ok(moved)
+    }
+}
+
+impl Mover<'_> {
+    /// Fails if other databases were joining when rows began to move, and are not members yet:
+    /// their rows would be looked for elsewhere.
+    async fn check_joining(&self, database: &D1, names: &str) -> Result<()> {
+        let sql = "SELECT owner AS key FROM _bindery_moves WHERE state = 'joining'";
+        let before = query(database, sql).optional::<Key>().await?;
+        let before = before.map_or_else(String::new, |Key(before)| before);
+        let is_member = |name: &str| {
+            let mut nodes = self.databases.iter().map(|(node, _)| node);
+            nodes.any(|node| node.name == name && !node.is_joining)
+        };
+        if before == names || before.split_whitespace().all(is_member) {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot move rows: {before} was joining the set before; complete that move and make it \
+             a member first"
+        );
+        Err(failed(database, message))
     }
 }
 
@@ -164,44 +197,68 @@ impl Path<'_> {
         if self.is_complete(targets).await? {
             return Ok(true);
         }
-        if !self.move_all(moved).await? {
+        if !self.move_all(moved, self.limit).await? {
             return Ok(false);
         }
 
-        // Keys that were created in the meantime are closed now, and move as well.
+        // Keys that were created in the meantime are closed now, and move as well. Nobody can use
+        // them until they have, so there is no limit.
         for (target, _) in targets {
             let sql = "INSERT OR IGNORE INTO _bindery_moves VALUES ('closed', ?1, NULL)";
-            query(source, sql).bind(target.name).execute().await?;
+            let close = query(source, sql).bind(target.name).execute();
+            let closed = source.batch((self.is_mine(source), close)).await;
+            closed.map_err(|error| explain(source, error))?;
         }
-        if !self.move_all(moved).await? {
-            return Ok(false);
+        if let Err(error) = self.move_all(moved, u64::MAX).await {
+            // The first error is more helpful.
+            let _ = self.reopen(targets).await;
+            return Err(error);
         }
         for (_, target) in targets {
             let sql = "INSERT OR IGNORE INTO _bindery_moves VALUES ('complete', ?1, NULL)";
             let complete = query(target, sql).bind(node.name).execute();
-            target.batch((self.is_mine(target), complete)).await?;
+            let complete = target.batch((self.is_mine(target), complete)).await;
+            complete.map_err(|error| explain(target, error))?;
         }
         Ok(true)
+    }
+
+    /// Lets new keys be stored in the source again, unless all have moved.
+    async fn reopen(&self, targets: &[(Node, &D1)]) -> Result<()> {
+        let (_, source) = self.source;
+        for (node, target) in targets {
+            if !self.has_all(target).await? {
+                let sql = "DELETE FROM _bindery_moves WHERE state = 'closed' AND key = ?1";
+                let reopen = query(source, sql).bind(node.name).execute();
+                source.batch((self.is_mine(source), reopen)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether an earlier mover has moved every key.
     async fn is_complete(&self, targets: &[(Node, &D1)]) -> Result<bool> {
         for (_, target) in targets {
-            let sql = "SELECT key FROM _bindery_moves WHERE state = 'complete' AND key = ?1";
-            let mark = query(target, sql).bind(self.source.0.name);
-            if mark.optional::<Key>().await?.is_none() {
+            if !self.has_all(target).await? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
+    /// Whether a target has all keys of the source that belong there.
+    async fn has_all(&self, target: &D1) -> Result<bool> {
+        let sql = "SELECT key FROM _bindery_moves WHERE state = 'complete' AND key = ?1";
+        let mark = query(target, sql).bind(self.source.0.name);
+        Ok(mark.optional::<Key>().await?.is_some())
+    }
+
     /// Moves every key that is found. Returns whether the limit was not reached.
-    async fn move_all(&self, moved: &mut Moved) -> Result<bool> {
+    async fn move_all(&self, moved: &mut Moved, limit: u64) -> Result<bool> {
         let (_, source) = self.source;
         let sql = "SELECT key FROM _bindery_moves WHERE state = 'moving'";
         let interrupted = query(source, sql).all::<Key>().await?;
-        if !self.move_keys(interrupted, moved).await? {
+        if !self.move_keys(interrupted, moved, limit).await? {
             return Ok(false);
         }
 
@@ -209,7 +266,11 @@ impl Path<'_> {
             let (table, column) = (quoted(table), quoted(column));
             let mut after: Option<String> = None;
             loop {
-                let condition = after.as_ref().map_or("", |_| "AND key > ?1");
+                // Not `key`, which can be a column of the table.
+                let condition = match after {
+                    Some(_) => format!("AND {column} > ?1"),
+                    None => String::new(),
+                };
                 let sql = format!(
                     "SELECT CAST(key AS TEXT) AS key FROM (SELECT DISTINCT {column} AS key FROM \
                      {table} WHERE typeof({column}) IN ('text', 'integer') {condition} \
@@ -223,7 +284,7 @@ impl Path<'_> {
                 let keys = page.all::<Key>().await?;
                 let Some(last) = keys.last() else { break };
                 after = Some(last.0.clone());
-                if !self.move_keys(keys, moved).await? {
+                if !self.move_keys(keys, moved, limit).await? {
                     return Ok(false);
                 }
             }
@@ -232,10 +293,18 @@ impl Path<'_> {
     }
 
     /// Moves those of the keys that do not stay. Returns whether the limit was not reached.
-    async fn move_keys(&self, keys: Vec<Key>, moved: &mut Moved) -> Result<bool> {
+    async fn move_keys(&self, keys: Vec<Key>, moved: &mut Moved, limit: u64) -> Result<bool> {
         let mut of_target: Vec<Vec<String>> = vec![Vec::new(); self.nodes.len()];
         for Key(key) in keys {
-            let (_, to) = homes(self.nodes.iter(), hash(&key));
+            let (from, to) = homes(self.nodes.iter(), hash(&key));
+            // Nobody would find such a row, so it is not one of the key.
+            if self.nodes[from].name != self.source.0.name {
+                let message = format!(
+                    "cannot move rows: {} has rows of keys that belong to {}",
+                    self.source.0.name, self.nodes[from].name
+                );
+                return Err(failed(self.source.1, message));
+            }
             of_target[to].push(key);
         }
 
@@ -243,12 +312,17 @@ impl Path<'_> {
             if !node.is_joining {
                 continue;
             }
-            for group in keys.chunks(GROUP) {
-                if moved.keys >= self.limit {
+            let mut rest = keys.as_slice();
+            while !rest.is_empty() {
+                let left = limit.saturating_sub(moved.keys);
+                if left == 0 {
                     return Ok(false);
                 }
+                let count = usize::try_from(left).unwrap_or(GROUP).min(GROUP);
+                let (group, others) = rest.split_at(count.min(rest.len()));
                 moved.rows += self.move_group(target, group).await?;
                 moved.keys += group.len() as u64;
+                rest = others;
             }
         }
         Ok(true)
@@ -303,7 +377,8 @@ impl Path<'_> {
         let sql = "INSERT OR IGNORE INTO _bindery_moves SELECT 'moving', value, NULL FROM \
                    json_each(?1)";
         let mark = query(source, sql).bind(keys).execute();
-        let marked = source.batch((self.checks(keys), mark)).await;
+        let all = (self.is_mine(source), self.checks(keys), mark);
+        let marked = source.batch(all).await;
         marked.map_err(|error| explain(source, error))?;
         Ok(())
     }
@@ -331,6 +406,7 @@ impl Path<'_> {
             .await;
         start.map_err(|error| explain(target, error))?;
 
+        let mut counts = Vec::new();
         let mut inserts = Inserts::new(target).check(IS_MINE, self.owner.to_owned());
         for table in &self.tables {
             let Some(column) = self.key_of(table) else {
@@ -340,7 +416,7 @@ impl Path<'_> {
                 .table(table.name.clone(), table.columns.clone())
                 .await
                 .map_err(|error| explain(target, error))?;
-            let mut after = Vec::new();
+            let (mut after, mut count) = (Vec::new(), 0);
             loop {
                 let selection = Selection {
                     column,
@@ -349,11 +425,13 @@ impl Path<'_> {
                 let lines = table.page(source, &after, Some(selection)).await?;
                 let Some(last) = lines.last() else { break };
                 after = last.key.clone();
+                count += lines.len();
                 for line in lines {
                     let added = inserts.add(line.values).await;
                     added.map_err(|error| explain(target, error))?;
                 }
             }
+            counts.push(has_rows(target, table, (column, keys), count));
         }
         let rest = inserts.flush().await;
         rest.map_err(|error| explain(target, error))?;
@@ -363,7 +441,8 @@ impl Path<'_> {
         let sql = "DELETE FROM _bindery_moves WHERE state = 'copying' AND key IN (SELECT value \
                    FROM json_each(?1))";
         let copied = query(target, sql).bind(keys.to_owned()).execute();
-        let end = target.batch((self.is_mine(target), arrived, copied)).await;
+        let all = (self.is_mine(target), counts, arrived, copied);
+        let end = target.batch(all).await;
         end.map_err(|error| explain(target, error))?;
         Ok(inserts.imported.rows)
     }
@@ -386,10 +465,10 @@ impl Path<'_> {
         let all = (self.is_mine(target), check, delete, mark, end);
         target.batch(all).await?;
 
-        // New keys can be closed, and would wait for the next mover.
-        let sql = "DELETE FROM _bindery_moves WHERE state = 'closed' OR state = 'moving' AND key IN \
-                   (SELECT value FROM json_each(?1))";
-        query(source, sql).bind(keys).execute().await?;
+        let sql = "DELETE FROM _bindery_moves WHERE state = 'moving' AND key IN (SELECT value FROM \
+                   json_each(?1))";
+        let mark = query(source, sql).bind(keys.to_owned()).execute();
+        source.batch((self.is_mine(source), mark)).await?;
         Ok(())
     }
 
@@ -401,7 +480,8 @@ impl Path<'_> {
         let sql = "UPDATE OR REPLACE _bindery_moves SET state = 'moved' WHERE state = 'moving' AND key IN \
                    (SELECT value FROM json_each(?1))";
         let mark = query(source, sql).bind(keys.to_owned()).execute();
-        let deleted = source.batch((self.checks(keys), delete, mark)).await;
+        let all = (self.is_mine(source), self.checks(keys), delete, mark);
+        let deleted = source.batch(all).await;
         deleted.map_err(|error| explain(source, error))?;
         Ok(())
     }
@@ -428,8 +508,8 @@ impl Path<'_> {
         let checks = self.key.iter().map(|(table, column)| {
             let sql = format!(
                 "SELECT json_extract('{{}}', CASE WHEN EXISTS (SELECT 1 FROM {} WHERE {} IN \
-                 (SELECT value FROM json_each(?1))) THEN 'bindery: it has rows of these keys' \
-                 ELSE '$' END) AS checked",
+                 (SELECT value FROM json_each(?1))) THEN 'bindery: the new database has rows of \
+                 these keys already' ELSE '$' END) AS checked",
                 quoted(table),
                 quoted(column)
             );
@@ -439,9 +519,7 @@ impl Path<'_> {
     }
 
     fn is_mine<'d>(&self, database: &'d D1) -> Query<'d, Exec> {
-        query(database, IS_MINE)
-            .bind(self.owner.to_owned())
-            .execute()
+        is_mine(database, self.owner)
     }
 
     /// The column of a table with the key.
@@ -450,6 +528,29 @@ impl Path<'_> {
         let found = tables.find(|(name, _)| name.eq_ignore_ascii_case(&table.name));
         found.map(|(_, column)| *column)
     }
+}
+
+/// Fails if a table does not have as many rows of the keys as were copied: a trigger can skip rows
+/// silently.
+fn has_rows<'d>(
+    database: &'d D1,
+    table: &Table,
+    (column, keys): (&str, &str),
+    count: usize,
+) -> Query<'d, Exec> {
+    let sql = format!(
+        "SELECT json_extract('{{}}', CASE WHEN (SELECT count(*) FROM {} WHERE {} IN (SELECT value \
+         FROM json_each(?1))) = {count} THEN '$' ELSE 'bindery: not every row could be inserted' \
+         END) AS checked",
+        quoted(&table.name),
+        quoted(column)
+    );
+    query(database, sql).bind(keys.to_owned()).execute()
+}
+
+/// Fails if another mover has started.
+fn is_mine<'d>(database: &'d D1, owner: &str) -> Query<'d, Exec> {
+    query(database, IS_MINE).bind(owner.to_owned()).execute()
 }
 
 /// A query of a mover.
@@ -474,7 +575,8 @@ fn explain(database: &D1, error: Error) -> Error {
 }
 
 fn failed(database: &D1, message: impl Into<String>) -> Error {
-    let failure = Failure::new(ErrorKind::InvalidArgument, message);
+    // Not the fault of a client, if a request runs the mover.
+    let failure = Failure::new(ErrorKind::Internal, message);
     database.gate.failed("mover", failure)
 }
 

@@ -27,6 +27,15 @@ pub(super) struct MovingKey {
 }
 
 impl Route for MovingKey {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    #[cfg(feature = "query-cache")]
+    fn target(&self) -> &D1 {
+        &self.target
+    }
+
     fn run<'r>(
         &'r self,
         database: &'r backend::D1,
@@ -45,7 +54,9 @@ impl Route for MovingKey {
                 if let Some(metas) = checked(target, &HAS_ARRIVED, &arrived, calls).await? {
                     return Ok(metas);
                 }
-                time::sleep(FIRST_PAUSE * 2_u32.pow(pause)).await;
+                if pause < PAUSES {
+                    time::sleep(FIRST_PAUSE * 2_u32.pow(pause)).await;
+                }
             }
             let message = "the rows of the key are being moved to another database";
             Err(Failure::new(ErrorKind::Overloaded, message))

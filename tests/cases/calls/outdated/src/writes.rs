@@ -7,12 +7,6 @@ async fn warned(env: &Env) -> bindery::Result<()> {
     Ok(())
 }
 
-async fn warned_although_it_is_told(env: &Env) -> bindery::Result<()> {
-    let batch = env.db.add_note(1, "text");
-    env.db.batch_invalidating(&env.cache, batch).await?;
-    Ok(())
-}
-
 async fn silent(env: &Env) -> bindery::Result<()> {
     env.db.rename("ann", 1).invalidating(&env.cache).await?;
     env.db.visit().await?;
@@ -21,6 +15,17 @@ async fn silent(env: &Env) -> bindery::Result<()> {
         .await?;
     env.renames.rename("of another binding").await?;
     Ok(())
+}
+
+async fn told_later(env: &Env) -> bindery::Result<()> {
+    let batch = env.db.add_note(1, "text");
+    env.db.batch_invalidating(&env.cache, batch).await
+}
+
+async fn told_by_name(env: &Env) -> bindery::Result<()> {
+    env.db.rename("ann", 1).await?;
+    env.db.invalidate(&env.cache, &["users"]).await?;
+    env.db.add_note(1, "of another table").await
 }
 
 #[bindery::test]
