@@ -22,6 +22,7 @@ pub(super) fn check(
     for (table, column) in &shards.key {
         check_column(errors, catalog, table, column);
     }
+    check_same_type(errors, shards, catalog);
     for table in &shards.reference_tables {
         let mut keys = shards.key.iter().map(|(table, _)| table);
         if let Some(key) = keys.find(|key| key.value.eq_ignore_ascii_case(&table.value)) {
@@ -162,6 +163,32 @@ fn check_column(
         );
     }
     warn_of_missing_index(errors, table, column, &place, name);
+}
+
+/// Checks that a key has one text in every table: 7 is not `'07'`.
+fn check_same_type(errors: &mut Errors, shards: &Shards, catalog: &Catalog) {
+    let is_integer = |(table, name): &(Spanned<String>, Spanned<String>)| {
+        let mut columns = catalog.table(&table.value)?.columns.iter();
+        let column = columns.find(|column| column.name.eq_ignore_ascii_case(&name.value))?;
+        has_key_type(column).then(|| column.declared.to_ascii_uppercase().contains("INT"))
+    };
+    let Some((first, expected)) = shards
+        .key
+        .first()
+        .zip(shards.key.first().and_then(is_integer))
+    else {
+        return;
+    };
+    let mut others = shards.key.iter();
+    if let Some((_, name)) = others.find(|key| is_integer(key) == Some(!expected)) {
+        let message = "the columns of a key have different types".to_owned();
+        errors.push(
+            Diagnostic::new(Code::Shards, message, name.span)
+                .label(if expected { "TEXT" } else { "INTEGER" })
+                .also(first.1.span, if expected { "INTEGER" } else { "TEXT" })
+                .help("give them one type, so that the key has one text"),
+        );
+    }
 }
 
 /// Whether SQLite stores a text or an integer as it is written.
