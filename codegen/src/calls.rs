@@ -39,7 +39,8 @@ pub fn check(errors: &mut Errors, sources: &mut Sources, project: &Project, pack
         return;
     }
 
-    let (mut calls, mut told, mut functions) = (Vec::new(), Told::default(), 0);
+    let (mut calls, mut functions) = (Vec::new(), 0);
+    let mut invalidations = Invalidations::default();
     let queries = queries(project);
     for file in files {
         let Ok(tokens) = sources.file(file).text.parse::<TokenStream>() else {
@@ -50,25 +51,30 @@ pub fn check(errors: &mut Errors, sources: &mut Sources, project: &Project, pack
             queries: &queries,
             file,
             calls: &mut calls,
-            told: &mut told,
+            invalidations: &mut invalidations,
             functions: &mut functions,
             function: 0,
         };
         finder.find(tokens, false);
     }
-    let Told { all, tables } = told;
-    let is_told = |call: &Call<'_>, table: &str| {
+    let Invalidations {
+        unknown_batches,
+        tables,
+    } = invalidations;
+    let is_invalidated = |call: &Call<'_>, table: &str| {
         let is_own = |(function, name): &(usize, String)| {
             *function == call.function && name.eq_ignore_ascii_case(table)
         };
-        call.is_invalidating || all.contains(&call.function) || tables.iter().any(is_own)
+        call.is_invalidating
+            || unknown_batches.contains(&call.function)
+            || tables.iter().any(is_own)
     };
 
     for write in &calls {
         let mut cached = calls.iter().filter(|call| call.is_cached);
         let stale = cached.find_map(|read| {
             let same = read.database == write.database;
-            let mut tables = written(write.query).filter(|table| !is_told(write, table));
+            let mut tables = written(write.query).filter(|table| !is_invalidated(write, table));
             let table = tables.find(|table| reads(read.query, table));
             table.filter(|_| same).map(|table| (read, table))
         });
@@ -122,19 +128,19 @@ struct Finder<'f, 'p> {
     queries: &'f BTreeMap<&'p str, Vec<(&'p str, &'p Method)>>,
     file: FileId,
     calls: &'f mut Vec<Call<'p>>,
-    told: &'f mut Told,
+    invalidations: &'f mut Invalidations,
     /// The number of functions so far.
     functions: &'f mut usize,
     /// The current one.
     function: usize,
 }
 
-/// What functions tell caches, apart from calls of queries.
+/// What functions invalidate, apart from calls of queries.
 #[derive(Default)]
-struct Told {
-    /// The functions with a batch that is not known.
-    all: Vec<usize>,
-    /// The tables that a function names.
+struct Invalidations {
+    /// The functions that pass a batch which is built elsewhere.
+    unknown_batches: Vec<usize>,
+    /// The functions that name a table.
     tables: Vec<(usize, String)>,
 }
 
@@ -170,7 +176,7 @@ impl Finder<'_, '_> {
                     self.find(group.stream(), is_invalidating || is_batch);
                     self.function = outer;
                     if is_batch && self.calls.len() == known {
-                        self.told.all.push(outer);
+                        self.invalidations.unknown_batches.push(outer);
                     }
                 }
                 TokenTree::Ident(name) if index > 0 && is(&tokens[index - 1], '.') => {
@@ -192,7 +198,7 @@ impl Finder<'_, '_> {
             match token {
                 TokenTree::Literal(literal) => {
                     let table = literal.to_string().trim_matches('"').to_owned();
-                    self.told.tables.push((self.function, table));
+                    self.invalidations.tables.push((self.function, table));
                 }
                 TokenTree::Group(group) => self.add_tables(group.stream()),
                 TokenTree::Ident(_) | TokenTree::Punct(_) => {}

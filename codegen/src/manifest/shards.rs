@@ -132,7 +132,7 @@ fn read(
                 .help(format!(
                     "{} = [\"{}\"]",
                     name.value,
-                    first_database(manifest)
+                    free_database(manifest, owners)
                 )),
         );
     }
@@ -337,8 +337,10 @@ fn merge(manifest: &mut Manifest, name: &Spanned<String>, shards: Shards) {
     };
 }
 
-fn first_database(manifest: &Manifest) -> String {
-    let mut bindings = manifest.merged.bindings.iter();
-    let first = bindings.find(|binding| binding.resource.d1().is_some());
-    first.map_or_else(|| "DB_0".to_owned(), |binding| binding.name.value.clone())
+/// A database that belongs to no set so far.
+fn free_database(manifest: &Manifest, owners: &BTreeMap<String, Spanned<String>>) -> String {
+    let bindings = manifest.merged.bindings.iter();
+    let mut databases = bindings.filter(|binding| binding.resource.d1().is_some());
+    let free = databases.find(|binding| !owners.contains_key(&binding.name.value));
+    free.map_or_else(|| "DB_0".to_owned(), |binding| binding.name.value.clone())
 }

@@ -418,8 +418,7 @@ impl TieredCache {
         Ok(())
     }
 
-    /// Deletes the expired values of tables in D1. Returns their number. Call it now
-    /// and then.
+    /// Deletes the expired values of tables in D1, from time to time. Returns their number.
     ///
     /// # Errors
     /// Those of D1.
@@ -578,6 +577,6 @@ fn milliseconds() -> u64 {
 }
 
 fn whole_milliseconds(duration: Duration) -> u64 {
-    // Half of the range, so that a sum of a few does not overflow.
+    // A quarter of the range, so that the sum of two does not overflow.
     u64::try_from(duration.as_millis()).map_or(u64::MAX / 4, |all| all.min(u64::MAX / 4))
 }

@@ -41,7 +41,7 @@ pub struct Measures {
     pub bytes: Option<u64>,
     /// Whether the key or object exists, or the cache has it.
     pub hit: Option<bool>,
-    /// The cache that had the value: `edge`, `kv` or `d1`. After a miss, the last one.
+    /// The cache that had the value: `edge`, `kv` or `d1`. `None` after a miss.
     pub tier: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Writes that make cached rows of their tables outdated.
+//! Writes that invalidate the cached rows of their tables.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -19,9 +19,8 @@ const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(1100);
 
 impl<'a, S: Shape> Query<'a, S> {
-    /// After the query has succeeded, makes the rows outdated that
-    /// [`cached`](Self::cached) queries keep of the tables that it writes, also by triggers and
-    /// foreign key actions.
+    /// After the query has succeeded, invalidates the rows that [`cached`](Self::cached) queries
+    /// keep of the tables that it writes, also by triggers and foreign key actions.
     ///
     /// # Errors
     /// Those of the query. If KV fails, the error
@@ -44,7 +43,7 @@ impl<'a, S: Shape> Query<'a, S> {
     }
 }
 
-/// A query that makes cached rows outdated. Created by [`Query::invalidating`]; await it to run it.
+/// A query that invalidates cached rows. Created by [`Query::invalidating`]; await it to run it.
 #[must_use = "a query does nothing until it is awaited"]
 pub struct Invalidating<'a, S> {
     query: Query<'a, S>,
@@ -79,7 +78,7 @@ impl<'a, S: Shape> IntoFuture for Invalidating<'a, S> {
 }
 
 impl<'a> Bulk<'a> {
-    /// Inserts the rows, and makes the rows outdated that [`Query::cached`] keeps of the table.
+    /// Inserts the rows, and invalidates those that [`Query::cached`] keeps of the table.
     ///
     /// # Errors
     /// Those of the insert, and of [`Query::invalidating`].
@@ -89,8 +88,8 @@ impl<'a> Bulk<'a> {
 }
 
 impl D1 {
-    /// Runs a [batch](Self::batch), and makes the rows outdated that [cached](Query::cached)
-    /// queries keep of the tables that it writes.
+    /// Runs a [batch](Self::batch), and invalidates the rows that [cached](Query::cached) queries
+    /// keep of the tables that it writes.
     ///
     /// # Errors
     /// Those of the batch, and of [`Query::invalidating`].
@@ -126,8 +125,8 @@ impl D1 {
         })
     }
 
-    /// Makes the rows outdated that [cached](Query::cached) queries keep of some tables, after a
-    /// write that bindery does not know, such as one with [`unchecked`](Self::unchecked).
+    /// Invalidates the rows that [cached](Query::cached) queries keep of some tables, after a write
+    /// that bindery does not know, such as one with [`unchecked`](Self::unchecked).
     ///
     /// # Errors
     /// Those of KV.
@@ -166,7 +165,7 @@ fn unknown() -> Failure {
     Failure::new(ErrorKind::InvalidArgument, message)
 }
 
-/// Makes rows outdated after a write that has, or can have, succeeded.
+/// Invalidates rows after a write that has, or can have, succeeded.
 async fn after<T>(database: &D1, cache: &Core, tables: &[&str], outcome: Result<T>) -> Result<T> {
     // An error without an answer, such as a lost connection, can hide a commit.
     let wrote_nothing = |kind: ErrorKind| {

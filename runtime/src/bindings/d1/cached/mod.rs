@@ -28,9 +28,9 @@ impl<'a, S: Shape> Query<'a, S> {
     /// old and none of its tables has been written since. Otherwise runs the query and stores its
     /// rows.
     ///
-    /// A write must tell the cache: see [`invalidating`](Self::invalidating). `cargo bindery check`
-    /// warns of writes that do not. KV can return old values for up to a minute, so this is for
-    /// rows that may be that old in another location.
+    /// A write must invalidate the rows: see [`invalidating`](Self::invalidating). `cargo bindery
+    /// check` warns of writes that do not. KV can return old values for up to a minute, so this is
+    /// for rows that may be that old in another location.
     ///
     /// It needs one call to KV, and a second one to store rows. If KV fails, the query runs. It
     /// always runs in a [session](super::Session), because a replica can be behind, and for a key

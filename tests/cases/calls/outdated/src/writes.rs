@@ -17,12 +17,12 @@ async fn silent(env: &Env) -> bindery::Result<()> {
     Ok(())
 }
 
-async fn told_later(env: &Env) -> bindery::Result<()> {
+async fn invalidated_later(env: &Env) -> bindery::Result<()> {
     let batch = env.db.add_note(1, "text");
     env.db.batch_invalidating(&env.cache, batch).await
 }
 
-async fn told_by_name(env: &Env) -> bindery::Result<()> {
+async fn invalidated_by_name(env: &Env) -> bindery::Result<()> {
     env.db.rename("ann", 1).await?;
     env.db.invalidate(&env.cache, &["users"]).await?;
     env.db.add_note(1, "of another table").await
