@@ -183,6 +183,21 @@ fn application(input: &Handlers) -> TokenStream {
             #private::no_fetch()
         }},
     };
+    let serve = input.fetch.as_ref().map(|path| {
+        let serve = quote_spanned! {path.span()=>
+            #private::FetchHandler::serve(#path, request, env, context).await
+        };
+        quote! {
+            #[cfg(target_arch = "wasm32")]
+            async fn serve(
+                request: #private::Handle,
+                env: Self::Env,
+                context: #krate::Context,
+            ) -> #krate::Result<#private::Handle, #private::Failure> {
+                #serve
+            }
+        }
+    });
     let queues = input.queues.iter().map(|(queue, path)| {
         let process = quote_spanned! {path.span()=>
             #private::QueueHandler::process(#path, batch, env, context).await
@@ -208,6 +223,8 @@ fn application(input: &Handlers) -> TokenStream {
             ) -> #krate::Response {
                 #fetch
             }
+
+            #serve
 
             async fn queue(
                 batch: &mut #private::RawBatch,

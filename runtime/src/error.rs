@@ -1,5 +1,6 @@
 //! The error type of every binding: where a call failed, and why.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -107,6 +108,21 @@ impl ErrorKind {
             Self::Internal => "internal",
         }
     }
+
+    /// The HTTP status.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::Forbidden => 403,
+            Self::InvalidArgument => 400,
+            Self::TooLarge => 413,
+            Self::Constraint(_) => 409,
+            Self::Overloaded | Self::Unavailable => 503,
+            Self::Timeout => 504,
+            Self::Unsupported => 501,
+            Self::Decode | Self::Denied | Self::Misconfigured | Self::Internal => 500,
+        }
+    }
 }
 
 impl Error {
@@ -124,9 +140,11 @@ impl Error {
     /// ```
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::worker("application", kind, message)
+        Self::worker("application", kind, message.into())
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn located(
         service: Service,
         binding: &str,
@@ -147,15 +165,15 @@ impl Error {
     pub(crate) fn worker(
         operation: &'static str,
         kind: ErrorKind,
-        message: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::located(
-            Service::Worker,
-            "",
-            operation,
-            None,
-            Failure::new(kind, message),
-        )
+        Self::of_worker(operation, Failure::new(kind, message))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of_worker(operation: &'static str, failure: Failure) -> Self {
+        Self::located(Service::Worker, "", operation, None, failure)
     }
 
     /// Removes the location.
@@ -234,20 +252,8 @@ impl Error {
     /// Returns the HTTP status for the kind: 400, 403, 404, 409, 413, 500, 501, 503 or 504.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.kind() {
-            ErrorKind::NotFound => StatusCode::NOT_FOUND,
-            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
-            ErrorKind::InvalidArgument => StatusCode::BAD_REQUEST,
-            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            ErrorKind::Constraint(_) => StatusCode::CONFLICT,
-            ErrorKind::Overloaded | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
-            ErrorKind::Decode
-            | ErrorKind::Denied
-            | ErrorKind::Misconfigured
-            | ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        let status = StatusCode::from_u16(self.kind().status());
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// Whether the row, key or object does not exist.
@@ -350,7 +356,7 @@ impl Error {
     pub(crate) fn to_json(&self) -> String {
         let is_own = self.operation() == "application";
         let message = match self.kind() {
-            _ if is_own && !self.status().is_server_error() => self.message(),
+            kind if is_own && kind.status() < 500 => self.message(),
             ErrorKind::NotFound => "not found",
             ErrorKind::InvalidArgument => "the request is not valid",
             ErrorKind::TooLarge => "the request is too large",

@@ -1,14 +1,23 @@
 //! The cause of an error, without its location.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::Write;
+use std::ops::{Deref, DerefMut};
 
 use crate::error::ErrorKind;
 
 /// The cause of an error, without its location: [`Gate`](crate::observe::Gate) adds that.
+///
+/// Its size is that of a pointer: each call passes it through several futures.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<Cause>);
+
+/// The fields of a [`Failure`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Cause {
     pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
@@ -28,34 +37,50 @@ pub(crate) struct Member {
 }
 
 impl Failure {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(kind, message.into())
+    }
+
+    /// Not inlined: there are hundreds of callers.
+    #[cold]
+    #[inline(never)]
+    fn of(kind: ErrorKind, message: Cow<'static, str>) -> Self {
+        Self(Box::new(Cause {
             kind,
-            message: message.into(),
+            message: message.into_owned(),
             source: None,
             is_committed: false,
             index: None,
             query: None,
-        }
+        }))
     }
 
     pub(crate) fn because(
         kind: ErrorKind,
-        message: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self {
-            source: Some(source.into()),
-            ..Self::new(kind, message)
-        }
+        let mut failure = Self::new(kind, message);
+        failure.source = Some(source.into());
+        failure
     }
 
-    /// Adds the position of the query of a batch that failed, from 0.
-    pub(crate) fn at(self, index: usize) -> Self {
-        Self {
-            index: Some(index),
-            ..self
-        }
+    /// Replaces the kind.
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Replaces the message.
+    pub(crate) fn saying(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+
+    /// Adds the position of the query of a batch that failed, from 0, or removes it.
+    pub(crate) fn at(mut self, index: impl Into<Option<usize>>) -> Self {
+        self.index = index.into();
+        self
     }
 
     /// Adds the name of the query of a batch that failed, or the names of those that can have
@@ -88,20 +113,17 @@ impl Failure {
         possible.map(|(index, _)| index).collect()
     }
 
-    fn of_member(self, index: usize, members: &[Member]) -> Self {
+    fn of_member(mut self, index: usize, members: &[Member]) -> Self {
         let Some(Member { name, .. }) = members.get(index) else {
             return self;
         };
         let (number, count) = (index + 1, members.len());
-        Self {
-            message: format!("query {number} of {count}, `{name}`: {}", self.message),
-            index: Some(index),
-            query: Some(name),
-            ..self
-        }
+        self.query = Some(name);
+        let message = format!("query {number} of {count}, `{name}`: {}", self.message);
+        self.saying(message).at(index)
     }
 
-    fn of_one_of<'m>(self, members: impl Iterator<Item = &'m Member>) -> Self {
+    fn of_one_of<'m>(mut self, members: impl Iterator<Item = &'m Member>) -> Self {
         let mut names: Vec<(&'static str, usize)> = Vec::new();
         for Member { name, .. } in members {
             match names.iter_mut().find(|(known, _)| known == name) {
@@ -118,24 +140,33 @@ impl Failure {
                 let _ = write!(message, " ({count} times)");
             }
         }
-        let only = match *names {
+        self.query = match *names {
             [(name, _)] => Some(name),
             _ => None,
         };
-        Self {
-            message: format!("{message}: {}", self.message),
-            query: only,
-            ..self
-        }
+        let message = format!("{message}: {}", self.message);
+        self.saying(message)
     }
 
     /// The failure of a call that has changed stored data before it failed.
-    pub(crate) fn after_commit(self) -> Self {
-        Self {
-            message: format!("{}; the changes of the call are committed", self.message),
-            is_committed: true,
-            ..self
-        }
+    pub(crate) fn after_commit(mut self) -> Self {
+        self.is_committed = true;
+        let message = format!("{}; the changes of the call are committed", self.message);
+        self.saying(message)
+    }
+}
+
+impl Deref for Failure {
+    type Target = Cause;
+
+    fn deref(&self) -> &Cause {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Cause {
+        &mut self.0
     }
 }
 
@@ -159,7 +190,7 @@ mod tests {
 
     fn located(kind: ErrorKind, members: &[Member]) -> (String, Option<&'static str>) {
         let failure = Failure::new(kind, "no").in_batch(members);
-        (failure.message, failure.query)
+        (failure.message.clone(), failure.query)
     }
 
     #[test]

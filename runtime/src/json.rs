@@ -3,10 +3,18 @@
 //! Both backends check it before they send it, so that the native backend does not keep an integer
 //! that Workers would round.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Failure};
 use crate::limits::MAX_SAFE_INTEGER;
+
+/// Parses JSON.
+///
+/// With [`serde_json::from_str`] beside it, the Wasm would have two parsers: that of texts and that
+/// of bytes, which axum uses.
+pub(crate) fn parse<'j, T: Deserialize<'j>>(json: &'j str) -> serde_json::Result<T> {
+    serde_json::from_slice(json.as_bytes())
+}
 
 /// Encodes a value as JSON whose integers JavaScript can represent. `noun` names the value in
 /// errors, with an article.

@@ -32,7 +32,8 @@
 //!   other kinds of binding have a module each, from [`ai`] to [`workflow`].
 //! - [`error`] has the error type that all of them share.
 //! - [`observe`] sends an event after each call to a binding.
-//! - [`http`] has the types of requests and responses, and [`cache`] keeps responses.
+//! - [`http`] has the types of requests and responses, [`minimal`] those of small workers, and
+//!   [`cache`] keeps responses.
 //! - [`time`] and [`random`] work in both worlds, and follow the clock and the seed of a test.
 //!
 //! # Features
@@ -64,6 +65,7 @@ pub mod random;
 pub mod time;
 mod bindings;
 pub mod http;
+pub mod minimal;
 pub mod cache;
 mod app;
 mod backend;

@@ -23,7 +23,9 @@ pub use crate::queue::RawBatch;
 pub use crate::r2::KeyOf as ObjectKeyOf;
 
 #[cfg(target_arch = "wasm32")]
-pub use crate::backend::{fetch, no_durable_object, queue};
+pub use crate::backend::{Handle, fetch, no_durable_object, queue};
+#[cfg(target_arch = "wasm32")]
+pub use crate::error::Failure;
 #[cfg(target_arch = "wasm32")]
 pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};
 

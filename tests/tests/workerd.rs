@@ -1,5 +1,5 @@
-//! The suites that need Node, workerd and Chromium: the conformance suite on workerd, the example
-//! on both backends, and its page in a browser.
+//! The suites that need Node, workerd and Chromium: the conformance suite on workerd, a worker
+//! without the types of `http` and the example on both backends, and its page in a browser.
 //!
 //! `tests/run` installs these tools and sets the variables with their paths. Without them the
 //! suites are skipped with a message; with `BINDERY_REQUIRE_ALL` set, they fail.
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// The crates that are built to Wasm.
-const WORKERS: [&str; 2] = ["tests/conformance", "examples/files"];
+const WORKERS: [&str; 3] = ["tests/conformance", "tests/minimal", "examples/files"];
 /// The suites. Those that find most errors come first.
-const SUITES: [&str; 3] = ["conformance", "files", "page"];
+const SUITES: [&str; 4] = ["conformance", "minimal", "files", "page"];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -27,7 +27,14 @@ fn main() -> ExitCode {
     };
 
     let mut passed = run(Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "files"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "files",
+            "--package",
+            "minimal",
+        ])
         .current_dir(&root));
     for worker in WORKERS {
         passed &= build_worker(&worker_build, &root.join(worker));

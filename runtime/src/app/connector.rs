@@ -81,6 +81,8 @@ impl<'w> Connector<'w> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn problem(&mut self, problem: String) -> Error {
         let error = Error::worker("start", ErrorKind::Misconfigured, problem.clone());
         self.problems.push(problem);

@@ -6,8 +6,12 @@ use axum_core::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
 use super::Context;
-use crate::error::Result;
+use crate::backend::{self, RawRequest};
+#[cfg(target_arch = "wasm32")]
+use crate::error::Failure;
+use crate::error::{Error, Result};
 use crate::http::{Request, Response};
+use crate::minimal;
 use crate::queue::{Batch, RawBatch};
 
 /// A function that responds to requests. `Form` is its signature, which the compiler infers.
@@ -19,13 +23,26 @@ use crate::queue::{Batch, RawBatch};
             argument `context: Context`",
     note = "the result is anything that implements `IntoResponse`, and the future is `Send`"
 )]
-pub trait FetchHandler<Env, Form> {
+pub trait FetchHandler<Env, Form>: Sized {
     fn respond(
         self,
         request: Request,
         env: Env,
         context: Context,
     ) -> impl Future<Output = Response> + Send;
+
+    /// Responds to a request of the platform.
+    #[cfg(target_arch = "wasm32")]
+    fn serve(
+        self,
+        request: backend::Handle,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Result<backend::Handle, Failure>> + Send {
+        backend::respond(request, context.clone(), |request| {
+            self.respond(request, env, context)
+        })
+    }
 }
 
 impl<F, Output, R, Env> FetchHandler<Env, fn(Request, Env) -> R> for F
@@ -58,6 +75,86 @@ where
     ) -> impl Future<Output = Response> + Send {
         into_response(self(request, env, context))
     }
+}
+
+impl<F, Output, R, Env> FetchHandler<Env, fn(minimal::Request, Env) -> R> for F
+where
+    F: FnOnce(minimal::Request, Env) -> Output,
+    Output: Future<Output = R> + Send,
+    R: Into<minimal::Response>,
+{
+    fn respond(
+        self,
+        request: Request,
+        env: Env,
+        _: Context,
+    ) -> impl Future<Output = Response> + Send {
+        respond_minimal(request, |request| self(request, env))
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn serve(
+        self,
+        request: backend::Handle,
+        env: Env,
+        _: Context,
+    ) -> impl Future<Output = Result<backend::Handle, Failure>> + Send {
+        backend::respond_minimal(request, |request| minimal_output(self(request, env)))
+    }
+}
+
+impl<F, Output, R, Env> FetchHandler<Env, fn(minimal::Request, Env, Context) -> R> for F
+where
+    F: FnOnce(minimal::Request, Env, Context) -> Output,
+    Output: Future<Output = R> + Send,
+    R: Into<minimal::Response>,
+{
+    fn respond(
+        self,
+        request: Request,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Response> + Send {
+        respond_minimal(request, |request| self(request, env, context))
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn serve(
+        self,
+        request: backend::Handle,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Result<backend::Handle, Failure>> + Send {
+        backend::respond_minimal(request, |request| {
+            minimal_output(self(request, env, context))
+        })
+    }
+}
+
+/// Calls a handler. The future does not contain it, which may not be `Send`.
+fn respond_minimal<F, R>(
+    request: Request,
+    handler: impl FnOnce(minimal::Request) -> F,
+) -> impl Future<Output = Response>
+where
+    F: Future<Output = R>,
+    R: Into<minimal::Response>,
+{
+    let request = RawRequest::from_http(request).map(minimal::Request::new);
+    let output = request.map(handler);
+    async move {
+        match output {
+            Ok(output) => backend::into_http(output.await.into()),
+            Err(failure) => Error::of_worker("fetch", failure).into_response(),
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn minimal_output<R: Into<minimal::Response>>(
+    output: impl Future<Output = R>,
+) -> minimal::Response {
+    output.await.into()
 }
 
 async fn into_response<R: IntoResponse>(output: impl Future<Output = R>) -> Response {

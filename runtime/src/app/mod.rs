@@ -59,6 +59,19 @@ pub trait Application: Send + Sync + 'static {
         context: Context,
     ) -> impl Future<Output = Response> + Send;
 
+    /// Responds to a request of the platform.
+    #[doc(hidden)]
+    #[cfg(target_arch = "wasm32")]
+    fn serve(
+        request: crate::backend::Handle,
+        env: Self::Env,
+        context: Context,
+    ) -> impl Future<Output = Result<crate::backend::Handle, crate::error::Failure>> + Send {
+        crate::backend::respond(request, context.clone(), |request| {
+            Self::fetch(request, env, context)
+        })
+    }
+
     /// Processes a batch of messages from a queue.
     fn queue(
         batch: &mut RawBatch,

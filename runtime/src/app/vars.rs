@@ -36,15 +36,15 @@ impl fmt::Debug for Secret {
 pub(crate) enum RawVar {
     /// Text. Every value from the dashboard, a `.dev.vars` file or the process environment is text.
     Text(String),
-    /// A JSON value of another type than string.
-    Json(serde_json::Value),
+    /// The JSON of a value of another type than string.
+    Json(String),
 }
 
 impl RawVar {
     /// Converts a value of the manifest, which the compiler wrote as JSON.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn of_json(json: &str) -> Self {
-        Self::new(serde_json::from_str(json).unwrap_or(serde_json::Value::Null))
+        Self::new(json::parse(json).unwrap_or(serde_json::Value::Null))
     }
 
     /// Converts a JSON value.
@@ -52,7 +52,7 @@ impl RawVar {
     pub(crate) fn new(value: serde_json::Value) -> Self {
         match value {
             serde_json::Value::String(text) => Self::Text(text),
-            other => Self::Json(other),
+            other => Self::Json(other.to_string()),
         }
     }
 
@@ -66,15 +66,24 @@ impl RawVar {
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
         match self {
             Self::Text(text) => {
-                let string = serde_json::Value::from(text.as_str());
-                serde_json::from_value(string)
-                    .or_else(|_| serde_json::from_str(&text))
+                let string = serde_json::to_string(&text).unwrap_or_default();
+                parse(&string)
+                    .or_else(|_| parse(&text))
                     .map_err(|_| String::new())
             }
-            Self::Json(value) => serde_json::from_value(value)
-                .map_err(|error| format!(": {}", json::describe(&error))),
+            Self::Json(value) => parse(&value).map_err(|error| {
+                let description = json::describe(&error);
+                // The value is on one line, and not in a file.
+                let end = description.find(" at line ").unwrap_or(description.len());
+                format!(": {}", &description[..end])
+            }),
         }
     }
+}
+
+/// Parses JSON as an owned value.
+fn parse<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
+    json::parse(json)
 }
 
 #[cfg(test)]
@@ -102,12 +111,9 @@ mod tests {
         assert_eq!(text("[1, 2]").read::<Vec<i64>>(), Ok(vec![1, 2]));
         assert_eq!(text("seven").read::<i64>(), Err(String::new()));
 
-        let json = RawVar::Json;
-        let error = json(serde_json::json!(1.5)).read::<i64>();
+        let json = |json: &str| RawVar::Json(json.to_owned());
+        let error = json("1.5").read::<i64>();
         assert!(error.is_err_and(|reason| reason.contains("expected i64")));
-        assert_eq!(
-            json(serde_json::json!(null)).read::<Option<i64>>(),
-            Ok(None)
-        );
+        assert_eq!(json("null").read::<Option<i64>>(), Ok(None));
     }
 }

@@ -98,7 +98,7 @@ impl Hyperdrive {
     }
 
     fn misconfigured(&self, message: &str) -> Error {
-        let failure = Failure::new(ErrorKind::Misconfigured, message);
+        let failure = Failure::new(ErrorKind::Misconfigured, message.to_owned());
         Error::located(
             Service::Hyperdrive,
             &self.gate.binding(),

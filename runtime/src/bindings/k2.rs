@@ -80,7 +80,9 @@ fn check_answer(answer: &Value) -> Result<(), Failure> {
     };
     Err(Failure::new(
         kind,
-        message.unwrap_or("the stream rejected the records"),
+        message
+            .unwrap_or("the stream rejected the records")
+            .to_owned(),
     ))
 }
 

@@ -126,10 +126,6 @@ impl EdgeCache {
 
 /// How long a response may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    target_arch = "wasm32",
-    expect(dead_code, reason = "the platform reads the headers")
-)]
 pub(crate) struct Lifetime(pub(crate) Duration);
 
 impl Lifetime {
@@ -231,7 +227,7 @@ mod tests {
         let lifetime = Lifetime::of(&response).map(|Lifetime(time)| time);
         lifetime
             .map(|time: Duration| time.as_secs())
-            .map_err(|failure| failure.message)
+            .map_err(|failure| failure.message.clone())
     }
 
     #[test]

@@ -453,7 +453,7 @@ impl TieredCache {
                     // The tier has reported any other failure to the observers.
                     Ok(None) | Err(_) => continue,
                 };
-                let Ok(stored) = serde_json::from_str::<Stored<'_>>(&text) else {
+                let Ok(stored) = crate::json::parse::<Stored<'_>>(&text) else {
                     continue;
                 };
 
@@ -497,9 +497,9 @@ impl TieredCache {
 
     /// Reads a value. `None` if it does not have the type.
     fn read<T: DeserializeOwned>(&self, found: &Found) -> Option<Cached<T>> {
-        let stored: Stored<'_> = serde_json::from_str(&found.text).ok()?;
+        let stored: Stored<'_> = crate::json::parse(&found.text).ok()?;
         let value = match stored.value {
-            Some(value) => Some(serde_json::from_str(value.get()).ok()?),
+            Some(value) => Some(crate::json::parse(value.get()).ok()?),
             None => None,
         };
         Some(Cached {

@@ -160,7 +160,7 @@ fn seconds(time: SystemTime) -> u64 {
     since_epoch.map_or(0, |time| time.as_secs())
 }
 
-fn error(kind: ErrorKind, message: &str) -> Error {
+fn error(kind: ErrorKind, message: &'static str) -> Error {
     Error::worker("sign_url", kind, message)
 }
 

@@ -63,10 +63,7 @@ impl Gate {
         let stopwatch = self.is_watched().then(Stopwatch::start);
         // In one place: a second one would generate the code of each caller twice.
         let outcome = work.await;
-        match stopwatch {
-            Some(stopwatch) => self.report(operation, query, &stopwatch, outcome),
-            None => self.finish(operation, query, outcome),
-        }
+        self.finish(operation, query, stopwatch, outcome)
     }
 
     /// Runs one call that does not wait. Returns `None` if `work` does: then nothing was done.
@@ -79,53 +76,67 @@ impl Gate {
         let stopwatch = self.is_watched().then(Stopwatch::start);
         let outcome = work()?;
         backend::count_call();
-        Some(match stopwatch {
-            Some(stopwatch) => self.report(operation, query, &stopwatch, outcome),
-            None => self.finish(operation, query, outcome),
-        })
+        Some(self.finish(operation, query, stopwatch, outcome))
     }
 
-    /// Adds the location to an error.
+    /// Adds the location to an error, and sends an event if there is a stopwatch.
+    ///
+    /// Only this function is generic, so that a type of result adds little code.
     fn finish<T>(
         &self,
         operation: &'static str,
         query: Option<&'static str>,
+        stopwatch: Option<Stopwatch>,
         outcome: Result<(T, Measures), Failure>,
     ) -> Result<T> {
         match outcome {
-            Ok((value, _)) => Ok(value),
-            Err(failure) => Err(self.error(operation, query, failure)),
+            Ok((value, measures)) => {
+                if let Some(stopwatch) = stopwatch {
+                    self.record(operation, query, &stopwatch, None, &measures);
+                }
+                Ok(value)
+            }
+            Err(failure) => Err(self.fail(operation, query, stopwatch, failure)),
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn fail(
+        &self,
+        operation: &'static str,
+        query: Option<&'static str>,
+        stopwatch: Option<Stopwatch>,
+        failure: Failure,
+    ) -> Error {
+        let error = self.error(operation, query, failure);
+        if let Some(stopwatch) = stopwatch {
+            let query = query.or(error.query());
+            let measures = Measures::default();
+            self.record(operation, query, &stopwatch, Some(&error), &measures);
+        }
+        error
+    }
+
     /// Sends an event to the observers.
-    fn report<T>(
+    #[inline(never)]
+    fn record(
         &self,
         operation: &'static str,
         query: Option<&'static str>,
         stopwatch: &Stopwatch,
-        outcome: Result<(T, Measures), Failure>,
-    ) -> Result<T> {
-        let duration = stopwatch.elapsed();
-        let (value, measures) = match outcome {
-            Ok((value, measures)) => (Ok(value), measures),
-            Err(failure) => {
-                let error = self.error(operation, query, failure);
-                (Err(error), Measures::default())
-            }
-        };
-
-        let error = value.as_ref().err();
+        error: Option<&Error>,
+        measures: &Measures,
+    ) {
         self.observers.record(&Event {
             service: self.service,
             operation,
             binding: &self.binding,
-            query: query.or(error.and_then(Error::query)),
-            duration,
+            query,
+            duration: stopwatch.elapsed(),
             error,
-            measures: &measures,
+            measures,
         });
-        value
     }
 
     /// The error of a failure after the call, for example while its result is read.

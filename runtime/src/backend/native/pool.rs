@@ -315,11 +315,7 @@ impl<C: Session> Metered<C> {
             let seconds = limits::d1::QUERY_TIME.as_secs();
             let page = limits::d1::PAGE;
             let message = format!("the call took more than {seconds} seconds; see {page}");
-            Failure {
-                kind: ErrorKind::Timeout,
-                message,
-                ..failure
-            }
+            failure.of_kind(ErrorKind::Timeout).saying(message)
         })
     }
 }

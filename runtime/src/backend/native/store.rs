@@ -100,13 +100,11 @@ fn upgrade(connection: &Connection, versions: &[&str]) -> rusqlite::Result<()> {
 
 /// Adds that the error is one of the local state.
 fn internal(failure: Failure) -> Failure {
-    Failure {
-        message: format!(
-            "the local state cannot be read or written: {}",
-            failure.message
-        ),
-        ..failure
-    }
+    let message = format!(
+        "the local state cannot be read or written: {}",
+        failure.message
+    );
+    failure.saying(message)
 }
 
 /// The keys that a list returns, as parameters of a range that SQLite finds in its index:

@@ -8,7 +8,7 @@ use crate::app::RawVar;
 use crate::bindings::BindingKind;
 use crate::observe::{Observer, Observers};
 
-use super::js::{Handle, get, stringify};
+use super::js::{Handle, get, get_text, stringify};
 use super::{D1, Kv, Object, Queue, R2};
 
 /// The bindings of one request.
@@ -99,8 +99,7 @@ impl Backend {
             return Some(RawVar::Text(text));
         }
 
-        let json = stringify(&value)?;
-        serde_json::from_str(&json).ok().map(RawVar::Json)
+        stringify(&value).map(RawVar::Json)
     }
 
     /// Where a missing secret can be set.
@@ -110,6 +109,6 @@ impl Backend {
 
     /// Returns the value of a secret.
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
-        get(self.0.value(), name).as_string()
+        get_text(self.0.value(), name)
     }
 }

@@ -59,6 +59,6 @@ impl Context {
 
     pub(crate) fn cf(&self) -> Cf {
         let json = stringify(self.cf.value()).unwrap_or_default();
-        serde_json::from_str(&json).unwrap_or_default()
+        crate::json::parse(&json).unwrap_or_default()
     }
 }

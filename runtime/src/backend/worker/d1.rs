@@ -15,7 +15,10 @@ use crate::d1::scan::{Malformed, Scanner};
 use crate::d1::{Call, Cell, Detail, Meta, Parameter, Row, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
 
-use super::js::{Handle, call as call_js, call_async, get, object, parse_number, send, stringify};
+use super::js::{
+    Handle, call as call_js, call_async, get, get_number, get_text, kind_of_text, object,
+    parse_number, send, stringify,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct D1 {
@@ -138,7 +141,7 @@ fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
     }
 
     let meta = get(result, "meta");
-    let number = |name: &str| get(&meta, name).as_f64();
+    let number = |name: &str| get_number(&meta, name);
     let count = |name: &str| number(name).map(|value| value as u64);
     let (changes, last_row_id) = match reads_only {
         true => (None, None),
@@ -156,7 +159,7 @@ fn read_result(result: &JsValue, call: Call<'_>) -> Result<Meta, Failure> {
         meta_of.duration = duration.and_then(Result::ok);
         meta_of.size_after = count("size_after");
         meta_of.attempts = number("total_attempts").map(|attempts| attempts as u32);
-        meta_of.region = get(&meta, "served_by_region").as_string();
+        meta_of.region = get_text(&meta, "served_by_region");
         meta_of.is_primary = get(&meta, "served_by_primary").as_bool();
     }
     Ok(meta_of)
@@ -180,10 +183,7 @@ fn rows_as_arrays(objects: &JsValue, needs_names: bool) -> Result<JsValue, Failu
 
 /// The failure of a statement that has run: its result has another form than D1 documents.
 fn undecodable(failure: Failure) -> Failure {
-    Failure {
-        kind: ErrorKind::Decode,
-        ..failure
-    }
+    failure.of_kind(ErrorKind::Decode)
 }
 
 /// Passes each row of an array to the sink of the call.
@@ -247,45 +247,51 @@ fn take_blobs(rows: &JsValue, columns: &[usize]) -> VecDeque<Vec<u8>> {
 ///
 /// The messages of D1 are `D1_ERROR: <message of SQLite>: SQLITE_X (extended: SQLITE_Y)`.
 fn classify(failure: Failure, is_unchecked: bool) -> Failure {
-    let Failure {
-        kind,
-        message: full,
-        ..
-    } = &failure;
-    let message = full.strip_prefix("D1_ERROR: ").unwrap_or(full);
-    let end = message.find(": SQLITE_").unwrap_or(message.len());
-    let message = message[..end].to_owned();
-
-    let has = |part: &str| message.contains(part);
-    let kind = if has("UNIQUE constraint failed") || has("PRIMARY KEY") {
-        ErrorKind::Constraint(Constraint::Unique)
-    } else if has("NOT NULL constraint failed") {
-        ErrorKind::Constraint(Constraint::NotNull)
-    } else if has("FOREIGN KEY constraint failed") {
-        ErrorKind::Constraint(Constraint::ForeignKey)
-    } else if has("CHECK constraint failed") {
-        ErrorKind::Constraint(Constraint::Check)
-    } else if has("cannot store") {
-        ErrorKind::Constraint(Constraint::DataType)
-    } else if full.contains("SQLITE_CONSTRAINT") {
-        ErrorKind::Constraint(Constraint::Other)
-    } else if let Some(kind) = kind_of_message(&message) {
-        kind
-    } else if has("string or blob too big") {
-        ErrorKind::TooLarge
-    } else if message.starts_with("To execute a transaction, please use") {
+    const CONSTRAINTS: [(&str, ErrorKind); 6] = [
+        (
+            "UNIQUE constraint failed",
+            ErrorKind::Constraint(Constraint::Unique),
+        ),
+        ("PRIMARY KEY", ErrorKind::Constraint(Constraint::Unique)),
+        (
+            "NOT NULL constraint failed",
+            ErrorKind::Constraint(Constraint::NotNull),
+        ),
+        (
+            "FOREIGN KEY constraint failed",
+            ErrorKind::Constraint(Constraint::ForeignKey),
+        ),
+        (
+            "CHECK constraint failed",
+            ErrorKind::Constraint(Constraint::Check),
+        ),
+        ("cannot store", ErrorKind::Constraint(Constraint::DataType)),
+    ];
+    const OTHERS: [(&str, ErrorKind); 2] = [
+        ("string or blob too big", ErrorKind::TooLarge),
         // BEGIN, COMMIT, SAVEPOINT and so on.
-        ErrorKind::Denied
-    } else if is_unchecked && *kind == ErrorKind::Internal && full.ends_with(": SQLITE_ERROR") {
+        ("To execute a transaction, please use", ErrorKind::Denied),
+    ];
+
+    let full = &failure.message;
+    let message = full.strip_prefix("D1_ERROR: ").unwrap_or(full);
+    let (message, code) = match message.find(": SQLITE_") {
+        Some(end) => message.split_at(end),
+        None => (message, ""),
+    };
+    let kind = if let Some(kind) = kind_of_text(message, &CONSTRAINTS) {
+        kind
+    } else if code.contains("SQLITE_CONSTRAINT") {
+        ErrorKind::Constraint(Constraint::Other)
+    } else if let Some(kind) = kind_of_message(message).or(kind_of_text(message, &OTHERS)) {
+        kind
+    } else if is_unchecked && failure.kind == ErrorKind::Internal && code == ": SQLITE_ERROR" {
         ErrorKind::InvalidArgument
     } else {
-        *kind
+        failure.kind
     };
-    Failure {
-        kind,
-        message,
-        ..failure
-    }
+    let message = message.to_owned();
+    failure.of_kind(kind).saying(message)
 }
 
 /// The values of one row.

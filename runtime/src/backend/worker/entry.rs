@@ -1,21 +1,24 @@
 //! The functions behind the exports of `handlers!`, which the platform calls.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::pin::pin;
 
 use futures_util::future::select;
 use js_sys::Promise;
 #[cfg(feature = "tracing")]
 use tracing::level_filters::LevelFilter;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::app::{Application, Context, Environment};
-use crate::error::{Error, ErrorKind, Result, ServerErrorText};
-use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Response};
+use crate::error::{Error, ErrorKind, Failure, Result, ServerErrorText};
+use crate::http::{DRAIN_TIMEOUT, DrainableBody, Request, Response};
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
 
 use super::http::{request_from_js, response_to_js};
+use super::js::{Handle, send};
+use super::minimal::to_js;
 use super::panic::promise;
 use super::queue::{received, settle};
 use super::{Backend, log_line};
@@ -23,35 +26,52 @@ use super::{Backend, log_line};
 /// Responds to a request.
 pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: JsValue) -> Promise {
     promise("fetch", async move {
-        let response = respond::<A>(request, env, context).await;
-        let response = response.unwrap_or_else(IntoResponse::into_response);
-        if let Some(ServerErrorText(text)) = response.extensions().get() {
-            log_line(&format!("error: {text}"));
+        let context = Context::new(super::Context::new(context, &request));
+        let response = match connect::<A>(env, &context) {
+            Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
+            Err(error) => to_js(error.into()).map(Handle::new),
+        };
+        match response {
+            Ok(response) => Ok(response.value().clone()),
+            Err(failure) => Err(exception(&failure.message)),
         }
-        to_js(response)
     })
 }
 
-async fn respond<A: Application>(
-    request: web_sys::Request,
-    env: JsValue,
-    context: JsValue,
-) -> Result<Response> {
-    let context = Context::new(super::Context::new(context, &request));
-    let env = connect::<A>(env, &context)?;
-    let request = request_from_js(&request).map_err(|failure| {
-        let message = format!("the request cannot be read: {}", failure.message);
-        Error::worker("fetch", failure.kind, message)
-    })?;
+/// Responds to a request with a handler that has the types of `http`.
+pub(crate) fn respond<F: Future<Output = Response>>(
+    request: Handle,
+    context: Context,
+    handler: impl FnOnce(Request) -> F,
+) -> impl Future<Output = Result<Handle, Failure>> {
+    let request = request_from_js(request.value().unchecked_ref());
+    let started = request.map(|request| {
+        let (mut request, body) = DrainableBody::wrap(request);
+        request.extensions_mut().insert(context);
+        (handler(request), body)
+    });
+    async move {
+        let (output, body) = match started {
+            Ok(started) => started,
+            Err(failure) => {
+                let message = format!("the request cannot be read: {}", failure.message);
+                let error = Error::worker("fetch", failure.kind, message);
+                return to_js(error.into()).map(Handle::new);
+            }
+        };
+        let response = output.await;
 
-    let (mut request, body) = DrainableBody::wrap(request);
-    request.extensions_mut().insert(context.clone());
-    let response = A::fetch(request, env, context).await;
-
-    // On timeout, respond anyway.
-    let timeout = worker::Delay::from(DRAIN_TIMEOUT);
-    select(pin!(body.drain()), pin!(timeout)).await;
-    Ok(response)
+        // On timeout, respond anyway.
+        send(async {
+            let timeout = worker::Delay::from(DRAIN_TIMEOUT);
+            select(pin!(body.drain()), pin!(timeout)).await;
+        })
+        .await;
+        if let Some(ServerErrorText(text)) = response.extensions().get() {
+            log_line(&format!("error: {text}"));
+        }
+        response_to_js(response).map(Handle::new)
+    }
 }
 
 /// Opens the bindings, and runs the start hook before the first request or batch of this instance.
@@ -71,10 +91,6 @@ fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
         IS_STARTED.set(true);
     }
     Ok(env)
-}
-
-fn to_js(response: Response) -> std::result::Result<JsValue, JsValue> {
-    response_to_js(response).map_err(|failure| exception(&failure.message))
 }
 
 /// Processes a batch of messages.
@@ -97,11 +113,11 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
 }
 
 /// Responds to a request to a Durable Object, which bindery does not support yet.
-#[must_use]
 pub fn no_durable_object(class: &str) -> Promise {
     let message = format!("bindery does not support Durable Objects such as `{class}` yet");
-    let response = Error::worker("fetch", ErrorKind::Unsupported, message).into_response();
-    promise("fetch", async move { to_js(response) })
+    let error = Error::worker("fetch", ErrorKind::Unsupported, message);
+    let response = to_js(error.into()).map_err(|failure| exception(&failure.message));
+    promise("fetch", async move { response })
 }
 
 fn exception(message: &str) -> JsValue {

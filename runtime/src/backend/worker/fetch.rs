@@ -49,5 +49,5 @@ fn unreachable(failure: Failure) -> Failure {
         ErrorKind::Internal => ErrorKind::Unavailable,
         other => other,
     };
-    Failure { kind, ..failure }
+    failure.of_kind(kind)
 }

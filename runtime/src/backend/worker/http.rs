@@ -5,10 +5,11 @@
 //! handed on as it is.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
+use axum_core::body::BodyDataStream;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, Method, StatusCode};
 use http_body::Body as _;
@@ -89,7 +90,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
     let pairs = Array::from(headers);
     let mut converted = HeaderMap::with_capacity(pairs.length() as usize);
-    for_each_pair(&pairs, |name, value| {
+    for_each_pair(&pairs, &mut |name, value| {
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.map_err(|error| malformed("name of a header", error))?;
         let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
@@ -204,14 +205,14 @@ fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
 }
 
 /// The content of a body.
-enum JsContent {
+pub(super) enum JsContent {
     /// Bytes, or null.
     Bytes(JsValue),
     Stream(JsValue),
 }
 
 /// Converts a body: as bytes if all of it is in memory.
-fn body_to_js(mut body: Body) -> JsContent {
+pub(super) fn body_to_js(mut body: Body) -> JsContent {
     if body.is_end_stream() {
         return JsContent::Bytes(JsValue::NULL);
     }
@@ -223,25 +224,48 @@ fn body_to_js(mut body: Body) -> JsContent {
     let first = match Pin::new(&mut body).poll_frame(&mut context) {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         Poll::Ready(None) => return JsContent::Bytes(JsValue::NULL),
-        // It starts with an error or later. An error is returned again only by few bodies, so it
-        // becomes one of the stream.
-        Poll::Ready(Some(Err(error))) => return stream_to_js(stream::iter([Err(error)])),
-        Poll::Pending => return stream_to_js(body.into_data_stream()),
+        // Few bodies return an error again.
+        Poll::Ready(Some(Err(error))) => return stream_to_js(Some(Err(error)), body),
+        Poll::Pending => return stream_to_js(None, body),
     };
     if body.is_end_stream() {
         return JsContent::Bytes(Uint8Array::from(&*first).into());
     }
-    let first = stream::iter([Ok(first)]);
-    stream_to_js(first.chain(body.into_data_stream()))
+    stream_to_js(Some(Ok(first)), body)
 }
 
-fn stream_to_js<E: std::fmt::Display + 'static>(
-    chunks: impl futures_util::Stream<Item = Result<Bytes, E>> + 'static,
-) -> JsContent {
-    let chunks = chunks.map(|chunk| match chunk {
-        Ok(bytes) => Ok(Uint8Array::from(&*bytes).into()),
-        Err(error) => Err(js_sys::Error::new(&error.to_string()).into()),
-    });
+/// Converts a body, of which the first chunk may have been read.
+fn stream_to_js(first: Option<Result<Bytes, axum_core::Error>>, rest: Body) -> JsContent {
+    let chunks = Chunks {
+        first,
+        rest: rest.into_data_stream(),
+    };
     let stream = wasm_streams::ReadableStream::from_stream(chunks);
     JsContent::Stream(stream.into_raw().into())
+}
+
+/// The chunks of a body as JavaScript values.
+///
+/// One type for all bodies: each stream that is passed to JavaScript would have its own code.
+struct Chunks {
+    first: Option<Result<Bytes, axum_core::Error>>,
+    rest: BodyDataStream,
+}
+
+impl Stream for Chunks {
+    type Item = Result<JsValue, JsValue>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<JsValue, JsValue>>> {
+        let chunk = match self.first.take() {
+            Some(chunk) => Some(chunk),
+            None => ready!(self.rest.poll_next_unpin(context)),
+        };
+        Poll::Ready(chunk.map(|chunk| match chunk {
+            Ok(bytes) => Ok(Uint8Array::from(&*bytes).into()),
+            Err(error) => Err(js_sys::Error::new(&error.to_string()).into()),
+        }))
+    }
 }

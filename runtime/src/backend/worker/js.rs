@@ -15,7 +15,8 @@ use crate::d1::scan::{Malformed, Scanner};
 use crate::error::{ErrorKind, Failure};
 
 /// The JavaScript object of a binding.
-pub(super) struct Handle(SendWrapper<JsValue>);
+#[doc(hidden)]
+pub struct Handle(SendWrapper<JsValue>);
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
@@ -103,8 +104,21 @@ pub(super) fn construct(class: &str, arguments: &Array) -> Result<JsValue, Failu
 }
 
 /// Returns `object.name`, or undefined.
+#[inline(never)]
 pub(super) fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Returns the text `object.name`, or `None` if it is not a text.
+#[inline(never)]
+pub(super) fn get_text(object: &JsValue, name: &str) -> Option<String> {
+    get(object, name).as_string()
+}
+
+/// Returns the number `object.name`, or `None` if it is not a number.
+#[inline(never)]
+pub(super) fn get_number(object: &JsValue, name: &str) -> Option<f64> {
+    get(object, name).as_f64()
 }
 
 /// Creates an object from its properties. Undefined properties are omitted.
@@ -141,11 +155,11 @@ pub(super) fn stringify(value: &JsValue) -> Option<String> {
         .and_then(|text| JsValue::from(text).as_string())
 }
 
+/// A function of the two texts of a pair.
+type Visit<'v> = &'v mut dyn FnMut(&str, Cow<'_, str>) -> Result<(), Failure>;
+
 /// Calls a function with each pair of texts of an array of pairs.
-pub(super) fn for_each_pair(
-    pairs: &Array,
-    mut visit: impl FnMut(&str, Cow<'_, str>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+pub(super) fn for_each_pair(pairs: &Array, visit: Visit<'_>) -> Result<(), Failure> {
     let json = stringify(pairs).unwrap_or_default();
     let unreadable = |_: Malformed| {
         let message = "a value of the platform is not an array of pairs of texts";
@@ -176,24 +190,27 @@ pub(super) fn message(error: &JsValue) -> String {
 /// Converts a thrown value to a failure. The errors of the platform have no codes, so the kind
 /// depends on the message.
 pub(super) fn failure(error: &JsValue) -> Failure {
-    let message = message(error);
-    let has = |part: &str| message.contains(part);
-
     // https://developers.cloudflare.com/d1/observability/debug-d1/
-    let kind = if has("Network connection lost")
-        || has("storage caused object to be reset")
-        || has("reset because its code was updated")
-        || has("transient issue")
-    {
-        ErrorKind::Unavailable
-    } else if has("overloaded") || has("Too many requests") || has("429") {
-        ErrorKind::Overloaded
-    } else if has("exceeded timeout") || has("timed out") {
-        ErrorKind::Timeout
-    } else if has("not authorized") {
-        ErrorKind::Denied
-    } else {
-        ErrorKind::Internal
-    };
-    Failure::new(kind, message)
+    const KINDS: [(&str, ErrorKind); 10] = [
+        ("Network connection lost", ErrorKind::Unavailable),
+        ("storage caused object to be reset", ErrorKind::Unavailable),
+        ("reset because its code was updated", ErrorKind::Unavailable),
+        ("transient issue", ErrorKind::Unavailable),
+        ("overloaded", ErrorKind::Overloaded),
+        ("Too many requests", ErrorKind::Overloaded),
+        ("429", ErrorKind::Overloaded),
+        ("exceeded timeout", ErrorKind::Timeout),
+        ("timed out", ErrorKind::Timeout),
+        ("not authorized", ErrorKind::Denied),
+    ];
+
+    let message = message(error);
+    let kind = kind_of_text(&message, &KINDS);
+    Failure::new(kind.unwrap_or(ErrorKind::Internal), message)
+}
+
+/// The kind of the first text of a list that a message has.
+pub(super) fn kind_of_text(message: &str, kinds: &[(&str, ErrorKind)]) -> Option<ErrorKind> {
+    let found = kinds.iter().find(|(text, _)| message.contains(text));
+    found.map(|(_, kind)| *kind)
 }

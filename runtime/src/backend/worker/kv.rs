@@ -10,7 +10,9 @@ use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 use crate::kv::{Expiration, Listing, Stored, StoredKey, seconds_of};
 
-use super::js::{Handle, call_async, get, object, optional, parse, send, stringify};
+use super::js::{
+    Handle, call_async, get, get_number, get_text, object, optional, parse, send, stringify,
+};
 use super::stream::body_of;
 
 #[derive(Debug, Clone)]
@@ -63,10 +65,7 @@ impl Kv {
             let found = found.map_err(|failure| {
                 // The platform has no code for more than 25 MiB in one call.
                 if failure.message.contains("413") {
-                    Failure {
-                        kind: ErrorKind::TooLarge,
-                        ..failure
-                    }
+                    failure.of_kind(ErrorKind::TooLarge)
                 } else {
                     failure
                 }
@@ -199,7 +198,7 @@ impl Kv {
             let cursor = if is_complete {
                 None
             } else {
-                get(&result, "cursor").as_string()
+                get_text(&result, "cursor")
             };
             Ok(Listing { keys, cursor })
         })
@@ -220,9 +219,9 @@ fn seconds(seconds: u64) -> JsValue {
 }
 
 fn listed_key(key: &JsValue) -> Option<StoredKey> {
-    let expiration = get(key, "expiration").as_f64();
+    let expiration = get_number(key, "expiration");
     Some(StoredKey {
-        name: get(key, "name").as_string()?,
+        name: get_text(key, "name")?,
         expiration: expiration.map(|seconds| seconds as u64),
         metadata: metadata(key),
     })

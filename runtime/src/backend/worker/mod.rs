@@ -13,6 +13,7 @@ mod fetch;
 mod http;
 mod js;
 mod kv;
+mod minimal;
 mod object;
 mod panic;
 mod queue;
@@ -27,10 +28,14 @@ pub(crate) use clock::{Stopwatch, log_line, log_line as print_line, monotonic, n
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub(crate) use edge_cache::EdgeCache;
+pub(crate) use entry::respond;
 pub use entry::{fetch, no_durable_object, queue};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
+pub use js::Handle;
 pub(crate) use kv::Kv;
+pub(crate) use minimal::respond as respond_minimal;
+pub(crate) use minimal::{RawContent, RawRequest, into_http};
 pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub(crate) use r2::R2;

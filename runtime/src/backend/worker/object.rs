@@ -159,7 +159,7 @@ fn to_json(value: &JsValue) -> Result<serde_json::Value, Failure> {
     let Some(json) = stringify(value) else {
         return Ok(serde_json::Value::Null);
     };
-    serde_json::from_str(&json)
+    crate::json::parse(&json)
         .map_err(|_| Failure::new(ErrorKind::Decode, "the result is not valid JSON"))
 }
 

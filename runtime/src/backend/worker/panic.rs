@@ -18,6 +18,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::error::{Error, ErrorKind};
 
 use super::log_line;
+use super::minimal::to_js;
 
 /// A promise that has not settled, and how to settle it.
 struct Pending {
@@ -102,18 +103,13 @@ impl Pending {
     }
 
     /// Settles the promise of a future that will not end.
-    fn fail(&self, error: &Error) {
-        if self.operation != "fetch" {
-            return self.settle(Err(js_sys::Error::new(&error.to_string()).into()));
+    fn fail(&self, error: Error) {
+        if self.operation == "fetch" {
+            let response = to_js(error.into());
+            return self.settle(response.map_err(|_| JsValue::UNDEFINED));
         }
-        // The body is text: a stream would come from the instance that ends.
-        let init = web_sys::ResponseInit::new();
-        init.set_status(error.status().as_u16());
-        let response = web_sys::Response::new_with_opt_str_and_init(Some(&error.to_json()), &init);
-        if let Ok(response) = &response {
-            let _ = response.headers().set("content-type", "application/json");
-        }
-        self.settle(response.map(Into::into));
+        log_line(&format!("error: {error}"));
+        self.settle(Err(js_sys::Error::new(&error.to_string()).into()));
     }
 }
 
@@ -145,9 +141,11 @@ fn settle_all(info: &PanicHookInfo<'_>) {
             _ => "the handler",
         };
         let message = format!("{what} panicked: {text}");
-        let error = Error::worker(pending.operation, ErrorKind::Internal, message);
-        log_line(&format!("error: {error}"));
-        pending.fail(&error);
+        pending.fail(Error::worker(
+            pending.operation,
+            ErrorKind::Internal,
+            message,
+        ));
     }
     if cfg!(panic = "unwind") {
         // The instance lives on, and with it the other futures.
@@ -156,7 +154,7 @@ fn settle_all(info: &PanicHookInfo<'_>) {
     }
     for pending in all {
         let message = "the instance of the worker ended, because something else panicked";
-        pending.fail(&Error::worker(
+        pending.fail(Error::worker(
             pending.operation,
             ErrorKind::Unavailable,
             message,

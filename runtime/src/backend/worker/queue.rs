@@ -7,7 +7,9 @@ use crate::error::Failure;
 use crate::queue::{RawBatch, RawMessage, Verdict};
 
 use super::clock::at;
-use super::js::{Handle, call, call_async, get, object, parse, send, stringify};
+use super::js::{
+    Handle, call, call_async, get, get_number, get_text, object, parse, send, stringify,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Queue(pub(super) Handle);
@@ -43,7 +45,7 @@ impl Queue {
 
 /// Converts the batch that the platform delivers.
 pub(super) fn received(batch: &JsValue) -> RawBatch {
-    let queue = get(batch, "queue").as_string().unwrap_or_default();
+    let queue = get_text(batch, "queue").unwrap_or_default();
     RawBatch::new(queue, messages(batch).iter().map(message).collect())
 }
 
@@ -54,10 +56,10 @@ fn messages(batch: &JsValue) -> Vec<JsValue> {
 }
 
 fn message(message: &JsValue) -> RawMessage {
-    let attempts = get(message, "attempts").as_f64();
+    let attempts = get_number(message, "attempts");
     let body = stringify(&get(message, "body"));
     RawMessage {
-        id: get(message, "id").as_string().unwrap_or_default(),
+        id: get_text(message, "id").unwrap_or_default(),
         timestamp: at(&get(message, "timestamp")),
         attempts: attempts.map_or(1, |attempts| attempts as u32),
         body: body.ok_or_else(|| "the body is not valid JSON".to_owned()),

@@ -18,7 +18,10 @@ use crate::r2::{
 };
 
 use super::clock::{at, milliseconds};
-use super::js::{Handle, call, call_async, for_each_pair, get, object, optional, send, start};
+use super::js::{
+    Handle, call, call_async, for_each_pair, get, get_number, get_text, object, optional, send,
+    start,
+};
 use super::stream::{body_of, send_stream, take_stream};
 
 #[derive(Debug, Clone)]
@@ -140,7 +143,7 @@ impl R2 {
                 return Ok(Some((info, None)));
             }
             let range = get(&found, "range");
-            let number = |name| get(&range, name).as_f64().map(|number| number as u64);
+            let number = |name| get_number(&range, name).map(|number| number as u64);
             let offset = number("offset").unwrap_or_default();
             let length = number("length").unwrap_or(info.size.saturating_sub(offset));
             let content = (body_of(&body, Some(length)), (offset, length));
@@ -207,7 +210,7 @@ impl R2 {
             Ok(Listing {
                 objects: objects.iter().map(info).collect::<Result<_, _>>()?,
                 prefixes: prefixes.iter().filter_map(JsValue::as_string).collect(),
-                cursor: get(&result, "cursor").as_string(),
+                cursor: get_text(&result, "cursor"),
             })
         })
         .await
@@ -221,7 +224,7 @@ impl R2 {
         send(async {
             let arguments = [JsValue::from_str(key), put_options(request)?];
             let upload = self.call("createMultipartUpload", &arguments).await?;
-            let id = get(&upload, "uploadId").as_string();
+            let id = get_text(&upload, "uploadId");
             id.ok_or_else(|| Failure::new(ErrorKind::Decode, "the upload has no id"))
         })
         .await
@@ -397,7 +400,7 @@ fn upload_bytes(
 }
 
 fn etag(part: &JsValue) -> Result<String, Failure> {
-    let etag = get(part, "etag").as_string();
+    let etag = get_text(part, "etag");
     etag.ok_or_else(|| Failure::new(ErrorKind::Decode, "the part has no etag"))
 }
 
@@ -417,7 +420,7 @@ fn failure(failure: Failure) -> Failure {
         Some("10058") => ErrorKind::Overloaded,
         _ => failure.kind,
     };
-    Failure { kind, ..failure }
+    failure.of_kind(kind)
 }
 
 fn texts(texts: &[&str]) -> JsValue {
@@ -516,21 +519,21 @@ fn found_info(found: &JsValue) -> Result<Option<ObjectInfo>, Failure> {
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
     let missing = || Failure::new(ErrorKind::Decode, "the result is not an R2 object");
     let http = get(found, "httpMetadata");
-    let header = |name| get(&http, name).as_string();
+    let header = |name| get_text(&http, name);
     let mut custom_metadata = Metadata::new();
     if let Ok(custom) = get(found, "customMetadata").dyn_into::<Object>() {
-        for_each_pair(&Object::entries(&custom), |name, value| {
+        for_each_pair(&Object::entries(&custom), &mut |name, value| {
             custom_metadata.insert(name.to_owned(), value.into_owned());
             Ok(())
         })?;
     }
-    let class = get(found, "storageClass").as_string();
+    let class = get_text(found, "storageClass");
 
     Ok(ObjectInfo {
-        key: get(found, "key").as_string().ok_or_else(missing)?,
-        version: get(found, "version").as_string().unwrap_or_default(),
-        size: get(found, "size").as_f64().ok_or_else(missing)? as u64,
-        etag: get(found, "etag").as_string().ok_or_else(missing)?,
+        key: get_text(found, "key").ok_or_else(missing)?,
+        version: get_text(found, "version").unwrap_or_default(),
+        size: get_number(found, "size").ok_or_else(missing)? as u64,
+        etag: get_text(found, "etag").ok_or_else(missing)?,
         uploaded: at(&get(found, "uploaded")),
         http_metadata: HttpMetadata {
             content_type: header("contentType"),

@@ -19,7 +19,7 @@ use crate::bindings::content::Upload;
 use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 
-use super::js::{call, call_async, construct, failure, get, send};
+use super::js::{call, call_async, construct, get, message, send};
 
 /// A body that reads a `ReadableStream`.
 ///
@@ -66,7 +66,7 @@ impl http_body::Body for JsBody {
                 Ok(stream) => State::Reading(stream),
                 Err((error, _)) => {
                     *state = State::Ended;
-                    let error = io::Error::other(failure(&error.into()).message);
+                    let error = io::Error::other(message(&error.into()));
                     return Poll::Ready(Some(Err(error)));
                 }
             };
@@ -86,7 +86,7 @@ impl http_body::Body for JsBody {
                 body.length = body.length.and_then(|length| length.checked_sub(read));
                 Ok(Frame::data(bytes))
             }
-            Err(error) => Err(io::Error::other(failure(&error).message)),
+            Err(error) => Err(io::Error::other(message(&error))),
         }))
     }
 
@@ -162,18 +162,18 @@ pub(super) fn take_stream(body: &mut Body) -> Option<JsValue> {
 /// Reads all of a body: with one call if it is a stream of JavaScript.
 pub(crate) async fn read_body(mut body: Body) -> Result<Bytes, Failure> {
     send(async {
-        let ended_early = |error: String| {
+        let ended_early = |error: &str| {
             let message = format!("the content ended early: {error}");
             Failure::new(ErrorKind::Unavailable, message)
         };
         let Some(stream) = take_stream(&mut body) else {
             let collected = body.collect().await;
-            let collected = collected.map_err(|error| ended_early(error.to_string()))?;
+            let collected = collected.map_err(|error| ended_early(&error.to_string()))?;
             return Ok(collected.to_bytes());
         };
         let response = construct("Response", &Array::of1(&stream))?;
         let buffer = call_async(&response, "arrayBuffer", &[]).await;
-        let buffer = buffer.map_err(|failure| ended_early(failure.message))?;
+        let buffer = buffer.map_err(|failure| ended_early(&failure.message))?;
         Ok(Bytes::from(Uint8Array::new(&buffer).to_vec()))
     })
     .await

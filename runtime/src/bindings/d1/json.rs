@@ -25,7 +25,7 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned> FromColumn for Json<T> {
     fn from_column(cell: Cell<'_>) -> Result<Self, String> {
         let JsonText(text) = JsonText::from_column(cell)?;
-        serde_json::from_str(&text)
+        crate::json::parse(&text)
             .map(Self)
             .map_err(|error| crate::json::describe(&error))
     }

@@ -149,10 +149,7 @@ impl D1 {
         };
         // It is not a batch of the caller.
         let metas = route.run(&self.backend, &mut [call]).await;
-        let metas = metas.map_err(|failure| Failure {
-            index: None,
-            ..failure
-        })?;
+        let metas = metas.map_err(|failure| failure.at(None))?;
         Ok(metas.into_iter().next().unwrap_or_default())
     }
 

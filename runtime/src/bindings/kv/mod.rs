@@ -537,7 +537,7 @@ fn decode_metadata<M: DeserializeOwned>(
     metadata: Option<&str>,
 ) -> Result<Option<M>, Failure> {
     let decode = |text| {
-        serde_json::from_str(text)
+        crate::json::parse(text)
             .map_err(|error| mismatch("metadata", name, &json::describe(&error)))
     };
     metadata.map(decode).transpose()

@@ -135,7 +135,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
 fn decode<T: DeserializeOwned>(message: &RawMessage) -> Result<T, Failure> {
     let body = message.body.as_ref().map_err(Clone::clone);
     let decoded =
-        body.and_then(|body| serde_json::from_str(body).map_err(|error| json::describe(&error)));
+        body.and_then(|body| crate::json::parse(body).map_err(|error| json::describe(&error)));
     decoded.map_err(|error| {
         let text = format!("message {} does not match its type: {error}", message.id);
         Failure::new(ErrorKind::Decode, text)

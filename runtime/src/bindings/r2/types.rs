@@ -59,9 +59,9 @@ impl ObjectInfo {
         self,
     ) -> Result<ObjectInfo<C::Value>, Failure> {
         let key = &self.key;
-        let custom_metadata = C::decode(self.custom_metadata).map_err(|failure| Failure {
-            message: format!("the object `{key}`: {}", failure.message),
-            ..failure
+        let custom_metadata = C::decode(self.custom_metadata).map_err(|failure| {
+            let message = format!("the object `{key}`: {}", failure.message);
+            failure.saying(message)
         })?;
         Ok(ObjectInfo {
             custom_metadata,

@@ -1,5 +1,8 @@
 //! A worker of which each feature uses one part of bindery.
 
+#[cfg(not(feature = "http"))]
+use bindery::minimal::{Request, Response};
+#[cfg(feature = "http")]
 use bindery::{Body, Request, Response};
 
 /// The bindings of `wrangler.toml`.
@@ -11,7 +14,12 @@ bindery::handlers! {
     fetch: fetch,
 }
 
-#[cfg(not(feature = "axum"))]
+#[cfg(not(feature = "http"))]
+async fn fetch(request: Request, env: Env) -> bindery::Result<Response> {
+    Ok(Response::text(answer(request, env).await?))
+}
+
+#[cfg(all(feature = "http", not(feature = "axum")))]
 async fn fetch(request: Request, env: Env) -> Response {
     match answer(request, env).await {
         Ok(text) => Response::new(Body::from(text)),

@@ -21,7 +21,7 @@ impl From<rusqlite::Error> for Failure {
 
 /// SQLite has one code for all errors of the SQL. An unchecked statement has its SQL from the
 /// caller. The source of the error is dropped because it can contain the SQL.
-pub(super) fn of_the_caller(failure: Failure) -> Failure {
+pub(super) fn of_the_caller(mut failure: Failure) -> Failure {
     let source = failure.source.as_ref();
     let error = source.and_then(|source| source.downcast_ref::<rusqlite::Error>());
     let is_of_the_sql = match error {
@@ -33,14 +33,16 @@ pub(super) fn of_the_caller(failure: Failure) -> Failure {
         None => false,
     };
 
-    match failure.kind {
-        ErrorKind::Internal | ErrorKind::InvalidArgument if is_of_the_sql => Failure {
-            kind: ErrorKind::InvalidArgument,
-            source: None,
-            ..failure
-        },
-        _ => failure,
+    if is_of_the_sql
+        && matches!(
+            failure.kind,
+            ErrorKind::Internal | ErrorKind::InvalidArgument
+        )
+    {
+        failure.kind = ErrorKind::InvalidArgument;
+        failure.source = None;
     }
+    failure
 }
 
 fn error_kind(error: &rusqlite::Error) -> ErrorKind {

@@ -74,7 +74,7 @@ impl<'a> Import<'a> {
             };
             let line = std::str::from_utf8(&line).map_err(|_| invalid("is not UTF-8"))?;
             if line.starts_with('{') {
-                let header: Header = serde_json::from_str(line)
+                let header: Header = crate::json::parse(line)
                     .map_err(|_| invalid("is not the name and the columns of a table"))?;
                 rows.table(header.table, header.columns).await?;
             } else if !line.is_empty() {

@@ -139,9 +139,7 @@ pub(super) async fn versions(
         .await?;
 
     let versions = texts.split_off(1);
-    let entry: Option<Entry> = texts
-        .pop()
-        .and_then(|text| serde_json::from_str(&text).ok());
+    let entry: Option<Entry> = texts.pop().and_then(|text| crate::json::parse(&text).ok());
     let is_current = |entry: &Entry| entry.versions == versions && now() < entry.until;
     Ok((entry.filter(is_current), versions))
 }
@@ -172,7 +170,7 @@ mod tests {
         push_row(&mut json, &row);
         push_row(&mut json, &[]);
         let text = Entry::text(&["v".to_owned()], Duration::from_secs(60), &json);
-        let entry: Entry = serde_json::from_str(&text).expect("an entry");
+        let entry: Entry = crate::json::parse(&text).expect("an entry");
         let rows: Option<Vec<_>> = entry.rows().collect();
         assert_eq!(rows, Some(vec![row, Vec::new()]));
     }

@@ -77,7 +77,7 @@ pub(super) async fn checked(
             Err(failure) if is_missing(&failure) => create(database).await?,
             Err(failure) => {
                 let index = failure.index.map(|index| index.saturating_sub(1));
-                return Err(Failure { index, ..failure });
+                return Err(failure.at(index));
             }
         }
     }

@@ -576,7 +576,7 @@ fn explain(database: &D1, error: Error) -> Error {
 
 fn failed(database: &D1, message: impl Into<String>) -> Error {
     // Not the fault of a client, if a request runs the mover.
-    let failure = Failure::new(ErrorKind::Internal, message);
+    let failure = Failure::new(ErrorKind::Internal, message.into());
     database.gate.failed("mover", failure)
 }
 
@@ -590,7 +590,7 @@ fn without(keys: &str, removed: &[String]) -> String {
     if removed.is_empty() {
         return keys.to_owned();
     }
-    let mut keys: Vec<String> = serde_json::from_str(keys).unwrap_or_default();
+    let mut keys: Vec<String> = crate::json::parse(keys).unwrap_or_default();
     keys.retain(|key| !removed.contains(key));
     json(&keys)
 }

@@ -1,0 +1,10 @@
+//! `cargo run -p minimal`: runs the worker natively.
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> std::process::ExitCode {
+    bindery::serve::<minimal::App>()
+}
+
+/// Workers runs the library, so the binary is empty there.
+#[cfg(target_arch = "wasm32")]
+fn main() {}
