@@ -104,7 +104,7 @@ async function reset() {
   for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids", "cache"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of shards) {
     const database = await backend.miniflare.getD1Database(name);
-    await database.batch(["DELETE FROM entries", "DELETE FROM accounts", "DROP TABLE IF EXISTS _bindery_moves"].map((sql) => database.prepare(sql)));
+    await database.batch(["DELETE FROM visits", "DELETE FROM entries", "DELETE FROM accounts", "DROP TABLE IF EXISTS _bindery_moves"].map((sql) => database.prepare(sql)));
   }
   for (const name of ["CACHE", "OTHER"]) {
     const namespace = await backend.miniflare.getKVNamespace(name);

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use bindery::{Error, Server, ServerOptions};
+use bindery::__private::Connector;
+use bindery::d1::Shards;
+use bindery::{Environment, Error, Server, ServerOptions};
+use conformance::bindings::Shards as Set;
 use conformance::bindings::shards::{AddEntriesParams, AddEntryParams};
 use conformance::{App, Env, Outcome, same};
 use futures_util::future::{join, join_all};
@@ -31,6 +34,206 @@ fn accounts() -> usize {
 
 fn account(number: usize) -> String {
     format!("account {number}")
+}
+
+/// The columns with the key.
+type Key = &'static [(&'static str, &'static str)];
+
+const ACCOUNTS: Key = &[("accounts", "id"), ("entries", "account_id")];
+/// The conformance suite does not use the table.
+const VISITS: Key = &[("visits", "account")];
+
+/// The set of the conformance suite with other databases.
+fn set(
+    env: &Env,
+    members: &[&'static str],
+    joining: &[&'static str],
+    key: Key,
+) -> Result<Shards<Set>, Error> {
+    Connector::new(env.backend()).open_shards(members, joining, key)
+}
+
+/// Moves every key, some of them at once. Returns the number of movers.
+async fn move_in_parts(set: &Shards<Set>, limit: u64) -> Result<u32, Error> {
+    for movers in 1.. {
+        if set.mover().limit(limit).await?.is_complete {
+            return Ok(movers);
+        }
+    }
+    Ok(0)
+}
+
+/// A set moves in the same way to two databases, and knows which were joining.
+#[bindery::test]
+async fn two_databases_join(env: Env) -> Outcome {
+    let before = set(&env, &["SHARD_0", "SHARD_1", "SHARD_2"], &[], ACCOUNTS)?;
+    let during = set(
+        &env,
+        &["SHARD_0", "SHARD_1", "SHARD_2"],
+        &["SHARD_3", "SHARD_4"],
+        ACCOUNTS,
+    )?;
+    let after = set(
+        &env,
+        &["SHARD_0", "SHARD_1", "SHARD_2", "SHARD_3", "SHARD_4"],
+        &[],
+        ACCOUNTS,
+    )?;
+    let keys: Vec<String> = (0..300).map(account).collect();
+    for key in &keys {
+        before.shard(key).add_account(key, "a name").await?;
+    }
+    same!(during.mover().limit(10).await?.keys, 10);
+
+    // Others that are joining would look for the rows elsewhere.
+    for joining in [&["SHARD_3"][..], &["SHARD_4"], &["SHARD_4", "SHARD_3"]] {
+        let other = set(&env, &["SHARD_0", "SHARD_1", "SHARD_2"], joining, ACCOUNTS)?;
+        let error = other.mover().await.err().map(|error| error.to_string());
+        let expected = "SHARD_3 SHARD_4 was joining the set before";
+        same!(error.is_some_and(|error| error.contains(expected)), true);
+    }
+    for key in &keys {
+        same!(during.shard(key).account_name(key).await?.is_some(), true);
+    }
+
+    same!(move_in_parts(&during, 25).await? > 2, true);
+    for key in &keys {
+        same!(during.shard(key).account_name(key).await?.is_some(), true);
+        same!(after.shard(key).account_name(key).await?.is_some(), true);
+    }
+    let counts: Vec<i64> = after.all(|shard| shard.count_accounts()).await?;
+    same!(counts.iter().sum::<i64>(), 300);
+    same!(
+        (&counts, counts.iter().all(|count| *count > 40)),
+        (&counts, true)
+    );
+    same!(after.mover().await?.is_complete, true);
+    Ok(())
+}
+
+/// More keys than a page, of integers and texts, which a mover does not read again.
+#[bindery::test]
+async fn a_mover_continues_where_the_one_before_stopped(env: Env) -> Outcome {
+    const KEYS: i64 = 26_000;
+
+    let members = ["SHARD_0", "SHARD_1"];
+    let before = set(&env, &members, &[], VISITS)?;
+    let during = set(&env, &members, &["SHARD_2"], VISITS)?;
+    // Most of them are not in the order of their texts.
+    let accounts = -9000..KEYS - 9000;
+    for account in accounts.clone() {
+        before.shard(account).add_visit(account, "/").await?;
+    }
+
+    let of_first = async |sql: &'static str| {
+        let mut databases = during.iter().map(|(_, database)| database);
+        let database = databases.next().ok_or("three databases")?;
+        let text = database.unchecked(sql).all::<Text>().await?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(text)
+    };
+    let read = "SELECT owner AS text FROM _bindery_moves WHERE state = 'read'";
+    same!(during.mover().limit(2000).await?.is_complete, false);
+    let first = of_first(read).await?;
+    // The second page was not moved completely.
+    let [Text { text }] = first.as_slice() else {
+        return Err(format!("{} marks", first.len()).into());
+    };
+    same!((500..1500).contains(&text.parse::<i64>()?), true);
+    same!(move_in_parts(&during, 2000).await? > 3, true);
+    same!(of_first(read).await?.len(), 0);
+
+    let mut all = Vec::new();
+    for accounts in during.all(|shard| shard.visited_accounts()).await? {
+        same!(accounts.len() as i64 > KEYS / 4, true);
+        all.extend(accounts);
+    }
+    all.sort_unstable();
+    same!(all == accounts.collect::<Vec<_>>(), true);
+    for account in [-9000, -1, 0, 1, 9, 10, 12_345, 16_999] {
+        let shard = during.shard(account);
+        let pages = shard.unchecked("SELECT page AS text FROM visits WHERE account = ?1");
+        same!(pages.bind(account).all::<Text>().await?.len(), 1);
+    }
+    Ok(())
+}
+
+/// Rows that a trigger of the new database does not let in stay where they are.
+#[bindery::test]
+async fn a_trigger_skips_rows(env: Env) -> Outcome {
+    let keys: Vec<String> = (0..40).map(account).collect();
+    for key in &keys {
+        env.shards.shard(key).add_account(key, "a name").await?;
+    }
+    let mut joining = env.shards.iter().skip(4).map(|(_, database)| database);
+    let joining = joining.next().ok_or("five databases")?;
+    let skip = "CREATE TRIGGER skip BEFORE INSERT ON accounts BEGIN SELECT RAISE(IGNORE); END";
+    joining.unchecked(skip).execute().await?;
+
+    let error = env
+        .shards
+        .mover()
+        .await
+        .err()
+        .map(|error| error.to_string());
+    let expected = "cannot move rows: not every row could be inserted";
+    same!(error.is_some_and(|error| error.contains(expected)), true);
+    for key in &keys {
+        same!(
+            env.shards.shard(key).account_name(key).await?.is_some(),
+            true
+        );
+    }
+    joining.unchecked("DROP TRIGGER skip").execute().await?;
+    same!(env.shards.mover().await?.is_complete, true);
+    Ok(())
+}
+
+/// A mover that continues after another one has run changes nothing. Files, as below.
+#[bindery::test]
+async fn a_mover_that_another_one_has_replaced(_: Env) -> Outcome {
+    let keys: Vec<String> = (0..20).map(account).collect();
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("replaced");
+    let mut refused = 0;
+    for waits in (0..60).step_by(3) {
+        let _ = std::fs::remove_dir_all(&folder);
+        let server = Server::<App>::start(ServerOptions::default().state(&folder)).await?;
+        let env = server.env().clone();
+        for key in &keys {
+            env.shards.shard(key).add_account(key, "a name").await?;
+        }
+
+        let mut first = env.shards.mover().into_future();
+        let ended = at_most(waits, &mut first).await.is_some();
+        // All that the second one does is visible to the first one.
+        same!(env.shards.mover().await?.is_complete, true);
+        if !ended {
+            match first.await {
+                // It had not started, or sent its last statement before.
+                Ok(moved) => same!((waits, moved.is_complete), (waits, true)),
+                Err(error) => {
+                    let message = error.to_string();
+                    same!(
+                        (&message, message.contains("another mover has started")),
+                        (&message, true)
+                    );
+                    refused += 1;
+                }
+            }
+        }
+        for key in &keys {
+            let name = env.shards.shard(key).account_name(key).await?;
+            same!((waits, name.is_some()), (waits, true));
+        }
+        same!(env.shards.mover().await?.keys, 0);
+        server.shutdown().await;
+    }
+    same!(refused > 8, true);
+    Ok(())
+}
+
+#[derive(bindery::Row)]
+struct Text {
+    text: String,
 }
 
 /// Adds the accounts and their entries.
@@ -62,9 +265,10 @@ async fn write(env: Env, writer: usize, is_moving: Arc<AtomicBool>) -> Result<Wr
     let mut written = Written::new();
     for round in 0.. {
         let number = (round * 7919 + writer) % accounts();
-        // Every fifth account is new.
-        let account = match round % 5 {
-            0 => format!("new {writer} {round}"),
+        // Every fifth account is new: before all others in their order, or after them.
+        let account = match round % 10 {
+            0 => format!("a new {writer} {round}"),
+            5 => format!("new {writer} {round}"),
             _ => account(number),
         };
         let shard = env.shards.shard(&account);
@@ -180,6 +384,9 @@ async fn a_fifth_database_joins_while_others_write(_: Env) -> Outcome {
             (account, all.remove(account)),
             (account, Some(ids.len() as i64))
         );
+        // And where a query looks for it.
+        let entries = env.shards.shard(account).entries_of(account).await?;
+        same!((account, entries.len()), (account, ids.len()));
     }
     same!(all, BTreeMap::new());
     for number in (0..accounts()).step_by(97) {

@@ -31,3 +31,9 @@ SELECT id FROM accounts ORDER BY id;
 
 -- name: remove_account :exec
 DELETE FROM accounts WHERE id = :id;
+
+-- name: add_visit :exec
+INSERT INTO visits (account, page) VALUES (:account, :page);
+
+-- name: visited_accounts :many :scalar
+SELECT DISTINCT account FROM visits ORDER BY account;

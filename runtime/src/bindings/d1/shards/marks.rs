@@ -4,14 +4,17 @@
 //! queries for the key fail there in their own transaction. The database that the key moves to has
 //! a mark in the state `copying`, later `arrived`, and queries for the key fail there before. The
 //! marks `closed` and `complete` are the same for all keys, with the name of the other database.
-//! `mover` has the id of the mover that may write, and `joining` the databases that are joining.
+//! `mover` has the id of the mover that may write, `joining` the databases that are joining, and
+//! `read` the last key of a table that a mover has read.
 
 use crate::backend;
+use crate::d1::backup::quoted;
+use crate::d1::meta::Detail;
 use crate::d1::query::Collected;
-use crate::d1::{AnyStatement, Call, Exec, Meta, Parameter, Statement};
+use crate::d1::{AnyStatement, Call, D1, Exec, Meta, Parameter, Query, Statement};
 use crate::error::Failure;
 
-use crate::d1::meta::Detail;
+use super::mover::query;
 
 /// The text in the error of a check that fails.
 const REFUSED: &str = "bindery: the key is in another database";
@@ -53,6 +56,33 @@ pub(super) static HAS_ARRIVED: Statement = Statement {
     reads: &[],
     writes: &[],
 };
+
+/// Fails if another mover has started. `?1` is the id of this one.
+pub(super) const IS_MINE: &str = "SELECT json_extract('{}', CASE WHEN EXISTS (SELECT 1 FROM \
+                                  _bindery_moves WHERE state = 'mover' AND owner = ?1) THEN '$' \
+                                  ELSE 'bindery: another mover has started' END) AS checked";
+
+/// Fails if another mover has started.
+pub(super) fn is_mine<'d>(database: &'d D1, owner: &str) -> Query<'d, Exec> {
+    query(database, IS_MINE).bind(owner.to_owned()).execute()
+}
+
+/// Returns a statement that fails with the text of a problem unless a condition is met. `?1` is a
+/// JSON array of keys.
+pub(super) fn check(condition: &str, problem: &str) -> String {
+    // A quote would end the text.
+    let problem = problem.replace('\'', "''");
+    format!(
+        "SELECT json_extract('{{}}', CASE WHEN {condition} THEN '$' ELSE 'bindery: {problem}' END) \
+         AS checked"
+    )
+}
+
+/// The condition that a column has one of the keys `?1`.
+pub(super) fn is_of_keys(column: &str) -> String {
+    let column = quoted(column);
+    format!("{column} IN (SELECT value FROM json_each(?1))")
+}
 
 /// Runs a check and then some calls in one transaction. Returns `None` if the check refuses them.
 pub(super) async fn checked(

@@ -1,9 +1,11 @@
 //! Sets of databases with one schema.
 
+mod group;
 mod marks;
 mod mover;
 mod references;
 mod route;
+mod source;
 
 use std::fmt::{self, Display, Write};
 use std::future::IntoFuture;

@@ -1,5 +1,6 @@
 //! Foreign keys that rows of other keys can have.
 
+use super::marks::{self, is_of_keys};
 use super::mover::query;
 use crate::d1::backup::quoted;
 use crate::d1::{D1, DecodeError, FromRow, NamedRow, Row};
@@ -51,21 +52,18 @@ fn check(columns: &[Column], key_of_parent: &str, key_of_child: Option<&str>) ->
     });
     let pairs = pairs.collect::<Vec<_>>().join(" AND ");
 
-    let keys = "(SELECT value FROM json_each(?1))";
     let stays = key_of_child.map_or_else(String::new, |key| {
-        let key = quoted(key);
-        format!(" AND (child.{key} IS NULL OR child.{key} NOT IN {keys})")
+        let (key, is_of_keys) = (quoted(key), is_of_keys(key));
+        format!(" AND (child.{key} IS NULL OR NOT child.{is_of_keys})")
     });
-    // Names are not secret, but a quote would end the text.
-    let names = format!("`{child}` refers to `{parent}`").replace('\'', "''");
-    format!(
-        "SELECT json_extract('{{}}', CASE WHEN EXISTS (SELECT 1 FROM {} AS child JOIN {} AS parent \
-         ON {pairs} WHERE parent.{} IN {keys}{stays}) THEN 'bindery: a row of another key in \
-         {names}' ELSE '$' END) AS checked",
+    let refers = format!(
+        "NOT EXISTS (SELECT 1 FROM {} AS child JOIN {} AS parent ON {pairs} WHERE parent.{}{stays})",
         quoted(child),
         quoted(parent),
-        quoted(key_of_parent),
-    )
+        is_of_keys(key_of_parent),
+    );
+    let problem = format!("a row of another key in `{child}` refers to `{parent}`");
+    marks::check(&refers, &problem)
 }
 
 /// A column of a foreign key.
