@@ -121,6 +121,7 @@ macro_rules! each_case {
             shards::batches_of_shards
             shards::a_database_joins
             shards::writes_while_rows_move
+            shards::cached_rows_of_shards
             shards::rows_that_cannot_be_moved
             d1::batch_is_one_transaction
             d1::batch_of_a_vec

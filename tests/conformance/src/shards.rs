@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bindery::ErrorKind;
 use bindery::error::Constraint;
@@ -239,6 +240,53 @@ pub async fn writes_while_rows_move(env: Env) -> Outcome {
         .into_iter()
         .sum();
     same!(total, written.values().map(|count| 1 + count).sum::<i64>());
+    Ok(())
+}
+
+/// Rows of a key that will move are not cached, and those of the others are.
+pub async fn cached_rows_of_shards(env: Env) -> Outcome {
+    let keys = keys(12);
+    fill(&env, &keys).await?;
+    let minute = Duration::from_secs(60);
+    let count = async |key: &String| -> bindery::Result<usize> {
+        let shard = env.shards.shard(key);
+        Ok(shard
+            .entries_of(key)
+            .cached(&env.cache, minute)
+            .await?
+            .len())
+    };
+    let add = async |key: &String, id: &str| {
+        let shard = env.shards.shard(key);
+        let entry = AddEntryParams::new(id, key, 1);
+        let added = shard.add_entry(entry).invalidating(&env.cache).await;
+        added.map(|_| ())
+    };
+
+    let mut uncached = Vec::new();
+    for key in &keys {
+        same!((key, count(key).await?), (key, 1));
+        // A write of which the cache is not told.
+        add_entry(&env, key, &format!("{key}: second"), 2).await?;
+        if count(key).await? == 2 {
+            uncached.push(key.clone());
+        }
+    }
+    for key in &keys {
+        add(key, &format!("{key}: third")).await?;
+        same!((key, count(key).await?), (key, 3));
+    }
+    same!(env.shards.mover().await?.is_complete, true);
+    uncached.sort();
+    same!(
+        (&uncached, uncached.len() > 1),
+        (&placed(&env).await?[4], true)
+    );
+    for key in &keys {
+        same!((key, count(key).await?), (key, 3));
+        add(key, &format!("{key}: fourth")).await?;
+        same!((key, count(key).await?), (key, 4));
+    }
     Ok(())
 }
 

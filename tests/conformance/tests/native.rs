@@ -1,5 +1,6 @@
 //! Runs every case on the native backend, each with a new environment.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,7 +11,7 @@ use axum::routing::post;
 use bindery::http::{self, FetchOptions, fetch, fetch_with};
 use bindery::kv::{self, PutOptions};
 use bindery::queue::SendOptions;
-use bindery::{Body, ErrorKind, Request, Server, ServerOptions, TestWorld, random, time};
+use bindery::{Body, Error, ErrorKind, Request, Server, ServerOptions, TestWorld, random, time};
 use conformance::{App, Env, each_case, same};
 use http_body_util::BodyExt;
 
@@ -122,6 +123,64 @@ async fn caches_work_in_the_background(env: Env, world: TestWorld) -> conformanc
     conformance::tiers::in_the_background(env.clone(), world.context()).await?;
     world.background_work().await;
     conformance::tiers::after_the_background(env).await
+}
+
+/// The last tier is another server, and its failure is hidden as long as there is a stale value.
+#[bindery::test]
+async fn the_last_tier_is_another_server(env: Env, world: TestWorld) -> conformance::Outcome {
+    use bindery::cache::{Policy, TieredCache};
+    use bindery::http::IntoResponse;
+
+    let requests: Arc<AtomicU32> = Arc::default();
+    let count = Arc::clone(&requests);
+    world.respond("https://origin.example.com/*", move |request: Request| {
+        let count = Arc::clone(&count);
+        async move {
+            let number = 1 + count.fetch_add(1, Ordering::Relaxed);
+            match (request.uri().path(), number) {
+                ("/missing", _) => StatusCode::NOT_FOUND.into_response(),
+                (_, 1 | 2) => format!("page {number}").into_response(),
+                _ => StatusCode::BAD_GATEWAY.into_response(),
+            }
+        }
+    });
+    let load = |path: &'static str| async move {
+        let request = Request::get(format!("https://origin.example.com/{path}"));
+        let request = request.body(Body::empty()).map_err(Error::other)?;
+        let response = fetch(request).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => {
+                let body = response.into_body().collect().await;
+                let body = body.map_err(Error::other)?.to_bytes();
+                Ok(Some(String::from_utf8_lossy(&body).into_owned()))
+            }
+            status => Err(Error::other(format!("the origin responds with {status}"))),
+        }
+    };
+
+    let minute = Duration::from_secs(60);
+    let policy = Policy::new(minute).stale(minute).negative(minute);
+    let pages = TieredCache::new("pages", policy)
+        .kv(&env.cache)
+        .d1(&env.db, "cache");
+    for _ in 0..2 {
+        let page = pages.read_through("a", || load("a")).await?;
+        same!(page.as_deref(), Some("page 1"));
+        same!(
+            pages.read_through("missing", || load("missing")).await?,
+            None
+        );
+    }
+    same!(requests.load(Ordering::Relaxed), 2);
+
+    world.clock().advance(Duration::from_secs(61));
+    let page = pages.read_through("a", || load("a")).await?;
+    same!(page.as_deref(), Some("page 1"));
+    same!(requests.load(Ordering::Relaxed), 3);
+    world.clock().advance(minute);
+    same!(pages.read_through("a", || load("a")).await.is_err(), true);
+    Ok(())
 }
 
 /// The requests that purge the cache of a zone, and the errors of the API.
