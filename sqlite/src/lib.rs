@@ -8,8 +8,9 @@
 //! code.
 //!
 //! On Workers the platform is the database. There the crate contains what needs no SQLite: the
-//! tokenizer, the outline of a statement, templates, and the limits.
+//! tokenizer, the outline of a statement, templates, the INSERT of many rows, and the limits.
 
+pub mod bulk;
 mod limits;
 pub mod outline;
 pub mod template;

@@ -1,5 +1,6 @@
 //! `:bulk`: an INSERT of one row becomes an INSERT of the rows of a JSON array.
 
+use bindery_sqlite::bulk::{ROWS, item};
 use bindery_sqlite::template::Piece;
 use bindery_sqlite::token::{self, Kind};
 
@@ -9,9 +10,6 @@ use crate::syntax::ast::{Bytes, Core, Insert, Parameter, Statement};
 
 use super::parameters::Parts;
 use super::rewrite::Edit;
-
-/// The rows, an array of arrays of which each has the values of one row.
-const ROWS: &str = "_bulk";
 
 /// Returns what changes in the text of the statement: VALUES becomes a SELECT from the rows, and
 /// each parameter a value of a row.
@@ -140,25 +138,4 @@ fn values(text: &str) -> Option<(Bytes, Bytes)> {
         }
     }
     None
-}
-
-/// The expression of a value of a row. Its type is that of the parameter as D1 binds it, for which
-/// every number is a REAL. A type of the user can be bound as any, so JSON has each as it is;
-/// `bindings/d1/list.rs` of the runtime writes what this reads.
-fn item(index: usize) -> String {
-    let value = format!("{ROWS}.value ->> {index}");
-    let path = |path: &str| format!("{ROWS}.value, '$[{index}]{path}'");
-    let number = format!(
-        "json_extract({}) * pow(2, json_extract({}))",
-        path("[0]"),
-        path("[1]")
-    );
-    format!(
-        "CASE json_type({}) WHEN 'text' THEN {value} WHEN 'integer' THEN CAST({value} AS REAL) \
-         WHEN 'array' THEN CASE json_array_length({}) WHEN 1 THEN unhex(json_extract({})) \
-         ELSE CAST({number} AS REAL) END END",
-        path(""),
-        path(""),
-        path("[0]")
-    )
 }

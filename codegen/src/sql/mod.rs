@@ -249,6 +249,10 @@ pub(crate) fn analyze_parsed(
         accesses,
         reads_only,
     } = prepare(errors, catalog, text, &sql, place, &columns)?;
+    if form == Form::Bulk {
+        let plain = bindery_sqlite::bulk::plain(&sql, &vec![true; declared.len()]);
+        prepare(errors, catalog, text, &plain, place, &columns)?;
+    }
 
     let rows = if columns.is_empty() {
         Rows::None

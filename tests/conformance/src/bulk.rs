@@ -31,15 +31,9 @@ async fn stored(env: &Env) -> bindery::Result<Vec<String>> {
         .collect())
 }
 
-/// Every value is stored as by one INSERT for each row.
+/// Every value is stored as by one INSERT for each row: values that SQLite reads as they are in
+/// JSON, and others.
 pub async fn values_of_rows(env: Env) -> Outcome {
-    let values = [
-        None,
-        Some(Value::Integer(7)),
-        Some(Value::Real(0.1)),
-        Some(Value::Text("\u{0}\"\u{1f600}".to_owned())),
-        Some(Value::Blob(vec![0, 255])),
-    ];
     let names = [
         None,
         Some(""),
@@ -49,54 +43,77 @@ pub async fn values_of_rows(env: Env) -> Outcome {
     ];
     let avatars: [Option<&[u8]>; 5] = [None, Some(&[]), Some(b"a"), Some(&[0]), Some(&[255; 300])];
     let ages = [None, Some(0), Some(9_007_199_254_740_991), Some(1), Some(5)];
+    let plain = [
+        None,
+        Some(Value::Integer(7)),
+        Some(Value::Real(-3e15)),
+        Some(Value::Text("\u{0}\"\u{1f600}".to_owned())),
+        Some(Value::Integer(-9_007_199_254_740_991)),
+    ];
+    let others = [Some(Value::Real(0.1)), Some(Value::Blob(vec![0, 255]))];
     let emails: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
     let reals = random_reals(40);
-    let rows: Vec<AddUsersParams<'_>> = emails
-        .iter()
-        .enumerate()
-        .map(|(index, email)| AddUsersParams {
-            email,
-            name: names[index % 5],
-            age: ages[index / 5 % 5],
-            score: (index % 3 > 0).then(|| reals[index]),
-            admin: index % 2 == 0,
-            avatar: avatars[index / 2 % 5],
-            anything: values[index / 3 % 5].clone(),
-        })
-        .collect();
 
-    let changes = env.db.add_users(&rows).await?;
-    same!((changes.rows, changes.last_row_id), (40, 40));
-    let in_bulk = stored(&env).await?;
-    for email in &emails {
-        env.db.delete_user(email).await?;
-    }
-    for row in rows {
-        let AddUsersParams {
-            email,
-            name,
-            age,
-            score,
-            admin,
-            avatar,
-            anything,
-        } = row;
-        let row = AddUserParams {
-            email,
-            name,
-            age,
-            score,
-            admin,
-            avatar,
-            anything,
+    for is_plain in [true, false] {
+        let row = |(index, email): (usize, _)| {
+            let anything = match index % 8 {
+                6 | 7 if !is_plain => others[index % 2].clone(),
+                _ => plain[index / 3 % 5].clone(),
+            };
+            let real = if is_plain {
+                index as f64 * 1e9
+            } else {
+                reals[index]
+            };
+            AddUsersParams {
+                email,
+                name: names[index % 5],
+                age: ages[index / 5 % 5],
+                score: (index % 3 > 0).then_some(real),
+                admin: index % 2 == 0,
+                avatar: avatars[index / 2 % 5].filter(|_| !is_plain),
+                anything,
+            }
         };
-        env.db.add_user(row).await?;
+        let emails = || emails.iter().map(String::as_str);
+        let rows: Vec<AddUsersParams<'_>> = emails().enumerate().map(row).collect();
+
+        let changes = env.db.add_users(&rows).await?;
+        same!((changes.rows, changes.last_row_id), (40, 40));
+        let in_bulk = stored(&env).await?;
+        for email in emails() {
+            env.db.delete_user(email).await?;
+        }
+        for row in rows {
+            let AddUsersParams {
+                email,
+                name,
+                age,
+                score,
+                admin,
+                avatar,
+                anything,
+            } = row;
+            let row = AddUserParams {
+                email,
+                name,
+                age,
+                score,
+                admin,
+                avatar,
+                anything,
+            };
+            env.db.add_user(row).await?;
+        }
+        let alone = stored(&env).await?;
+        for (in_bulk, alone) in in_bulk.iter().zip(&alone) {
+            same!(in_bulk, alone);
+        }
+        same!(in_bulk.len(), 40);
+        for email in emails() {
+            env.db.delete_user(email).await?;
+        }
     }
-    let alone = stored(&env).await?;
-    for (in_bulk, alone) in in_bulk.iter().zip(&alone) {
-        same!(in_bulk, alone);
-    }
-    same!(in_bulk.len(), 40);
     Ok(())
 }
 

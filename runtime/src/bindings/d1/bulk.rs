@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::IntoFuture;
 
+use bindery_sqlite::bulk::plain;
 use futures_util::future::BoxFuture;
 
 use super::batch::{Batch, Results};
 use super::list::push_row;
 use super::query::{Call, Collected};
+use super::statement::Assembly;
 use super::{Changes, D1, Exec, Parameter, Query, Statement};
 use crate::error::{Failure, Result};
 
@@ -49,28 +51,51 @@ impl<'a> Bulk<'a> {
         statement: &'static Statement,
         rows: impl Iterator<Item = [Parameter<'r>; N]>,
     ) -> Self {
-        let query = |parameter| Query::new(database, statement, [parameter]);
-        let mut queries = Vec::new();
+        let mut chunks = Chunks {
+            database,
+            statement,
+            queries: Vec::new(),
+        };
         let mut json = String::new();
+        let mut is_plain = [true; N];
 
         for (index, row) in rows.enumerate() {
             json.push(if json.is_empty() { '[' } else { ',' });
-            if let Err(reason) = push_row(&mut json, row) {
+            if let Err(reason) = push_row(&mut json, row, &mut is_plain) {
                 let refused = Parameter::Refused(format!("row {}: {reason}", index + 1));
-                let queries = vec![query(refused)];
+                let queries = vec![Query::new(database, statement, [refused])];
                 return Self { database, queries };
             }
             if json.len() >= CHUNK_BYTES {
-                json.push(']');
-                queries.push(query(Parameter::Text(std::mem::take(&mut json).into())));
+                chunks.push(std::mem::take(&mut json), &is_plain);
+                is_plain = [true; N];
             }
         }
 
         if !json.is_empty() {
-            json.push(']');
-            queries.push(query(Parameter::Text(json.into())));
+            chunks.push(json, &is_plain);
         }
+        let queries = chunks.queries;
         Self { database, queries }
+    }
+}
+
+/// The statements for the rows so far.
+struct Chunks<'a> {
+    database: &'a D1,
+    statement: &'static Statement,
+    queries: Vec<Query<'a, Exec>>,
+}
+
+impl Chunks<'_> {
+    /// Adds a statement for some rows, whose array has no end yet.
+    fn push(&mut self, mut json: String, is_plain: &[bool]) {
+        json.push(']');
+        let sql = plain(self.statement.sql, is_plain);
+        let assembly = Assembly { sql, window: None };
+        let parameters = vec![Parameter::Text(json.into())];
+        let query = Query::assembled(self.database, self.statement, assembly, &[0], parameters);
+        self.queries.push(query);
     }
 }
 

@@ -80,19 +80,28 @@ fn encode<'a>(form: Form, items: impl Iterator<Item = Parameter<'a>>) -> Paramet
     Parameter::Text(json.into())
 }
 
-/// Adds the values of a row as an array, or returns why that is not possible.
-pub(super) fn push_row<'a>(
+/// Adds the values of a row of `:bulk` as an array, or returns why that is not possible. Notes
+/// which of them are not in the plain form of [`bindery_sqlite::bulk`].
+pub(super) fn push_row<'a, const N: usize>(
     json: &mut String,
-    row: impl IntoIterator<Item = Parameter<'a>>,
+    row: [Parameter<'a>; N],
+    is_plain: &mut [bool; N],
 ) -> Result<(), String> {
     json.push('[');
-    for (index, value) in row.into_iter().enumerate() {
+    for (index, (value, is_plain)) in row.into_iter().zip(is_plain).enumerate() {
         if index > 0 {
             json.push(',');
         }
+        let start = json.len();
         match value {
             Parameter::Null => json.push_str("null"),
             value => push(json, Form::Any, &value)?,
+        }
+        match json.as_bytes().get(start) {
+            Some(b'[') => *is_plain = false,
+            // D1 binds every number as a REAL.
+            Some(b'-' | b'0'..=b'9') => json.push_str(".0"),
+            _ => {}
         }
     }
     json.push(']');
