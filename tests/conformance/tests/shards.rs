@@ -157,6 +157,44 @@ async fn a_mover_continues_where_the_one_before_stopped(env: Env) -> Outcome {
     Ok(())
 }
 
+/// Keys that are created behind the mark of a mover move in a pass before the database is closed,
+/// so that no mover moves many keys at once.
+#[bindery::test]
+async fn keys_that_are_created_behind_the_mark(env: Env) -> Outcome {
+    let during = set(&env, &["SHARD_0"], &["SHARD_1"], VISITS)?;
+    for account in 0..3000 {
+        during.shard(account).add_visit(account, "/").await?;
+    }
+    let (mut created, mut largest) = (0, 0);
+    loop {
+        // One page is 10 keys.
+        let moved = during.mover().limit(60).page_keys(10).await?;
+        largest = largest.max(moved.keys);
+        if moved.is_complete {
+            break;
+        }
+        if created < 1500 {
+            for _ in 0..50 {
+                created += 1;
+                during.shard(-created).add_visit(-created, "/").await?;
+            }
+        }
+    }
+    same!(created, 1500);
+    same!((largest, largest < 180), (largest, true));
+    let visited = during.all(|shard| shard.visited_accounts()).await?;
+    same!(visited.iter().map(Vec::len).sum::<usize>(), 4500);
+    for account in -created..3000 {
+        let shard = during.shard(account);
+        let pages = shard.unchecked("SELECT page AS text FROM visits WHERE account = ?1");
+        same!(
+            (account, pages.bind(account).all::<Text>().await?.len()),
+            (account, 1)
+        );
+    }
+    Ok(())
+}
+
 /// Rows that a trigger of the new database does not let in stay where they are.
 #[bindery::test]
 async fn a_trigger_skips_rows(env: Env) -> Outcome {
@@ -227,7 +265,7 @@ async fn a_mover_that_another_one_has_replaced(_: Env) -> Outcome {
         same!(env.shards.mover().await?.keys, 0);
         server.shutdown().await;
     }
-    same!(refused > 8, true);
+    same!((refused, refused > 2), (refused, true));
     Ok(())
 }
 

@@ -5,7 +5,8 @@
 //! a mark in the state `copying`, later `arrived`, and queries for the key fail there before. The
 //! marks `closed` and `complete` are the same for all keys, with the name of the other database.
 //! `mover` has the id of the mover that may write, `joining` the databases that are joining, and
-//! `read` the last key of a table that a mover has read.
+//! `read` the last key of a table that a mover has read, in the pass over all keys that `pass`
+//! counts.
 
 use crate::backend;
 use crate::d1::backup::quoted;

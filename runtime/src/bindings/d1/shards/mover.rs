@@ -16,7 +16,9 @@ use crate::d1::{D1, DecodeError, FromRow, NamedRow, Row, UncheckedQuery};
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::random;
 
-/// The pages of keys that a mover with a limit reads, a million keys: D1 has a limit of queries.
+/// The keys of a page.
+const PAGE_KEYS: usize = 5_000;
+/// The pages that a mover with a limit reads, a million keys: D1 has a limit of queries.
 const MAX_PAGES: usize = 200;
 /// The marks that one transaction deletes.
 const MARKS: usize = 50_000;
@@ -30,6 +32,7 @@ pub struct Mover<'a> {
     databases: Vec<(Node, &'a D1)>,
     key: &'static [(&'static str, &'static str)],
     limit: Option<u64>,
+    page_keys: usize,
 }
 
 /// What a [`Mover`] did.
@@ -62,11 +65,12 @@ impl<'a> Mover<'a> {
             databases,
             key,
             limit: None,
+            page_keys: PAGE_KEYS,
         }
     }
 
-    /// Stops after this number of keys, apart from those that are created in the meantime, and
-    /// after a million keys that stay. The next mover continues there.
+    /// Stops after this number of keys, apart from those that are created at the end of the move of
+    /// a database, and after it has read a million keys. The next mover continues there.
     ///
     /// Up to 100 keys move at once, with about six queries and three for each table, and more if
     /// they have many rows; a request to a worker has a limit of queries.
@@ -77,6 +81,12 @@ impl<'a> Mover<'a> {
             limit: Some(keys),
             ..self
         }
+    }
+
+    /// Reads fewer keys at a time, so that a test needs fewer.
+    #[doc(hidden)]
+    pub fn page_keys(self, page_keys: usize) -> Self {
+        Self { page_keys, ..self }
     }
 
     async fn run(self) -> Result<Moved> {
@@ -120,6 +130,7 @@ impl<'a> Mover<'a> {
                 databases: &self.databases,
                 limit: self.limit.unwrap_or(u64::MAX),
                 pages,
+                page_keys: self.page_keys,
             };
             if !source.empty(&targets, &mut moved).await? {
                 return Ok(moved);
@@ -141,7 +152,8 @@ async fn delete_marks(database: &D1, owner: &str) -> Result<()> {
     loop {
         let sql = format!(
             "DELETE FROM _bindery_moves WHERE (state, key) IN (SELECT state, key FROM \
-             _bindery_moves WHERE state IN ('arrived', 'moved', 'read') LIMIT {MARKS})"
+             _bindery_moves WHERE state IN ('arrived', 'moved', 'read', \
+             'pass') LIMIT {MARKS})"
         );
         let delete = query(database, sql).execute();
         let deleted = database.batch((marks::is_mine(database, owner), delete));

@@ -1,8 +1,9 @@
 //! The way of all keys from one database to those that are joining.
 //!
-//! The keys are read in order, page by page, and those that do not stay are moved. Then the source
-//! is closed to new keys that belong elsewhere, and read again. A mark has the last key that was
-//! read, so that the next mover does not read the same keys again.
+//! The keys are read in order, page by page, and those that do not stay are moved. A mark has the
+//! last key that was read, so that the next mover does not read the same keys again. Keys that are
+//! created behind it move in the next pass. When a pass has moved few keys, the source is closed to
+//! new keys that belong elsewhere, and read for the last time.
 
 use super::group::Rows;
 use super::mover::{Key, Moved, explain, failed, query};
@@ -13,8 +14,6 @@ use crate::error::Result;
 
 /// The keys that move at once.
 const GROUP: usize = 100;
-/// The keys of a page.
-const PAGE: usize = 5_000;
 /// The pages after which the last key is noted.
 const NOTED_PAGES: usize = 10;
 
@@ -23,9 +22,23 @@ pub(super) struct Source<'a> {
     pub(super) rows: Rows<'a>,
     pub(super) nodes: Vec<Node>,
     pub(super) databases: &'a [(Node, &'a D1)],
-    /// The keys that this mover may still move, and the pages that it may still read.
+    /// The keys that this mover may move.
     pub(super) limit: u64,
+    /// The pages that it may still read, and their keys.
     pub(super) pages: usize,
+    pub(super) page_keys: usize,
+}
+
+/// The passes after which the source is closed, whatever the last one has moved.
+const MAX_PASSES: u64 = 5;
+
+/// A pass over the keys of an open source.
+#[derive(Debug, Clone, Copy)]
+struct Pass {
+    /// From 1.
+    number: u64,
+    /// The keys that movers have moved in it.
+    moved: u64,
 }
 
 impl Source<'_> {
@@ -39,7 +52,7 @@ impl Source<'_> {
             return Ok(true);
         }
         if !self.is_closed(targets).await? {
-            if !self.move_all(moved, self.limit).await? {
+            if !self.move_most(moved).await? {
                 return Ok(false);
             }
             self.close(targets).await?;
@@ -47,15 +60,13 @@ impl Source<'_> {
 
         // Keys that were created in the meantime are closed now, and move as well. Nobody can use
         // them until they have, so there is no limit.
-        match self.move_all(moved, u64::MAX).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            Err(error) => {
-                // The first error is more helpful.
-                let _ = self.reopen(targets).await;
-                return Err(error);
-            }
+        let pages = std::mem::replace(&mut self.pages, usize::MAX);
+        if let Err(error) = self.move_rest(moved).await {
+            // The first error is more helpful.
+            let _ = self.reopen(targets).await;
+            return Err(error);
         }
+        self.pages = pages;
         for (_, target) in targets {
             let sql = "INSERT OR IGNORE INTO _bindery_moves VALUES ('complete', ?1, NULL)";
             let complete = query(target, sql).bind(self.rows.source.0.name).execute();
@@ -63,6 +74,75 @@ impl Source<'_> {
             complete.map_err(|error| explain(target, error))?;
         }
         Ok(true)
+    }
+
+    /// Moves keys until a pass has moved few of them. Returns whether no limit was reached.
+    async fn move_most(&mut self, moved: &mut Moved) -> Result<bool> {
+        loop {
+            let earlier = self.pass().await?;
+            let before = moved.keys;
+            let is_at_end = self.move_all(moved, self.limit).await?;
+
+            let pass = Pass {
+                moved: earlier.moved + moved.keys - before,
+                ..earlier
+            };
+            if !is_at_end {
+                self.note_pass(pass).await?;
+                return Ok(false);
+            }
+            if pass.moved <= self.limit || pass.number >= MAX_PASSES {
+                return Ok(true);
+            }
+            self.forget().await?;
+            let number = pass.number + 1;
+            self.note_pass(Pass { number, moved: 0 }).await?;
+        }
+    }
+
+    /// Moves the keys of a source that is closed. Rows that an older deployed version has written
+    /// behind the mark of an earlier mover are found in another pass.
+    async fn move_rest(&mut self, moved: &mut Moved) -> Result<()> {
+        let (_, source) = self.rows.source;
+        let sql = "SELECT key FROM _bindery_moves WHERE state = 'read' LIMIT 1";
+        let is_resumed = query(source, sql).optional::<Key>().await?.is_some();
+        self.move_all(moved, u64::MAX).await?;
+        if is_resumed {
+            self.forget().await?;
+            self.move_all(moved, u64::MAX).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns the pass that an earlier mover has begun, or the first one.
+    async fn pass(&self) -> Result<Pass> {
+        let (_, source) = self.rows.source;
+        let sql = "SELECT owner AS key FROM _bindery_moves WHERE state = 'pass'";
+        let noted = query(source, sql).optional::<Key>().await?;
+        let noted = noted.as_ref().and_then(|Key(noted)| noted.split_once(' '));
+        let (number, moved) = noted.unwrap_or(("1", "0"));
+        Ok(Pass {
+            number: number.parse().unwrap_or(1),
+            moved: moved.parse().unwrap_or(0),
+        })
+    }
+
+    /// Notes what a pass has moved.
+    async fn note_pass(&self, Pass { number, moved }: Pass) -> Result<()> {
+        let (_, source) = self.rows.source;
+        let sql = "INSERT OR REPLACE INTO _bindery_moves VALUES ('pass', '', ?1)";
+        let note = query(source, sql).bind(format!("{number} {moved}"));
+        let noted = source.batch((self.rows.is_mine(source), note.execute()));
+        noted.await.map_err(|error| explain(source, error))?;
+        Ok(())
+    }
+
+    /// Lets the keys be read from the start.
+    async fn forget(&self) -> Result<()> {
+        let (_, source) = self.rows.source;
+        let forgotten = source.batch((self.rows.is_mine(source), forget(source)));
+        forgotten.await.map_err(|error| explain(source, error))?;
+        Ok(())
     }
 
     /// Closes the source to new keys that belong to a target. It is then read from its start.
@@ -135,11 +215,11 @@ impl Source<'_> {
                     self.note(table, last).await?;
                     return Ok(false);
                 }
-                self.pages -= 1;
-                let keys = page(source, table, column, last.as_ref()).await?;
+                let keys = self.page((table, column), last.as_ref()).await?;
                 let Some(end) = keys.last().cloned() else {
                     break;
                 };
+                self.pages -= 1;
                 if !self.move_keys(keys, moved, limit).await? {
                     self.note(table, last).await?;
                     return Ok(false);
@@ -155,6 +235,28 @@ impl Source<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Reads the keys of a table after one of them.
+    async fn page(&self, (table, column): (&str, &str), after: Option<&Key>) -> Result<Vec<Key>> {
+        let (_, source) = self.rows.source;
+        let (table, column) = (quoted(table), quoted(column));
+        let condition = match after {
+            Some(_) => format!("AND {column} > ?1"),
+            None => String::new(),
+        };
+        // Not `key`, which can be a column of the table.
+        let sql = format!(
+            "SELECT CAST(key AS TEXT) AS key FROM (SELECT DISTINCT {column} AS key FROM {table} \
+             WHERE typeof({column}) IN ('text', 'integer') {condition} ORDER BY 1 LIMIT {})",
+            self.page_keys
+        );
+        let keys = query(source, sql);
+        let keys = match after {
+            Some(Key(after)) => keys.bind(after.as_str()),
+            None => keys,
+        };
+        keys.all::<Key>().await
     }
 
     /// Returns the last key of a table that a mover has read.
@@ -213,27 +315,7 @@ impl Source<'_> {
     }
 }
 
-/// Lets the next mover read the keys from the start.
+/// The statement that lets the keys be read from the start.
 fn forget(source: &D1) -> Query<'_, Exec> {
     query(source, "DELETE FROM _bindery_moves WHERE state = 'read'").execute()
-}
-
-/// Reads the keys of a table after one of them.
-async fn page(source: &D1, table: &str, column: &str, after: Option<&Key>) -> Result<Vec<Key>> {
-    let (table, column) = (quoted(table), quoted(column));
-    let condition = match after {
-        Some(_) => format!("AND {column} > ?1"),
-        None => String::new(),
-    };
-    // Not `key`, which can be a column of the table.
-    let sql = format!(
-        "SELECT CAST(key AS TEXT) AS key FROM (SELECT DISTINCT {column} AS key FROM {table} WHERE \
-         typeof({column}) IN ('text', 'integer') {condition} ORDER BY 1 LIMIT {PAGE})"
-    );
-    let keys = query(source, sql);
-    let keys = match after {
-        Some(Key(after)) => keys.bind(after.as_str()),
-        None => keys,
-    };
-    keys.all::<Key>().await
 }
