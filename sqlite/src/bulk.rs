@@ -10,9 +10,9 @@ pub const ROWS: &str = "_bulk";
 /// Returns the expression of the value at `index` of a row.
 ///
 /// A value has the type with which D1 binds it, for which every number is a REAL. In the plain form
-/// it is null, a text, or a number with a fraction (`7.0`). JSON has no BLOBs, so a BLOB is an array
-/// of a text of hexadecimal digits. SQLite does not read every decimal number exactly, so an array
-/// of two integers is a number and the power of 2 to multiply it with.
+/// it is null, a text, or a number with a fraction (`7.0`). JSON has no BLOBs, so a BLOB is in an
+/// array, as a text of hexadecimal digits. SQLite does not read every decimal number exactly, so an
+/// array of two integers is a number and the power of 2 to multiply it with.
 #[must_use]
 pub fn item(index: usize) -> String {
     let path = |path: &str| format!("{ROWS}.value, '$[{index}]{path}'");

@@ -1,6 +1,7 @@
 // Tests tests/minimal on both backends: the same requests must have the same responses.
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually, finish, native, root, suite, workerd } from "./backends.mjs";
 
@@ -13,6 +14,21 @@ function raw(base, path, headers) {
       done([response.statusCode, text]);
     });
     sent.on("error", failed).end();
+  });
+}
+
+/** Sends the start of a request, and returns what arrives within six seconds. */
+function stalled(base, text) {
+  return new Promise((done, failed) => {
+    const { hostname, port } = new URL(base);
+    let received = "";
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    const timer = setTimeout(() => { socket.destroy(); done(received); }, 6000);
+    socket.on("data", (chunk) => {
+      received += chunk;
+      if (received.includes("\r\n\r\n")) setTimeout(() => { clearTimeout(timer); socket.destroy(); done(received); }, 100);
+    });
+    socket.on("error", failed);
   });
 }
 
@@ -54,9 +70,22 @@ function checks({ base, output }) {
     },
     "a response that is not valid is a server error": async () => {
       await failed(await fetch(`${base}/status`), 500, "internal");
-      await eventually("the log has the cause", () => output().includes("42 is not a status"));
+      await eventually("the log has the cause", () => output().includes("the status 42"));
       await failed(await fetch(`${base}/header`), 500, "internal");
-      await eventually("the log has the cause", () => output().includes("the response of the handler is not valid"));
+      await eventually("the log has the cause", () => output().includes("the header `x-a`"));
+      await failed(await fetch(`${base}/name`), 500, "internal");
+      await eventually("the log has the cause", () => output().includes("the header `x a`"));
+    },
+    "a content type is replaced, and the length of a stream is sent": async () => {
+      const table = await fetch(`${base}/table`);
+      assert.equal(table.headers.get("content-type"), "text/csv");
+      assert.deepEqual([table.headers.get("content-length"), await table.text()], ["3", "a,b"]);
+      // Miniflare compresses text.
+      const known = await fetch(`${base}/length`);
+      assert.deepEqual([known.headers.get("content-length"), await known.text()], ["7", "seven b"]);
+      const chunked = new Blob(["seven b"]).stream();
+      const stream = await fetch(`${base}/length`, { method: "POST", body: chunked, duplex: "half", headers: { "x-length": "7" } });
+      assert.deepEqual([stream.headers.get("content-length"), await stream.text()], ["7", "seven b"]);
     },
     "a status without content": async () => {
       const response = await fetch(`${base}/no-content`);
@@ -65,11 +94,12 @@ function checks({ base, output }) {
     "the parts of a request": async () => {
       const [status, text] = await raw(base, "/request/?a=%C3%A4&b=1?2", { "X-Value": ["1", "2"] });
       assert.equal(status, 404, text);
-      const [, seen] = await raw(base, "/request?a=%C3%A4&b=1?2", { "X-Value": ["1", "2"] });
+      const [, seen] = await raw(base, "/request?a=%C3%A4+&b=1?2", { "X-Value": ["1", "2"], Cookie: "a=1; b=2;c" });
       const { values, country, ...parts } = JSON.parse(seen);
       // Only workerd knows a country.
       assert.ok(country === null || country.length === 2);
-      assert.deepEqual(parts, { method: "GET", path: "/request", query: "a=%C3%A4&b=1?2", header: "1, 2" });
+      const url = `${base}/request?a=%C3%A4+&b=1?2`;
+      assert.deepEqual(parts, { method: "GET", url, path: "/request", query: "a=%C3%A4+&b=1?2", value: "ä ", cookie: "2", header: "1, 2" });
       assert.ok(values >= 1);
       const [, bare] = await raw(base, "/request", {});
       const { query, header } = JSON.parse(bare);
@@ -92,6 +122,20 @@ function checks({ base, output }) {
       const large = await post("/notes", Buffer.alloc(5_000_000, 32));
       await failed(large, 413, "too_large");
       assert.equal((await fetch(`${base}/`)).status, 200);
+    },
+    "a client that stops sending sees the response": async () => {
+      // What nobody reads, what the handler has taken, what is more than it accepts, and the same without a length.
+      const cases = [
+        ["/unread", "content-length: 1000", "abc", 204],
+        ["/given-up", "content-length: 1000", "abc", 401],
+        ["/notes", "content-length: 9000", "abc", 413],
+        ["/notes", "transfer-encoding: chunked", `1000\r\n${"x".repeat(4096)}\r\n`, 413],
+      ];
+      await Promise.all(cases.map(async ([path, header, body, status]) => {
+        const response = await stalled(base, `POST ${path} HTTP/1.1\r\nhost: ${new URL(base).host}\r\n${header}\r\n\r\n${body}`);
+        assert.ok(response.startsWith(`HTTP/1.1 ${status} `), `${path}: ${response}`);
+        if (path === "/given-up") assert.ok(response.includes("true"), response);
+      }));
     },
     "a panic is a response, and the next request works": async () => {
       await failed(await fetch(`${base}/panic`), 500, "internal");

@@ -21,7 +21,9 @@ use crate::queue::{Batch, RawBatch};
     label = "not a fetch handler",
     note = "write `async fn fetch(request: Request, env: Env) -> Response`, or with a third \
             argument `context: Context`",
-    note = "the result is anything that implements `IntoResponse`, and the future is `Send`"
+    note = "the result is anything that implements `IntoResponse`, and the future is `Send`",
+    note = "with `bindery::minimal::Request`, the result is anything that converts to \
+            `bindery::minimal::Response`"
 )]
 pub trait FetchHandler<Env, Form>: Sized {
     fn respond(
@@ -97,9 +99,11 @@ where
         self,
         request: backend::Handle,
         env: Env,
-        _: Context,
+        context: Context,
     ) -> impl Future<Output = Result<backend::Handle, Failure>> + Send {
-        backend::respond_minimal(request, |request| minimal_output(self(request, env)))
+        backend::respond_minimal(request, context, |request| {
+            minimal_output(self(request, env))
+        })
     }
 }
 
@@ -125,7 +129,7 @@ where
         env: Env,
         context: Context,
     ) -> impl Future<Output = Result<backend::Handle, Failure>> + Send {
-        backend::respond_minimal(request, |request| {
+        backend::respond_minimal(request, context.clone(), |request| {
             minimal_output(self(request, env, context))
         })
     }

@@ -69,7 +69,7 @@ pub(crate) fn make_absolute(request: &mut Request) -> Result<(), Failure> {
 
 /// The maximum number of bytes that are drained. A longer body is not worth the traffic: the
 /// connection is closed instead.
-pub(crate) const MAX_DRAIN_BYTES: usize = 16 * 1024 * 1024;
+const MAX_DRAIN_BYTES: usize = 16 * 1024 * 1024;
 
 /// The maximum time that draining delays a response. It has to be short, because a client may send
 /// nothing more until it receives the response.

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use http_body_util::BodyExt;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::backend::RawRequest;
 use crate::error::{Error, ErrorKind, Failure, Result};
-use crate::http::{Body, MAX_DRAIN_BYTES};
+use crate::http::Body;
 
 /// A request to the worker.
 pub struct Request {
@@ -40,7 +41,7 @@ impl Request {
         self.raw.method()
     }
 
-    /// Returns the URL.
+    /// Returns the URL, with its origin.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -50,29 +51,57 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         let target = self.target();
-        let end = target.find(['?', '#']).unwrap_or(target.len());
-        &target[..end]
+        target.split_once('?').map_or(target, |(path, _)| path)
     }
 
     /// Returns the text after the question mark. It is percent-encoded.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        let (_, query) = self.target().split_once('?')?;
-        Some(query.split_once('#').map_or(query, |(query, _)| query))
+        self.target().split_once('?').map(|(_, query)| query)
     }
 
-    /// The URL from its path on.
+    /// Returns the first value of a parameter of the query, decoded.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(request: bindery::minimal::Request) {
+    /// // For `/search?text=caf%C3%A9+au+lait` the text is `café au lait`.
+    /// let text = request.query_value("text").unwrap_or_default();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        let mut pairs = self.query()?.split('&').map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(name), value)
+        });
+        let found = pairs.find(|(known, _)| known == name);
+        found.map(|(_, value)| decoded(value))
+    }
+
+    /// The URL from its path on, without the fragment.
     fn target(&self) -> &str {
-        let Some((_, rest)) = self.url.split_once("://") else {
-            return &self.url;
-        };
-        rest.find('/').map_or("/", |start| &rest[start..])
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let target = rest
+            .find(['/', '?', '#'])
+            .map_or("/", |start| &rest[start..]);
+        target.split_once('#').map_or(target, |(target, _)| target)
     }
 
-    /// Returns the value of a header. Several values are joined with `, `.
+    /// Returns the value of a header. Several values are joined with `, `, and those of `cookie`
+    /// with `; `.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
         self.raw.header(name)
+    }
+
+    /// Returns the value of a cookie as the client sent it.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.header("cookie")?;
+        let mut pairs = cookies.split(';').filter_map(|pair| pair.split_once('='));
+        let found = pairs.find(|(known, _)| known.trim() == name);
+        found.map(|(_, value)| value.trim().to_owned())
     }
 
     /// Reads the content.
@@ -81,31 +110,31 @@ impl Request {
     /// `TooLarge` if the content has more than `max_bytes` bytes, which is the status 413.
     /// `Unavailable` if the client sends less than it has declared.
     pub async fn bytes(self, max_bytes: usize) -> Result<Vec<u8>> {
+        let too_large = || {
+            let message = format!("the content of the request has more than {max_bytes} bytes");
+            Error::new(ErrorKind::TooLarge, message)
+        };
+        let declared = self.header("content-length");
+        let declared = declared.and_then(|length| length.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > max_bytes) {
+            return Err(too_large());
+        }
+
         let mut body = self.into_body();
         let mut content = Vec::new();
-        let mut read = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 let message = "the content of the request ended early";
                 located(Failure::because(ErrorKind::Unavailable, message, error))
             })?;
-            let Ok(bytes) = frame.into_data() else {
-                continue;
-            };
-            read += bytes.len();
-            // The rest is read too: a client that is still sending would not see the response.
-            if read > MAX_DRAIN_BYTES.max(max_bytes) {
-                break;
+            let bytes = frame.into_data().unwrap_or_default();
+            // The server reads and discards the rest.
+            if content.len() + bytes.len() > max_bytes {
+                return Err(too_large());
             }
-            if read <= max_bytes {
-                content.extend_from_slice(&bytes);
-            }
+            content.extend_from_slice(&bytes);
         }
-        if read <= max_bytes {
-            return Ok(content);
-        }
-        let message = format!("the content of the request has more than {max_bytes} bytes");
-        Err(Error::new(ErrorKind::TooLarge, message))
+        Ok(content)
     }
 
     /// Reads the content as text.
@@ -147,6 +176,13 @@ impl Request {
     pub fn into_http(self) -> Result<crate::Request> {
         self.raw.into_http().map_err(located)
     }
+}
+
+/// Decodes a part of a query: `+` is a space.
+fn decoded(text: &str) -> String {
+    let text = text.replace('+', " ");
+    let bytes = percent_decode_str(&text);
+    bytes.decode_utf8_lossy().into_owned()
 }
 
 fn located(failure: Failure) -> Error {

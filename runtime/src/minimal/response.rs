@@ -18,6 +18,8 @@ pub struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(Text, Text)>,
     pub(crate) content: RawContent,
+    /// Whether the length of the content is not known.
+    is_stream: bool,
     /// The text of a server error, for the log.
     pub(crate) problem: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Response {
             status: 200,
             headers: Vec::new(),
             content,
+            is_stream: false,
             problem: None,
         }
     }
@@ -76,9 +79,15 @@ impl Response {
     }
 
     /// Returns a response with a stream of bytes, such as the body of an object of R2.
+    ///
+    /// With a header `content-length`, the client knows the length of the content, which must be
+    /// exactly that.
     #[must_use]
     pub fn stream(body: Body, content_type: impl Into<Text>) -> Self {
-        Self::new(RawContent::stream(body)).header("content-type", content_type)
+        let (content, is_stream) = RawContent::stream(body);
+        let mut response = Self::new(content);
+        response.is_stream = is_stream;
+        response.header("content-type", content_type)
     }
 
     /// Sets the status, which is 200 by default. With a status that is not between 200 and 599 the
@@ -89,11 +98,38 @@ impl Response {
         self
     }
 
-    /// Adds a header. With a name or value that is not valid the client receives the status 500.
+    /// Adds a header; a content type is replaced. With a name or value that is not valid the client
+    /// receives the status 500.
+    ///
+    /// The length of content that is not a stream is known, so a `content-length` is ignored.
     #[must_use]
     pub fn header(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        let name = name.into();
+        if name.eq_ignore_ascii_case("content-type") {
+            let is_other = |(known, _): &(Text, Text)| !known.eq_ignore_ascii_case(&name);
+            self.headers.retain(is_other);
+        }
+        if self.is_stream || !name.eq_ignore_ascii_case("content-length") {
+            self.headers.push((name, value.into()));
+        }
         self
+    }
+
+    /// The same response, which is not logged.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn without_problem(self) -> Self {
+        Self {
+            problem: None,
+            ..self
+        }
+    }
+
+    /// The length that the headers give a stream.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn stream_length(&self) -> Option<u64> {
+        let mut headers = self.headers.iter().filter(|_| self.is_stream);
+        let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        length.and_then(|(_, length)| length.parse().ok())
     }
 
     /// Whether the status allows content.
@@ -101,19 +137,45 @@ impl Response {
         !matches!(self.status, 204 | 205 | 304)
     }
 
-    /// Replaces a response whose status no response can have.
+    /// Replaces a response that no client can receive. The backends accept different headers, so
+    /// the rules of HTTP are checked here.
     pub(crate) fn checked(self) -> Self {
-        match self.status {
-            200..=599 => self,
-            status => Self::invalid(&format!("{status} is not a status")),
+        let is_valid = |(name, value): &&(Text, Text)| is_name(name) && is_value(value);
+        let invalid = self.headers.iter().find(|header| !is_valid(header));
+        match (self.status, invalid) {
+            (200..=599, None) => self,
+            (200..=599, Some((name, _))) => {
+                let problem = format!("the header `{}`", name.escape_default());
+                self.invalid(&problem)
+            }
+            (status, _) => self.invalid(&format!("the status {status}")),
         }
     }
 
     /// The response instead of one that is not valid.
-    pub(crate) fn invalid(problem: &str) -> Self {
-        let message = format!("the response of the handler is not valid: {problem}");
-        Error::worker("fetch", ErrorKind::Internal, message).into()
+    pub(crate) fn invalid(self, part: &str) -> Self {
+        let message = format!("the response of the handler is not valid: {part}");
+        let mut response = Self::from(Error::worker("fetch", ErrorKind::Internal, message));
+        // The cause of an error is not lost.
+        if let (Some(first), Some(second)) = (self.problem, &mut response.problem) {
+            *second = format!("{first}; {second}");
+        }
+        response
     }
+}
+
+/// Whether a text can be the name of a header.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2>
+fn is_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+/// Whether a text can be the value of a header: without control characters.
+fn is_value(value: &str) -> bool {
+    let is_text = |byte: u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
+    value.bytes().all(is_text)
 }
 
 /// The same response as that of the error in a worker with the types of `http`.

@@ -2,7 +2,7 @@
 //! the same requests to it on both backends.
 
 use bindery::minimal::{Request, Response};
-use bindery::{Context, Error, ErrorKind, Result};
+use bindery::{Body, Context, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 /// The bindings of `wrangler.toml`.
@@ -25,9 +25,12 @@ struct NewNote {
 /// What a handler sees of a request.
 #[derive(Serialize)]
 struct Seen<'r> {
+    url: &'r str,
     method: String,
     path: &'r str,
     query: Option<&'r str>,
+    value: Option<String>,
+    cookie: Option<String>,
     header: Option<String>,
     /// The number of values of the header in the request of the `http` crate.
     values: usize,
@@ -51,7 +54,27 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         ("POST", "/unread") => Ok(Response::empty(204)),
         ("GET", "/no-content") => Ok(Response::text("dropped").status(204)),
         ("GET", "/status") => Ok(Response::empty(42)),
-        ("GET", "/header") => Ok(Response::empty(200).header("x-a", "a\nb")),
+        // workerd accepts this value, and the `http` crate does not.
+        ("GET", "/header") => Ok(Response::empty(200).header("x-a", "a\n")),
+        ("GET", "/name") => Ok(Response::empty(200).header("x a", "a")),
+        ("GET", "/table") => Ok(Response::text("a,b")
+            .header("Content-Type", "text/csv")
+            .header("content-length", "7")),
+        ("GET", "/length") => {
+            let content = Response::stream(Body::from("seven b"), "application/zip");
+            Ok(content.header("content-length", "6"))
+        }
+        ("POST", "/length") => {
+            let length = request.header("x-length").unwrap_or_default();
+            let content = Response::stream(request.into_body(), "application/zip");
+            Ok(content.header("content-length", length))
+        }
+        ("POST", "/given-up") => {
+            // What takes the content need not read it.
+            let request = request.into_http()?;
+            let has_context = request.extensions().get::<Context>().is_some();
+            Ok(Response::text(has_context.to_string()).status(401))
+        }
         ("GET", "/error") => Err(Error::other("secret details")),
         #[expect(clippy::panic, reason = "the test is about panics")]
         ("GET", "/panic") => panic!("a handler"),
@@ -77,15 +100,17 @@ async fn note(path: &str, env: &Env) -> Result<Response> {
 
 fn seen(request: Request, context: &Context) -> Result<Response> {
     let (method, header) = (request.method(), request.header("X-Value"));
-    let (path, query) = (
-        request.path().to_owned(),
-        request.query().map(str::to_owned),
-    );
+    let (url, path) = (request.url().to_owned(), request.path().to_owned());
+    let query = request.query().map(str::to_owned);
+    let (value, cookie) = (request.query_value("a"), request.cookie("b"));
     let request = request.into_http()?;
     Response::json(&Seen {
         method,
+        url: &url,
         path: &path,
         query: query.as_deref(),
+        value,
+        cookie,
         header,
         values: request.headers().get_all("x-value").iter().count(),
         country: context.cf().country,

@@ -1,15 +1,17 @@
 //! The requests and responses of [`minimal`](crate::minimal), made of those of the `http` crate.
 
 use http::HeaderValue;
+use http_body::Body as _;
 
-use crate::error::{Failure, ServerErrorText};
-use crate::http::{Body, Request};
+use crate::error::{Error, ErrorKind, Failure, ServerErrorText};
+use crate::http::{Body, IntoResponse, Request, make_absolute};
 use crate::minimal::Response;
 
 pub(crate) struct RawRequest(Request);
 
 impl RawRequest {
-    pub(crate) fn from_http(request: Request) -> Result<Self, Failure> {
+    pub(crate) fn from_http(mut request: Request) -> Result<Self, Failure> {
+        make_absolute(&mut request)?;
         Ok(Self(request))
     }
 
@@ -28,7 +30,12 @@ impl RawRequest {
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let values = self.0.headers().get_all(name);
         let values: Vec<String> = values.into_iter().map(text).collect();
-        (!values.is_empty()).then(|| values.join(", "))
+        // https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3
+        let separator = match name.eq_ignore_ascii_case("cookie") {
+            true => "; ",
+            false => ", ",
+        };
+        (!values.is_empty()).then(|| values.join(separator))
     }
 
     pub(crate) fn into_body(self) -> Body {
@@ -56,15 +63,20 @@ impl RawContent {
         Self(Body::from(bytes.to_vec()))
     }
 
-    pub(crate) fn stream(body: Body) -> Self {
-        Self(body)
+    /// Returns the content, and whether its length is not known.
+    pub(crate) fn stream(body: Body) -> (Self, bool) {
+        let is_stream = body.size_hint().exact().is_none();
+        (Self(body), is_stream)
     }
 }
 
 /// Converts a response.
 pub(crate) fn into_http(response: Response) -> crate::Response {
     let response = response.checked();
-    convert(response).unwrap_or_else(|error| into_http(Response::invalid(&error.to_string())))
+    convert(response).unwrap_or_else(|error| {
+        let message = format!("the response of the handler is not valid: {error}");
+        Error::worker("fetch", ErrorKind::Internal, message).into_response()
+    })
 }
 
 fn convert(response: Response) -> http::Result<crate::Response> {

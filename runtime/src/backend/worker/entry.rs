@@ -61,17 +61,20 @@ pub(crate) fn respond<F: Future<Output = Response>>(
         };
         let response = output.await;
 
-        // On timeout, respond anyway.
-        send(async {
-            let timeout = worker::Delay::from(DRAIN_TIMEOUT);
-            select(pin!(body.drain()), pin!(timeout)).await;
-        })
-        .await;
+        drain(body).await;
         if let Some(ServerErrorText(text)) = response.extensions().get() {
             log_line(&format!("error: {text}"));
         }
         response_to_js(response).map(Handle::new)
     }
+}
+
+/// Reads what a handler has left of the content of a request. On timeout, responds anyway.
+pub(super) fn drain(body: DrainableBody) -> impl Future<Output = ()> + Send {
+    send(async {
+        let timeout = worker::Delay::from(DRAIN_TIMEOUT);
+        select(pin!(body.drain()), pin!(timeout)).await;
+    })
 }
 
 /// Opens the bindings, and runs the start hook before the first request or batch of this instance.

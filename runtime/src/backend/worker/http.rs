@@ -198,7 +198,7 @@ fn set(object: &Object, name: &str, value: &JsValue) {
 /// The platform removes the `Content-Length` of a body of any other stream.
 ///
 /// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
-fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
+pub(super) fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
     let length = JsValue::from_f64(length as f64);
     let stream = construct("FixedLengthStream", &Array::of1(&length))?;
     call(body, "pipeThrough", &[stream])

@@ -2,44 +2,66 @@
 //! platform without the types of the `http` crate.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use js_sys::{Array, Uint8Array};
+use futures_util::future::BoxFuture;
+use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
+use crate::app::Context;
 use crate::error::Failure;
-use crate::http::{Body, DRAIN_TIMEOUT, Request, make_absolute};
+use crate::http::{Body, DRAIN_TIMEOUT, DrainableBody, Request, make_absolute};
 use crate::minimal::{self, Response};
 
-use super::http::{JsContent, body_to_js, request_from_js, request_to_js, response_from_js};
-use super::js::{Handle, call, call_async, construct, get, object, send};
+use super::entry::drain;
+use super::http::{
+    JsContent, body_to_js, request_from_js, request_to_js, response_from_js, with_length,
+};
+use super::js::{Handle, call, construct, get, object, send};
 use super::log_line;
 use super::stream::body_of;
+
+/// Reads what the handler has left of a content that it has taken.
+type Rest = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
 
 /// A request of the platform.
 pub(crate) struct RawRequest {
     request: Handle,
-    /// Whether the handler has taken the content.
-    is_taken: Arc<AtomicBool>,
+    context: Option<Context>,
+    rest: Rest,
 }
 
 impl RawRequest {
-    fn new(request: JsValue) -> Self {
+    fn new(request: JsValue, context: Option<Context>) -> Self {
         Self {
             request: Handle::new(request),
-            is_taken: Arc::default(),
+            context,
+            rest: Rest::default(),
         }
     }
 
     pub(crate) fn from_http(mut request: Request) -> Result<Self, Failure> {
         make_absolute(&mut request)?;
-        Ok(Self::new(request_to_js(request)?))
+        let context = request.extensions().get().cloned();
+        Ok(Self::new(request_to_js(request)?, context))
     }
 
     pub(crate) fn into_http(self) -> Result<Request, Failure> {
-        self.is_taken.store(true, Ordering::Relaxed);
-        request_from_js(self.request())
+        let request = request_from_js(self.request())?;
+        let (mut request, body) = DrainableBody::wrap(request);
+        self.take(body);
+        if let Some(context) = self.context {
+            request.extensions_mut().insert(context);
+        }
+        Ok(request)
+    }
+
+    /// Notes that the handler has taken the content. Only here, so that a worker that does not take
+    /// it has no code for it.
+    fn take(&self, body: DrainableBody) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        *rest = Some(Box::pin(drain(body)));
     }
 
     fn request(&self) -> &web_sys::Request {
@@ -60,14 +82,16 @@ impl RawRequest {
     }
 
     pub(crate) fn into_body(self) -> Body {
-        self.is_taken.store(true, Ordering::Relaxed);
         // The platform has decoded content with an encoding, so its length is another one.
         let length = match self.header("content-encoding") {
             Some(_) => None,
             None => self.header("content-length"),
         };
         let length = length.and_then(|length| length.parse().ok());
-        body_of(&self.request().body().into(), length)
+        let body = body_of(&self.request().body().into(), length);
+        let (request, rest) = DrainableBody::wrap(Request::new(body));
+        self.take(rest);
+        request.into_body()
     }
 }
 
@@ -83,24 +107,31 @@ impl RawContent {
         Self(Handle::new(Uint8Array::from(bytes).into()))
     }
 
-    pub(crate) fn stream(body: Body) -> Self {
-        let (JsContent::Bytes(content) | JsContent::Stream(content)) = body_to_js(body);
-        Self(Handle::new(content))
+    /// Returns the content, and whether it is a stream.
+    pub(crate) fn stream(body: Body) -> (Self, bool) {
+        let (content, is_stream) = match body_to_js(body) {
+            JsContent::Bytes(content) => (content, false),
+            JsContent::Stream(content) => (content, true),
+        };
+        (Self(Handle::new(content)), is_stream)
     }
 }
 
 /// Responds to a request, and writes the cause of a server error to the log.
 pub(crate) fn respond<F: Future<Output = Response>>(
     request: Handle,
+    context: Context,
     handler: impl FnOnce(minimal::Request) -> F,
 ) -> impl Future<Output = Result<Handle, Failure>> {
-    let raw = RawRequest::new(request.value().clone());
-    let is_taken = Arc::clone(&raw.is_taken);
+    let raw = RawRequest::new(request.value().clone(), Some(context));
+    let rest = Arc::clone(&raw.rest);
     let output = handler(minimal::Request::new(raw));
     async move {
         let response = output.await;
-        if !is_taken.load(Ordering::Relaxed) {
-            send(discard(request.value().unchecked_ref())).await;
+        let rest = rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match rest {
+            Some(rest) => rest.await,
+            None => send(discard(request.value().unchecked_ref())).await,
         }
         to_js(response).map(Handle::new)
     }
@@ -112,24 +143,28 @@ async fn discard(request: &web_sys::Request) {
     let Some(body) = request.body().filter(|body| !body.locked()) else {
         return;
     };
-    let Ok(sink) = construct("WritableStream", &Array::new()) else {
-        return;
-    };
-    let timeout = JsValue::from_f64(DRAIN_TIMEOUT.as_millis() as f64);
-    let signal = call(
-        &get(&js_sys::global(), "AbortSignal"),
-        "timeout",
-        &[timeout],
-    );
-    let options = object(&[("signal", signal.unwrap_or_default())]);
+    let milliseconds = JsValue::from_f64(DRAIN_TIMEOUT.as_millis() as f64);
+    let started = construct("WritableStream", &Array::new()).and_then(|sink| {
+        let read = call(&body, "pipeTo", &[sink])?;
+        // A signal does not end a read that waits for the client.
+        let wait = call(
+            &get(&js_sys::global(), "scheduler"),
+            "wait",
+            &[milliseconds],
+        )?;
+        Ok(Promise::race(&Array::of2(&read, &wait)))
+    });
     // On timeout, respond anyway.
-    let _ = call_async(&body, "pipeTo", &[sink, options]).await;
+    if let Ok(drained) = started {
+        let _ = JsFuture::from(drained).await;
+    }
 }
 
 /// Converts a response to one of the platform.
 pub(super) fn to_js(response: Response) -> Result<JsValue, Failure> {
     let response = response.checked();
-    convert(&response).or_else(|failure| convert(&Response::invalid(&failure.message)))
+    // The content can be a stream that somebody else reads.
+    convert(&response).or_else(|failure| convert(&response.invalid(&failure.message)))
 }
 
 fn convert(response: &Response) -> Result<JsValue, Failure> {
@@ -149,7 +184,14 @@ fn convert(response: &Response) -> Result<JsValue, Failure> {
         true => response.content.0.value(),
         false => &JsValue::NULL,
     };
-    construct("Response", &Array::of2(content, &init))
+    let length = response.stream_length().filter(|_| !content.is_null());
+    match length {
+        Some(length) => {
+            let content = with_length(content, length)?;
+            construct("Response", &Array::of2(&content, &init))
+        }
+        None => construct("Response", &Array::of2(content, &init)),
+    }
 }
 
 /// Converts a response to one of the `http` crate.

@@ -16,6 +16,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::error::{Error, ErrorKind};
+use crate::minimal::Response;
 
 use super::log_line;
 use super::minimal::to_js;
@@ -104,12 +105,12 @@ impl Pending {
 
     /// Settles the promise of a future that will not end.
     fn fail(&self, error: Error) {
-        if self.operation == "fetch" {
-            let response = to_js(error.into());
-            return self.settle(response.map_err(|_| JsValue::UNDEFINED));
+        let exception = |message: &str| js_sys::Error::new(message).into();
+        if self.operation != "fetch" {
+            return self.settle(Err(exception(&error.to_string())));
         }
-        log_line(&format!("error: {error}"));
-        self.settle(Err(js_sys::Error::new(&error.to_string()).into()));
+        let response = to_js(Response::from(error).without_problem());
+        self.settle(response.map_err(|failure| exception(&failure.message)));
     }
 }
 
@@ -141,11 +142,9 @@ fn settle_all(info: &PanicHookInfo<'_>) {
             _ => "the handler",
         };
         let message = format!("{what} panicked: {text}");
-        pending.fail(Error::worker(
-            pending.operation,
-            ErrorKind::Internal,
-            message,
-        ));
+        let error = Error::worker(pending.operation, ErrorKind::Internal, message);
+        log_line(&format!("error: {error}"));
+        pending.fail(error);
     }
     if cfg!(panic = "unwind") {
         // The instance lives on, and with it the other futures.
