@@ -16,6 +16,8 @@ use crate::error::Result;
 const GROUP: usize = 100;
 /// The pages after which the last key is noted.
 const NOTED_PAGES: usize = 10;
+/// The passes after which the source is closed, whatever the last one has moved.
+const MAX_PASSES: u64 = 5;
 
 /// A database whose keys move.
 pub(super) struct Source<'a> {
@@ -28,9 +30,6 @@ pub(super) struct Source<'a> {
     pub(super) pages: usize,
     pub(super) page_keys: usize,
 }
-
-/// The passes after which the source is closed, whatever the last one has moved.
-const MAX_PASSES: u64 = 5;
 
 /// A pass over the keys of an open source.
 #[derive(Debug, Clone, Copy)]
