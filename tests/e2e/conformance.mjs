@@ -223,6 +223,13 @@ checks["bodies pass through the worker unchanged"] = async () => {
     assert.equal(echoed.headers.get("x-quote"), '"\\');
   }
 };
+checks["headers are UTF-8 in both directions"] = async () => {
+  // fetch() sends and receives each byte as a character.
+  const text = Buffer.from("ä€").toString("latin1");
+  const echoed = await fetch(`${backend.base}/echo`, { method: "POST", headers: { "x-echo-bytes": text } });
+  assert.equal(echoed.headers.get("x-digits"), "c3a4e282ac");
+  assert.equal(echoed.headers.get("bytes"), text);
+};
 checks["a forwarded request keeps its properties"] = async () => {
   const url = `${backend.base}/forwarded`;
   const seen = await fetch(url, { headers: { "user-agent": "a browser" } });

@@ -146,6 +146,13 @@ async fn echo(request: Request) -> Response {
             response.headers_mut().append(name, value.clone());
         }
     }
+    // The bytes of the value that arrived.
+    if let Some(value) = parts.headers.get("x-echo-bytes") {
+        let digits = value.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+        if let Ok(value) = digits.collect::<String>().parse() {
+            response.headers_mut().insert("x-digits", value);
+        }
+    }
     for cookie in ["a=1", "b=2"] {
         let cookie = HeaderValue::from_static(cookie);
         response.headers_mut().append("set-cookie", cookie);

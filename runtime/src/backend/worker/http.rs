@@ -85,17 +85,14 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     length.to_str().ok()?.parse().ok()
 }
 
-/// Converts headers. In JavaScript each byte of a value is a character, but the platform decodes
-/// UTF-8.
+/// Converts headers, whose values the platform decodes as UTF-8.
 fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
     let pairs = Array::from(headers);
     let mut converted = HeaderMap::with_capacity(pairs.length() as usize);
     for_each_pair(&pairs, &mut |name, value| {
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.map_err(|error| malformed("name of a header", error))?;
-        let bytes: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
-        let bytes = bytes.unwrap_or_else(|_| value.as_bytes().to_vec());
-        let value = HeaderValue::from_maybe_shared(Bytes::from(bytes));
+        let value = HeaderValue::from_maybe_shared(Bytes::from(value.into_owned()));
         let value = value.map_err(|error| malformed("value of a header", error))?;
         converted.append(name, value);
         Ok(())
@@ -103,14 +100,15 @@ fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
     Ok(converted)
 }
 
-/// Converts headers to an array of pairs, which the platform accepts as headers.
+/// Converts headers to an array of pairs, which the platform accepts as headers. It encodes values
+/// as UTF-8, so it cannot send other bytes, which become characters.
 fn headers_to_js(headers: &HeaderMap) -> Result<JsValue, Failure> {
     let text = |value: &HeaderValue| -> String {
-        value
-            .as_bytes()
-            .iter()
-            .map(|byte| char::from(*byte))
-            .collect()
+        let bytes = value.as_bytes();
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+        }
     };
     let pairs: Vec<(&str, String)> = headers
         .iter()
