@@ -101,29 +101,36 @@ pub fn optional<'a, T: ?Sized>(
 /// The serializer of a row.
 ///
 /// It holds the first error until [`end`](Self::end), so that the generated code has no branch.
+///
+/// Its methods are inlined, so that the optimizer sees the name of the struct: `serde_json` reads
+/// the fields of one with the name of its `RawValue` with its parser, which is then not linked.
 #[allow(missing_debug_implementations)]
 pub struct Fields<S: serde::Serializer>(Result<S::SerializeStruct, S::Error>);
 
 impl<S: serde::Serializer> Fields<S> {
     /// Starts a struct with `count` fields.
+    #[inline(always)]
     pub fn new(serializer: S, name: &'static str, count: usize) -> Self {
         Self(serializer.serialize_struct(name, count))
     }
 
     /// Adds a field.
+    #[inline(always)]
     #[must_use]
-    pub fn field<T: serde::Serialize>(self, name: &'static str, value: &T) -> Self {
-        let fields = self.0.and_then(|mut fields| {
-            fields.serialize_field(name, value)?;
-            Ok(fields)
-        });
-        Self(fields)
+    pub fn field<T: serde::Serialize>(mut self, name: &'static str, value: &T) -> Self {
+        if let Ok(fields) = &mut self.0
+            && let Err(error) = fields.serialize_field(name, value)
+        {
+            self.0 = Err(error);
+        }
+        self
     }
 
     /// Ends the struct.
     ///
     /// # Errors
     /// The first error of a field.
+    #[inline(always)]
     pub fn end(self) -> Result<S::Ok, S::Error> {
         self.0.and_then(SerializeStruct::end)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::json;
+use crate::json::{self, ReadError};
 
 /// A secret, which `Debug` does not print.
 ///
@@ -72,17 +72,15 @@ impl RawVar {
                     .map_err(|_| String::new())
             }
             Self::Json(value) => parse(&value).map_err(|error| {
-                let description = json::describe(&error);
-                // The value is on one line, and not in a file.
-                let end = description.find(" at line ").unwrap_or(description.len());
-                format!(": {}", &description[..end])
+                // The value is not in a file, so a place would not help.
+                format!(": {}", error.problem())
             }),
         }
     }
 }
 
 /// Parses JSON as an owned value.
-fn parse<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, ReadError> {
     json::parse(json)
 }
 

@@ -57,8 +57,8 @@ impl Raw {
 
 /// Decodes the result of a method.
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
-    serde_json::from_value(value).map_err(|error| {
-        let problem = json::describe(&error);
+    json::parse(&value.to_string()).map_err(|error| {
+        let problem = error.problem();
         let message = format!("the result has an unexpected form: {problem}");
         Failure::new(ErrorKind::Decode, message)
     })

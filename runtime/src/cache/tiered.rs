@@ -6,7 +6,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
 
 use super::tier::Tier;
 use super::{EdgeCache, Policy};
@@ -14,6 +13,7 @@ use crate::app::Context;
 use crate::backend;
 use crate::d1::D1;
 use crate::error::{ErrorKind, Failure, Result, Service};
+use crate::json::{self, RawText};
 use crate::kv::Kv;
 use crate::limits;
 use crate::observe::{Gate, Measures};
@@ -79,22 +79,17 @@ pub struct Cached<T> {
 }
 
 /// A value as the tiers store it. Times are milliseconds since the Unix epoch.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored<'s> {
     fresh_until: u64,
     stale_until: u64,
     /// JSON, which can be `null`. Absent if there is no value.
-    #[serde(
-        default,
-        borrow,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
-    value: Option<&'s RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
+    value: Option<RawText<'s>>,
 }
 
 /// Reads a value that is present.
-fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<&'de RawValue>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(json: D) -> Result<Option<RawText<'de>>, D::Error> {
     Deserialize::deserialize(json).map(Some)
 }
 
@@ -453,7 +448,7 @@ impl TieredCache {
                     // The tier has reported any other failure to the observers.
                     Ok(None) | Err(_) => continue,
                 };
-                let Ok(stored) = crate::json::parse::<Stored<'_>>(&text) else {
+                let Ok(stored) = json::parse::<Stored<'_>>(&text) else {
                     continue;
                 };
 
@@ -497,9 +492,9 @@ impl TieredCache {
 
     /// Reads a value. `None` if it does not have the type.
     fn read<T: DeserializeOwned>(&self, found: &Found) -> Option<Cached<T>> {
-        let stored: Stored<'_> = crate::json::parse(&found.text).ok()?;
+        let stored: Stored<'_> = json::parse(&found.text).ok()?;
         let value = match stored.value {
-            Some(value) => Some(crate::json::parse(value.get()).ok()?),
+            Some(RawText(value)) => Some(json::parse(value).ok()?),
             None => None,
         };
         Some(Cached {
@@ -520,15 +515,15 @@ impl TieredCache {
             self.gate().failed("put", failure)
         };
 
-        let value = value.map(serde_json::value::to_raw_value).transpose();
-        let value = value.map_err(invalid)?;
         let now = milliseconds();
-        let stored = Stored {
-            fresh_until: now + whole_milliseconds(fresh),
-            stale_until: now + whole_milliseconds(fresh.saturating_add(stale)),
-            value: value.as_deref(),
-        };
-        let text = serde_json::to_string(&stored).map_err(invalid)?;
+        let fresh_until = now + whole_milliseconds(fresh);
+        let stale_until = now + whole_milliseconds(fresh.saturating_add(stale));
+        let mut text = format!(r#"{{"fresh_until":{fresh_until},"stale_until":{stale_until}"#);
+        if let Some(value) = value {
+            text.push_str(r#","value":"#);
+            text.push_str(&serde_json::to_string(value).map_err(invalid)?);
+        }
+        text.push('}');
         Ok(Some((text, fresh.saturating_add(stale))))
     }
 

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::backend::RawRequest;
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::http::Body;
+use crate::json;
 
 /// A request to the worker.
 pub struct Request {
@@ -157,8 +158,9 @@ impl Request {
     /// [`bytes`](Self::bytes).
     pub async fn json<T: DeserializeOwned>(self, max_bytes: usize) -> Result<T> {
         let bytes = self.bytes(max_bytes).await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let message = format!("the content of the request is not the expected JSON: {error}");
+        json::parse_bytes(&bytes).map_err(|error| {
+            let problem = error.describe();
+            let message = format!("the content of the request is not the expected JSON: {problem}");
             Error::new(ErrorKind::InvalidArgument, message)
         })
     }

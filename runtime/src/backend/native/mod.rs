@@ -68,6 +68,11 @@ pub(crate) fn current_observers() -> Arc<Observers> {
 /// The observers of the server that this process runs.
 static SERVER_OBSERVERS: LazyLock<Mutex<Arc<Observers>>> = LazyLock::new(Mutex::default);
 
+/// Parses a number of JSON.
+pub(crate) fn parse_number(text: &str) -> f64 {
+    text.parse().unwrap_or(f64::NAN)
+}
+
 /// Fills `bytes` with random numbers if a test has chosen their seed. Returns whether it has.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> bool {
     world::current().is_some_and(|world| world.fill_random(bytes))

@@ -11,13 +11,14 @@ use std::time::Duration;
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::d1::scan::{Malformed, Scanner};
+use crate::d1::scan::Scanner;
 use crate::d1::{Call, Cell, Detail, Meta, Parameter, Row, kind_of_message};
 use crate::error::{Constraint, ErrorKind, Failure};
+use crate::json::text::Malformed;
 
 use super::js::{
-    Handle, call as call_js, call_async, get, get_number, get_text, kind_of_text, object,
-    parse_number, send, stringify,
+    Handle, call as call_js, call_async, get, get_number, get_text, kind_of_text, object, send,
+    stringify,
 };
 
 #[derive(Debug, Clone)]
@@ -198,7 +199,7 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
         let message = "the rows are not arrays of values";
         Failure::new(ErrorKind::Decode, message)
     };
-    let mut scanner = Scanner::new(&json, parse_number).map_err(malformed)?;
+    let mut scanner = Scanner::new(&json).map_err(malformed)?;
     let columns = call.statement.columns();
     let mut cells = Vec::with_capacity(columns.len());
     let mut order = None;

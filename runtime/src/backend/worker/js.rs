@@ -11,8 +11,9 @@ use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
 use crate::d1::Cell;
-use crate::d1::scan::{Malformed, Scanner};
+use crate::d1::scan::Scanner;
 use crate::error::{ErrorKind, Failure};
+use crate::json::text::Malformed;
 
 /// The JavaScript object of a binding.
 #[doc(hidden)]
@@ -144,7 +145,7 @@ pub(super) fn parse(json: &str) -> Result<JsValue, Failure> {
 }
 
 /// Parses a number of JSON. A parser in Wasm would be larger than the rest of a small worker.
-pub(super) fn parse_number(text: &str) -> f64 {
+pub(crate) fn parse_number(text: &str) -> f64 {
     js_sys::Number::parse_float(text)
 }
 
@@ -165,7 +166,7 @@ pub(super) fn for_each_pair(pairs: &Array, visit: Visit<'_>) -> Result<(), Failu
         let message = "a value of the platform is not an array of pairs of texts";
         Failure::new(ErrorKind::Decode, message)
     };
-    let mut scanner = Scanner::new(&json, parse_number).map_err(unreadable)?;
+    let mut scanner = Scanner::new(&json).map_err(unreadable)?;
     let mut cells = Vec::new();
     while scanner
         .row(&mut cells, &mut VecDeque::new())

@@ -33,6 +33,7 @@ pub use entry::{fetch, no_durable_object, queue};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
 pub use js::Handle;
+pub(crate) use js::parse_number;
 pub(crate) use kv::Kv;
 pub(crate) use minimal::respond as respond_minimal;
 pub(crate) use minimal::{RawContent, RawRequest, into_http};

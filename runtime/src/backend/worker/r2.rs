@@ -1,6 +1,5 @@
 //! R2 on Workers.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::SystemTime;
 
@@ -90,7 +89,7 @@ impl R2 {
         let id = self.create_multipart(key, request).await?;
         let mut multipart = Multipart {
             upload: self.resume(key, &id)?,
-            parts: BTreeMap::new(),
+            parts: Vec::new(),
             is_complete: false,
         };
 
@@ -107,12 +106,12 @@ impl R2 {
             if running.len() >= request.parallel_parts
                 && let Some(part) = running.next().await
             {
-                multipart.parts.extend([part?]);
+                multipart.add(part?);
             }
             next = parts.next().await?;
         }
         while let Some(part) = running.next().await {
-            multipart.parts.extend([part?]);
+            multipart.add(part?);
         }
         multipart.complete().await
     }
@@ -351,11 +350,18 @@ impl<'c> Parts<'c> {
 /// A multipart upload. It is aborted if it is dropped before it is complete.
 struct Multipart {
     upload: JsValue,
-    parts: BTreeMap<u16, String>,
+    /// The number and the etag of each part, in the order of the numbers.
+    parts: Vec<(u16, String)>,
     is_complete: bool,
 }
 
 impl Multipart {
+    /// Adds a part. Parts end in another order than they start.
+    fn add(&mut self, part: (u16, String)) {
+        let index = self.parts.partition_point(|(number, _)| *number < part.0);
+        self.parts.insert(index, part);
+    }
+
     async fn complete(mut self) -> Result<ObjectInfo, Failure> {
         let parts: Array = self
             .parts

@@ -129,10 +129,6 @@ fn skip(reason: &str) -> ! {
 ///
 /// # Errors
 /// None: the test is skipped.
-#[expect(
-    clippy::unused_async,
-    reason = "natively the function waits for handlers"
-)]
 pub async fn deliver_queues<A: crate::Application>(_: &A::Env) -> Result<usize> {
     skip("workerd delivers queues itself")
 }

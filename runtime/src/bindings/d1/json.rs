@@ -27,7 +27,7 @@ impl<T: DeserializeOwned> FromColumn for Json<T> {
         let JsonText(text) = JsonText::from_column(cell)?;
         crate::json::parse(&text)
             .map(Self)
-            .map_err(|error| crate::json::describe(&error))
+            .map_err(|error| error.describe())
     }
 }
 

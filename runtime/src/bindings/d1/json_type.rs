@@ -13,10 +13,10 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::json::JsonText;
 use super::{Cell, FromColumn};
+use crate::json::{self, RawText, ReadError};
 
 /// Decodes a value in JSON.
 pub trait Decode {
@@ -41,11 +41,8 @@ impl<C: Decode> FromColumn for Built<C> {
     }
 }
 
-fn from_text<C: Decode>(text: &str) -> Result<C::Output, serde_json::Error> {
-    let mut source = serde_json::Deserializer::from_str(text);
-    let value = C::decode(&mut source)?;
-    source.end()?;
-    Ok(value)
+fn from_text<C: Decode>(text: &str) -> Result<C::Output, ReadError> {
+    json::read(text, |source| C::decode(source))
 }
 
 /// A value that is decoded as the value of a column is.
@@ -96,8 +93,7 @@ impl Decode for Raw {
     type Output = String;
 
     fn decode<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
-        let raw = Box::<RawValue>::deserialize(source)?;
-        Ok(Box::<str>::from(raw).into())
+        RawText::deserialize(source).map(|RawText(text)| text.to_owned())
     }
 }
 
@@ -113,8 +109,7 @@ impl<T: FromColumn> Decode for Embedded<T> {
         let cell = match text.as_bytes().first() {
             Some(b'[' | b'{') => Cell::Text(Cow::Owned(text)),
             _ => {
-                let mut scalar = serde_json::Deserializer::from_str(&text);
-                let cell = scalar.deserialize_any(CellVisitor);
+                let cell = json::read(&text, |scalar| scalar.deserialize_any(CellVisitor));
                 let cell = cell.map_err(D::Error::custom)?;
                 return T::from_column(cell).map_err(D::Error::custom);
             }

@@ -84,7 +84,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Codec for Json<T> {
     }
 
     fn decode(bytes: Vec<u8>) -> Result<T, BoxError> {
-        serde_json::from_slice(&bytes).map_err(|error| json::describe(&error).into())
+        json::parse_bytes(&bytes).map_err(|error| error.describe().into())
     }
 }
 

@@ -537,8 +537,7 @@ fn decode_metadata<M: DeserializeOwned>(
     metadata: Option<&str>,
 ) -> Result<Option<M>, Failure> {
     let decode = |text| {
-        crate::json::parse(text)
-            .map_err(|error| mismatch("metadata", name, &json::describe(&error)))
+        crate::json::parse(text).map_err(|error| mismatch("metadata", name, &error.describe()))
     };
     metadata.map(decode).transpose()
 }

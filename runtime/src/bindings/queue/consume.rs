@@ -134,8 +134,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
 
 fn decode<T: DeserializeOwned>(message: &RawMessage) -> Result<T, Failure> {
     let body = message.body.as_ref().map_err(Clone::clone);
-    let decoded =
-        body.and_then(|body| crate::json::parse(body).map_err(|error| json::describe(&error)));
+    let decoded = body.and_then(|body| json::parse(body).map_err(|error| error.describe()));
     decoded.map_err(|error| {
         let text = format!("message {} does not match its type: {error}", message.id);
         Failure::new(ErrorKind::Decode, text)

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::d1::Parameter;
+use crate::json::{self, RawText};
 
 /// A value, with the type in which SQLite stores it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +45,10 @@ pub(super) fn json(expression: &str) -> String {
 
 /// Reads the values of a row. Returns `None` if they are not those of an export.
 pub(crate) fn parse_row(json: &str) -> Option<Vec<Stored>> {
-    let values: Vec<&RawValue> = crate::json::parse(json).ok()?;
+    let values: Vec<RawText<'_>> = json::parse(json).ok()?;
     values
         .into_iter()
-        .map(|value| Stored::parse(value.get()))
+        .map(|RawText(value)| Stored::parse(value))
         .collect()
 }
 
@@ -56,13 +56,13 @@ impl Stored {
     fn parse(json: &str) -> Option<Self> {
         match json.as_bytes().first()? {
             b'n' => Some(Self::Null),
-            b'"' => crate::json::parse(json).ok().map(Self::Text),
+            b'"' => json::parse(json).ok().map(Self::Text),
             b'{' => {
-                let Blob { blob } = crate::json::parse(json).ok()?;
+                let Blob { blob } = json::parse(json).ok()?;
                 bytes(&blob).map(Self::Blob)
             }
             b'[' => {
-                let (integer, power): (i64, i32) = crate::json::parse(json).ok()?;
+                let (integer, power): (i64, i32) = json::parse(json).ok()?;
                 // In two steps, because the power alone can be too small for a number.
                 let half = power / 2;
                 let value = integer as f64 * 2_f64.powi(half) * 2_f64.powi(power - half);

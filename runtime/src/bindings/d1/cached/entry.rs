@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::d1::backup::{Stored, parse_row};
 use crate::d1::{Cell, Parameter};
 use crate::error::Result;
+use crate::json::{self, RawText};
 use crate::kv::{Core, Stored as StoredValue};
 use crate::time;
 
@@ -17,13 +17,13 @@ use crate::time;
 const VERSIONS_TTL: Duration = Duration::from_secs(30);
 
 /// The rows of a query.
-#[derive(Deserialize)]
 pub(super) struct Entry {
     /// The versions of the tables when the rows were read.
     versions: Vec<String>,
     /// The milliseconds since the Unix epoch at which it expires.
     until: u64,
-    rows: Vec<Box<RawValue>>,
+    /// Each row, or `None` for one that cannot be read.
+    rows: Vec<Option<Vec<Stored>>>,
 }
 
 impl Entry {
@@ -42,8 +42,30 @@ impl Entry {
         text
     }
 
+    /// Reads an entry. Returns `None` for another text.
+    fn parse(text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Written<'t> {
+            versions: Vec<String>,
+            until: u64,
+            #[serde(borrow)]
+            rows: Vec<RawText<'t>>,
+        }
+        let Written {
+            versions,
+            until,
+            rows,
+        } = json::parse(text).ok()?;
+        let rows = rows.into_iter().map(|RawText(row)| parse_row(row));
+        Some(Self {
+            versions,
+            until,
+            rows: rows.collect(),
+        })
+    }
+
     /// Returns each row, or `None` for one that cannot be read.
-    pub(super) fn rows(&self) -> impl Iterator<Item = Option<Vec<Cell<'static>>>> {
+    pub(super) fn rows(self) -> impl Iterator<Item = Option<Vec<Cell<'static>>>> {
         let cell = |stored| match stored {
             Stored::Null => Cell::Null,
             Stored::Integer(value) => Cell::Integer(value),
@@ -51,7 +73,7 @@ impl Entry {
             Stored::Text(text) => Cell::Text(text.into()),
             Stored::Blob(bytes) => Cell::Blob(bytes.into()),
         };
-        let rows = self.rows.iter().map(|row| parse_row(row.get()));
+        let rows = self.rows.into_iter();
         rows.map(move |row| Some(row?.into_iter().map(cell).collect()))
     }
 }
@@ -139,7 +161,7 @@ pub(super) async fn versions(
         .await?;
 
     let versions = texts.split_off(1);
-    let entry: Option<Entry> = texts.pop().and_then(|text| crate::json::parse(&text).ok());
+    let entry: Option<Entry> = texts.pop().and_then(|text| Entry::parse(&text));
     let is_current = |entry: &Entry| entry.versions == versions && now() < entry.until;
     Ok((entry.filter(is_current), versions))
 }
@@ -170,7 +192,7 @@ mod tests {
         push_row(&mut json, &row);
         push_row(&mut json, &[]);
         let text = Entry::text(&["v".to_owned()], Duration::from_secs(60), &json);
-        let entry: Entry = crate::json::parse(&text).expect("an entry");
+        let entry: Entry = Entry::parse(&text).expect("an entry");
         let rows: Option<Vec<_>> = entry.rows().collect();
         assert_eq!(rows, Some(vec![row, Vec::new()]));
     }

@@ -119,9 +119,9 @@ impl<S: Shape> CachedQuery<'_, S> {
 
         let lookup = async {
             // KV reports its failure to the observers, and the query runs.
-            let versions = versions(self.cache, &name, &binding, tables).await.ok();
-            let found = versions.as_ref().and_then(|(entry, _)| entry.as_ref());
-            let output = found.and_then(|entry| self.decode(entry));
+            let found = versions(self.cache, &name, &binding, tables).await.ok();
+            let (entry, versions) = found.unzip();
+            let output = entry.flatten().and_then(|entry| self.decode(entry));
             let measures = Measures {
                 hit: Some(output.is_some()),
                 tier: output.as_ref().map(|_| "kv"),
@@ -138,7 +138,7 @@ impl<S: Shape> CachedQuery<'_, S> {
         }
 
         let (output, rows) = self.load().await?;
-        if let Some((_, versions)) = versions {
+        if let Some(versions) = versions {
             let entry = Entry::text(&versions, self.ttl, &rows);
             // A failure of KV is reported to the observers; the rows are not cached then.
             let _ = self.cache.put_text(&name, &entry, Some(self.ttl)).await;
@@ -147,7 +147,7 @@ impl<S: Shape> CachedQuery<'_, S> {
     }
 
     /// Decodes the rows of an entry. `None` if they are not those of this version of the program.
-    fn decode(&self, entry: &Entry) -> Option<Result<S::Output, Failure>> {
+    fn decode(&self, entry: Entry) -> Option<Result<S::Output, Failure>> {
         let statement = &self.query.statement;
         let mut rows = Collected::<S>::of(statement);
         for (index, cells) in entry.rows().take(S::LIMIT).enumerate() {

@@ -1,19 +1,41 @@
-//! JSON that becomes JavaScript values, whose numbers are doubles.
+//! JSON: reading it, and encoding what becomes JavaScript values.
 //!
-//! Both backends check it before they send it, so that the native backend does not keep an integer
-//! that Workers would round.
+//! The numbers of JavaScript are doubles. Both backends check JSON before they send it, so that the
+//! native backend does not keep an integer that Workers would round.
+
+mod error;
+mod raw;
+mod read;
+pub(crate) mod text;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use error::ReadError;
+pub(crate) use raw::RawText;
+pub(crate) use read::Reader;
 
 use crate::error::{ErrorKind, Failure};
 use crate::limits::MAX_SAFE_INTEGER;
 
-/// Parses JSON.
-///
-/// With [`serde_json::from_str`] beside it, the Wasm would have two parsers: that of texts and that
-/// of bytes, which axum uses.
-pub(crate) fn parse<'j, T: Deserialize<'j>>(json: &'j str) -> serde_json::Result<T> {
-    serde_json::from_slice(json.as_bytes())
+/// Reads the value of a JSON text.
+pub(crate) fn parse<'j, T: Deserialize<'j>>(json: &'j str) -> Result<T, ReadError> {
+    read(json, |reader| T::deserialize(reader))
+}
+
+/// Reads the value of JSON in UTF-8.
+pub(crate) fn parse_bytes<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, ReadError> {
+    let text = std::str::from_utf8(json);
+    parse(text.map_err(|_| ReadError::malformed())?)
+}
+
+/// Reads the value of a JSON text with a function.
+pub(crate) fn read<'j, T>(
+    json: &'j str,
+    value: impl FnOnce(&mut Reader<'j>) -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
+    let mut reader = Reader::new(json);
+    let value = value(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| reader.place(error))
 }
 
 /// Encodes a value as JSON whose integers JavaScript can represent. `noun` names the value in
@@ -44,31 +66,6 @@ fn check_integers(noun: &str, json: &str) -> Result<(), Failure> {
             );
             Err(Failure::new(ErrorKind::InvalidArgument, message))
         }
-    }
-}
-
-/// Describes why JSON does not match a type, without the values in it: they can be private.
-pub(crate) fn describe(error: &serde_json::Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    let place = if line > 0 {
-        format!(" at line {line} column {column}")
-    } else {
-        String::new()
-    };
-    if !error.is_data() {
-        return format!("the JSON is malformed{place}");
-    }
-
-    let text = error.to_string();
-    // `invalid type: string "a value", expected u64`
-    let kind = text.split([':', '`']).next().unwrap_or_default().trim_end();
-    match text.rfind(", expected ") {
-        _ if text.starts_with("missing field") => text,
-        Some(index) => {
-            let expected = text[index..].split(" at line ").next().unwrap_or_default();
-            format!("{kind}{expected}{place}")
-        }
-        None => format!("the JSON does not match its type{place}"),
     }
 }
 
@@ -112,22 +109,7 @@ fn after_string(text: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::{describe, encode, scalars};
-
-    #[test]
-    fn a_description_does_not_contain_values() {
-        let error = serde_json::from_str::<Vec<u64>>(r#"[1, "a, expected secret"]"#).err();
-        let description = error.map(|error| describe(&error));
-        let expected = "invalid type, expected u64 at line 1 column 24";
-        assert_eq!(description.as_deref(), Some(expected));
-
-        let error = serde_json::from_str::<bool>("secret").err();
-        let description = error.map(|error| describe(&error));
-        assert_eq!(
-            description.as_deref(),
-            Some("the JSON is malformed at line 1 column 1")
-        );
-    }
+    use super::{encode, scalars};
 
     #[test]
     fn scalars_are_found_outside_of_strings() {
