@@ -140,6 +140,7 @@ impl<'de> Reader<'de> {
                 _ => drop(self.text.number()?),
             }
 
+            // The ends of values after this one.
             loop {
                 let Some(end) = ends.last().copied() else {
                     return Ok(self.text.since(start)?);

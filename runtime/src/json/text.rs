@@ -241,22 +241,22 @@ impl<'j> Text<'j> {
             b'r' => '\r',
             b't' => '\t',
             byte @ (b'"' | b'\\' | b'/') => char::from(byte),
-            b'u' => {
-                let first = self.hexadecimal()?;
-                // A character beyond 16 bits is two units.
-                let code = if (0xd800..0xdc00).contains(&first) {
-                    self.expect(b'\\')?;
-                    self.expect(b'u')?;
-                    let second = self.hexadecimal()?;
-                    let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400);
-                    0x10000 + ((first - 0xd800) << 10) + low.ok_or(Malformed)?
-                } else {
-                    first
-                };
-                char::from_u32(code).ok_or(Malformed)?
-            }
+            b'u' => self.unicode()?,
             _ => return Err(Malformed),
         })
+    }
+
+    /// Reads the digits of a character. A character beyond 16 bits is two units.
+    fn unicode(&mut self) -> Result<char> {
+        let mut code = self.hexadecimal()?;
+        if (0xd800..0xdc00).contains(&code) {
+            self.expect(b'\\')?;
+            self.expect(b'u')?;
+            let low = self.hexadecimal()?.checked_sub(0xdc00);
+            let low = low.filter(|low| *low < 0x400).ok_or(Malformed)?;
+            code = 0x10000 + ((code - 0xd800) << 10) + low;
+        }
+        char::from_u32(code).ok_or(Malformed)
     }
 
     fn hexadecimal(&mut self) -> Result<u32> {

@@ -90,6 +90,7 @@ fn same_as_all_types(json: &str) {
     same::<BTreeMap<bool, u128>>(json);
     same::<BTreeMap<Option<String>, Value>>(json);
     same::<serde::de::IgnoredAny>(json);
+
     let raw = |value: &RawValue| value.get().to_owned();
     assert_eq!(
         parse::<&RawValue>(json).ok().map(raw),
@@ -212,6 +213,7 @@ fn changed_texts_are_read_as_serde_json_reads_them() {
         state ^= state << 17;
         (state % below as u64) as usize
     };
+
     let parts = b"[]{},:\"\\ \n0123456789-+.eEutrfalsn";
     for _ in 0..60_000 {
         let mut json = TEXTS[random(TEXTS.len())].as_bytes().to_vec();
@@ -225,6 +227,7 @@ fn changed_texts_are_read_as_serde_json_reads_them() {
                 _ => {}
             }
         }
+
         if let Ok(json) = String::from_utf8(json) {
             same_as_all_types(&json);
         }

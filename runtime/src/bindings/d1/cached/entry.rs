@@ -56,6 +56,7 @@ impl Entry {
             until,
             rows,
         } = json::parse(text).ok()?;
+
         let rows = rows.into_iter().map(|RawText(row)| parse_row(row));
         Some(Self {
             versions,
@@ -83,6 +84,7 @@ pub(super) fn push_row(json: &mut String, cells: &[Cell<'_>]) {
     if !json.is_empty() {
         json.push(',');
     }
+
     json.push('[');
     for (index, cell) in cells.iter().enumerate() {
         if index > 0 {
