@@ -53,7 +53,11 @@ impl Worker {
             .env("BINDERY_STATE", folder)
             .env("BINDERY_LOG", "off")
             .stderr(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| {
+                let help = "build the worker first: `cargo build --release -p native`";
+                io::Error::new(error.kind(), format!("{error}; {help}"))
+            })?;
         let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut stderr = BufReader::new(stderr);
 
