@@ -133,18 +133,21 @@ pub async fn lookups_fill_the_tiers_before(env: Env) -> Outcome {
 pub async fn stale_values(env: Env) -> Outcome {
     let policy = Policy::new(SHORT).stale(MINUTE);
     for cache in tiers(&env, "stale", policy) {
+        let start = time::Instant::now();
         same!(
             cache
                 .read_through("a", || async { Loaded::Ok(value("1")) })
                 .await?,
             value("1")
         );
-        same!(
-            cache
-                .read_through("a", || async { Loaded::Ok(value("2")) })
-                .await?,
-            value("1")
-        );
+        let second = cache.read_through("a", || async { Loaded::Ok(value("2")) });
+        let second = second.await?;
+        if start.elapsed() < SHORT {
+            same!(second, value("1"));
+        } else {
+            // The machine was too slow: the value was stale, and another one was loaded.
+            cache.put("a", Some(&"1")).await?;
+        }
         time::sleep(SHORT + SHORT / 4).await;
         same!(
             cache.get::<String>("a").await?.map(|found| found.is_stale),
@@ -156,16 +159,15 @@ pub async fn stale_values(env: Env) -> Outcome {
                 .await?,
             value("1")
         );
+        let start = time::Instant::now();
         same!(
             cache
                 .read_through("a", || async { Loaded::Ok(value("3")) })
                 .await?,
             value("3")
         );
-        same!(
-            cache.get::<String>("a").await?.map(|found| found.is_stale),
-            Some(false)
-        );
+        let is_stale = cache.get::<String>("a").await?.map(|found| found.is_stale);
+        same!(is_stale == Some(false) || start.elapsed() >= SHORT, true);
         cache.remove("a").await?;
         same!(
             cache
@@ -177,10 +179,12 @@ pub async fn stale_values(env: Env) -> Outcome {
     }
 
     for cache in tiers(&env, "expired", Policy::new(SHORT).negative(SHORT)) {
+        let start = time::Instant::now();
         cache.put("a", Some(&1)).await?;
         let none = cache.read_through("none", || async { Result::<Option<u8>, Error>::Ok(None) });
         same!(none.await?, None);
-        same!(cache.get::<u8>("none").await?.is_some(), true);
+        let is_some = cache.get::<u8>("none").await?.is_some();
+        same!(is_some || start.elapsed() >= SHORT, true);
         time::sleep(SHORT + SHORT / 4).await;
         same!(cache.get::<u8>("a").await?, None);
         same!(cache.get::<u8>("none").await?, None);
