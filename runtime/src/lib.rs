@@ -31,7 +31,7 @@
 //! - [`d1`], [`kv`], [`r2`] and [`queue`] are the types that generated bindings dereference to. The
 //!   other kinds of binding have a module each, from [`ai`] to [`workflow`].
 //! - [`error`] has the error type that all of them share.
-//! - [`observe`] sends an event after each call to a binding.
+//! - [`observe`] sends an event after each call to a binding, and counts, traces and prices them.
 //! - [`http`] has the types of requests and responses, [`minimal`] those of small workers, and
 //!   [`cache`] keeps responses.
 //! - [`time`] and [`random`] work in both worlds, and follow the clock and the seed of a test.
@@ -40,13 +40,18 @@
 //!
 //! No feature is on by default. A feature adds API and never changes behavior.
 //!
+//! - `aggregate`: [`observe::Aggregate`](crate::observe), counts and percentiles of calls.
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
+//! - `metrics`: [`observe::metrics`](crate::observe), calls as metrics of the
+//!   [`metrics`](https://docs.rs/metrics) crate.
 //! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2
 //!   directly.
 //! - `query-cache`: [`d1::Query::cached`](crate::d1), queries whose rows KV keeps.
 //! - `signed-urls`: [`http::UrlSigner`](crate::http), URLs of the worker that expire.
+//! - `spans`: [`observe::Span`](crate::observe), observers that follow a call from its start.
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
-//!   unless the program installs another subscriber.
+//!   unless the program installs another subscriber; [`observe::tracing`](crate::observe), calls as
+//!   spans.
 //! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters
 //!   of D1.
 //!

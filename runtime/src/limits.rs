@@ -48,6 +48,8 @@ pub(crate) mod queue {
     pub(crate) const BATCH_MESSAGES: usize = 100;
     pub(crate) const BATCH_BYTES: usize = 256_000;
     pub(crate) const DELAY_SECONDS: u32 = 86_400;
+    /// The bytes of a message for each billed operation.
+    pub(crate) const OPERATION_BYTES: usize = 64_000;
 }
 
 /// The limits of D1.

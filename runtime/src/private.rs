@@ -184,17 +184,16 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
     ))
 }
 
-/// Measures `calls` reads of one value without and with the gate, for the benchmark.
-///
-/// The difference of the two durations is the cost of a gate without observers.
+/// Measures `calls` reads of one value, for the benchmark: without the gate, and through gates with
+/// no, one and three observers.
 ///
 /// # Errors
 /// Fails if the store cannot be opened or read.
 #[cfg(not(target_arch = "wasm32"))]
-pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std::time::Duration)> {
+pub async fn gate_costs(calls: usize) -> crate::Result<[std::time::Duration; 4]> {
     use crate::backend::Kv;
     use crate::kv::Expiration;
-    use crate::observe::{Gate, Measures};
+    use crate::observe::{Event, Gate, Measures, Observers};
     use crate::{Error, Service};
 
     let failed = |failure| Error::located(Service::Kv, "BENCH", "get", None, failure);
@@ -207,13 +206,25 @@ pub async fn gate_costs(calls: usize) -> crate::Result<(std::time::Duration, std
     for _ in 0..calls {
         std::hint::black_box(kv.get("key", None).await.map_err(failed)?);
     }
-    let direct = start.elapsed();
+    let mut durations = [start.elapsed(); 4];
 
-    let gate = Gate::new(Service::Kv, "BENCH", std::sync::Arc::default());
-    let start = std::time::Instant::now();
-    for _ in 0..calls {
-        let read = async { Ok((kv.get("key", None).await?, Measures::default())) };
-        std::hint::black_box(gate.pass("get", None, read).await?);
+    // Each closure has its own type, so none replaces another.
+    let observers = std::sync::Arc::<Observers>::default();
+    for (index, duration) in durations.iter_mut().enumerate().skip(1) {
+        if index == 2 {
+            observers.install(|event: &Event<'_>| _ = std::hint::black_box(event.duration));
+        }
+        if index == 3 {
+            observers.install(|event: &Event<'_>| _ = std::hint::black_box(event.operation));
+            observers.install(|event: &Event<'_>| _ = std::hint::black_box(event.binding));
+        }
+        let gate = Gate::new(Service::Kv, "BENCH", std::sync::Arc::clone(&observers));
+        let start = std::time::Instant::now();
+        for _ in 0..calls {
+            let read = async { Ok((kv.get("key", None).await?, Measures::default())) };
+            std::hint::black_box(gate.pass("get", None, read).await?);
+        }
+        *duration = start.elapsed();
     }
-    Ok((direct, start.elapsed()))
+    Ok(durations)
 }

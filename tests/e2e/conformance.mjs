@@ -147,6 +147,24 @@ checks["queue::delayed"] = async () => {
 checks["the start hook runs once"] = async () => {
   for (let index = 0; index < 3; index++) assert.equal(await (await fetch(`${backend.base}/starts`)).text(), "1");
 };
+checks["requests and batches are events"] = async () => {
+  await reset();
+  const events = async () => (await fetch(`${backend.base}/observed`)).json();
+  await fetch(`${backend.base}/observe`, { method: "POST" });
+  await events();
+  await fetch(`${backend.base}/no-such-route`);
+  await fetch(`${backend.base}/run/no-such-case`, { method: "POST" });
+  await run("queue::send_undecided");
+  const expected = [
+    "cloudflare.worker.fetch.success Some(404) None", "cloudflare.worker.fetch.error Some(500) None",
+    "cloudflare.worker.queue.success None Some(1)",
+  ];
+  const seen = [];
+  await eventually("the events", async () => {
+    seen.push(...await events());
+    return expected.every((line) => seen.includes(line));
+  });
+};
 checks["background work ends after the response"] = async () => {
   await reset();
   assert.equal(await (await fetch(`${backend.base}/background`, { method: "POST" })).text(), "started");

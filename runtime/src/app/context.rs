@@ -9,6 +9,7 @@ use http::request::Parts;
 use super::Cf;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Scope;
 
 /// The context of a request, a batch or the start of a worker.
 ///
@@ -55,11 +56,14 @@ impl Context {
     where
         F: Future<Output: TaskOutput> + Send + 'static,
     {
-        self.0.wait_until(async move {
+        let future = async move {
             if let Some(problem) = future.await.problem() {
                 backend::log_line(&format!("error: background work failed: {problem}"));
             }
-        });
+        };
+        // Its calls belong to the same request.
+        let scope = Scope::current().unwrap_or_default();
+        self.0.wait_until(scope.run(future));
     }
 
     /// On Workers, sends the request to the origin server if the handler throws an exception, as if

@@ -59,10 +59,10 @@
 //!
 //! `Context` is the context of a handler, with background work and the properties of a request.
 //!
-//! `Stopwatch` measures the duration of a call, and `count_call` counts it. `now`, `monotonic` and
-//! `sleep` are the clock. `fill_random` supplies the random numbers of a test, and `log_line`
-//! writes a line to the log. `parse_number` parses a number of JSON. `current_observers` returns
-//! the observers of the process or test.
+//! `Stopwatch` measures the duration of a call. `now`, `monotonic` and `sleep` are the clock, and
+//! `http_date` formats a time as HTTP does. `fill_random` supplies the random numbers of a test,
+//! and `log_line` writes a line to the log. `parse_number` parses a number of JSON.
+//! `current_observers` returns the observers of the process or test.
 //!
 //! All methods that do I/O are async, and their futures are `Send`. Their callers have checked the
 //! arguments against `limits`. They return a `Failure`, to which the `Gate` adds the location.

@@ -128,7 +128,6 @@ impl<'c> Upload<'c> {
     }
 
     /// Returns the number of bytes, if it is known.
-    #[cfg(target_arch = "wasm32")]
     pub(crate) fn length(&self) -> Option<u64> {
         self.content.length
     }

@@ -5,15 +5,57 @@ use std::time::Duration;
 
 use crate::error::{Error, Service};
 
-/// A finished call to a binding.
+/// A call that starts.
+#[cfg(feature = "spans")]
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The service that is called. `Worker` for a handler, which the platform calls.
+    pub service: Service,
+    /// The operation: `query`, `get`, `put` and so on; `fetch` or `queue` for a handler.
+    pub operation: &'static str,
+    /// The name of the binding in the manifest. For a handler the name of the queue, or empty.
+    pub binding: &'a str,
+    /// The name of the D1 query.
+    pub query: Option<&'static str>,
+}
+
+#[cfg(feature = "spans")]
+impl Call<'_> {
+    /// Returns the name of a span: the query, or the operation and the binding.
+    #[must_use]
+    pub fn span_name(&self) -> String {
+        match self.query {
+            Some(query) => query.to_owned(),
+            None => format!("{} {}", self.operation, self.binding)
+                .trim_end()
+                .to_owned(),
+        }
+    }
+
+    /// Returns OpenTelemetry's kind of the span: `server`, `consumer`, `producer` or `client`.
+    ///
+    /// <https://opentelemetry.io/docs/concepts/signals/traces/#span-kind>
+    #[must_use]
+    pub fn span_kind(&self) -> &'static str {
+        match self.service {
+            Service::Worker if self.operation == "queue" => "consumer",
+            Service::Worker => "server",
+            Service::Queue => "producer",
+            _ => "client",
+        }
+    }
+}
+
+/// A call to a binding that has ended, or a request or batch that a handler has processed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// The service that was called.
+    /// The service that was called. `Worker` for a handler, which the platform calls.
     pub service: Service,
-    /// The operation: `query`, `get`, `put` and so on.
+    /// The operation: `query`, `get`, `put` and so on; `fetch` or `queue` for a handler.
     pub operation: &'static str,
-    /// The name of the binding in the manifest.
+    /// The name of the binding in the manifest. For a handler the name of the queue, or empty.
     pub binding: &'a str,
     /// The name of the D1 query. For a batch, that of the query that failed, if it is known.
     pub query: Option<&'static str>,
@@ -43,16 +85,24 @@ pub struct Measures {
     pub hit: Option<bool>,
     /// The cache that had the value: `edge`, `kv` or `d1`. `None` after a miss.
     pub tier: Option<&'static str>,
+    /// The status of the response of a fetch handler.
+    pub status: Option<u16>,
+    /// The operations that the platform bills, if a call can have several: a message of a queue has
+    /// one for each 64 KB, and a large object of R2 one for each part.
+    pub operations: Option<u64>,
 }
 
 impl Event<'_> {
+    /// Whether the call failed, or the response is a server error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.error.is_some() || self.measures.status.is_some_and(|status| status >= 500)
+    }
+
     /// Returns `cloudflare.{service}.{operation}.success`, or `.error` if the call failed.
     #[must_use]
     pub fn name(&self) -> String {
-        let outcome = match self.error {
-            Some(_) => "error",
-            None => "success",
-        };
+        let outcome = if self.is_error() { "error" } else { "success" };
         format!(
             "cloudflare.{}.{}.{outcome}",
             self.service.name(),
@@ -67,24 +117,36 @@ impl Event<'_> {
     /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/>
     #[must_use]
     pub fn attributes(&self) -> Vec<(&'static str, String)> {
-        let mut attributes = vec![("cloudflare.binding.name", self.binding.to_owned())];
-        attributes.extend(self.service_attributes());
+        let mut attributes = self.service_attributes();
 
         let Measures {
             rows_read,
             rows_written,
+            count,
             hit,
             tier,
+            status,
             ..
         } = self.measures;
+        let count_name = match self.service {
+            Service::D1 => "db.response.returned_rows",
+            Service::Queue | Service::Worker => "messaging.batch.message_count",
+            _ => "",
+        };
+        let count = count.filter(|_| !count_name.is_empty());
         let text = |count: &Option<u64>| count.map(|count| count.to_string());
         let error_type = self.error.map(|error| error.kind().name().to_owned());
         let optional = [
             ("db.query.summary", self.query.map(str::to_owned)),
             ("cloudflare.d1.response.rows_read", text(rows_read)),
             ("cloudflare.d1.response.rows_written", text(rows_written)),
+            (count_name, text(&count)),
             ("cache.hit", hit.map(|hit| hit.to_string())),
             ("cache.tier", tier.map(str::to_owned)),
+            (
+                "http.response.status_code",
+                status.map(|status| status.to_string()),
+            ),
             ("error.type", error_type),
         ];
         for (name, value) in optional {
@@ -97,7 +159,15 @@ impl Event<'_> {
     /// operation too, so the services without attributes in OpenTelemetry need none.
     fn service_attributes(&self) -> Vec<(&'static str, String)> {
         let operation = self.operation.to_owned();
-        match self.service {
+        let binding = ("cloudflare.binding.name", self.binding.to_owned());
+        let mut attributes = match self.service {
+            Service::Worker if self.operation == "queue" => {
+                return vec![
+                    ("faas.trigger", "pubsub".to_owned()),
+                    ("cloudflare.queue.name", self.binding.to_owned()),
+                ];
+            }
+            Service::Worker => return vec![("faas.trigger", "http".to_owned())],
             Service::D1 | Service::Kv => {
                 let system = format!("cloudflare-{}", self.service.name());
                 vec![("db.system.name", system), ("db.operation.name", operation)]
@@ -108,7 +178,10 @@ impl Event<'_> {
                 ("messaging.operation.name", operation),
             ],
             _ => Vec::new(),
-        }
+        };
+
+        attributes.insert(0, binding);
+        attributes
     }
 
     /// Returns the event as one line of JSON.
@@ -151,6 +224,8 @@ impl fmt::Display for Event<'_> {
             bytes,
             hit,
             tier,
+            status,
+            operations: _,
         } = self.measures;
         let counts = [
             ("count", count),
@@ -168,6 +243,9 @@ impl fmt::Display for Event<'_> {
         }
         if let Some(tier) = tier {
             write!(formatter, " in {tier}")?;
+        }
+        if let Some(status) = status {
+            write!(formatter, "  status {status}")?;
         }
 
         match self.error {

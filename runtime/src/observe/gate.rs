@@ -5,8 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Event, Measures, Observers};
-use crate::backend::{self, Stopwatch};
+#[cfg(feature = "spans")]
+use super::Call;
+use super::measurement::{self, Measurement};
+use super::{Event, Measures, Observers, Scope};
+use crate::backend::Stopwatch;
 use crate::error::{Error, Failure, Result, Service};
 
 /// Adds the location to the errors of one binding, and sends an event after each of its calls.
@@ -29,6 +32,14 @@ impl Gate {
             binding: binding.into(),
             observers,
         }
+    }
+
+    /// Returns the gate of a handler. `queue` is empty for requests.
+    pub(crate) fn of_handler(
+        queue: impl Into<Cow<'static, str>>,
+        observers: Arc<Observers>,
+    ) -> Self {
+        Self::new(Service::Worker, queue, observers)
     }
 
     pub(crate) fn binding(&self) -> Cow<'static, str> {
@@ -59,11 +70,11 @@ impl Gate {
         query: Option<&'static str>,
         work: impl Future<Output = Result<(T, Measures), Failure>>,
     ) -> Result<T> {
-        backend::count_call();
-        let stopwatch = self.is_watched().then(Stopwatch::start);
+        Scope::count_call();
+        let mut measured = self.start(operation, query);
         // In one place: a second one would generate the code of each caller twice.
-        let outcome = work.await;
-        self.finish(operation, query, stopwatch, outcome)
+        let outcome = measurement::run(work, &mut measured).await;
+        self.finish(operation, query, measured, outcome)
     }
 
     /// Runs one call that does not wait. Returns `None` if `work` does: then nothing was done.
@@ -73,30 +84,72 @@ impl Gate {
         query: Option<&'static str>,
         work: impl FnOnce() -> Option<Result<(T, Measures), Failure>>,
     ) -> Option<Result<T>> {
-        let stopwatch = self.is_watched().then(Stopwatch::start);
+        // A span would have to start before it is known whether the call takes place here.
+        #[cfg(feature = "spans")]
+        if self.observers.has_spans() {
+            return None;
+        }
+        let measured = self.start(operation, query);
         let outcome = work()?;
-        backend::count_call();
-        Some(self.finish(operation, query, stopwatch, outcome))
+        Scope::count_call();
+        Some(self.finish(operation, query, measured, outcome))
     }
 
-    /// Adds the location to an error, and sends an event if there is a stopwatch.
+    /// Runs a handler, which the platform has called. `outcome` reads what it has returned.
+    pub(crate) async fn handle<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = T>,
+        outcome: impl FnOnce(&T) -> (Option<&Error>, Measures),
+    ) -> T {
+        let mut measured = self.start(operation, None);
+        let output = measurement::run(work, &mut measured).await;
+        if let Some(measured) = measured {
+            let (error, measures) = outcome(&output);
+            self.record(operation, None, measured, error, &measures);
+        }
+        output
+    }
+
+    /// Starts to measure a call, if there is an observer.
+    fn start(&self, operation: &'static str, query: Option<&'static str>) -> Option<Measurement> {
+        self.is_watched().then(|| self.measure(operation, query))
+    }
+
+    #[inline(never)]
+    fn measure(&self, operation: &'static str, query: Option<&'static str>) -> Measurement {
+        #[cfg(not(feature = "spans"))]
+        let _ = (operation, query);
+        Measurement {
+            #[cfg(feature = "spans")]
+            spans: self.observers.start(&Call {
+                service: self.service,
+                operation,
+                binding: &self.binding,
+                query,
+            }),
+            stopwatch: Stopwatch::start(),
+        }
+    }
+
+    /// Adds the location to an error, and sends an event if the call is measured.
     ///
     /// Only this function is generic, so that a type of result adds little code.
     fn finish<T>(
         &self,
         operation: &'static str,
         query: Option<&'static str>,
-        stopwatch: Option<Stopwatch>,
+        measured: Option<Measurement>,
         outcome: Result<(T, Measures), Failure>,
     ) -> Result<T> {
         match outcome {
             Ok((value, measures)) => {
-                if let Some(stopwatch) = stopwatch {
-                    self.record(operation, query, &stopwatch, None, &measures);
+                if let Some(measured) = measured {
+                    self.record(operation, query, measured, None, &measures);
                 }
                 Ok(value)
             }
-            Err(failure) => Err(self.fail(operation, query, stopwatch, failure)),
+            Err(failure) => Err(self.fail(operation, query, measured, failure)),
         }
     }
 
@@ -106,37 +159,39 @@ impl Gate {
         &self,
         operation: &'static str,
         query: Option<&'static str>,
-        stopwatch: Option<Stopwatch>,
+        measured: Option<Measurement>,
         failure: Failure,
     ) -> Error {
         let error = self.error(operation, query, failure);
-        if let Some(stopwatch) = stopwatch {
+        if let Some(measured) = measured {
             let query = query.or(error.query());
             let measures = Measures::default();
-            self.record(operation, query, &stopwatch, Some(&error), &measures);
+            self.record(operation, query, measured, Some(&error), &measures);
         }
         error
     }
 
-    /// Sends an event to the observers.
+    /// Sends an event to the observers, and ends the spans.
     #[inline(never)]
     fn record(
         &self,
         operation: &'static str,
         query: Option<&'static str>,
-        stopwatch: &Stopwatch,
+        measured: Measurement,
         error: Option<&Error>,
         measures: &Measures,
     ) {
-        self.observers.record(&Event {
+        let event = Event {
             service: self.service,
             operation,
             binding: &self.binding,
             query,
-            duration: stopwatch.elapsed(),
+            duration: measured.stopwatch.elapsed(),
             error,
             measures,
-        });
+        };
+        measured.end(&event);
+        self.observers.record(&event);
     }
 
     /// The error of a failure after the call, for example while its result is read.

@@ -3,8 +3,20 @@
 //! Without an observer a call only checks a flag. On Workers the clock only advances during I/O, so
 //! there a duration does not contain CPU time.
 
+#[cfg(feature = "aggregate")]
+mod aggregate;
+mod cost;
 mod event;
 mod gate;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod measurement;
+mod sampled;
+mod scope;
+#[cfg(feature = "spans")]
+mod span;
+#[cfg(feature = "tracing")]
+mod tracing;
 
 use std::any::TypeId;
 use std::fmt;
@@ -12,11 +24,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::backend::log_line;
+use crate::error::Service;
 
+#[cfg(feature = "aggregate")]
+pub use aggregate::{Aggregate, Summary};
+pub use cost::{BudgetWarning, Cost, CostLine, CostReport, Period, Price, Prices, Resource};
+#[cfg(feature = "spans")]
+pub use event::Call;
 pub use event::{Event, Measures};
 pub(crate) use gate::Gate;
+#[cfg(feature = "metrics")]
+pub use metrics::metrics;
+pub use sampled::sampled;
+pub(crate) use scope::Scope;
+#[cfg(feature = "spans")]
+pub use span::Span;
+#[cfg(feature = "tracing")]
+pub use tracing::tracing;
 
-/// Receives an event after each call.
+/// Receives an event after each call, and after each request and batch that a handler has
+/// processed.
 ///
 /// It runs on the thread that made the call, before the call returns, so it should be fast.
 ///
@@ -26,6 +53,19 @@ pub(crate) use gate::Gate;
 pub trait Observer: Send + Sync {
     /// Records one call.
     fn record(&self, event: &Event<'_>);
+
+    /// Whether [`start`](Self::start) returns spans. It is read when the observer is installed.
+    #[cfg(feature = "spans")]
+    fn has_spans(&self) -> bool {
+        false
+    }
+
+    /// Starts a span, before the call.
+    #[cfg(feature = "spans")]
+    fn start(&self, call: &Call<'_>) -> Option<Box<dyn Span>> {
+        let _ = call;
+        None
+    }
 }
 
 impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
@@ -36,16 +76,31 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
 
 /// Returns an observer that writes each event as one readable line.
 ///
-/// It writes to standard error natively, and to the console on Workers.
+/// It writes to standard error natively, and to the console on Workers. Natively the server writes
+/// a line for each request itself, so this observer does not.
 #[must_use]
 pub fn console() -> impl Observer {
-    |event: &Event<'_>| log_line(&event.to_string())
+    |event: &Event<'_>| {
+        if !has_line(event) {
+            log_line(&event.to_string());
+        }
+    }
 }
 
 /// Returns an observer that writes each event as one line of JSON to the output of [`console`].
 #[must_use]
 pub fn json() -> impl Observer {
-    |event: &Event<'_>| log_line(&event.to_json())
+    |event: &Event<'_>| {
+        if !has_line(event) {
+            log_line(&event.to_json());
+        }
+    }
+}
+
+/// Whether the server writes a line for the event.
+fn has_line(event: &Event<'_>) -> bool {
+    let is_request = event.service == Service::Worker && event.operation == "fetch";
+    is_request && cfg!(not(target_arch = "wasm32"))
 }
 
 /// The observers of one backend, shared by its bindings.
@@ -53,6 +108,9 @@ pub fn json() -> impl Observer {
 pub(crate) struct Observers {
     /// Whether the list has an entry, so that a call without observers needs no lock.
     any: AtomicBool,
+    /// Whether one of them has spans.
+    #[cfg(feature = "spans")]
+    any_spans: AtomicBool,
     /// One observer of each type, with that type.
     list: RwLock<Vec<(TypeId, Arc<dyn Observer>)>>,
 }
@@ -61,6 +119,9 @@ impl Observers {
     /// Adds an observer, which replaces one of the same type: a handler that installs it for each
     /// request does not make the calls slower and slower.
     pub(crate) fn install<O: Observer + 'static>(&self, observer: O) {
+        #[cfg(feature = "spans")]
+        self.any_spans
+            .fetch_or(observer.has_spans(), Ordering::AcqRel);
         let entry: (TypeId, Arc<dyn Observer>) = (TypeId::of::<O>(), Arc::new(observer));
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         match list.iter_mut().find(|(known, _)| *known == entry.0) {
@@ -75,6 +136,23 @@ impl Observers {
         for (_, observer) in list.iter() {
             observer.record(event);
         }
+    }
+
+    /// Whether an observer has spans.
+    #[cfg(feature = "spans")]
+    fn has_spans(&self) -> bool {
+        self.any_spans.load(Ordering::Acquire)
+    }
+
+    /// Starts the spans of a call.
+    #[cfg(feature = "spans")]
+    fn start(&self, call: &Call<'_>) -> span::Spans {
+        if !self.has_spans() {
+            return span::Spans::default();
+        }
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let spans = list.iter().filter_map(|(_, observer)| observer.start(call));
+        span::Spans(spans.collect())
     }
 }
 

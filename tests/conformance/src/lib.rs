@@ -13,6 +13,7 @@ pub mod gate;
 pub mod kv;
 pub mod lists;
 pub mod meta;
+pub mod observing;
 pub mod built_json;
 pub mod nested;
 pub mod pages;
@@ -250,6 +251,11 @@ macro_rules! each_case {
             everything::the_rest
             everything::raw
             gate::observers_receive_every_call
+            observing::spans_nest
+            observing::costs
+            observing::summaries
+            observing::samples
+            observing::spans_of_tracing
             time::sleeps
             time::identifiers
         }

@@ -4,9 +4,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bindery::http::{FetchOptions, Redirect, fetch_with};
+use bindery::observe::{Event, Measures};
 use bindery::{Context, Request, Response};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -67,6 +69,8 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
             "/starts",
             get(async || STARTS.load(Ordering::Relaxed).to_string()),
         )
+        .route("/observe", post(observe))
+        .route("/observed", get(observed))
         .route("/background", post(async || "started"))
         .route("/tiers", post(tiers).get(after_tiers))
         .route("/noted", get(noted))
@@ -82,6 +86,30 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/memory", get(memory))
         .with_state(env);
     bindery::http::route(router, request).await
+}
+
+/// The requests and batches that handlers have processed.
+static HANDLED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Starts to record the events of handlers, and the calls inside of them.
+async fn observe(State(env): State<Env>) {
+    env.observe(|event: &Event<'_>| {
+        let Ok(mut handled) = HANDLED.lock() else {
+            return;
+        };
+        if event.service == bindery::Service::Worker {
+            let Measures { status, count, .. } = event.measures;
+            handled.push(format!("{} {status:?} {count:?}", event.name()));
+        }
+    });
+}
+
+/// Returns what was recorded, and forgets it.
+async fn observed() -> Json<Vec<String>> {
+    let handled = HANDLED
+        .lock()
+        .map(|mut handled| std::mem::take(&mut *handled));
+    Json(handled.unwrap_or_default())
 }
 
 fn outcome(outcome: Outcome) -> (StatusCode, String) {

@@ -11,7 +11,9 @@ use axum::routing::post;
 use bindery::http::{self, FetchOptions, fetch, fetch_with};
 use bindery::kv::{self, PutOptions};
 use bindery::queue::SendOptions;
-use bindery::{Body, Error, ErrorKind, Request, Server, ServerOptions, TestWorld, random, time};
+use bindery::{
+    Body, Error, ErrorKind, LogFormat, Request, Server, ServerOptions, TestWorld, random, time,
+};
 use conformance::{App, Env, each_case, same};
 use http_body_util::BodyExt;
 
@@ -362,6 +364,90 @@ async fn presigned_requests(_env: Env, world: TestWorld) -> conformance::Outcome
     outcome
 }
 
+/// A request is an event, with its status, and so is a batch. A panic is an error.
+#[bindery::test]
+async fn requests_and_batches_are_events(_env: Env) -> conformance::Outcome {
+    use tower_service::Service as _;
+
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("events");
+    let _ = std::fs::remove_dir_all(&folder);
+    let options = ServerOptions::default().state(&folder).log(LogFormat::Off);
+    let server = Server::<App>::start(options).await?;
+    let mut service = server.service();
+    let mut send = async |method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("host", "localhost").body(Body::empty())?;
+        let response = service.call(request).await?;
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok::<String, Box<dyn std::error::Error + Send + Sync>>(String::from_utf8(body.to_vec())?)
+    };
+
+    send("POST", "/observe").await?;
+    send("GET", "/observed").await?;
+    send("GET", "/no-such-route").await?;
+    send("GET", "/panic").await?;
+    send("POST", "/run/queue::send_undecided").await?;
+    let expected = [
+        "cloudflare.worker.fetch.success Some(404) None",
+        "cloudflare.worker.fetch.error Some(500) None",
+        "cloudflare.worker.queue.success None Some(1)",
+    ];
+    let mut seen: Vec<String> = Vec::new();
+    while !expected
+        .iter()
+        .all(|line| seen.iter().any(|seen| seen == line))
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        seen.extend(serde_json::from_str::<Vec<String>>(
+            &send("GET", "/observed").await?,
+        )?);
+    }
+    server.shutdown().await;
+    Ok(())
+}
+
+/// A warning is due once in each period.
+#[bindery::test]
+async fn a_budget_warns_once_a_day(env: Env, world: TestWorld) -> conformance::Outcome {
+    use bindery::observe::{Cost, Period, Prices, Resource};
+
+    world
+        .clock()
+        .set(UNIX_EPOCH + Duration::from_secs(20_000 * 86_400));
+    let warnings: Arc<Mutex<Vec<String>>> = Arc::default();
+    let received = Arc::clone(&warnings);
+    let cost = Cost::new(Prices::default()).warn_with(0.8, move |warning| {
+        let is_write = warning.resource == Resource::KvWrites && warning.period == Period::Day;
+        if let Ok(mut warnings) = received.lock() {
+            warnings.push(format!("{is_write} {warning}"));
+        }
+    });
+    env.observe(cost.clone());
+    for _ in 0..900 {
+        env.cache.put(&kv::text("a"), "1").await?;
+    }
+    world.clock().advance(Duration::from_secs(86_400));
+    for _ in 0..801 {
+        env.cache.put(&kv::text("a"), "1").await?;
+    }
+
+    let line = "true 800 KV writes are 80 % of the 1000 that the free plan allows in a day";
+    same!(*warnings.lock().map_err(|_| "locked")?, [line, line]);
+    same!(cost.amount(Resource::KvWrites), 1701);
+
+    // 1,701 writes in a day are 51,030 in a month, and a million is included.
+    let report = cost.report();
+    let writes = report.lines.first().ok_or("the writes")?;
+    same!((writes.resource, writes.amount), (Resource::KvWrites, 1701));
+    same!((51_000..=51_030).contains(&writes.monthly_amount), true);
+    same!((writes.free_ratio() * 10.0).round() as u8, 17);
+    same!(
+        format!("{:.6} {:.2}", report.dollars, report.dollars_per_month),
+        "0.008505 5.00"
+    );
+    Ok(())
+}
+
 #[bindery::test]
 async fn a_clock_that_is_set_back_stalls_nothing(
     env: Env,
@@ -383,6 +469,59 @@ async fn a_clock_that_is_set_back_stalls_nothing(
             .text()
             .await?,
         "2"
+    );
+    Ok(())
+}
+
+/// A recorder of the `metrics` crate receives what each call measures.
+#[bindery::test]
+async fn calls_are_metrics(env: Env) -> conformance::Outcome {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    // Another test must not record into it, so it is the recorder of this thread.
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    env.observe(bindery::observe::metrics());
+    env.db.note("metrics", 1).await?;
+    env.db.noted().await?;
+    let _ = env.db.the_user("nobody").await;
+    env.queue.send_batch(&[1, 2, 3]).await?;
+    env.storage.put("a", "1").await?;
+
+    let lines = snapshotter.snapshot().into_vec().into_iter();
+    let mut lines: Vec<String> = lines
+        .map(|(key, _, _, value)| {
+            let label = |label: &metrics::Label| match label.key() {
+                "db.query.summary" | "error.type" | "operation" => label.value().to_owned() + " ",
+                _ => String::new(),
+            };
+            let labels: String = key.key().labels().map(label).collect();
+            let value = match value {
+                DebugValue::Counter(count) => count.to_string(),
+                DebugValue::Histogram(values) => format!("{} times", values.len()),
+                DebugValue::Gauge(_) => "a gauge".to_owned(),
+            };
+            format!("{} {labels}{value}", key.key().name())
+        })
+        .collect();
+    lines.sort();
+    same!(
+        lines,
+        [
+            "cloudflare.d1.rows_read note 0",
+            "cloudflare.d1.rows_read noted 1",
+            "cloudflare.d1.rows_written note 1",
+            "cloudflare.d1.rows_written noted 0",
+            "cloudflare.r2.operation.duration put 1 times",
+            "db.client.operation.duration note 1 times",
+            "db.client.operation.duration noted 1 times",
+            "db.client.operation.duration the_user not_found 1 times",
+            "db.client.response.returned_rows note 1 times",
+            "db.client.response.returned_rows noted 1 times",
+            "messaging.client.operation.duration 1 times",
+            "messaging.client.sent.messages 3",
+        ]
     );
     Ok(())
 }

@@ -38,9 +38,8 @@ pub(crate) fn now() -> SystemTime {
 pub(crate) fn monotonic() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-    let elapsed = START.elapsed();
-    let ahead = world::current().map_or(0, |world| world.ahead());
-    elapsed + Duration::from_millis(u64::try_from(ahead).unwrap_or(0))
+    let advanced = world::current().map_or(Duration::ZERO, |world| world.advanced());
+    START.elapsed() + advanced
 }
 
 /// Waits for a time.
@@ -49,6 +48,11 @@ pub(crate) async fn sleep(duration: Duration) {
         Some(world) => world.sleep(duration).await,
         None => tokio::time::sleep(duration).await,
     }
+}
+
+/// Formats a time as HTTP does.
+pub(crate) fn http_date(time: SystemTime) -> String {
+    httpdate::fmt_http_date(time)
 }
 
 /// The milliseconds since the Unix epoch.

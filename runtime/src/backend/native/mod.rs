@@ -30,7 +30,7 @@ mod world;
 mod bindings;
 
 pub use bindings::Backend;
-pub(crate) use clock::{Stopwatch, monotonic, now, sleep};
+pub(crate) use clock::{Stopwatch, http_date, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub(crate) use edge_cache::EdgeCache;
@@ -44,7 +44,6 @@ pub(crate) use queue::Queue;
 pub use queue::deliver_queues;
 pub(crate) use r2::R2;
 pub use serve::serve;
-pub(crate) use server::count_call;
 pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestWorld, in_memory, test};
 

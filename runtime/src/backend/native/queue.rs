@@ -8,6 +8,7 @@ use bindery_sqlite::rusqlite::{self, Connection, Row, params};
 
 use crate::app::{Application, Consumer, Environment};
 use crate::error::{Error, Failure, Result, Service};
+use crate::observe::{Gate, Scope};
 use crate::queue::{RawBatch, RawMessage, Verdict};
 
 use tokio::sync::Notify;
@@ -168,7 +169,13 @@ impl Queues {
         let queue = consumer.queue;
         let mut batch = RawBatch::new(queue.to_owned(), messages);
         let context = env.backend().context(Arc::default());
-        let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;
+        let gate = Gate::of_handler(queue, env.backend().observers());
+        let measures = batch.measures();
+        let handler = A::queue(&mut batch, env.clone(), context);
+        let handler = gate.handle("queue", handler, |outcome| {
+            (outcome.as_ref().err(), measures)
+        });
+        let outcome = catch_panic(Arc::<Scope>::default().run(handler)).await;
         let problem = match &outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("the handler failed: {error}")),

@@ -4,7 +4,7 @@
 //! clock and the random numbers of the machine.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use super::pool::lock;
 pub(super) struct World {
     /// How far the clock is ahead, in milliseconds.
     ahead: AtomicI64,
+    /// How far the clock was moved forward in total, in milliseconds.
+    advanced: AtomicU64,
     /// Wakes those who sleep when the clock moves.
     moved: Notify,
     /// The state of the random numbers, if the test has chosen a seed.
@@ -62,9 +64,16 @@ impl World {
         self.ahead.load(Ordering::Relaxed)
     }
 
-    /// Moves the clock.
+    /// How far the clock was moved forward in total.
+    pub(super) fn advanced(&self) -> Duration {
+        Duration::from_millis(self.advanced.load(Ordering::Relaxed))
+    }
+
+    /// Moves the clock. Moving it back does not take time back.
     pub(super) fn move_clock(&self, milliseconds: i64) {
         self.ahead.fetch_add(milliseconds, Ordering::Relaxed);
+        let forward = u64::try_from(milliseconds).unwrap_or(0);
+        self.advanced.fetch_add(forward, Ordering::Relaxed);
         self.moved.notify_waiters();
     }
 

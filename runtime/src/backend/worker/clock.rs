@@ -35,6 +35,12 @@ pub(crate) async fn sleep(duration: Duration) {
     super::js::send(worker::Delay::from(duration)).await;
 }
 
+/// Formats a time as HTTP does. `httpdate` would add 1 kB to every worker with R2.
+pub(crate) fn http_date(time: SystemTime) -> String {
+    let date = js_sys::Date::new(&milliseconds(time).into());
+    date.to_utc_string().into()
+}
+
 /// Converts a JavaScript `Date`.
 pub(super) fn at(date: &wasm_bindgen::JsValue) -> SystemTime {
     UNIX_EPOCH + since_epoch(js_sys::Date::new(date).get_time())

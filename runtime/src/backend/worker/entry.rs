@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures_util::future::select;
 use js_sys::Promise;
@@ -15,9 +16,11 @@ use crate::error::{Error, ErrorKind, Failure, Result, ServerErrorText};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, Request, Response};
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
+use crate::observe::{Gate, Measures, Scope};
 
+use super::bindings::observers;
 use super::http::{request_from_js, response_to_js};
-use super::js::{Handle, send};
+use super::js::{Handle, get_number, send};
 use super::minimal::to_js;
 use super::panic::promise;
 use super::queue::{received, settle};
@@ -27,15 +30,31 @@ use super::{Backend, log_line};
 pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: JsValue) -> Promise {
     promise("fetch", async move {
         let context = Context::new(super::Context::new(context, &request));
-        let response = match connect::<A>(env, &context) {
-            Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
-            Err(error) => to_js(error.into()).map(Handle::new),
+        let respond = async {
+            match connect::<A>(env, &context) {
+                Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
+                Err(error) => to_js(error.into()).map(Handle::new),
+            }
         };
-        match response {
+        let gate = Gate::of_handler("", observers());
+        let respond = gate.handle("fetch", respond, response_outcome);
+        match Arc::<Scope>::default().run(respond).await {
             Ok(response) => Ok(response.value().clone()),
             Err(failure) => Err(exception(&failure.message)),
         }
     })
+}
+
+fn response_outcome(response: &Result<Handle, Failure>) -> (Option<&Error>, Measures) {
+    let status = match response {
+        Ok(response) => get_number(response.value(), "status").map(|status| status as u16),
+        Err(_) => Some(500),
+    };
+    let measures = Measures {
+        status,
+        ..Measures::default()
+    };
+    (None, measures)
 }
 
 /// Responds to a request with a handler that has the types of `http`.
@@ -103,7 +122,13 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
         let env = connect::<A>(env, &context).map_err(|error| exception(&error.to_string()))?;
 
         let mut raw = received(&batch);
-        let outcome = A::queue(&mut raw, env, context).await;
+        let gate = Gate::of_handler(raw.queue().to_owned(), observers());
+        let measures = raw.measures();
+        let handler = A::queue(&mut raw, env, context);
+        let handler = gate.handle("queue", handler, |outcome| {
+            (outcome.as_ref().err(), measures)
+        });
+        let outcome = Arc::<Scope>::default().run(handler).await;
         if let Err(error) = &outcome {
             let queue = raw.queue();
             log_line(&format!("queue {queue}: the handler failed: {error}"));

@@ -24,7 +24,9 @@ mod bindings;
 
 pub use bindings::Backend;
 pub(crate) use bindings::observers as current_observers;
-pub(crate) use clock::{Stopwatch, log_line, log_line as print_line, monotonic, now, sleep};
+pub(crate) use clock::{
+    Stopwatch, http_date, log_line, log_line as print_line, monotonic, now, sleep,
+};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub(crate) use edge_cache::EdgeCache;
@@ -47,6 +49,3 @@ pub use test::{TestClock, TestWorld, deliver_queues, test};
 pub(crate) fn fill_random(_: &mut [u8]) -> bool {
     false
 }
-
-/// The calls of a request are only counted natively.
-pub(crate) fn count_call() {}

@@ -156,6 +156,7 @@ impl Core {
                 let mut measures = Measures {
                     count: Some(0),
                     bytes: Some(0),
+                    operations: Some(names.len() as u64),
                     ..Measures::default()
                 };
                 for (index, stored) in found {

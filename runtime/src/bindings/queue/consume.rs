@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::delay_seconds;
+use super::{delay_seconds, operations};
 use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::json;
+use crate::observe::Measures;
 
 /// The outcome of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +55,20 @@ impl RawBatch {
     #[must_use]
     pub fn queue(&self) -> &str {
         &self.queue
+    }
+
+    /// The counts of the batch. Each message is read and deleted.
+    pub(crate) fn measures(&self) -> Measures {
+        let lengths = self.messages.iter().map(|message| {
+            let body = message.body.as_ref();
+            body.map_or(0, String::len)
+        });
+        Measures {
+            count: Some(self.messages.len() as u64),
+            bytes: Some(lengths.clone().sum::<usize>() as u64),
+            operations: Some(2 * operations(lengths)),
+            ..Measures::default()
+        }
     }
 
     /// Decides the messages that the handler left undecided.

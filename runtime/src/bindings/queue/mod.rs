@@ -121,6 +121,7 @@ impl Queue {
                 let measures = Measures {
                     count: Some(1),
                     bytes: Some(body.len() as u64),
+                    operations: Some(operations([body.len()])),
                     ..Measures::default()
                 };
                 Ok(((), measures))
@@ -153,6 +154,7 @@ impl Queue {
                 let measures = Measures {
                     count: Some(bodies.len() as u64),
                     bytes: Some(bytes as u64),
+                    operations: Some(operations(bodies.iter().map(String::len))),
                     ..Measures::default()
                 };
                 Ok(((), measures))
@@ -160,6 +162,16 @@ impl Queue {
             self.gate.pass("send_batch", None, work).await
         })
     }
+}
+
+/// The operations that the platform bills for messages with these lengths.
+///
+/// <https://developers.cloudflare.com/queues/platform/pricing/>
+fn operations(lengths: impl IntoIterator<Item = usize>) -> u64 {
+    let operations = lengths
+        .into_iter()
+        .map(|length| length.div_ceil(limits::queue::OPERATION_BYTES).max(1));
+    operations.sum::<usize>() as u64
 }
 
 /// Checks the limits of a batch, and returns its bodies and their total number of bytes.

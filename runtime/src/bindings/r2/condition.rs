@@ -98,7 +98,7 @@ impl Condition {
     /// The headers with the same meaning.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
-        let time = |time: Option<SystemTime>| time.map(httpdate::fmt_http_date).map(Cow::Owned);
+        let time = |time: Option<SystemTime>| time.map(crate::backend::http_date).map(Cow::Owned);
         let headers = [
             ("If-Match", self.if_match.as_deref().map(Cow::Borrowed)),
             (

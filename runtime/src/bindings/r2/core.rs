@@ -111,10 +111,14 @@ impl Core {
             check_key(key)?;
             let request = request?;
             check_put(&request)?;
+
             let upload = Upload::new(content, request.max_bytes)?;
+            let length = upload.length();
             let info = self.backend.put(key, upload, &request).await?;
+            let bytes = info.as_ref().map(|info| info.size);
             let measures = Measures {
-                bytes: info.as_ref().map(|info| info.size),
+                bytes,
+                operations: Some(put_operations(length, bytes, request.part_bytes)),
                 ..Measures::default()
             };
             Ok((info, measures))
@@ -249,6 +253,18 @@ impl Core {
         };
         self.gate.pass("abort_multipart_upload", None, work).await
     }
+}
+
+/// The operations of a put on Workers. Content that is too long for one call, or whose length is
+/// not known, is uploaded in parts.
+fn put_operations(length: Option<u64>, bytes: Option<u64>, part_bytes: usize) -> u64 {
+    let bytes = bytes.unwrap_or_default();
+    let is_one_call = length.is_some_and(|length| length <= limits::r2::PUT_BYTES);
+    if is_one_call || bytes <= part_bytes as u64 {
+        return 1;
+    }
+    // The upload is created and completed, too.
+    bytes.div_ceil(part_bytes as u64) + 2
 }
 
 pub(super) fn check_key(key: &str) -> Result<(), Failure> {

@@ -19,6 +19,7 @@ use rusty_s3::{Bucket, Method, UrlStyle};
 use super::core::{Core, PutRequest, check_key, check_part};
 use super::key::{KeyOf, MetadataOf};
 use super::options::{Checksum, PutOptions, StorageClass};
+use crate::backend;
 use crate::bindings::key::Binding;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::limits::{self, r2::PRESIGN_PAGE as PAGE};
@@ -324,7 +325,7 @@ fn put_parts(request: &PutRequest, bytes: u64) -> Result<Parts, Failure> {
     let mut parts = Parts::of_length(bytes, max.min(limits::r2::PUT_BYTES))?;
 
     let http = &request.http_metadata;
-    let expires = http.cache_expires.map(httpdate::fmt_http_date);
+    let expires = http.cache_expires.map(backend::http_date);
     let named = [
         (CACHE_CONTROL, &http.cache_control),
         (CONTENT_DISPOSITION, &http.content_disposition),

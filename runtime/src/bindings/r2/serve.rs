@@ -13,6 +13,7 @@ use super::condition::Condition;
 use super::core::Core;
 use super::options::{GetOptions, Range};
 use super::types::ObjectInfo;
+use crate::backend;
 use crate::error::{ErrorKind, Result};
 use crate::http::{Body, Response};
 
@@ -214,7 +215,7 @@ fn quoted(info: &ObjectInfo) -> String {
 }
 
 fn last_modified(info: &ObjectInfo) -> String {
-    httpdate::fmt_http_date(info.uploaded)
+    backend::http_date(info.uploaded)
 }
 
 fn whole(info: &ObjectInfo, body: Body, options: &ServeOptions) -> Response {
@@ -281,7 +282,7 @@ fn respond(code: StatusCode, body: Body, info: &ObjectInfo, options: &ServeOptio
             disposition.or(http.content_disposition.as_ref()),
         ),
         (CACHE_CONTROL, cache_control.or(http.cache_control.as_ref())),
-        (EXPIRES, expires.map(httpdate::fmt_http_date).as_ref()),
+        (EXPIRES, expires.map(backend::http_date).as_ref()),
         (ETAG, Some(&quoted(info))),
         (LAST_MODIFIED, Some(&last_modified(info))),
     ]

@@ -31,8 +31,6 @@ use super::folder::StateFolder;
 use super::pool::lock;
 use super::{Backend, SERVER_OBSERVERS, log_line};
 
-pub(crate) use request_log::count_call;
-
 /// The options of [`Server::start`].
 ///
 /// # Examples

@@ -7,23 +7,22 @@ use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Uri;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{StatusCode, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-use crate::app::{Application, Context};
+use crate::app::{Application, Context, Environment};
 use crate::error::{Error, ErrorKind};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, IntoResponse, Request, Response};
+use crate::observe::{Gate, Measures};
 
 use super::super::assets::Assets;
-use super::super::panic;
+use super::super::panic::catch_panic;
 #[cfg(feature = "presign")]
 use super::super::s3;
 use super::request_log;
-#[cfg(feature = "presign")]
-use crate::app::Environment;
 
 /// The header with the address of the client.
 ///
@@ -61,17 +60,31 @@ pub(super) async fn respond<A: Application>(
 
     request.extensions_mut().insert(context.clone());
     let (request, body) = DrainableBody::wrap(request);
-    let outcome = request_log::spawn(A::fetch(request, env, context)).await;
+    let gate = Gate::of_handler("", env.backend().observers());
+    let handler = catch_panic(A::fetch(request, env, context));
+    let handler = async move { gate.handle("fetch", handler, response_outcome).await };
+    let outcome = request_log::spawn(handler).await;
 
     // On timeout, respond anyway.
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, body.drain()).await;
-    outcome.unwrap_or_else(|error| {
-        let message = match error.try_into_panic() {
-            Ok(payload) => format!("the handler panicked: {}", panic::message(&*payload)),
-            Err(_) => "the process is shutting down".to_owned(),
-        };
-        Error::worker("fetch", ErrorKind::Internal, message).into_response()
-    })
+    let message = match outcome {
+        Ok(Ok(response)) => return response,
+        Ok(Err(panic)) => format!("the handler panicked: {panic}"),
+        Err(_) => "the process is shutting down".to_owned(),
+    };
+    Error::worker("fetch", ErrorKind::Internal, message).into_response()
+}
+
+fn response_outcome(outcome: &Result<Response, String>) -> (Option<&Error>, Measures) {
+    let status = match outcome {
+        Ok(response) => response.status(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let measures = Measures {
+        status: Some(status.as_u16()),
+        ..Measures::default()
+    };
+    (None, measures)
 }
 
 /// Makes the URI absolute, and sets the address of the client.

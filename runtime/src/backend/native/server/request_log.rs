@@ -2,35 +2,22 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use http::Method;
 
 use crate::error::ServerErrorText;
 use crate::http::{Request, Response};
+use crate::observe::Scope;
 
 use super::super::log_line;
 use super::LogFormat;
 
-tokio::task_local! {
-    /// The calls to bindings of the request that a task serves.
-    static CALLS: Arc<AtomicU32>;
-}
-
-/// Counts a call of the request that this task serves, if there is one.
-pub(crate) fn count_call() {
-    let _ = CALLS.try_with(|calls| calls.fetch_add(1, Ordering::Relaxed));
-}
-
-/// Runs a future in a task, with the calls of this task's request.
+/// Runs a future in a task, in the scope of this one.
 pub(super) fn spawn<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
-    match CALLS.try_with(Arc::clone) {
-        Ok(calls) => tokio::spawn(CALLS.scope(calls, future)),
-        Err(_) => tokio::spawn(future),
-    }
+    tokio::spawn(Scope::current().unwrap_or_default().run(future))
 }
 
 /// A request that is logged when it has its response.
@@ -38,7 +25,7 @@ pub(super) struct LoggedRequest {
     method: Method,
     path: String,
     start: Instant,
-    calls: Arc<AtomicU32>,
+    scope: Arc<Scope>,
     format: LogFormat,
 }
 
@@ -48,14 +35,14 @@ impl LoggedRequest {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             start: Instant::now(),
-            calls: Arc::default(),
+            scope: Arc::default(),
             format,
         }
     }
 
     /// Counts the calls that a future makes.
     pub(super) fn count<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        CALLS.scope(Arc::clone(&self.calls), future)
+        Arc::clone(&self.scope).run(future)
     }
 
     /// Logs the request. A server error is logged in any format, with its cause.
@@ -67,7 +54,7 @@ impl LoggedRequest {
         }
 
         let milliseconds = self.start.elapsed().as_secs_f64() * 1000.0;
-        let calls = self.calls.load(Ordering::Relaxed);
+        let calls = self.scope.calls();
         let cause = response.extensions().get::<ServerErrorText>();
         let cause = cause.map(|ServerErrorText(text)| text.as_str());
         let line = if self.format == LogFormat::Json {
