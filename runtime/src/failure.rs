@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::ops::{Deref, DerefMut};
 
 use crate::error::ErrorKind;
+use crate::observe::Measures;
 
 /// The cause of an error, without its location: [`Gate`](crate::observe::Gate) adds that.
 ///
@@ -27,6 +28,8 @@ pub struct Cause {
     pub(crate) index: Option<usize>,
     /// The name of the query of a batch that failed.
     pub(crate) query: Option<&'static str>,
+    /// The counts of a call that the platform has completed.
+    pub(crate) measures: Measures,
 }
 
 /// What a failure of a batch has to know about one of its queries.
@@ -52,6 +55,7 @@ impl Failure {
             is_committed: false,
             index: None,
             query: None,
+            measures: Measures::default(),
         }))
     }
 
@@ -63,6 +67,12 @@ impl Failure {
         let mut failure = Self::new(kind, message);
         failure.source = Some(source.into());
         failure
+    }
+
+    /// Adds the counts of a call that the platform has completed.
+    pub(crate) fn with(mut self, measures: Measures) -> Self {
+        self.measures = measures;
+        self
     }
 
     /// Replaces the kind.

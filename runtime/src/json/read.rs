@@ -191,6 +191,13 @@ fn visit_number<'de, V: Visitor<'de>>(number: Number, visitor: V) -> Result<V::V
     }
 }
 
+fn visit_f32<'de, V: Visitor<'de>>(number: &str, visitor: V) -> Result<V::Value> {
+    match number.parse::<f32>() {
+        Ok(value) if value.is_finite() => visitor.visit_f32(value),
+        _ => Err(de::Error::invalid_value(Unexpected::Other(""), &visitor)),
+    }
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = ReadError;
 
@@ -314,13 +321,24 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_u128(value)
     }
 
+    /// Rounds once: a double that is rounded again can be another value. The parser of the standard
+    /// library is large, but only linked if a type contains an `f32`.
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if !matches!(self.token()?, b'-' | b'0'..=b'9') {
+            return self.deserialize_any(visitor);
+        }
+        let start = self.text.position;
+        self.text.number()?;
+        visit_f32(self.text.since(start)?, visitor)
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.skip_value()?;
         visitor.visit_unit()
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char unit unit_struct seq tuple tuple_struct map
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f64 char unit unit_struct seq tuple tuple_struct map
         struct
     }
 }
@@ -409,6 +427,18 @@ impl<'de> Key<'de> {
             _ => self.deserialize_any(visitor),
         }
     }
+
+    /// Whether the key is a number and nothing else.
+    fn is_number(&self) -> bool {
+        let mut text = Text::new(&self.0);
+        text.number().is_ok() && text.peek() == Err(Malformed)
+    }
+
+    /// Reads an integer that can have more than 64 bits.
+    fn wide<T: std::str::FromStr>(&self) -> Result<T> {
+        let integer = self.0.parse().ok().filter(|_| self.is_number());
+        integer.ok_or_else(|| de::Error::invalid_type(Unexpected::Other(""), &"an integer"))
+    }
 }
 
 /// Forwards the types that are numbers.
@@ -439,9 +469,24 @@ impl<'de> Deserializer<'de> for Key<'de> {
     }
 
     number_keys! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f64
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.is_number() {
+            visit_f32(&self.0, visitor)
+        } else {
+            self.deserialize_any(visitor)
+        }
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_i128(self.wide()?)
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_u128(self.wide()?)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {

@@ -20,6 +20,9 @@ const OTHERS: &str = "(others)";
 /// The significant digits of a duration, so that a percentile is exact to 1 %.
 const DIGITS: u8 = 2;
 
+/// The longest duration that is distinguished: an hour.
+const MAX_MICROSECONDS: u64 = 3_600_000_000;
+
 /// Counts calls and measures their durations, by service, binding, operation and query.
 ///
 /// It is an observer, and its clones share their counts. On Workers each instance of the worker has
@@ -176,7 +179,8 @@ impl Entry {
         }
         if let Some(durations) = &mut self.durations {
             let microseconds = u64::try_from(event.duration.as_micros()).unwrap_or(u64::MAX);
-            durations.saturating_record(microseconds);
+            // It grows up to this value, so recording does not fail.
+            let _ = durations.record(microseconds.min(MAX_MICROSECONDS));
         }
         self.total = self.total.saturating_add(event.duration);
         self.max = self.max.max(event.duration);

@@ -63,7 +63,8 @@ pub struct Event<'a> {
     pub duration: Duration,
     /// The error, if the call failed.
     pub error: Option<&'a Error>,
-    /// The counts of the call. After an error they are all `None`.
+    /// The counts of the call. After an error they are `None`, unless the platform has completed
+    /// the call: a query of D1 that returns other rows than expected, for example.
     pub measures: &'a Measures,
 }
 

@@ -160,12 +160,12 @@ impl Gate {
         operation: &'static str,
         query: Option<&'static str>,
         measured: Option<Measurement>,
-        failure: Failure,
+        mut failure: Failure,
     ) -> Error {
+        let measures = std::mem::take(&mut failure.measures);
         let error = self.error(operation, query, failure);
         if let Some(measured) = measured {
             let query = query.or(error.query());
-            let measures = Measures::default();
             self.record(operation, query, measured, Some(&error), &measures);
         }
         error

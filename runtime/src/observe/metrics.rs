@@ -21,7 +21,7 @@ use crate::error::Service;
 /// | `cloudflare.d1.rows_read`, `cloudflare.d1.rows_written` | counter | D1 |
 ///
 /// The labels are the attributes of the event whose values are few, such as `db.query.summary` and
-/// `error.type`. On Workers each instance has its own metrics, and lives as long as the platform
+/// `error.type`. A request has its status, but not its method and route. On Workers each instance has its own metrics, and lives as long as the platform
 /// chooses: export them with [`Context::wait_until`](crate::Context::wait_until).
 ///
 /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/>
@@ -38,11 +38,16 @@ const MEASURES: [&str; 4] = [
     "messaging.batch.message_count",
 ];
 
+/// The attribute with the name of the binding.
+const BINDING: &str = "cloudflare.binding.name";
+
 fn record(event: &Event<'_>) {
     let mut labels: Vec<Label> = event
         .attributes()
         .into_iter()
         .filter(|(name, _)| !MEASURES.contains(name))
+        // The binding of a request to another server is its host, which can be any.
+        .filter(|(name, _)| *name != BINDING || event.service != Service::Fetch)
         .map(|(name, value)| Label::new(name, value))
         .collect();
 

@@ -103,8 +103,10 @@ fn has_line(event: &Event<'_>) -> bool {
     is_request && cfg!(not(target_arch = "wasm32"))
 }
 
+/// Observers, one of each type. A call copies the pointer, so that no lock is held while they run.
+type List = Arc<[(TypeId, Arc<dyn Observer>)]>;
+
 /// The observers of one backend, shared by its bindings.
-#[derive(Default)]
 pub(crate) struct Observers {
     /// Whether the list has an entry, so that a call without observers needs no lock.
     any: AtomicBool,
@@ -112,7 +114,18 @@ pub(crate) struct Observers {
     #[cfg(feature = "spans")]
     any_spans: AtomicBool,
     /// One observer of each type, with that type.
-    list: RwLock<Vec<(TypeId, Arc<dyn Observer>)>>,
+    list: RwLock<List>,
+}
+
+impl Default for Observers {
+    fn default() -> Self {
+        Self {
+            any: AtomicBool::default(),
+            #[cfg(feature = "spans")]
+            any_spans: AtomicBool::default(),
+            list: RwLock::new(Arc::new([])),
+        }
+    }
 }
 
 impl Observers {
@@ -124,15 +137,25 @@ impl Observers {
             .fetch_or(observer.has_spans(), Ordering::AcqRel);
         let entry: (TypeId, Arc<dyn Observer>) = (TypeId::of::<O>(), Arc::new(observer));
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-        match list.iter_mut().find(|(known, _)| *known == entry.0) {
+        let mut entries = list.to_vec();
+        match entries.iter_mut().find(|(known, _)| *known == entry.0) {
             Some(known) => *known = entry,
-            None => list.push(entry),
+            None => entries.push(entry),
         }
+        let replaced = std::mem::replace(&mut *list, entries.into());
+        drop(list);
+        // What it drops can be an observer with code of its own.
+        drop(replaced);
         self.any.store(true, Ordering::Release);
     }
 
-    fn record(&self, event: &Event<'_>) {
+    fn list(&self) -> List {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&list)
+    }
+
+    fn record(&self, event: &Event<'_>) {
+        let list = self.list();
         for (_, observer) in list.iter() {
             observer.record(event);
         }
@@ -150,7 +173,7 @@ impl Observers {
         if !self.has_spans() {
             return span::Spans::default();
         }
-        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        let list = self.list();
         let spans = list.iter().filter_map(|(_, observer)| observer.start(call));
         span::Spans(spans.collect())
     }

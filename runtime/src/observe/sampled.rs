@@ -9,8 +9,10 @@ use crate::random;
 /// tenth, and all errors.
 ///
 /// Either all calls of a request are in the sample or none, so that spans have their parents. A
-/// call outside of a request is in the sample or not by itself. Multiply counts by the inverse of
-/// the part, or count with an observer that receives everything.
+/// call outside of a request is in the sample or not by itself. An error outside of the sample is
+/// an event without a span.
+///
+/// Do not count with a sample: it has all errors, but only a part of the successes.
 ///
 /// # Examples
 /// ```

@@ -63,13 +63,23 @@ impl<F: Future> Future for Spanned<'_, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if let Some(spans) = this.spans {
-            spans.enter();
-        }
-        let output = this.work.poll(context);
-        if let Some(spans) = this.spans {
-            spans.exit();
-        }
-        output
+        let _entered = this.spans.as_deref_mut().map(Entered::new);
+        this.work.poll(context)
+    }
+}
+
+/// Leaves the spans, also after a panic.
+struct Entered<'s>(&'s mut Spans);
+
+impl<'s> Entered<'s> {
+    fn new(spans: &'s mut Spans) -> Self {
+        spans.enter();
+        Self(spans)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.exit();
     }
 }

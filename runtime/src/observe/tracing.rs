@@ -68,6 +68,15 @@ impl Observer for Tracing {
     }
 }
 
+/// The attributes that OpenTelemetry defines as integers.
+const INTEGERS: [&str; 5] = [
+    "cloudflare.d1.response.rows_read",
+    "cloudflare.d1.response.rows_written",
+    "db.response.returned_rows",
+    "http.response.status_code",
+    "messaging.batch.message_count",
+];
+
 struct TracingSpan(::tracing::Span);
 
 impl Span for TracingSpan {
@@ -84,7 +93,10 @@ impl Span for TracingSpan {
     fn end(self: Box<Self>, event: &Event<'_>) {
         let span = self.0;
         for (name, value) in event.attributes() {
-            span.record(name, value);
+            match value.parse::<i64>() {
+                Ok(number) if INTEGERS.contains(&name) => span.record(name, number),
+                _ => span.record(name, value),
+            };
         }
         if event.is_error() {
             span.record("otel.status_code", "ERROR");

@@ -511,14 +511,17 @@ async fn calls_are_metrics(env: Env) -> conformance::Outcome {
         [
             "cloudflare.d1.rows_read note 0",
             "cloudflare.d1.rows_read noted 1",
+            "cloudflare.d1.rows_read the_user not_found 0",
             "cloudflare.d1.rows_written note 1",
             "cloudflare.d1.rows_written noted 0",
+            "cloudflare.d1.rows_written the_user not_found 0",
             "cloudflare.r2.operation.duration put 1 times",
             "db.client.operation.duration note 1 times",
             "db.client.operation.duration noted 1 times",
             "db.client.operation.duration the_user not_found 1 times",
             "db.client.response.returned_rows note 1 times",
             "db.client.response.returned_rows noted 1 times",
+            "db.client.response.returned_rows the_user not_found 1 times",
             "messaging.client.operation.duration 1 times",
             "messaging.client.sent.messages 3",
         ]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bindery_sqlite::rusqlite::{self, Connection, Row, params};
 
 use crate::app::{Application, Consumer, Environment};
-use crate::error::{Error, Failure, Result, Service};
+use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::observe::{Gate, Scope};
 use crate::queue::{RawBatch, RawMessage, Verdict};
 
@@ -170,22 +170,28 @@ impl Queues {
         let mut batch = RawBatch::new(queue.to_owned(), messages);
         let context = env.backend().context(Arc::default());
         let gate = Gate::of_handler(queue, env.backend().observers());
-        let measures = batch.measures();
-        let handler = A::queue(&mut batch, env.clone(), context);
-        let handler = gate.handle("queue", handler, |outcome| {
-            (outcome.as_ref().err(), measures)
-        });
-        let outcome = catch_panic(Arc::<Scope>::default().run(handler)).await;
-        let problem = match &outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(format!("the handler failed: {error}")),
-            Err(message) => Some(format!("the handler panicked: {message}")),
+        let handler = async {
+            let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;
+            let (problem, error) = match outcome {
+                Ok(Ok(())) => (None, None),
+                Ok(Err(error)) => (Some(format!("the handler failed: {error}")), Some(error)),
+                Err(message) => {
+                    let problem = format!("the handler panicked: {message}");
+                    let error = Error::worker("queue", ErrorKind::Internal, problem.clone());
+                    (Some(problem), Some(error))
+                }
+            };
+            batch.settle(problem.is_none());
+            (problem, error, batch.measures())
         };
+        let handler = gate.handle("queue", handler, |(_, error, measures)| {
+            (error.as_ref(), measures.clone())
+        });
+        let (problem, ..) = Arc::<Scope>::default().run(handler).await;
         if let Some(problem) = &problem {
             log_line(&format!("queue {queue}: {problem}"));
         }
 
-        batch.settle(problem.is_none());
         let messages = ids.iter().zip(&batch.messages).zip(&batch.verdicts);
         let outcomes: Vec<Outcome> = messages
             .map(|((id, message), verdict)| (*id, message.attempts, *verdict))

@@ -30,8 +30,10 @@ use super::{Backend, log_line};
 pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: JsValue) -> Promise {
     promise("fetch", async move {
         let context = Context::new(super::Context::new(context, &request));
+        // The start hook installs the observers of this request.
+        let env = connect::<A>(env, &context);
         let respond = async {
-            match connect::<A>(env, &context) {
+            match env {
                 Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
                 Err(error) => to_js(error.into()).map(Handle::new),
             }
@@ -123,18 +125,20 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
 
         let mut raw = received(&batch);
         let gate = Gate::of_handler(raw.queue().to_owned(), observers());
-        let measures = raw.measures();
-        let handler = A::queue(&mut raw, env, context);
-        let handler = gate.handle("queue", handler, |outcome| {
-            (outcome.as_ref().err(), measures)
+        let handler = async {
+            let outcome = A::queue(&mut raw, env, context).await;
+            raw.settle(outcome.is_ok());
+            (outcome, raw.measures())
+        };
+        let handler = gate.handle("queue", handler, |(outcome, measures)| {
+            (outcome.as_ref().err(), measures.clone())
         });
-        let outcome = Arc::<Scope>::default().run(handler).await;
+        let (outcome, _) = Arc::<Scope>::default().run(handler).await;
         if let Err(error) = &outcome {
             let queue = raw.queue();
             log_line(&format!("queue {queue}: the handler failed: {error}"));
         }
 
-        raw.settle(outcome.is_ok());
         settle(&batch, &raw).map_err(|failure| exception(&failure.message))?;
         Ok(JsValue::UNDEFINED)
     })

@@ -460,14 +460,16 @@ pub(super) fn finish<S: Shape>(
     meta: &Meta,
 ) -> Result<(S::Output, Measures), Failure> {
     let count = rows.0.count() as u64;
-    let output = rows.finish(meta)?;
     let measures = Measures {
         rows_read: meta.rows_read,
         rows_written: meta.rows_written,
         count: Some(count),
         ..Measures::default()
     };
-    Ok((output, measures))
+    match rows.finish(meta) {
+        Ok(output) => Ok((output, measures)),
+        Err(failure) => Err(failure.with(measures)),
+    }
 }
 
 impl<'a, S: Shape> IntoFuture for Query<'a, S> {

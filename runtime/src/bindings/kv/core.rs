@@ -163,7 +163,9 @@ impl Core {
                     measures.count = measures.count.map(|count| count + 1);
                     let length = stored.value.len() as u64;
                     measures.bytes = measures.bytes.map(|bytes| bytes + length);
-                    sink(index, stored)?;
+                    if let Err(failure) = sink(index, stored) {
+                        return Err(failure.with(measures));
+                    }
                 }
                 Ok(((), measures))
             };

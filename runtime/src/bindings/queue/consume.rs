@@ -57,16 +57,18 @@ impl RawBatch {
         &self.queue
     }
 
-    /// The counts of the batch. Each message is read and deleted.
+    /// The counts of the batch, after it is settled. Each message is read, and deleted if it is
+    /// acknowledged.
     pub(crate) fn measures(&self) -> Measures {
-        let lengths = self.messages.iter().map(|message| {
-            let body = message.body.as_ref();
-            body.map_or(0, String::len)
-        });
+        let length = |message: &RawMessage| message.body.as_ref().map_or(0, String::len);
+        let lengths = self.messages.iter().map(length);
+        let settled = self.messages.iter().zip(&self.verdicts);
+        let deleted = settled.filter(|(_, verdict)| **verdict == Verdict::Ack);
+        let deleted = deleted.map(|(message, _)| length(message));
         Measures {
             count: Some(self.messages.len() as u64),
             bytes: Some(lengths.clone().sum::<usize>() as u64),
-            operations: Some(2 * operations(lengths)),
+            operations: Some(operations(lengths) + operations(deleted)),
             ..Measures::default()
         }
     }

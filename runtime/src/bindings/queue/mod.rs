@@ -164,13 +164,16 @@ impl Queue {
     }
 }
 
+/// The bytes that the platform adds to a message, approximately.
+const METADATA_BYTES: usize = 100;
+
 /// The operations that the platform bills for messages with these lengths.
 ///
 /// <https://developers.cloudflare.com/queues/platform/pricing/>
 fn operations(lengths: impl IntoIterator<Item = usize>) -> u64 {
     let operations = lengths
         .into_iter()
-        .map(|length| length.div_ceil(limits::queue::OPERATION_BYTES).max(1));
+        .map(|length| (length + METADATA_BYTES).div_ceil(limits::queue::OPERATION_BYTES));
     operations.sum::<usize>() as u64
 }
 

@@ -6,7 +6,7 @@ mod usage;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::{Event, Observer};
@@ -44,7 +44,7 @@ pub struct Cost(Arc<Inner>);
 struct Inner {
     prices: Prices,
     /// The part of the free allowance at which a warning is due, and what receives it.
-    warning: Option<(f64, Warn)>,
+    warning: OnceLock<(f64, Warn)>,
     start: time::Instant,
     /// The amounts, in the order of `Resource::ALL`.
     amounts: [AtomicU64; Resource::ALL.len()],
@@ -99,7 +99,7 @@ impl Cost {
     pub fn new(prices: Prices) -> Self {
         Self(Arc::new(Inner {
             prices,
-            warning: None,
+            warning: OnceLock::new(),
             start: time::Instant::now(),
             amounts: Default::default(),
             budget: Mutex::default(),
@@ -115,21 +115,16 @@ impl Cost {
         self.warn_with(part, |warning| log_line(&format!("warning: {warning}")))
     }
 
-    /// Calls a function with the warnings of [`warn_at`](Self::warn_at).
+    /// Calls a function with the warnings of [`warn_at`](Self::warn_at). A second function is
+    /// ignored.
     #[must_use]
     pub fn warn_with(
         self,
         part: f64,
         warn: impl Fn(&BudgetWarning) + Send + Sync + 'static,
     ) -> Self {
-        let inner = Inner {
-            prices: self.0.prices.clone(),
-            warning: Some((part, Box::new(warn))),
-            start: self.0.start,
-            amounts: Default::default(),
-            budget: Mutex::default(),
-        };
-        Self(Arc::new(inner))
+        let _ = self.0.warning.set((part, Box::new(warn)));
+        self
     }
 
     /// Returns how often a resource was used.
@@ -142,7 +137,8 @@ impl Cost {
     #[must_use]
     pub fn report(&self) -> CostReport {
         let elapsed = self.0.start.elapsed();
-        let months = (elapsed.as_secs_f64() / MONTH.as_secs_f64()).max(f64::MIN_POSITIVE);
+        // On Workers the clock can stand still.
+        let months = elapsed.max(Duration::from_secs(1)).as_secs_f64() / MONTH.as_secs_f64();
         let lines = Resource::ALL.into_iter().filter_map(|resource| {
             let amount = self.amount(resource);
             let price = self.0.prices.of(resource);
@@ -206,7 +202,7 @@ impl Observer for Cost {
     fn record(&self, event: &Event<'_>) {
         usage::each(event, |resource, amount| {
             self.0.amounts[resource as usize].fetch_add(amount, Ordering::Relaxed);
-            if let Some(warning) = self.0.warning.as_ref().filter(|_| amount > 0) {
+            if let Some(warning) = self.0.warning.get().filter(|_| amount > 0) {
                 self.budget(resource, amount, warning);
             }
         });

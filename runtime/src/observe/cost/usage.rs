@@ -40,11 +40,11 @@ pub(super) fn each(event: &Event<'_>, mut used: impl FnMut(Resource, u64)) {
         // The platform copies by reading one object and writing another.
         (Service::R2, "copy") => {
             used(Resource::R2ClassB, 1);
-            used(Resource::R2ClassA, 1);
+            used(Resource::R2ClassA, u64::from(measures.hit != Some(false)));
         }
         (Service::R2, "delete" | "abort_multipart_upload") => {}
         (Service::R2, _) => used(Resource::R2ClassA, operations),
-        (Service::DurableObject, "fetch") => used(Resource::DurableObjectRequests, 1),
+        (Service::DurableObject, "fetch" | "call") => used(Resource::DurableObjectRequests, 1),
         (Service::AnalyticsEngine, _) => used(Resource::AnalyticsPoints, 1),
         _ => {}
     }
