@@ -21,8 +21,10 @@ use crate::error::Service;
 /// | `cloudflare.d1.rows_read`, `cloudflare.d1.rows_written` | counter | D1 |
 ///
 /// The labels are the attributes of the event whose values are few, such as `db.query.summary` and
-/// `error.type`. A request has its status, but not its method and route. On Workers each instance has its own metrics, and lives as long as the platform
-/// chooses: export them with [`Context::wait_until`](crate::Context::wait_until).
+/// `error.type`. A request has its status, but not its method and route.
+///
+/// On Workers each instance has its own metrics, and lives as long as the platform chooses: export
+/// them with [`Context::wait_until`](crate::Context::wait_until).
 ///
 /// <https://opentelemetry.io/docs/specs/semconv/database/database-metrics/>
 #[must_use]
