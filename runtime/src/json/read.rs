@@ -1,8 +1,7 @@
 //! A serde deserializer of JSON texts.
 //!
 //! It reads what `serde_json` reads, and a test compares them. It has one form of input and leaves
-//! the exact value of a long number to the backend, so it adds a third to a worker of what
-//! `serde_json` adds.
+//! the exact value of a long number to the backend, so a worker is smaller with it.
 
 use std::borrow::Cow;
 
