@@ -113,7 +113,8 @@ pub fn query(input: TokenStream) -> TokenStream {
 /// - **`fetch: path`**
 ///
 ///   The handler of HTTP requests: an `async fn(Request, Env)` or `async fn(Request, Env, Context)`
-///   that returns any type that implements `IntoResponse`.
+///   that returns any type that implements `IntoResponse`. Or an `fn(Env) -> Router` that builds a
+///   service, such as the router of axum: on Workers once per instance, natively once per server.
 ///
 /// - **`queue "name": path`**
 ///

@@ -22,7 +22,7 @@ pub struct Env;
 
 bindery::handlers! {
     env: Env,
-    fetch: routes::fetch,
+    fetch: routes::router,
     queue "files-queue": jobs::process,
     durable_object UserStats,
 }

@@ -4,10 +4,10 @@ use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Multipart, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bindery::Request;
 use bindery::r2::Content;
 use serde::Deserialize;
 use serde_json::json;
@@ -29,17 +29,8 @@ const PAGE_POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:
                            script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                            base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Responds to a request.
-pub async fn fetch(request: Request, env: Env) -> Response {
-    let response = match security::check(&request) {
-        Ok(()) => bindery::http::route(router(env), request).await,
-        Err(error) => error.into_response(),
-    };
-    security::protect(response)
-}
-
 /// The routes of the application.
-fn router(env: Env) -> Router {
+pub fn router(env: Env) -> Router {
     // `files::upload` enforces `MAX_FILE_SIZE` while the content streams. This limit is for the
     // rest of a form, which is partly held in memory.
     let max_file_bytes = usize::try_from(env.vars.max_file_size).unwrap_or(usize::MAX);
@@ -52,6 +43,7 @@ fn router(env: Env) -> Router {
         .route("/api/files/{id}/content", get(download))
         .fallback(async || AppError::NotFound)
         .layer(DefaultBodyLimit::max(max_bytes))
+        .layer(from_fn(security::guard))
         .with_state(env)
 }
 

@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
 use bindery::{Request, Response};
 
 use crate::error::AppError;
@@ -25,11 +27,17 @@ const DEFAULT_HEADERS: [(HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Refuses a request that another site may have caused.
-///
-/// # Errors
-/// `Forbidden`.
-pub fn check(request: &Request) -> Result<(), AppError> {
+/// Refuses a request that another site may have caused, and adds the headers that every response
+/// has.
+pub async fn guard(request: Request, next: Next) -> Response {
+    let response = match check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    protect(response)
+}
+
+fn check(request: &Request) -> Result<(), AppError> {
     check_host(request)?;
     if request.method().is_safe() {
         Ok(())
@@ -38,9 +46,7 @@ pub fn check(request: &Request) -> Result<(), AppError> {
     }
 }
 
-/// Adds the headers that every response has.
-#[must_use]
-pub fn protect(mut response: Response) -> Response {
+fn protect(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in DEFAULT_HEADERS {
         let value = HeaderValue::from_static(value);

@@ -1,12 +1,13 @@
 //! What a handler can do beyond its bindings.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 
-use super::Cf;
+use super::{Cf, Environment, Router};
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::Scope;
@@ -72,6 +73,17 @@ impl Context {
     /// <https://developers.cloudflare.com/workers/runtime-apis/context/#passthroughonexception>
     pub fn pass_through_on_exception(&self) {
         self.0.pass_through_on_exception();
+    }
+
+    /// Returns the router of an environment, which is built at its first request. `key` identifies
+    /// the function.
+    pub(crate) fn router<E: Environment>(
+        &self,
+        key: TypeId,
+        env: E,
+        build: impl FnOnce(E) -> Router,
+    ) -> Router {
+        self.0.router(key, env, build)
     }
 
     /// Returns what Cloudflare knows about the request.

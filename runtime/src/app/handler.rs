@@ -1,11 +1,14 @@
 //! The functions that `handlers!` accepts: with or without a [`Context`] as their last argument.
 
+use std::any::TypeId;
+use std::convert::Infallible;
 use std::future::Future;
 
 use axum_core::response::IntoResponse;
 use serde::de::DeserializeOwned;
+use tower_service::Service;
 
-use super::Context;
+use super::{Context, Environment, router};
 use crate::backend::{self, RawRequest};
 #[cfg(target_arch = "wasm32")]
 use crate::error::Failure;
@@ -22,6 +25,7 @@ use crate::queue::{Batch, RawBatch};
     note = "write `async fn fetch(request: Request, env: Env) -> Response`, or with a third \
             argument `context: Context`",
     note = "the result is anything that implements `IntoResponse`, and the future is `Send`",
+    note = "a function that builds a router once is `fn router(env: Env) -> axum::Router`",
     note = "with `bindery::minimal::Request`, the result is anything that converts to \
             `bindery::minimal::Response`"
 )]
@@ -132,6 +136,25 @@ where
         backend::respond_minimal(request, context.clone(), |request| {
             minimal_output(self(request, env, context))
         })
+    }
+}
+
+/// A function that builds a router, such as that of axum.
+impl<F, S, Env> FetchHandler<Env, fn(Env) -> S> for F
+where
+    F: FnOnce(Env) -> S + 'static,
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>,
+    S: Clone + Send + Sync + 'static,
+    Env: Environment,
+{
+    fn respond(
+        self,
+        request: Request,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Response> + Send {
+        let build = |env| router(self(env));
+        context.router(TypeId::of::<F>(), env, build)(request)
     }
 }
 

@@ -5,6 +5,7 @@ mod connector;
 mod context;
 mod handler;
 mod manifest;
+mod router;
 mod test;
 mod vars;
 
@@ -23,6 +24,7 @@ pub use handler::{FetchHandler, QueueHandler, StartHandler};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use manifest::setting;
 pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
+pub(crate) use router::{Router, router};
 pub(crate) use test::respond;
 #[doc(hidden)]
 pub use test::{TestOptions, TestOutcome};

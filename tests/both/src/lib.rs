@@ -1,7 +1,12 @@
 //! A worker whose tests run natively with `cargo test`, and on workerd with
 //! `cargo bindery test --workerd`.
 
-use bindery::Request;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -9,10 +14,19 @@ pub struct Env;
 
 bindery::handlers! {
     env: Env,
-    fetch: fetch,
+    fetch: router,
 }
 
-async fn fetch(_: Request, env: Env) -> String {
+fn router(env: Env) -> Router {
+    let requests = Arc::<AtomicU32>::default();
+    let count = async move || (requests.fetch_add(1, Ordering::Relaxed) + 1).to_string();
+    Router::new()
+        .route("/", get(greeting))
+        .route("/count", get(count))
+        .with_state(env)
+}
+
+async fn greeting(State(env): State<Env>) -> String {
     env.vars.greeting
 }
 
@@ -20,10 +34,11 @@ async fn fetch(_: Request, env: Env) -> String {
 mod tests {
     use std::time::Duration;
 
+    use axum::body::to_bytes;
     use bindery::kv::{self, PutOptions};
-    use bindery::{TestWorld, time};
+    use bindery::{Body, Request, TestWorld, time};
 
-    use crate::Env;
+    use crate::{App, Env};
 
     #[bindery::test]
     async fn each_test_has_an_empty_database(env: Env) -> bindery::Result<()> {
@@ -56,6 +71,26 @@ mod tests {
         world.background_work().await;
         assert_eq!(env.cache.get(&kv::text("a")).await?.as_deref(), Some("1"));
         Ok(())
+    }
+
+    async fn get(env: &Env, world: &TestWorld, path: &str) -> String {
+        let request = Request::get(format!("http://localhost{path}")).body(Body::empty());
+        let response = world.fetch::<App>(env, request.expect("a request")).await;
+        let content = to_bytes(response.into_body(), 1024).await.expect("content");
+        String::from_utf8_lossy(&content).into_owned()
+    }
+
+    #[bindery::test(vars(GREETING = "moin"))]
+    async fn a_router_is_built_once(env: Env, world: TestWorld) {
+        assert_eq!(get(&env, &world, "/").await, "moin");
+        assert_eq!(get(&env, &world, "/count").await, "1");
+        assert_eq!(get(&env, &world, "/count").await, "2");
+    }
+
+    #[bindery::test(vars(GREETING = "hello"))]
+    async fn a_router_has_the_environment_of_its_test(env: Env, world: TestWorld) {
+        assert_eq!(get(&env, &world, "/").await, "hello");
+        assert_eq!(get(&env, &world, "/count").await, "1");
     }
 
     /// Only natively the clock can be moved.

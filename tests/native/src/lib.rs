@@ -19,7 +19,7 @@ pub struct Env;
 
 bindery::handlers! {
     env: Env,
-    fetch: fetch,
+    fetch: router,
     queue "jobs": process,
     queue "dead": bury,
 }
@@ -37,9 +37,9 @@ impl FromColumn for Panics {
     }
 }
 
-/// Responds to a request.
-async fn fetch(request: Request, env: Env) -> Response {
-    let router = Router::new()
+/// The routes.
+fn router(env: Env) -> Router {
+    Router::new()
         .route("/", get(async || "ok"))
         .route("/uri", get(uri))
         .route("/panic", get(panic))
@@ -61,8 +61,7 @@ async fn fetch(request: Request, env: Env) -> Response {
         .route("/received", get(received))
         .route("/count", get(count))
         .route("/write-slowly", post(write_slowly))
-        .with_state(env);
-    bindery::http::route(router, request).await
+        .with_state(env)
 }
 
 type Answer<T = StatusCode> = Result<T, bindery::Error>;

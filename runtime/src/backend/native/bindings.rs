@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Observer, Observers};
 
 use super::assets::Assets;
-use super::context::Tasks;
+use super::context::{Routers, Tasks};
 use super::d1::Place;
 use super::env_files::{EnvFiles, project_folder};
 use super::folder::StateFolder;
@@ -111,8 +111,8 @@ impl Backend {
     }
 
     /// Returns the context of a handler.
-    pub(super) fn context(&self, cf: Arc<Cf>) -> Context {
-        Context::new(super::Context::new(self.0.tasks.clone(), cf))
+    pub(super) fn context(&self, cf: Arc<Cf>, routers: Routers) -> Context {
+        Context::new(super::Context::new(self.0.tasks.clone(), cf, routers))
     }
 
     /// The static assets.

@@ -1,5 +1,7 @@
 //! Background work, and the context of a handler.
 
+use std::any::TypeId;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::app::Cf;
+use crate::app::{Cf, Environment, Router};
 
 use super::log_line;
 use super::panic::catch_panic;
@@ -19,11 +21,33 @@ use super::pool::lock;
 pub(crate) struct Context {
     tasks: Tasks,
     cf: Arc<Cf>,
+    routers: Routers,
+}
+
+/// The routers of one server or test, by the functions that have built them.
+#[derive(Clone, Default)]
+pub(super) struct Routers(Arc<Mutex<HashMap<TypeId, Router>>>);
+
+impl fmt::Debug for Routers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Routers").finish_non_exhaustive()
+    }
 }
 
 impl Context {
-    pub(super) fn new(tasks: Tasks, cf: Arc<Cf>) -> Self {
-        Self { tasks, cf }
+    pub(super) fn new(tasks: Tasks, cf: Arc<Cf>, routers: Routers) -> Self {
+        Self { tasks, cf, routers }
+    }
+
+    pub(crate) fn router<E: Environment>(
+        &self,
+        key: TypeId,
+        env: E,
+        build: impl FnOnce(E) -> Router,
+    ) -> Router {
+        let mut routers = lock(&self.routers.0);
+        let router = routers.entry(key).or_insert_with(|| build(env));
+        Router::clone(router)
     }
 
     pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + Send + 'static) {

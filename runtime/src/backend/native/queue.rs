@@ -14,6 +14,7 @@ use crate::queue::{RawBatch, RawMessage, Verdict};
 use tokio::sync::Notify;
 
 use super::clock::{at_milliseconds, now_milliseconds};
+use super::context::Routers;
 use super::log::log_line;
 use super::panic::catch_panic;
 use super::store::Store;
@@ -168,7 +169,7 @@ impl Queues {
         let (ids, messages): (Vec<i64>, Vec<RawMessage>) = messages.into_iter().unzip();
         let queue = consumer.queue;
         let mut batch = RawBatch::new(queue.to_owned(), messages);
-        let context = env.backend().context(Arc::default());
+        let context = env.backend().context(Arc::default(), Routers::default());
         let gate = Gate::of_handler(queue, env.backend().observers());
         let handler = async {
             let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;

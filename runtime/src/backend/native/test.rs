@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::app::{Application, Cf, Context, Environment, RawVar, TestOptions, TestOutcome};
 
 use super::bindings::Overrides;
+use super::context::Routers;
 #[cfg(feature = "fetch")]
 use super::fetch::FutureResponse;
 use super::pool::lock;
@@ -33,6 +34,7 @@ use crate::http::{IntoResponse, Request};
 pub struct TestWorld {
     backend: Backend,
     world: Arc<World>,
+    routers: Routers,
 }
 
 impl TestWorld {
@@ -51,7 +53,7 @@ impl TestWorld {
     /// Returns a context with properties of Cloudflare.
     #[must_use]
     pub fn context_with(&self, cf: Cf) -> Context {
-        self.backend.context(Arc::new(cf))
+        self.backend.context(Arc::new(cf), self.routers.clone())
     }
 
     /// Waits until the work of [`Context::wait_until`] has ended. The end of a test waits too.
@@ -176,7 +178,11 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
 
     *lock(&world.observers) = backend.observers();
     let tasks = backend.tasks().clone();
-    let world = TestWorld { backend, world };
+    let world = TestWorld {
+        backend,
+        world,
+        routers: Routers::default(),
+    };
     if let Some(failure) = runtime.block_on(body(env, world)).failure() {
         panic!("the test failed: {failure}");
     }

@@ -26,6 +26,7 @@ use crate::observe;
 
 use super::assets::Assets;
 use super::bindings::Overrides;
+use super::context::Routers;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
 use super::pool::lock;
@@ -162,6 +163,7 @@ pub struct Server<A: Application> {
     backend: Backend,
     options: ServerOptions,
     cf: Arc<Cf>,
+    routers: Routers,
     is_stopping: Arc<AtomicBool>,
     consumers: Vec<JoinHandle<()>>,
 }
@@ -208,7 +210,8 @@ impl<A: Application> Server<A> {
         *lock(&SERVER_OBSERVERS) = backend.observers();
         let env = A::Env::connect(&backend)?;
         let cf = Arc::new(options.cf.clone());
-        A::start(&env, &backend.context(Arc::clone(&cf)))?;
+        let routers = Routers::default();
+        A::start(&env, &backend.context(Arc::clone(&cf), routers.clone()))?;
 
         let is_stopping = Arc::<AtomicBool>::default();
         let consumers = backend.environment().consumers.iter().map(|consumer| {
@@ -225,6 +228,7 @@ impl<A: Application> Server<A> {
             backend,
             options,
             cf,
+            routers,
             is_stopping,
         })
     }
@@ -247,7 +251,9 @@ impl<A: Application> Server<A> {
     pub fn service(&self) -> WorkerService<A> {
         WorkerService {
             env: self.env.clone(),
-            context: self.backend.context(Arc::clone(&self.cf)),
+            context: self
+                .backend
+                .context(Arc::clone(&self.cf), self.routers.clone()),
             log: self.options.log,
             assets: self.backend.assets().cloned(),
         }

@@ -1,7 +1,7 @@
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use bindery::{Request, Response, Result};
+use bindery::Result;
 use bindings::db::NotesOf;
 
 /// The bindings of `wrangler.toml`.
@@ -10,13 +10,12 @@ pub struct Env;
 
 bindery::handlers! {
     env: Env,
-    fetch: fetch,
+    fetch: router,
 }
 
-pub async fn fetch(request: Request, env: Env) -> Response {
+pub fn router(env: Env) -> Router {
     let routes = get(list).post(add);
-    let router = Router::new().route("/{owner}", routes).with_state(env);
-    bindery::http::route(router, request).await
+    Router::new().route("/{owner}", routes).with_state(env)
 }
 
 async fn list(State(env): State<Env>, Path(owner): Path<String>) -> Result<Json<Vec<NotesOf>>> {
