@@ -115,15 +115,6 @@ impl Response {
         self
     }
 
-    /// The same response, which is not logged.
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn without_problem(self) -> Self {
-        Self {
-            problem: None,
-            ..self
-        }
-    }
-
     /// The length that the headers give a stream.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn stream_length(&self) -> Option<u64> {

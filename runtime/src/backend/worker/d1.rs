@@ -17,9 +17,10 @@ use crate::error::{Constraint, ErrorKind, Failure};
 use crate::json::text::Malformed;
 
 use super::js::{
-    Handle, call as call_js, call_async, get, get_number, get_text, kind_of_text, object, send,
-    stringify,
+    Handle, call as call_js, call_async, failure, get, get_number, get_text, kind_of_text, outcome,
+    send, stringify,
 };
+use super::platform;
 
 #[derive(Debug, Clone)]
 pub(crate) struct D1 {
@@ -60,19 +61,18 @@ impl D1 {
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
         send(async {
-            let statement = self.prepare(&call)?;
             let is_unchecked = call.statement.is_unchecked();
             let classify = |failure| classify(failure, is_unchecked);
             let needs_names = call.statement.needs_names();
             if call.detail > Detail::Nothing && !needs_names {
-                let result = call_async(&statement, "all", &[]).await;
+                let result = call_async(&self.prepare(&call)?, "all", &[]).await;
                 return read_result(&result.map_err(classify)?, call);
             }
 
             // Only `raw()` returns each of several columns with one name, and it has no counts.
-            let options = object(&[("columnNames", needs_names.into())]);
-            let rows = call_async(&statement, "raw", &[options]).await;
-            read_rows(&rows.map_err(classify)?, call)?;
+            let (sql, parameters) = (call.statement.sql(), js_values(call.parameters));
+            let rows = platform::query_raw(self.object.value(), sql, parameters, needs_names);
+            read_rows(&outcome(rows).await.map_err(classify)?, call)?;
             Ok(Meta::default())
         })
         .await
@@ -109,15 +109,14 @@ impl D1 {
 
     /// Prepares a statement and binds its parameters.
     fn prepare(&self, call: &Call<'_>) -> Result<JsValue, Failure> {
-        let sql = JsValue::from_str(call.statement.sql());
-        let statement = call_js(self.object.value(), "prepare", &[sql])?;
-        if call.parameters.is_empty() {
-            return Ok(statement);
-        }
-
-        let parameters: Vec<JsValue> = call.parameters.iter().map(js_value).collect();
-        call_js(&statement, "bind", &parameters)
+        let (sql, parameters) = (call.statement.sql(), js_values(call.parameters));
+        let prepared = platform::prepare(self.object.value(), sql, parameters);
+        prepared.map_err(|error| failure(&error))
     }
+}
+
+fn js_values(parameters: &[Parameter<'_>]) -> Vec<JsValue> {
+    parameters.iter().map(js_value).collect()
 }
 
 fn js_value(parameter: &Parameter<'_>) -> JsValue {

@@ -1,12 +1,13 @@
 //! The functions behind the exports of `handlers!`, which the platform calls.
 
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::select;
-use js_sys::Promise;
+use js_sys::{Object, Promise};
 #[cfg(feature = "tracing")]
 use tracing::level_filters::LevelFilter;
 use wasm_bindgen::{JsCast, JsValue};
@@ -20,9 +21,9 @@ use crate::observe::{Gate, Measures, Scope};
 
 use super::bindings::observers;
 use super::http::{request_from_js, response_to_js};
-use super::js::{Handle, get_number, send};
-use super::minimal::to_js;
+use super::js::{Handle, failure, get_number, send};
 use super::panic::promise;
+use super::platform;
 use super::queue::{received, settle};
 use super::{Backend, log_line};
 
@@ -35,7 +36,7 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: J
         let respond = async {
             match env {
                 Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
-                Err(error) => to_js(error.into()).map(Handle::new),
+                Err(error) => error_response(&error).map(Handle::new),
             }
         };
         let gate = Gate::of_handler("", observers());
@@ -77,7 +78,7 @@ pub(crate) fn respond<F: Future<Output = Response>>(
             Err(failure) => {
                 let message = format!("the request cannot be read: {}", failure.message);
                 let error = Error::worker("fetch", failure.kind, message);
-                return to_js(error.into()).map(Handle::new);
+                return error_response(&error).map(Handle::new);
             }
         };
         let response = output.await;
@@ -98,23 +99,36 @@ pub(super) fn drain(body: DrainableBody) -> impl Future<Output = ()> + Send {
     })
 }
 
-/// Opens the bindings, and runs the start hook before the first request or batch of this instance.
+/// Opens the bindings and runs the start hook, before the first request or batch of this instance.
+///
+/// The platform passes the same object with each request, and its bindings do not belong to one.
+///
+/// <https://developers.cloudflare.com/workers/runtime-apis/bindings/#importing-env-as-a-global>
 fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
     thread_local! {
-        static IS_STARTED: Cell<bool> = const { Cell::new(false) };
+        /// The object of the platform, and the environment that was opened with it.
+        static OPENED: RefCell<Option<(JsValue, Box<dyn Any>)>> = const { RefCell::new(None) };
     }
 
-    let env = A::Env::connect(&Backend::new(env))?;
-    if !IS_STARTED.get() {
-        A::start(&env, context)?;
+    let opened = OPENED.with_borrow(|opened| match opened {
+        Some((object, opened)) if Object::is(object, &env) => opened.downcast_ref().cloned(),
+        _ => None,
+    });
+    if let Some(opened) = opened {
+        return Ok(opened);
+    }
+
+    let opened = A::Env::connect(&Backend::new(env.clone()))?;
+    if OPENED.with_borrow(Option::is_none) {
+        A::start(&opened, context)?;
         #[cfg(feature = "tracing")]
         install_subscriber(SubscriberOptions {
             level: LevelFilter::INFO,
             format: LineFormat::WithoutTime,
         });
-        IS_STARTED.set(true);
     }
-    Ok(env)
+    OPENED.set(Some((env, Box::new(opened.clone()))));
+    Ok(opened)
 }
 
 /// Processes a batch of messages.
@@ -148,8 +162,29 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
 pub fn no_durable_object(class: &str) -> Promise {
     let message = format!("bindery does not support Durable Objects such as `{class}` yet");
     let error = Error::worker("fetch", ErrorKind::Unsupported, message);
-    let response = to_js(error.into()).map_err(|failure| exception(&failure.message));
+    let response = error_response(&error).map_err(|failure| exception(&failure.message));
     promise("fetch", async move { response })
+}
+
+/// Creates the response of an error, and writes its cause to the log if the server is at fault.
+fn error_response(error: &Error) -> Result<JsValue, Failure> {
+    if error.kind().status() >= 500 {
+        log_line(&format!("error: {error}"));
+    }
+    unlogged_error_response(error)
+}
+
+/// Creates the response of an error without the code for other responses.
+pub(super) fn unlogged_error_response(error: &Error) -> Result<JsValue, Failure> {
+    let content = error.to_json();
+    let (status, headers) = (error.kind().status(), "content-type\napplication/json\n");
+    let response = platform::create_response_of_bytes(
+        content.as_bytes(),
+        status,
+        headers,
+        &JsValue::UNDEFINED,
+    );
+    response.map_err(|error| failure(&error))
 }
 
 fn exception(message: &str) -> JsValue {

@@ -1,36 +1,44 @@
 //! Requests and responses between Rust and JavaScript.
 //!
-//! A header costs several calls into JavaScript, so the headers cross together, as JSON. A body
+//! A header costs several calls into JavaScript, so the headers cross together, as text. A body
 //! that is in memory is not sent as a stream, and a stream of JavaScript that nobody has read is
 //! handed on as it is.
 
 use std::pin::Pin;
+use std::str::Split;
 use std::task::{Context, Poll, Waker, ready};
 
 use axum_core::body::BodyDataStream;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::uri::InvalidUri;
 use http::{Extensions, Method, StatusCode};
 use http_body::Body as _;
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Body, Request, Response};
 
-use super::js::{Handle, call, construct, for_each_pair, get, parse};
+use super::js::{Handle, failure, get, object, optional};
+use super::platform;
 use super::stream::{JsBody, take_stream};
 
 /// Converts a request of the platform.
 pub(super) fn request_from_js(request: &web_sys::Request) -> Result<Request, Failure> {
-    let headers = headers_from_js(&request.headers())?;
-    let body = body_from_js(request.body(), &headers);
-    let mut converted = Request::new(body);
-    *converted.method_mut() = Method::from_bytes(request.method().as_bytes())
-        .map_err(|error| malformed("method", error))?;
-    let uri = request.url().parse::<http::Uri>();
-    *converted.uri_mut() = uri.map_err(|error| malformed("URL", error))?;
+    let parts = platform::request_parts(request).map_err(|error| failure(&error))?;
+    let mut lines = parts.split('\n');
+    let method = lines.next().unwrap_or_default();
+    let uri = lines.next().unwrap_or_default();
+    let headers = headers_from_lines(lines)?;
+
+    let mut converted = Request::new(body_from_js(request.body(), &headers));
+    *converted.method_mut() =
+        Method::from_bytes(method.as_bytes()).map_err(|error| malformed("method", error))?;
+    *converted.uri_mut() = uri
+        .parse()
+        .map_err(|error: InvalidUri| malformed("URL", error))?;
     *converted.headers_mut() = headers;
     let origin = Origin(Handle::new(request.into()));
     converted.extensions_mut().insert(origin);
@@ -49,11 +57,14 @@ pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
     let response: web_sys::Response = response
         .dyn_into()
         .map_err(|_| Failure::new(ErrorKind::Decode, "`fetch` did not return a response"))?;
-    let headers = headers_from_js(&response.headers())?;
-    let body = body_from_js(response.body(), &headers);
-    let mut converted = Response::new(body);
+    let parts = platform::response_parts(&response).map_err(|error| failure(&error))?;
+    let mut lines = parts.split('\n');
+    let status = lines.next().unwrap_or_default();
+    let headers = headers_from_lines(lines)?;
+
+    let mut converted = Response::new(body_from_js(response.body(), &headers));
     *converted.status_mut() =
-        StatusCode::from_u16(response.status()).map_err(|error| malformed("status", error))?;
+        StatusCode::from_bytes(status.as_bytes()).map_err(|error| malformed("status", error))?;
     *converted.headers_mut() = headers;
     let socket = get(&response, "webSocket").dyn_into::<web_sys::WebSocket>();
     if let Ok(socket) = socket {
@@ -85,149 +96,144 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     length.to_str().ok()?.parse().ok()
 }
 
-/// Converts headers, whose values the platform decodes as UTF-8.
-fn headers_from_js(headers: &web_sys::Headers) -> Result<HeaderMap, Failure> {
-    let pairs = Array::from(headers);
-    let mut converted = HeaderMap::with_capacity(pairs.length() as usize);
-    for_each_pair(&pairs, &mut |name, value| {
+/// Reads headers from lines of names and values. The platform decodes the values as UTF-8.
+fn headers_from_lines(mut lines: Split<'_, char>) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.map_err(|error| malformed("name of a header", error))?;
-        let value = HeaderValue::from_maybe_shared(Bytes::from(value.into_owned()));
+        let value = HeaderValue::from_bytes(value.as_bytes());
         let value = value.map_err(|error| malformed("value of a header", error))?;
-        converted.append(name, value);
-        Ok(())
-    })?;
-    Ok(converted)
+        headers.append(name, value);
+    }
+    Ok(headers)
 }
 
-/// Converts headers to an array of pairs, which the platform accepts as headers. It encodes values
-/// as UTF-8, so it cannot send other bytes, which become characters.
-fn headers_to_js(headers: &HeaderMap) -> Result<JsValue, Failure> {
-    let text = |value: &HeaderValue| -> String {
+/// Writes headers as lines. The platform encodes values as UTF-8, so it cannot send other bytes,
+/// which become characters.
+fn header_lines(headers: &HeaderMap) -> String {
+    let mut lines = String::new();
+    for (name, value) in headers {
         let bytes = value.as_bytes();
         match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+            Ok(text) => add_header(&mut lines, name.as_str(), text),
+            Err(_) => {
+                let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+                add_header(&mut lines, name.as_str(), &text);
+            }
         }
-    };
-    let pairs: Vec<(&str, String)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), text(value)))
-        .collect();
-    parse(&serde_json::to_string(&pairs).unwrap_or_default())
+    }
+    lines
+}
+
+/// Adds a header to the lines for `platform.js`. The name and the value have no line breaks.
+pub(super) fn add_header(lines: &mut String, name: &str, value: &str) {
+    for text in [name, value] {
+        lines.push_str(text);
+        lines.push('\n');
+    }
 }
 
 /// Converts a response to one of the platform.
 pub(super) fn response_to_js(response: Response) -> Result<JsValue, Failure> {
     let (parts, body) = response.into_parts();
-    let init = Object::new();
-    set(&init, "status", &parts.status.as_u16().into());
-    set(&init, "headers", &headers_to_js(&parts.headers)?);
-    if !parts.extensions.is_empty() {
-        set_extensions(&init, &parts.extensions);
-    }
-    // The platform throws for a body beside these.
-    let has_body = !matches!(parts.status.as_u16(), 101 | 204 | 205 | 304);
-    let body = match body_to_js(body) {
-        _ if !has_body => JsValue::NULL,
-        JsContent::Stream(stream) => match content_length(&parts.headers) {
-            Some(length) => with_length(&stream, length)?,
-            None => stream,
-        },
-        JsContent::Bytes(bytes) => bytes,
+    let status = parts.status.as_u16();
+    let headers = header_lines(&parts.headers);
+    let others = match parts.extensions.is_empty() {
+        true => JsValue::UNDEFINED,
+        false => members_of(&parts.extensions),
     };
-    construct("Response", &Array::of2(&body, &init))
+    // The platform throws for a body beside these.
+    let has_body = !matches!(status, 101 | 204 | 205 | 304);
+    let converted = match body_to_js(body) {
+        JsContent::Bytes(bytes) if has_body => {
+            platform::create_response_of_bytes(&bytes, status, &headers, &others)
+        }
+        JsContent::Stream(stream, length) if has_body => {
+            let stream = of_length(stream, length, &parts.headers)?;
+            platform::create_response(&stream, status, &headers, &others)
+        }
+        _ => platform::create_response(&JsValue::NULL, status, &headers, &others),
+    };
+    converted.map_err(|error| failure(&error))
 }
 
-/// Sets what the extensions of the `worker` crate stand for.
-fn set_extensions(init: &Object, extensions: &Extensions) {
-    if let Some(socket) = extensions.get::<worker::WebSocket>() {
-        set(
-            init,
-            "webSocket",
-            AsRef::<web_sys::WebSocket>::as_ref(socket),
-        );
-    }
-    if let Some(worker::EncodeBody::Manual) = extensions.get() {
-        set(init, "encodeBody", &"manual".into());
-    }
-    if let Some(cf) = extensions.get::<worker::CfResponseProperties>() {
-        set(init, "cf", &cf.clone().into_raw());
-    }
+/// What the extensions of the `worker` crate stand for, as members of an init object.
+fn members_of(extensions: &Extensions) -> JsValue {
+    let socket = extensions.get::<worker::WebSocket>();
+    let socket = socket.map(AsRef::<web_sys::WebSocket>::as_ref);
+    let is_encoded = matches!(extensions.get(), Some(worker::EncodeBody::Manual));
+    let cf = extensions.get::<worker::CfResponseProperties>();
+    object(&[
+        ("webSocket", socket.into()),
+        ("encodeBody", optional(is_encoded.then_some("manual"))),
+        ("cf", cf.map(|cf| cf.clone().into_raw()).into()),
+    ])
 }
 
 /// Converts a request to one of the platform.
 pub(super) fn request_to_js(request: Request) -> Result<JsValue, Failure> {
     let (parts, body) = request.into_parts();
-    let init = Object::new();
-    set(&init, "method", &JsValue::from_str(parts.method.as_str()));
-    set(&init, "headers", &headers_to_js(&parts.headers)?);
-    if let Some(Origin(origin)) = parts.extensions.get() {
-        for property in ["cf", "redirect", "signal"] {
-            let value = get(origin.value(), property);
-            if !value.is_undefined() && !value.is_null() {
-                set(&init, property, &value);
-            }
-        }
-    }
-    match body_to_js(body) {
-        JsContent::Bytes(bytes) if bytes.is_null() => {}
-        JsContent::Bytes(bytes) => set(&init, "body", &bytes),
-        JsContent::Stream(stream) => {
-            let stream = match content_length(&parts.headers) {
-                Some(length) => with_length(&stream, length)?,
-                None => stream,
-            };
-            set(&init, "body", &stream);
-            set(&init, "duplex", &"half".into());
-        }
-    }
-    let url = JsValue::from_str(&parts.uri.to_string());
-    construct("Request", &Array::of2(&url, &init))
+    let content = match body_to_js(body) {
+        JsContent::Empty => JsValue::NULL,
+        JsContent::Bytes(bytes) => Uint8Array::from(&*bytes).into(),
+        JsContent::Stream(stream, length) => of_length(stream, length, &parts.headers)?,
+    };
+    let origin = parts.extensions.get();
+    let created = platform::create_request(
+        &parts.uri.to_string(),
+        parts.method.as_str(),
+        &header_lines(&parts.headers),
+        &content,
+        origin.map_or(&JsValue::UNDEFINED, |Origin(origin)| origin.value()),
+    );
+    created.map_err(|error| failure(&error))
 }
 
-fn set(object: &Object, name: &str, value: &JsValue) {
-    // Setting a property of a plain object cannot fail.
-    let _ = Reflect::set(object, &JsValue::from_str(name), value);
+/// Gives a stream the length that the headers declare, unless the platform knows it.
+fn of_length(stream: JsValue, known: Option<u64>, headers: &HeaderMap) -> Result<JsValue, Failure> {
+    match content_length(headers) {
+        Some(length) if known != Some(length) => with_length(&stream, length),
+        _ => Ok(stream),
+    }
 }
 
 /// Pipes a body through a stream of fixed length.
 ///
-/// The platform removes the `Content-Length` of a body of any other stream.
-///
 /// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
 pub(super) fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
-    let length = JsValue::from_f64(length as f64);
-    let stream = construct("FixedLengthStream", &Array::of1(&length))?;
-    call(body, "pipeThrough", &[stream])
+    let piped = platform::with_length(body, length as f64);
+    piped.map_err(|error| failure(&error))
 }
 
 /// The content of a body.
 pub(super) enum JsContent {
-    /// Bytes, or null.
-    Bytes(JsValue),
-    Stream(JsValue),
+    Empty,
+    Bytes(Bytes),
+    /// A stream. The length of one that the platform has created may be known.
+    Stream(JsValue, Option<u64>),
 }
 
 /// Converts a body: as bytes if all of it is in memory.
 pub(super) fn body_to_js(mut body: Body) -> JsContent {
     if body.is_end_stream() {
-        return JsContent::Bytes(JsValue::NULL);
+        return JsContent::Empty;
     }
+    let length = body.size_hint().exact();
     if let Some(stream) = take_stream(&mut body) {
-        return JsContent::Stream(stream);
+        return JsContent::Stream(stream, length);
     }
 
     let mut context = Context::from_waker(Waker::noop());
     let first = match Pin::new(&mut body).poll_frame(&mut context) {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-        Poll::Ready(None) => return JsContent::Bytes(JsValue::NULL),
+        Poll::Ready(None) => return JsContent::Empty,
         // Few bodies return an error again.
         Poll::Ready(Some(Err(error))) => return stream_to_js(Some(Err(error)), body),
         Poll::Pending => return stream_to_js(None, body),
     };
     if body.is_end_stream() {
-        return JsContent::Bytes(Uint8Array::from(&*first).into());
+        return JsContent::Bytes(first);
     }
     stream_to_js(Some(Ok(first)), body)
 }
@@ -239,7 +245,7 @@ fn stream_to_js(first: Option<Result<Bytes, axum_core::Error>>, rest: Body) -> J
         rest: rest.into_data_stream(),
     };
     let stream = wasm_streams::ReadableStream::from_stream(chunks);
-    JsContent::Stream(stream.into_raw().into())
+    JsContent::Stream(stream.into_raw().into(), None)
 }
 
 /// The chunks of a body as JavaScript values.

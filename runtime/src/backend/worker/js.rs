@@ -1,19 +1,16 @@
 //! Calls into JavaScript. None of them panics: each error is a [`Failure`].
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 
-use js_sys::{Array, Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use worker::send::{SendFuture, SendWrapper};
 
-use crate::d1::Cell;
-use crate::d1::scan::Scanner;
 use crate::error::{ErrorKind, Failure};
-use crate::json::text::Malformed;
+
+use super::platform;
+use super::task::Settled;
 
 /// The JavaScript object of a binding.
 #[doc(hidden)]
@@ -82,26 +79,26 @@ pub(super) fn start(
     arguments: &[JsValue],
 ) -> Result<impl Future<Output = Result<JsValue, Failure>> + use<>, Failure> {
     let promised = call(object, name, arguments)?;
-    let future = JsFuture::from(Promise::resolve(&promised));
-    Ok(async move { future.await.map_err(|error| failure(&error)) })
+    Ok(outcome(Ok(promised)))
+}
+
+/// Awaits the promise that a call has returned.
+pub(super) fn outcome(
+    promised: Result<JsValue, JsValue>,
+) -> impl Future<Output = Result<JsValue, Failure>> + use<> {
+    let settled = promised.map(|promise| Settled::new(&promise));
+    async move {
+        let outcome = match settled {
+            Ok(settled) => settled.await,
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| failure(&error))
+    }
 }
 
 /// Ignores the result of a promise: a rejection that nobody handles would be reported.
 pub(super) fn ignore(promised: &JsValue) {
-    let promise = Promise::resolve(promised);
-    wasm_bindgen_futures::spawn_local(async move {
-        let _ = JsFuture::from(promise).await;
-    });
-}
-
-/// Creates an object of a global class.
-pub(super) fn construct(class: &str, arguments: &Array) -> Result<JsValue, Failure> {
-    let constructor = get(&js_sys::global(), class);
-    let constructor: Function = constructor.dyn_into().map_err(|_| {
-        let message = format!("the platform has no `{class}`");
-        Failure::new(ErrorKind::Unsupported, message)
-    })?;
-    Reflect::construct(&constructor, arguments).map_err(|error| failure(&error))
+    drop(Settled::new(promised));
 }
 
 /// Returns `object.name`, or undefined.
@@ -151,32 +148,7 @@ pub(crate) fn parse_number(text: &str) -> f64 {
 
 /// Converts a JavaScript value to JSON text. Returns `None` for a value that JSON cannot represent.
 pub(super) fn stringify(value: &JsValue) -> Option<String> {
-    js_sys::JSON::stringify(value)
-        .ok()
-        .and_then(|text| JsValue::from(text).as_string())
-}
-
-/// A function of the two texts of a pair.
-type Visit<'v> = &'v mut dyn FnMut(&str, Cow<'_, str>) -> Result<(), Failure>;
-
-/// Calls a function with each pair of texts of an array of pairs.
-pub(super) fn for_each_pair(pairs: &Array, visit: Visit<'_>) -> Result<(), Failure> {
-    let json = stringify(pairs).unwrap_or_default();
-    let unreadable = |_: Malformed| {
-        let message = "a value of the platform is not an array of pairs of texts";
-        Failure::new(ErrorKind::Decode, message)
-    };
-    let mut scanner = Scanner::new(&json).map_err(unreadable)?;
-    let mut cells = Vec::new();
-    while scanner
-        .row(&mut cells, &mut VecDeque::new())
-        .map_err(unreadable)?
-    {
-        if let [Cell::Text(name), Cell::Text(value)] = &mut *cells {
-            visit(name, std::mem::take(value))?;
-        }
-    }
-    Ok(())
+    platform::stringify(value).ok().flatten()
 }
 
 /// The message of a thrown value.

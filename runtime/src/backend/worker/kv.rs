@@ -11,8 +11,10 @@ use crate::http::Body;
 use crate::kv::{Expiration, Listing, Stored, StoredKey, seconds_of};
 
 use super::js::{
-    Handle, call_async, get, get_number, get_text, object, optional, parse, send, stringify,
+    Handle, call_async, get, get_number, get_text, object, optional, outcome, parse, send,
+    stringify,
 };
+use super::platform;
 use super::stream::body_of;
 
 #[derive(Debug, Clone)]
@@ -25,8 +27,8 @@ impl Kv {
         cache_ttl: Option<Duration>,
     ) -> Result<Option<Vec<u8>>, Failure> {
         send(async {
-            let value = self.call_get("get", name, "arrayBuffer", cache_ttl).await?;
-            Ok(value.map(|value| Uint8Array::new(&value).to_vec()))
+            let value = self.get_value(name, "arrayBuffer", cache_ttl).await?;
+            Ok(value.map(|value| platform::bytes_of(&value)))
         })
         .await
     }
@@ -37,14 +39,12 @@ impl Kv {
         cache_ttl: Option<Duration>,
     ) -> Result<Option<Stored>, Failure> {
         send(async {
-            let method = "getWithMetadata";
-            let found = self
-                .call_get(method, name, "arrayBuffer", cache_ttl)
-                .await?;
-            let found = found.unwrap_or_default();
+            let options = get_options("arrayBuffer", cache_ttl);
+            let arguments = [JsValue::from_str(name), options];
+            let found = call_async(self.0.value(), "getWithMetadata", &arguments).await?;
             let value = get(&found, "value");
             let stored = || Stored {
-                value: Uint8Array::new(&value).to_vec(),
+                value: platform::bytes_of(&value),
                 metadata: metadata(&found),
             };
             Ok((!value.is_null()).then(stored))
@@ -93,22 +93,22 @@ impl Kv {
         cache_ttl: Option<Duration>,
     ) -> Result<Option<Body>, Failure> {
         send(async {
-            let value = self.call_get("get", name, "stream", cache_ttl).await?;
+            let value = self.get_value(name, "stream", cache_ttl).await?;
             Ok(value.map(|stream| body_of(&stream, None)))
         })
         .await
     }
 
-    /// Calls a get. Returns `None` for null.
-    async fn call_get(
+    /// Gets one value. Returns `None` for null.
+    async fn get_value(
         &self,
-        method: &str,
         name: &str,
         kind: &str,
         cache_ttl: Option<Duration>,
     ) -> Result<Option<JsValue>, Failure> {
-        let arguments = [JsValue::from_str(name), get_options(kind, cache_ttl)];
-        let value = call_async(self.0.value(), method, &arguments).await?;
+        let cache_ttl = cache_ttl.map(|ttl| ttl.as_secs() as f64);
+        let value = platform::get_value(self.0.value(), name, kind, cache_ttl);
+        let value = outcome(value).await?;
         Ok((!value.is_null()).then_some(value))
     }
 

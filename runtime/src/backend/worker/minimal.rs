@@ -5,9 +5,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use js_sys::{Array, Promise, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 
 use crate::app::Context;
 use crate::error::Failure;
@@ -16,11 +15,14 @@ use crate::minimal::{self, Response};
 
 use super::entry::drain;
 use super::http::{
-    JsContent, body_to_js, request_from_js, request_to_js, response_from_js, with_length,
+    JsContent, add_header, body_to_js, request_from_js, request_to_js, response_from_js,
+    with_length,
 };
-use super::js::{Handle, call, construct, get, object, send};
+use super::js::{Handle, failure, send};
 use super::log_line;
+use super::platform;
 use super::stream::body_of;
+use super::task::Settled;
 
 /// Reads what the handler has left of a content that it has taken.
 type Rest = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
@@ -110,8 +112,9 @@ impl RawContent {
     /// Returns the content, and whether it is a stream.
     pub(crate) fn stream(body: Body) -> (Self, bool) {
         let (content, is_stream) = match body_to_js(body) {
-            JsContent::Bytes(content) => (content, false),
-            JsContent::Stream(content) => (content, true),
+            JsContent::Empty => (JsValue::NULL, false),
+            JsContent::Bytes(content) => (Uint8Array::from(&*content).into(), false),
+            JsContent::Stream(content, _) => (content, true),
         };
         (Self(Handle::new(content)), is_stream)
     }
@@ -131,32 +134,18 @@ pub(crate) fn respond<F: Future<Output = Response>>(
         let rest = rest.lock().unwrap_or_else(PoisonError::into_inner).take();
         match rest {
             Some(rest) => rest.await,
-            None => send(discard(request.value().unchecked_ref())).await,
+            None => send(discard(request.value())).await,
         }
         to_js(response).map(Handle::new)
     }
 }
 
-/// Reads and discards the content of a request: a client that is still sending it would see a
-/// connection error instead of the response.
-async fn discard(request: &web_sys::Request) {
-    let Some(body) = request.body().filter(|body| !body.locked()) else {
-        return;
-    };
-    let milliseconds = JsValue::from_f64(DRAIN_TIMEOUT.as_millis() as f64);
-    let started = construct("WritableStream", &Array::new()).and_then(|sink| {
-        let read = call(&body, "pipeTo", &[sink])?;
-        // A signal does not end a read that waits for the client.
-        let wait = call(
-            &get(&js_sys::global(), "scheduler"),
-            "wait",
-            &[milliseconds],
-        )?;
-        Ok(Promise::race(&Array::of2(&read, &wait)))
-    });
-    // On timeout, respond anyway.
-    if let Ok(drained) = started {
-        let _ = JsFuture::from(drained).await;
+/// Reads and discards the content of a request. On timeout or failure, the worker responds anyway.
+async fn discard(request: &JsValue) {
+    let milliseconds = DRAIN_TIMEOUT.as_millis() as f64;
+    match platform::discard(request, milliseconds) {
+        Ok(read) if !read.is_undefined() => drop(Settled::new(&read).await),
+        _ => {}
     }
 }
 
@@ -172,26 +161,20 @@ fn convert(response: &Response) -> Result<JsValue, Failure> {
         log_line(&format!("error: {problem}"));
     }
 
-    let pairs = response.headers.iter().map(|(name, value)| {
-        let (name, value) = (JsValue::from_str(name), JsValue::from_str(value));
-        JsValue::from(Array::of2(&name, &value))
-    });
-    let init = object(&[
-        ("status", response.status.into()),
-        ("headers", pairs.collect::<Array>().into()),
-    ]);
+    let mut headers = String::new();
+    for (name, value) in &response.headers {
+        add_header(&mut headers, name, value);
+    }
     let content = match response.has_content() {
         true => response.content.0.value(),
         false => &JsValue::NULL,
     };
     let length = response.stream_length().filter(|_| !content.is_null());
-    match length {
-        Some(length) => {
-            let content = with_length(content, length)?;
-            construct("Response", &Array::of2(&content, &init))
-        }
-        None => construct("Response", &Array::of2(content, &init)),
-    }
+    let with_length = length.map(|length| with_length(content, length));
+    let with_length = with_length.transpose()?;
+    let content = with_length.as_ref().unwrap_or(content);
+    platform::create_response(content, response.status, &headers, &JsValue::UNDEFINED)
+        .map_err(|error| failure(&error))
 }
 
 /// Converts a response to one of the `http` crate.

@@ -16,11 +16,13 @@ mod kv;
 mod minimal;
 mod object;
 mod panic;
+mod platform;
 mod queue;
 mod r2;
-mod stream;
-mod test;
 mod bindings;
+mod stream;
+mod task;
+mod test;
 
 pub use bindings::Backend;
 pub(crate) use bindings::observers as current_observers;

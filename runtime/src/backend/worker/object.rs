@@ -1,8 +1,8 @@
 //! The bindings that are one object, by the names of its methods and properties.
 
 use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{ErrorKind, Failure};
 use crate::http::{Request, Response, make_absolute};
@@ -11,6 +11,7 @@ use crate::k2::Record;
 
 use super::http::{request_to_js, response_from_js};
 use super::js::{Handle, call, call_async, failure, get, object, parse, send, stringify};
+use super::platform;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Object(pub(super) Handle);
@@ -172,17 +173,7 @@ fn record(record: &Record) -> JsValue {
     object(&[("content", content), ("headers", object(&headers))])
 }
 
-/// Converts bytes to a `ReadableStream`, as the body of a `Response`.
+/// Converts bytes to a `ReadableStream`.
 fn stream(bytes: &[u8]) -> Result<JsValue, Failure> {
-    let constructor = get(&js_sys::global(), "Response");
-    let constructor = constructor.dyn_ref::<js_sys::Function>().ok_or_else(|| {
-        Failure::new(
-            ErrorKind::Internal,
-            "the platform has no `Response` constructor",
-        )
-    })?;
-    let body = Uint8Array::from(bytes);
-    let response = js_sys::Reflect::construct(constructor, &Array::of1(&body))
-        .map_err(|error| failure(&error))?;
-    Ok(get(&response, "body"))
+    platform::stream_of(bytes).map_err(|error| failure(&error))
 }

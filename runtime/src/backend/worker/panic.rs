@@ -13,13 +13,12 @@ use std::task::{Context, Poll};
 
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::error::{Error, ErrorKind};
-use crate::minimal::Response;
 
+use super::entry::unlogged_error_response;
 use super::log_line;
-use super::minimal::to_js;
+use super::task;
 
 /// A promise that has not settled, and how to settle it.
 struct Pending {
@@ -58,7 +57,7 @@ where
         };
         PENDING.with(|all| all.borrow_mut().push(pending));
     });
-    spawn_local(async move {
+    task::spawn(async move {
         let tracked = Tracked {
             id,
             future: Box::pin(future),
@@ -109,7 +108,7 @@ impl Pending {
         if self.operation != "fetch" {
             return self.settle(Err(exception(&error.to_string())));
         }
-        let response = to_js(Response::from(error).without_problem());
+        let response = unlogged_error_response(&error);
         self.settle(response.map_err(|failure| exception(&failure.message)));
     }
 }

@@ -1,14 +1,17 @@
 //! R2 on Workers.
 
+use std::collections::VecDeque;
 use std::future::Future;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http_body::Body as _;
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::d1::Cell;
+use crate::d1::scan::Scanner;
 use crate::error::{ErrorKind, Failure};
 use crate::limits::r2::{MIN_PART_BYTES, PARTS, PUT_BYTES};
 use crate::r2::{
@@ -16,11 +19,9 @@ use crate::r2::{
     Metadata, ObjectInfo, Part, PutRequest, StorageClass, Upload, UploadedPart,
 };
 
-use super::clock::{at, milliseconds};
-use super::js::{
-    Handle, call, call_async, for_each_pair, get, get_number, get_text, object, optional, send,
-    start,
-};
+use super::clock::milliseconds;
+use super::js::{Handle, call, call_async, get, get_text, object, optional, outcome, send, start};
+use super::platform;
 use super::stream::{body_of, send_stream, take_stream};
 
 #[derive(Debug, Clone)]
@@ -122,18 +123,16 @@ impl R2 {
         options: &GetOptions,
     ) -> Result<Option<FoundObject>, Failure> {
         send(async {
-            let options = object(&[
-                (
-                    "range",
-                    options
-                        .range
-                        .map_or(JsValue::UNDEFINED, |range| range_of(range.0)),
-                ),
-                ("onlyIf", condition_of(options.condition.as_ref())?),
-            ]);
-            let arguments = [JsValue::from_str(key), options];
-            let found = self.call("get", &arguments).await?;
-            let Some(info) = found_info(&found)? else {
+            let options = match (options.range, &options.condition) {
+                (None, None) => JsValue::UNDEFINED,
+                (range, condition) => object(&[
+                    ("range", range.map(|range| range_of(range.0)).into()),
+                    ("onlyIf", condition_of(condition.as_ref())?),
+                ]),
+            };
+            let found = platform::get_object(self.0.value(), key, &options);
+            let found = outcome(found).await.map_err(failure)?;
+            let Some((info, range)) = read(&found)? else {
                 return Ok(None);
             };
 
@@ -141,10 +140,9 @@ impl R2 {
             if body.is_undefined() {
                 return Ok(Some((info, None)));
             }
-            let range = get(&found, "range");
-            let number = |name| get_number(&range, name).map(|number| number as u64);
-            let offset = number("offset").unwrap_or_default();
-            let length = number("length").unwrap_or(info.size.saturating_sub(offset));
+            let offset = range.offset.unwrap_or_default();
+            let rest = info.size.saturating_sub(offset);
+            let length = range.length.unwrap_or(rest);
             let content = (body_of(&body, Some(length)), (offset, length));
             Ok(Some((info, Some(content))))
         })
@@ -515,65 +513,119 @@ fn range_of(range: Part) -> JsValue {
 
 /// Reads an `R2Object`, or null.
 fn found_info(found: &JsValue) -> Result<Option<ObjectInfo>, Failure> {
-    if found.is_null() {
-        return Ok(None);
-    }
-    info(found).map(Some)
+    Ok(read(found)?.map(|(info, _)| info))
 }
 
-/// Reads the properties of an `R2Object`.
+/// Reads an `R2Object`.
 fn info(found: &JsValue) -> Result<ObjectInfo, Failure> {
-    let missing = || Failure::new(ErrorKind::Decode, "the result is not an R2 object");
-    let http = get(found, "httpMetadata");
-    let header = |name| get_text(&http, name);
-    let mut custom_metadata = Metadata::new();
-    if let Ok(custom) = get(found, "customMetadata").dyn_into::<Object>() {
-        for_each_pair(&Object::entries(&custom), &mut |name, value| {
-            custom_metadata.insert(name.to_owned(), value.into_owned());
-            Ok(())
-        })?;
-    }
-    let class = get_text(found, "storageClass");
-
-    Ok(ObjectInfo {
-        key: get_text(found, "key").ok_or_else(missing)?,
-        version: get_text(found, "version").unwrap_or_default(),
-        size: get_number(found, "size").ok_or_else(missing)? as u64,
-        etag: get_text(found, "etag").ok_or_else(missing)?,
-        uploaded: at(&get(found, "uploaded")),
-        http_metadata: HttpMetadata {
-            content_type: header("contentType"),
-            content_language: header("contentLanguage"),
-            content_disposition: header("contentDisposition"),
-            content_encoding: header("contentEncoding"),
-            cache_control: header("cacheControl"),
-            cache_expires: date(&get(&http, "cacheExpiry")),
-        },
-        custom_metadata,
-        checksums: checksums(&get(found, "checksums")),
-        storage_class: class
-            .as_deref()
-            .map(StorageClass::from_name)
-            .unwrap_or_default(),
-    })
+    found_info(found)?.ok_or_else(not_an_object)
 }
 
-fn date(value: &JsValue) -> Option<SystemTime> {
-    value.is_instance_of::<js_sys::Date>().then(|| at(value))
+fn not_an_object() -> Failure {
+    Failure::new(ErrorKind::Decode, "the result is not an R2 object")
 }
 
-fn checksums(found: &JsValue) -> Checksums {
-    let bytes = |name| {
-        let buffer = get(found, name);
-        buffer
-            .is_instance_of::<js_sys::ArrayBuffer>()
-            .then(|| Uint8Array::new(&buffer).to_vec())
+/// The first byte of the content of a get, and the number of its bytes.
+#[derive(Default)]
+struct ContentRange {
+    offset: Option<u64>,
+    length: Option<u64>,
+}
+
+/// Reads the properties of an `R2Object`, which cross as one text. Returns `None` for null.
+fn read(found: &JsValue) -> Result<Option<(ObjectInfo, ContentRange)>, Failure> {
+    let json = platform::object_info(found).map_err(|_| not_an_object())?;
+    let Some(json) = json else { return Ok(None) };
+    let mut scanner = Scanner::new(&json).map_err(|_| not_an_object())?;
+
+    // The other values are only read after the last error: each error would drop those before it.
+    let mut values = Values::next(&mut scanner);
+    let (Some(size), Some(uploaded)) = (values.number(2), values.time(4)) else {
+        return Err(not_an_object());
     };
-    Checksums {
-        md5: bytes("md5"),
-        sha1: bytes("sha1"),
-        sha256: bytes("sha256"),
-        sha384: bytes("sha384"),
-        sha512: bytes("sha512"),
+    let mut http = Values::next(&mut scanner);
+    let mut digests = Values::next(&mut scanner);
+    let info = ObjectInfo {
+        size,
+        uploaded,
+        key: values.text(0).unwrap_or_default(),
+        version: values.text(1).unwrap_or_default(),
+        etag: values.text(3).unwrap_or_default(),
+        storage_class: StorageClass::from_name(&values.text(5).unwrap_or_default()),
+        http_metadata: HttpMetadata {
+            content_type: http.text(0),
+            content_language: http.text(1),
+            content_disposition: http.text(2),
+            content_encoding: http.text(3),
+            cache_control: http.text(4),
+            cache_expires: http.time(5),
+        },
+        checksums: Checksums {
+            md5: digests.bytes(0),
+            sha1: digests.bytes(1),
+            sha256: digests.bytes(2),
+            sha384: digests.bytes(3),
+            sha512: digests.bytes(4),
+        },
+        custom_metadata: Values::next(&mut scanner).pairs(),
+    };
+    let range = ContentRange {
+        offset: values.number(6),
+        length: values.number(7),
+    };
+    Ok(Some((info, range)))
+}
+
+/// One array of values. Its functions are not inlined, because there are many values.
+struct Values<'j>(Vec<Cell<'j>>);
+
+impl<'j> Values<'j> {
+    /// Reads the next array. Without one there are no values.
+    #[inline(never)]
+    fn next(scanner: &mut Scanner<'j>) -> Self {
+        let mut cells = Vec::new();
+        let _ = scanner.row(&mut cells, &mut VecDeque::new());
+        Self(cells)
+    }
+
+    fn pairs(mut self) -> Metadata {
+        let mut pairs = Metadata::new();
+        for index in (0..self.0.len()).step_by(2) {
+            if let (Some(name), Some(value)) = (self.text(index), self.text(index + 1)) {
+                pairs.insert(name, value);
+            }
+        }
+        pairs
+    }
+
+    #[inline(never)]
+    fn text(&mut self, index: usize) -> Option<String> {
+        match self.0.get_mut(index) {
+            Some(Cell::Text(text)) => Some(std::mem::take(text).into_owned()),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn number(&self, index: usize) -> Option<u64> {
+        match self.0.get(index) {
+            Some(Cell::Integer(number)) => u64::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    fn time(&self, index: usize) -> Option<SystemTime> {
+        let milliseconds = self.number(index)?;
+        Some(UNIX_EPOCH + Duration::from_millis(milliseconds))
+    }
+
+    /// Hexadecimal digits.
+    #[inline(never)]
+    fn bytes(&mut self, index: usize) -> Option<Vec<u8>> {
+        let digits = self.text(index)?;
+        let starts = (0..digits.len()).step_by(2);
+        let bytes = starts.map(|start| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok());
+        bytes.collect()
     }
 }

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use futures_util::future::{Either, select};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_streams::readable::IntoStream;
 use worker::send::SendWrapper;
@@ -19,7 +19,8 @@ use crate::bindings::content::Upload;
 use crate::error::{ErrorKind, Failure};
 use crate::http::Body;
 
-use super::js::{call, call_async, construct, get, message, send};
+use super::js::{call, call_async, failure, get, message, outcome, send};
+use super::platform;
 
 /// A body that reads a `ReadableStream`.
 ///
@@ -81,7 +82,7 @@ impl http_body::Body for JsBody {
         }
         Poll::Ready(chunk.map(|chunk| match chunk {
             Ok(chunk) => {
-                let bytes = Bytes::from(Uint8Array::new(&chunk).to_vec());
+                let bytes = Bytes::from(platform::bytes_of(&chunk));
                 let read = bytes.len() as u64;
                 body.length = body.length.and_then(|length| length.checked_sub(read));
                 Ok(Frame::data(bytes))
@@ -171,10 +172,9 @@ pub(crate) async fn read_body(mut body: Body) -> Result<Bytes, Failure> {
             let collected = collected.map_err(|error| ended_early(&error.to_string()))?;
             return Ok(collected.to_bytes());
         };
-        let response = construct("Response", &Array::of1(&stream))?;
-        let buffer = call_async(&response, "arrayBuffer", &[]).await;
-        let buffer = buffer.map_err(|failure| ended_early(&failure.message))?;
-        Ok(Bytes::from(Uint8Array::new(&buffer).to_vec()))
+        let content = outcome(platform::content_of(&stream)).await;
+        let content = content.map_err(|failure| ended_early(&failure.message))?;
+        Ok(Bytes::from(platform::bytes_of(&content)))
     })
     .await
 }
@@ -216,8 +216,8 @@ pub(super) async fn send_stream<T>(
 
 /// The two ends of a stream that passes on what is written to it.
 fn pipe(length: u64) -> Result<(JsValue, Writer), Failure> {
-    let arguments = Array::of1(&JsValue::from_f64(length as f64));
-    let stream = construct("FixedLengthStream", &arguments)?;
+    let stream = platform::fixed_length_stream(length as f64);
+    let stream = stream.map_err(|error| failure(&error))?;
     let writer = Writer {
         writer: call(&get(&stream, "writable"), "getWriter", &[])?,
         is_closed: false,

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use js_sys::{Array, Object, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::app::{Context, Environment, TestOptions, TestOutcome};
 use crate::error::{Error, ErrorKind, Result};
@@ -17,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::Backend;
 use super::js::{Handle, object, parse};
 use super::panic::promise;
+use super::task::Settled;
 
 thread_local! {
     /// Whether requests to other servers may be sent: always, except in most tests.
@@ -197,6 +197,6 @@ async fn finish(tasks: &Handle) {
         }
         done = all.length();
         // A failure has been logged.
-        let _ = JsFuture::from(Promise::all_settled(&all)).await;
+        let _ = Settled::new(&Promise::all_settled(&all)).await;
     }
 }

@@ -1,0 +1,151 @@
+// The calls of the platform that most requests need. Each function replaces several calls from Wasm
+// into JavaScript, each of which costs about as much as the work itself.
+
+/** Calls `run` in a microtask. `queueMicrotask` takes ten times as long. */
+export async function schedule(run) {
+  await undefined;
+  guard(run);
+}
+
+/** Passes the result of a promise to `settle`. */
+export function settled(promise, settle, id) {
+  Promise.resolve(promise).then(
+    (value) => guard(settle, id, true, value),
+    (error) => guard(settle, id, false, error),
+  );
+}
+
+/** Calls Wasm. A panic becomes an error event, after which the next request gets a new instance. */
+function guard(call, ...values) {
+  try {
+    call(...values);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+/**
+ * Headers are lines of names and values, which have no line breaks. Pairs in arrays or in JSON take
+ * twice as long.
+ */
+function linesOf(headers) {
+  let lines = "";
+  headers.forEach((value, name) => { lines += `${name}\n${value}\n`; });
+  return lines;
+}
+
+function addHeaders(headers, lines) {
+  const texts = lines.split("\n");
+  for (let index = 0; index + 1 < texts.length; index += 2) headers.append(texts[index], texts[index + 1]);
+  return headers;
+}
+
+/** Returns the method, the URL and the headers of a request. */
+export function requestParts(request) {
+  return `${request.method}\n${request.url}\n${linesOf(request.headers)}`;
+}
+
+/** Returns the status and the headers of a response. */
+export function responseParts(response) {
+  return `${response.status}\n${linesOf(response.headers)}`;
+}
+
+export function createRequest(url, method, headers, content, origin) {
+  const init = { method, headers: addHeaders(new Headers(), headers) };
+  if (content !== null) init.body = content;
+  if (content instanceof ReadableStream) init.duplex = "half";
+  for (const name of ["cf", "redirect", "signal"]) {
+    if (origin?.[name]) init[name] = origin[name];
+  }
+  return new Request(url, init);
+}
+
+/** `others` are further members of the init object, or undefined. */
+export function createResponse(content, status, headers, others) {
+  const response = new Response(content, { status, ...others });
+  addHeaders(response.headers, headers);
+  return response;
+}
+
+/** Creates a response with bytes in the memory of the Wasm, which are copied. */
+export function createResponseOfBytes(bytes, status, headers, others) {
+  return createResponse(bytes.slice(), status, headers, others);
+}
+
+/**
+ * Reads and discards the content of a request: a client that is still sending it would see a
+ * connection error instead of the response. Returns undefined if there is nothing to read. An
+ * `AbortSignal` would not end a read that waits for the client.
+ */
+export function discard(request, milliseconds) {
+  const { body } = request;
+  if (!body || body.locked) return undefined;
+  return Promise.race([body.pipeTo(new WritableStream()), scheduler.wait(milliseconds)]);
+}
+
+/** Returns a promise for the whole content of a stream. */
+export function contentOf(stream) {
+  return new Response(stream).arrayBuffer();
+}
+
+/** Returns a stream of bytes in the memory of the Wasm, which are copied. */
+export function streamOf(bytes) {
+  return new Response(bytes.slice()).body;
+}
+
+export function fixedLengthStream(length) {
+  return new FixedLengthStream(length);
+}
+
+/** The platform removes the `Content-Length` of a body of any other stream. */
+export function withLength(stream, length) {
+  return stream.pipeThrough(fixedLengthStream(length));
+}
+
+export function stringify(value) {
+  return JSON.stringify(value);
+}
+
+/** Returns the bytes of an `ArrayBuffer`. */
+export function bytesOf(buffer) {
+  return new Uint8Array(buffer);
+}
+
+export function prepare(database, sql, parameters) {
+  const statement = database.prepare(sql);
+  return parameters.length > 0 ? statement.bind(...parameters) : statement;
+}
+
+/** Returns a promise for the rows as arrays, after the names of the columns if `columnNames` is set. */
+export function queryRaw(database, sql, parameters, columnNames) {
+  return prepare(database, sql, parameters).raw({ columnNames });
+}
+
+export function getValue(namespace, name, type, cacheTtl) {
+  return namespace.get(name, { type, cacheTtl });
+}
+
+export function getObject(bucket, key, options) {
+  return bucket.get(key, options);
+}
+
+/** Returns the properties of an R2 object as JSON, in four arrays, or undefined for null. */
+export function objectInfo(object) {
+  if (object === null) return undefined;
+  const { key, version, size, etag, uploaded, storageClass, range } = object;
+  const http = object.httpMetadata ?? {};
+  const digests = object.checksums?.toJSON() ?? {};
+  return JSON.stringify([
+    [key, version, size, etag, uploaded.getTime(), storageClass, range?.offset, range?.length],
+    [
+      http.contentType,
+      http.contentLanguage,
+      http.contentDisposition,
+      http.contentEncoding,
+      http.cacheControl,
+      http.cacheExpiry?.getTime(),
+    ],
+    [digests.md5, digests.sha1, digests.sha256, digests.sha384, digests.sha512],
+    Object.entries(object.customMetadata ?? {}).flat(),
+  ]);
+}

@@ -1,0 +1,99 @@
+//! The functions of `platform.js`.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+type Thrown<T> = Result<T, JsValue>;
+
+#[wasm_bindgen(module = "/src/backend/worker/platform.js")]
+extern "C" {
+    pub(super) fn schedule(run: &Closure<dyn FnMut()>);
+
+    pub(super) fn settled(
+        promise: &JsValue,
+        settle: &Closure<dyn FnMut(u32, bool, JsValue)>,
+        id: u32,
+    );
+
+    #[wasm_bindgen(catch, js_name = requestParts)]
+    pub(super) fn request_parts(request: &JsValue) -> Thrown<String>;
+
+    #[wasm_bindgen(catch, js_name = responseParts)]
+    pub(super) fn response_parts(response: &JsValue) -> Thrown<String>;
+
+    #[wasm_bindgen(catch, js_name = createRequest)]
+    pub(super) fn create_request(
+        url: &str,
+        method: &str,
+        headers: &str,
+        content: &JsValue,
+        origin: &JsValue,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = createResponse)]
+    pub(super) fn create_response(
+        content: &JsValue,
+        status: u16,
+        headers: &str,
+        others: &JsValue,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = createResponseOfBytes)]
+    pub(super) fn create_response_of_bytes(
+        bytes: &[u8],
+        status: u16,
+        headers: &str,
+        others: &JsValue,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn discard(request: &JsValue, milliseconds: f64) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = contentOf)]
+    pub(super) fn content_of(stream: &JsValue) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = streamOf)]
+    pub(super) fn stream_of(bytes: &[u8]) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = fixedLengthStream)]
+    pub(super) fn fixed_length_stream(length: f64) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = withLength)]
+    pub(super) fn with_length(stream: &JsValue, length: f64) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn stringify(value: &JsValue) -> Thrown<Option<String>>;
+
+    #[wasm_bindgen(js_name = bytesOf)]
+    pub(super) fn bytes_of(buffer: &JsValue) -> Vec<u8>;
+
+    #[wasm_bindgen(catch)]
+    pub(super) fn prepare(
+        database: &JsValue,
+        sql: &str,
+        parameters: Vec<JsValue>,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = queryRaw)]
+    pub(super) fn query_raw(
+        database: &JsValue,
+        sql: &str,
+        parameters: Vec<JsValue>,
+        names: bool,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = getValue)]
+    pub(super) fn get_value(
+        namespace: &JsValue,
+        name: &str,
+        kind: &str,
+        cache_ttl: Option<f64>,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = getObject)]
+    pub(super) fn get_object(bucket: &JsValue, key: &str, options: &JsValue) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = objectInfo)]
+    pub(super) fn object_info(object: &JsValue) -> Thrown<Option<String>>;
+}
