@@ -67,6 +67,7 @@ mod failure;
 mod violation;
 pub mod observe;
 pub mod random;
+pub mod resilience;
 pub mod time;
 mod bindings;
 pub mod http;

@@ -18,6 +18,7 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     calls: AtomicU32,
+    retries: AtomicU32,
     /// Decides whether the calls are in a sample.
     sample: OnceLock<f64>,
 }
@@ -36,6 +37,20 @@ impl Scope {
                 scope.calls.fetch_add(1, Ordering::Relaxed);
             }
         });
+    }
+
+    /// Counts a retry. Returns false if the request has used up its retries. Outside of a request
+    /// there is no limit.
+    pub(crate) fn take_retry(limit: u32) -> bool {
+        CURRENT.with_borrow(|current| {
+            current.as_ref().is_none_or(|scope| {
+                let next = |retries| (retries < limit).then_some(retries + 1);
+                let taken = scope
+                    .retries
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+                taken.is_ok()
+            })
+        })
     }
 
     /// A random number from 0 to 1, the same for all calls.

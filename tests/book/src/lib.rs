@@ -120,6 +120,7 @@ pages! {
     environments "environments"
     testing "testing"
     observing "observing"
+    resilience "resilience"
     errors "errors"
     native "native"
     behavior "behavior"

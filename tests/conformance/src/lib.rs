@@ -20,6 +20,7 @@ pub mod pages;
 pub mod presign;
 pub mod queue;
 pub mod r2;
+pub mod resilience;
 pub mod rules;
 mod serve;
 pub mod sessions;
@@ -117,6 +118,10 @@ macro_rules! each_case {
             tiers::staleness_after_a_write
             tiers::groups_of_values
             tiers::cleaning_up
+            resilience::retries_of_transient_errors
+            resilience::errors_that_are_not_retried
+            resilience::timeouts
+            resilience::a_breaker_opens_and_closes
             shards::a_key_has_a_database
             shards::errors_of_shards
             shards::batches_of_shards

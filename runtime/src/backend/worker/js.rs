@@ -164,11 +164,12 @@ pub(super) fn message(error: &JsValue) -> String {
 /// depends on the message.
 pub(super) fn failure(error: &JsValue) -> Failure {
     // https://developers.cloudflare.com/d1/observability/debug-d1/
-    const KINDS: [(&str, ErrorKind); 10] = [
+    const KINDS: [(&str, ErrorKind); 11] = [
         ("Network connection lost", ErrorKind::Unavailable),
         ("storage caused object to be reset", ErrorKind::Unavailable),
         ("reset because its code was updated", ErrorKind::Unavailable),
         ("transient issue", ErrorKind::Unavailable),
+        ("starting up D1 DB storage", ErrorKind::Unavailable),
         ("overloaded", ErrorKind::Overloaded),
         ("Too many requests", ErrorKind::Overloaded),
         ("429", ErrorKind::Overloaded),

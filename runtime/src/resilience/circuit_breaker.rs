@@ -1,0 +1,131 @@
+//! Stops calling a service that fails.
+
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::time::Instant;
+
+/// Stops calling a service that fails, so that requests get an answer at once and the service can
+/// recover.
+///
+/// It is closed at first, and calls pass. After `failures` failures in a row it is open: calls fail
+/// at once. After `pause` one call passes as a test. If that succeeds, the breaker is closed again;
+/// otherwise it stays open for another pause.
+///
+/// A failure is an error of the service: `Unavailable`, `Overloaded`, `Timeout` or `Internal`. An
+/// error of the caller, such as a key that is too long, changes nothing.
+///
+/// The state belongs to one process, and on Workers to one instance.
+///
+/// # Examples
+/// ```
+/// # async fn f(convert: impl AsyncFn() -> bindery::Result<f64>) {
+/// use std::time::Duration;
+///
+/// use bindery::resilience::CircuitBreaker;
+///
+/// static RATES: CircuitBreaker = CircuitBreaker::new(5, Duration::from_secs(30));
+///
+/// // An older rate is better than none.
+/// let rate = RATES.run(async || convert().await).await.unwrap_or(1.0);
+/// # let _ = rate; }
+/// ```
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    failures: u32,
+    pause: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// The failures in a row.
+    failures: u32,
+    /// When a call passes as a test. `None` while the breaker is closed.
+    retry_at: Option<Instant>,
+}
+
+impl CircuitBreaker {
+    /// Returns a breaker that opens after `failures` failures in a row, for `pause`.
+    #[must_use]
+    pub const fn new(failures: u32, pause: Duration) -> Self {
+        let state = State {
+            failures: 0,
+            retry_at: None,
+        };
+        Self {
+            failures,
+            pause,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Makes a call, unless the breaker is open.
+    ///
+    /// # Errors
+    /// `Unavailable` if the breaker is open. Otherwise the error of the call.
+    pub async fn run<T, F>(&self, call: impl FnOnce() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        if !self.may_pass() {
+            let message = "the service has failed repeatedly, and is not called for a while";
+            let kind = ErrorKind::Unavailable;
+            return Err(Error::worker("circuit_breaker", kind, message));
+        }
+        let result = call().await;
+        self.note(result.as_ref().err());
+        result
+    }
+
+    /// Whether calls fail at once.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let retry_at = self.state().retry_at;
+        retry_at.is_some_and(|retry_at| Instant::now() < retry_at)
+    }
+
+    /// Whether a call may pass. A call that passes as a test postpones the next one.
+    fn may_pass(&self) -> bool {
+        let mut state = self.state();
+        let Some(retry_at) = state.retry_at else {
+            return true;
+        };
+        let now = Instant::now();
+        if now < retry_at {
+            return false;
+        }
+        state.retry_at = Some(now + self.pause);
+        true
+    }
+
+    fn note(&self, error: Option<&Error>) {
+        let mut state = self.state();
+        match error {
+            None => {
+                state.failures = 0;
+                state.retry_at = None;
+            }
+            Some(error) if is_failure(error) => {
+                state.failures = state.failures.saturating_add(1);
+                if state.failures >= self.failures {
+                    state.retry_at = Some(Instant::now() + self.pause);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_failure(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unavailable | ErrorKind::Overloaded | ErrorKind::Timeout | ErrorKind::Internal
+    )
+}

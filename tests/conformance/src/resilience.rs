@@ -1,0 +1,107 @@
+//! Retries, timeouts and circuit breakers.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bindery::resilience::{CircuitBreaker, Retry, timeout};
+use bindery::{Error, ErrorKind, Result, kv};
+
+use crate::{Env, Outcome, same};
+
+const RETRY: Retry = Retry::new().base_delay(Duration::from_millis(4));
+
+fn failed(kind: ErrorKind) -> Error {
+    Error::new(kind, "an error of the test")
+}
+
+/// A call is repeated until it succeeds or the attempts are used up.
+pub async fn retries_of_transient_errors(env: Env) -> Outcome {
+    env.cache.put(&kv::text("retried"), "1").await?;
+    let calls = AtomicU32::new(0);
+    let read = async || match calls.fetch_add(1, Ordering::Relaxed) {
+        2 => env.cache.get(&kv::text("retried")).await,
+        _ => Err(failed(ErrorKind::Unavailable)),
+    };
+    same!(RETRY.run(read).await?.as_deref(), Some("1"));
+    same!(calls.load(Ordering::Relaxed), 3);
+
+    let result = RETRY.run(read).await;
+    same!(
+        result.map_err(|error| error.kind()),
+        Err(ErrorKind::Unavailable)
+    );
+    same!(calls.load(Ordering::Relaxed), 6);
+    Ok(())
+}
+
+/// Other errors fail at once.
+pub async fn errors_that_are_not_retried(_: Env) -> Outcome {
+    let kinds = [
+        ErrorKind::Overloaded,
+        ErrorKind::Timeout,
+        ErrorKind::Internal,
+        ErrorKind::InvalidArgument,
+        ErrorKind::Decode,
+    ];
+    for kind in kinds {
+        let mut calls = 0;
+        let call = || {
+            calls += 1;
+            async move { Err::<(), _>(failed(kind)) }
+        };
+        same!(
+            RETRY.run(call).await.map_err(|error| error.kind()),
+            Err(kind)
+        );
+        same!(calls, 1);
+    }
+    Ok(())
+}
+
+/// A call that does not end in time fails.
+pub async fn timeouts(_: Env) -> Outcome {
+    let limit = Duration::from_millis(5);
+    let error = timeout(limit, pending::<Result<()>>()).await.err();
+    same!(error.as_ref().map(Error::kind), Some(ErrorKind::Timeout));
+    same!(
+        error.map(|error| error.to_string()),
+        Some("worker timeout: the call has not ended after 5ms".to_owned())
+    );
+    same!(timeout(Duration::from_secs(60), async { Ok(1) }).await?, 1);
+    Ok(())
+}
+
+/// A breaker opens after failures, and closes after a success.
+pub async fn a_breaker_opens_and_closes(_: Env) -> Outcome {
+    let pause = Duration::from_millis(30);
+    let breaker = CircuitBreaker::new(2, pause);
+    let call = async |result: Result<u32, ErrorKind>| {
+        let call = async move || result.map_err(failed);
+        breaker.run(call).await.map_err(|error| error.kind())
+    };
+
+    // An error of the caller says nothing about the service, and a success ends a row.
+    let invalid = Err(ErrorKind::InvalidArgument);
+    let unavailable = Err(ErrorKind::Unavailable);
+    for _ in 0..3 {
+        same!(call(invalid).await, invalid);
+    }
+    same!(call(unavailable).await, unavailable);
+    same!(call(Ok(1)).await, Ok(1));
+    same!(call(unavailable).await, unavailable);
+    same!(breaker.is_open(), false);
+
+    same!(call(Err(ErrorKind::Timeout)).await, Err(ErrorKind::Timeout));
+    same!(breaker.is_open(), true);
+    same!(call(Ok(2)).await, unavailable);
+
+    bindery::time::sleep(pause * 2).await;
+    same!(breaker.is_open(), false);
+    same!(call(unavailable).await, unavailable);
+    same!(breaker.is_open(), true);
+    bindery::time::sleep(pause * 2).await;
+    same!(call(Ok(3)).await, Ok(3));
+    same!(call(Ok(4)).await, Ok(4));
+    Ok(())
+}
