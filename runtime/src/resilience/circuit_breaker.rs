@@ -14,8 +14,11 @@ use crate::time::Instant;
 /// at once. After `pause` one call passes as a test. If that succeeds, the breaker is closed again;
 /// otherwise it stays open for another pause.
 ///
-/// A failure is an error of the service: `Unavailable`, `Overloaded`, `Timeout` or `Internal`. An
-/// error of the caller, such as a key that is too long, changes nothing.
+/// A failure is an error of the service: `Unavailable`, `Overloaded`, `Timeout` or `Internal`. Any
+/// other error, such as `NotFound`, is an answer of a working service and counts as a success.
+///
+/// The result of a call only counts if the breaker has neither opened nor closed since the call
+/// started.
 ///
 /// The state belongs to one process, and on Workers to one instance.
 ///
@@ -45,6 +48,9 @@ struct State {
     failures: u32,
     /// When a call passes as a test. `None` while the breaker is closed.
     retry_at: Option<Instant>,
+    /// How often the breaker has opened, closed or started a test. The result of a call that
+    /// started before says nothing about the service now.
+    changes: u64,
 }
 
 impl CircuitBreaker {
@@ -54,6 +60,7 @@ impl CircuitBreaker {
         let state = State {
             failures: 0,
             retry_at: None,
+            changes: 0,
         };
         Self {
             failures,
@@ -70,13 +77,13 @@ impl CircuitBreaker {
     where
         F: Future<Output = Result<T>>,
     {
-        if !self.may_pass() {
+        let Some(changes) = self.pass() else {
             let message = "the service has failed repeatedly, and is not called for a while";
             let kind = ErrorKind::Unavailable;
             return Err(Error::worker("circuit_breaker", kind, message));
-        }
+        };
         let result = call().await;
-        self.note(result.as_ref().err());
+        self.note(changes, result.as_ref().is_err_and(is_failure));
         result
     }
 
@@ -87,39 +94,52 @@ impl CircuitBreaker {
         retry_at.is_some_and(|retry_at| Instant::now() < retry_at)
     }
 
-    /// Whether a call may pass. A call that passes as a test postpones the next one.
-    fn may_pass(&self) -> bool {
+    /// Lets a call pass, unless the breaker is open, and returns the number of changes before the
+    /// call. A call that passes as a test postpones the next test.
+    fn pass(&self) -> Option<u64> {
         let mut state = self.state();
-        let Some(retry_at) = state.retry_at else {
-            return true;
-        };
-        let now = Instant::now();
-        if now < retry_at {
-            return false;
+        if let Some(retry_at) = state.retry_at {
+            let now = Instant::now();
+            if now < retry_at {
+                return None;
+            }
+            state.open(now + self.pause);
         }
-        state.retry_at = Some(now + self.pause);
-        true
+        Some(state.changes)
     }
 
-    fn note(&self, error: Option<&Error>) {
+    /// Counts the result of a call that started after `changes` changes.
+    fn note(&self, changes: u64, has_failed: bool) {
         let mut state = self.state();
-        match error {
-            None => {
-                state.failures = 0;
-                state.retry_at = None;
-            }
-            Some(error) if is_failure(error) => {
-                state.failures = state.failures.saturating_add(1);
-                if state.failures >= self.failures {
-                    state.retry_at = Some(Instant::now() + self.pause);
-                }
-            }
-            Some(_) => {}
+        if state.changes != changes {
+            return;
+        }
+        if !has_failed {
+            state.close();
+            return;
+        }
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= self.failures {
+            state.open(Instant::now() + self.pause);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn open(&mut self, retry_at: Instant) {
+        self.retry_at = Some(retry_at);
+        self.changes += 1;
+    }
+
+    fn close(&mut self) {
+        self.failures = 0;
+        if self.retry_at.take().is_some() {
+            self.changes += 1;
+        }
     }
 }
 

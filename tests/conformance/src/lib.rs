@@ -122,6 +122,7 @@ macro_rules! each_case {
             resilience::errors_that_are_not_retried
             resilience::timeouts
             resilience::a_breaker_opens_and_closes
+            resilience::a_breaker_ignores_late_results
             shards::a_key_has_a_database
             shards::errors_of_shards
             shards::batches_of_shards

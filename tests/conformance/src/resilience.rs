@@ -1,7 +1,10 @@
 //! Retries, timeouts and circuit breakers.
 
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bindery::resilience::{CircuitBreaker, Retry, timeout};
@@ -81,12 +84,11 @@ pub async fn a_breaker_opens_and_closes(_: Env) -> Outcome {
         breaker.run(call).await.map_err(|error| error.kind())
     };
 
-    // An error of the caller says nothing about the service, and a success ends a row.
-    let invalid = Err(ErrorKind::InvalidArgument);
+    // A success ends a row of failures, and so does an error of the caller.
+    let missing = Err(ErrorKind::NotFound);
     let unavailable = Err(ErrorKind::Unavailable);
-    for _ in 0..3 {
-        same!(call(invalid).await, invalid);
-    }
+    same!(call(unavailable).await, unavailable);
+    same!(call(missing).await, missing);
     same!(call(unavailable).await, unavailable);
     same!(call(Ok(1)).await, Ok(1));
     same!(call(unavailable).await, unavailable);
@@ -101,7 +103,50 @@ pub async fn a_breaker_opens_and_closes(_: Env) -> Outcome {
     same!(call(unavailable).await, unavailable);
     same!(breaker.is_open(), true);
     bindery::time::sleep(pause * 2).await;
-    same!(call(Ok(3)).await, Ok(3));
+    same!(call(missing).await, missing);
     same!(call(Ok(4)).await, Ok(4));
+    Ok(())
+}
+
+/// The result of a call that started before the breaker opened or closed does not count.
+pub async fn a_breaker_ignores_late_results(_: Env) -> Outcome {
+    let pause = Duration::from_millis(30);
+    let breaker = CircuitBreaker::new(1, pause);
+    let (success, failure) = (Mutex::default(), Mutex::default());
+    let late = async |result: &Mutex<Option<Result<(), ErrorKind>>>| {
+        let ended = poll_fn(
+            |_| match result.lock().ok().and_then(|mut result| result.take()) {
+                Some(result) => Poll::Ready(result.map_err(failed)),
+                None => Poll::Pending,
+            },
+        );
+        breaker.run(|| ended).await.is_ok()
+    };
+    let end = |call: &Mutex<_>, result| call.lock().map(|mut call| *call = Some(result)).is_ok();
+    let open = async || {
+        let call = async || Err::<(), _>(failed(ErrorKind::Unavailable));
+        let _ = breaker.run(call).await;
+    };
+
+    let (mut succeeding, mut failing) = (pin!(late(&success)), pin!(late(&failure)));
+    poll_fn(|context| {
+        let _ = succeeding.as_mut().poll(context);
+        let _ = failing.as_mut().poll(context);
+        Poll::Ready(())
+    })
+    .await;
+    open().await;
+
+    // A late success does not close the breaker.
+    same!(end(&success, Ok(())), true);
+    same!(succeeding.await, true);
+    same!(breaker.is_open(), true);
+
+    // A late failure does not open it.
+    bindery::time::sleep(pause * 2).await;
+    same!(breaker.run(async || Ok(())).await.is_ok(), true);
+    same!(end(&failure, Err(ErrorKind::Unavailable)), true);
+    same!(failing.await, false);
+    same!(breaker.is_open(), false);
     Ok(())
 }
