@@ -42,9 +42,13 @@ thread_local! {
 pub(super) fn spawn(future: impl Future<Output = ()> + 'static) {
     let task = Task {
         future: SendWrapper(RefCell::new(Some(Box::pin(future)))),
-        is_ready: AtomicBool::new(false),
+        is_ready: AtomicBool::new(true),
     };
-    Arc::new(task).wake();
+    READY.with_borrow_mut(|ready| ready.push_back(Arc::new(task)));
+    // Whether or not a run is scheduled: the platform can end one, for its CPU time, before it
+    // resets its state.
+    WILL_RUN.set(true);
+    RUN_READY.with(platform::schedule);
 }
 
 impl Wake for Task {
@@ -151,13 +155,21 @@ impl Awaited {
     }
 
     /// Stores the result of a promise, and returns who waits for it.
+    ///
+    /// The first call after a panic can be for a promise of the instance that ended. It is unknown
+    /// here, as the new instance awaits nothing yet.
     fn settle(&mut self, id: usize, outcome: Outcome) -> Option<Waker> {
-        match mem::replace(&mut self.entries[id], Entry::Settled(outcome)) {
-            Entry::Pending(waker) => waker,
-            _ => {
+        match self.entries.get_mut(id)? {
+            Entry::Pending(waker) => {
+                let waker = waker.take();
+                self.entries[id] = Entry::Settled(outcome);
+                waker
+            }
+            Entry::Dropped => {
                 self.remove(id);
                 None
             }
+            Entry::Settled(_) | Entry::Free(_) => None,
         }
     }
 }
