@@ -28,6 +28,12 @@ const other = {
       async fetch(request) {
         const url = new URL(request.url);
         if (url.search === "?redirect") return Response.redirect(url.origin + "/elsewhere", 302);
+        if (url.search === "?declared") {
+          const { readable, writable } = new TransformStream();
+          const writer = writable.getWriter();
+          writer.write(new TextEncoder().encode("hello")).then(() => writer.close());
+          return new Response(readable, { headers: { "content-length": "5", "x-declared": "1" } });
+        }
         if (url.pathname === "/forwarded") return Response.json({ colo: request.cf?.colo !== undefined, agent: request.headers.get("user-agent") });
         if (url.pathname === "/wait") await new Promise((done) => setTimeout(done, 50));
         return new Response("other " + url.pathname + url.search);
@@ -254,6 +260,12 @@ checks["a forwarded request keeps its properties"] = async () => {
   assert.deepEqual(await seen.json(), { colo: true, agent: "a browser" });
   const redirected = await fetch(`${url}?redirect`, { redirect: "manual" });
   assert.equal(redirected.status, 302);
+};
+checks["a forwarded response keeps its length"] = async () => {
+  const headers = { "accept-encoding": "identity" };
+  const response = await fetch(`${backend.base}/forwarded?declared`, { headers });
+  assert.deepEqual([response.headers.get("x-declared"), response.headers.get("content-length")], ["1", "5"]);
+  assert.equal(await response.text(), "hello");
 };
 checks["presigned requests"] = async () => {
   await reset();

@@ -57,6 +57,12 @@ pub async fn fetchers(env: Env) -> Outcome {
         return unsupported(outcome, "SERVICE");
     }
     same!(text(outcome?).await?, "other /hello?to=ann");
+
+    // The platform does not know the length that the other worker declares.
+    let declared = env.service.fetch(request("/?declared")?).await?;
+    let stored = env.storage.put("declared", declared.into_body()).await?;
+    same!(stored.size, 5);
+
     same!(
         env.service.call("add", &[json!(2), json!(3)]).await?,
         json!(5)

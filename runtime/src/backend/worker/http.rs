@@ -23,7 +23,7 @@ use crate::http::{Body, Request, Response};
 
 use super::js::{Handle, failure, get, object, optional};
 use super::platform;
-use super::stream::{JsBody, take_stream};
+use super::stream::{JsBody, Length, take_stream, with_length};
 
 /// Converts a request of the platform.
 pub(super) fn request_from_js(request: &web_sys::Request) -> Result<Request, Failure> {
@@ -85,7 +85,7 @@ fn body_from_js(stream: Option<web_sys::ReadableStream>, headers: &HeaderMap) ->
             // The platform has decoded the content, so its length is another one.
             let is_decoded = headers.contains_key(CONTENT_ENCODING);
             let length = content_length(headers).filter(|_| !is_decoded);
-            Body::new(JsBody::new(stream, length))
+            Body::new(JsBody::new(stream, Length::declared(length)))
         }
         None => Body::empty(),
     }
@@ -198,19 +198,11 @@ fn of_length(stream: JsValue, known: Option<u64>, headers: &HeaderMap) -> Result
     }
 }
 
-/// Pipes a body through a stream of fixed length.
-///
-/// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
-pub(super) fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
-    let piped = platform::with_length(body, length as f64);
-    piped.map_err(|error| failure(&error))
-}
-
 /// The content of a body.
 pub(super) enum JsContent {
     Empty,
     Bytes(Bytes),
-    /// A stream. The length of one that the platform has created may be known.
+    /// A stream, and its length if the platform knows it.
     Stream(JsValue, Option<u64>),
 }
 
@@ -219,8 +211,7 @@ pub(super) fn body_to_js(mut body: Body) -> JsContent {
     if body.is_end_stream() {
         return JsContent::Empty;
     }
-    let length = body.size_hint().exact();
-    if let Some(stream) = take_stream(&mut body) {
+    if let Some((stream, length)) = take_stream(&mut body) {
         return JsContent::Stream(stream, length);
     }
 

@@ -15,7 +15,7 @@ use super::js::{
     stringify,
 };
 use super::platform;
-use super::stream::body_of;
+use super::stream::{Length, body_of};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Kv(pub(super) Handle);
@@ -94,7 +94,7 @@ impl Kv {
     ) -> Result<Option<Body>, Failure> {
         send(async {
             let value = self.get_value(name, "stream", cache_ttl).await?;
-            Ok(value.map(|stream| body_of(&stream, None)))
+            Ok(value.map(|stream| body_of(&stream, Length::Unknown)))
         })
         .await
     }

@@ -16,12 +16,11 @@ use crate::minimal::{self, Response};
 use super::entry::drain;
 use super::http::{
     JsContent, add_header, body_to_js, request_from_js, request_to_js, response_from_js,
-    with_length,
 };
 use super::js::{Handle, failure, send};
 use super::log_line;
 use super::platform;
-use super::stream::body_of;
+use super::stream::{Length, body_of, with_length};
 use super::task::Settled;
 
 /// Reads what the handler has left of a content that it has taken.
@@ -90,7 +89,7 @@ impl RawRequest {
             None => self.header("content-length"),
         };
         let length = length.and_then(|length| length.parse().ok());
-        let body = body_of(&self.request().body().into(), length);
+        let body = body_of(&self.request().body().into(), Length::declared(length));
         let (request, rest) = DrainableBody::wrap(Request::new(body));
         self.take(rest);
         request.into_body()

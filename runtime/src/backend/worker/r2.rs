@@ -22,7 +22,7 @@ use crate::r2::{
 use super::clock::milliseconds;
 use super::js::{Handle, call, call_async, get, get_text, object, optional, outcome, send, start};
 use super::platform;
-use super::stream::{body_of, send_stream, take_stream};
+use super::stream::{Length, body_of, send_stream, take_stream, with_length};
 
 #[derive(Debug, Clone)]
 pub(crate) struct R2(pub(super) Handle);
@@ -44,11 +44,15 @@ impl R2 {
                 return self.put_content(key, content, request).await;
             }
             if let Some(length) = upload.length().filter(|length| *length <= PUT_BYTES) {
-                // The platform knows the length of its own streams. Nobody checks another one.
+                // A body of another length is checked while it is sent.
                 let body = upload.body_mut();
                 let body = body.filter(|body| body.size_hint().exact() == Some(length));
-                if let Some(stream) = body.and_then(take_stream) {
-                    return self.put_content(key, stream, request).await;
+                if let Some((stream, known)) = body.and_then(take_stream) {
+                    let content = match known {
+                        Some(_) => stream,
+                        None => with_length(&stream, length)?,
+                    };
+                    return self.put_content(key, content, request).await;
                 }
                 let put = async |content| self.put_content(key, content, request).await;
                 return send_stream(upload, length, put).await;
@@ -143,7 +147,7 @@ impl R2 {
             let offset = range.offset.unwrap_or_default();
             let rest = info.size.saturating_sub(offset);
             let length = range.length.unwrap_or(rest);
-            let content = (body_of(&body, Some(length)), (offset, length));
+            let content = (body_of(&body, Length::Known(length)), (offset, length));
             Ok(Some((info, Some(content))))
         })
         .await

@@ -27,8 +27,39 @@ use super::platform;
 /// [`take_stream`] returns its stream if nothing was read from it.
 pub(super) struct JsBody {
     state: SendWrapper<State>,
-    /// The bytes that have not been read, if their number is known.
-    length: Option<u64>,
+    /// The bytes that have not been read.
+    length: Length,
+}
+
+/// The length of a `ReadableStream`.
+#[derive(Clone, Copy)]
+pub(super) enum Length {
+    Unknown,
+    /// A header declares the length. The platform does not know it if the stream comes from the
+    /// JavaScript of another worker.
+    Declared(u64),
+    /// The platform knows the length.
+    Known(u64),
+}
+
+impl Length {
+    pub(super) fn declared(length: Option<u64>) -> Self {
+        length.map_or(Self::Unknown, Self::Declared)
+    }
+
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Unknown => None,
+            Self::Declared(length) | Self::Known(length) => Some(length),
+        }
+    }
+
+    fn known(self) -> Option<u64> {
+        match self {
+            Self::Unknown | Self::Declared(_) => None,
+            Self::Known(length) => Some(length),
+        }
+    }
 }
 
 enum State {
@@ -38,7 +69,7 @@ enum State {
 }
 
 impl JsBody {
-    pub(super) fn new(stream: web_sys::ReadableStream, length: Option<u64>) -> Self {
+    pub(super) fn new(stream: web_sys::ReadableStream, length: Length) -> Self {
         Self {
             state: SendWrapper(State::Unread(stream)),
             length,
@@ -58,7 +89,7 @@ impl http_body::Body for JsBody {
         let state = &mut body.state.0;
         if let State::Unread(stream) = state {
             let stream = stream.clone();
-            if HAND_OVER.with(|slot| slot.borrow_mut().accept(&stream)) {
+            if HAND_OVER.with(|slot| slot.borrow_mut().accept(&stream, body.length)) {
                 *state = State::Ended;
                 return Poll::Ready(None);
             }
@@ -83,8 +114,9 @@ impl http_body::Body for JsBody {
         Poll::Ready(chunk.map(|chunk| match chunk {
             Ok(chunk) => {
                 let bytes = Bytes::from(platform::bytes_of(&chunk));
-                let read = bytes.len() as u64;
-                body.length = body.length.and_then(|length| length.checked_sub(read));
+                let length = body.length.bytes();
+                let rest = length.and_then(|length| length.checked_sub(bytes.len() as u64));
+                body.length = Length::declared(rest);
                 Ok(Frame::data(bytes))
             }
             Err(error) => Err(io::Error::other(message(&error))),
@@ -101,8 +133,8 @@ impl http_body::Body for JsBody {
         {
             return SizeHint::with_exact(mark);
         }
-        self.length
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
+        let length = self.length.bytes();
+        length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -115,7 +147,7 @@ enum HandOver {
     Idle,
     Asking,
     Offered,
-    Taken(web_sys::ReadableStream),
+    Taken(web_sys::ReadableStream, Length),
 }
 
 thread_local! {
@@ -133,18 +165,18 @@ impl HandOver {
         })
     }
 
-    fn accept(&mut self, stream: &web_sys::ReadableStream) -> bool {
+    fn accept(&mut self, stream: &web_sys::ReadableStream, length: Length) -> bool {
         let is_offered = matches!(self, Self::Offered);
         if is_offered {
-            *self = Self::Taken(stream.clone());
+            *self = Self::Taken(stream.clone(), length);
         }
         is_offered
     }
 }
 
-/// Returns the stream of JavaScript that a body consists of, if nothing was read from it. The body
-/// is then empty.
-pub(super) fn take_stream(body: &mut Body) -> Option<JsValue> {
+/// Returns the stream of JavaScript that a body consists of, if nothing was read from it, and its
+/// length if the platform knows it. The body is then empty.
+pub(super) fn take_stream(body: &mut Body) -> Option<(JsValue, Option<u64>)> {
     let replace = |state| HAND_OVER.with(|slot| slot.replace(state));
     replace(HandOver::Asking);
     if body.size_hint().exact() != Some(MARK) {
@@ -155,7 +187,7 @@ pub(super) fn take_stream(body: &mut Body) -> Option<JsValue> {
     let mut context = Context::from_waker(Waker::noop());
     let _ = Pin::new(body).poll_frame(&mut context);
     match replace(HandOver::Idle) {
-        HandOver::Taken(stream) => Some(stream.into()),
+        HandOver::Taken(stream, length) => Some((stream.into(), length.known())),
         HandOver::Idle | HandOver::Asking | HandOver::Offered => None,
     }
 }
@@ -167,7 +199,7 @@ pub(crate) async fn read_body(mut body: Body) -> Result<Bytes, Failure> {
             let message = format!("the content ended early: {error}");
             Failure::new(ErrorKind::Unavailable, message)
         };
-        let Some(stream) = take_stream(&mut body) else {
+        let Some((stream, _)) = take_stream(&mut body) else {
             let collected = body.collect().await;
             let collected = collected.map_err(|error| ended_early(&error.to_string()))?;
             return Ok(collected.to_bytes());
@@ -179,13 +211,20 @@ pub(crate) async fn read_body(mut body: Body) -> Result<Bytes, Failure> {
     .await
 }
 
-/// A body that reads a `ReadableStream`, of a length that may be known. Any other value is an empty
-/// body.
-pub(super) fn body_of(stream: &JsValue, length: Option<u64>) -> Body {
+/// A body that reads a `ReadableStream`. Any other value is an empty body.
+pub(super) fn body_of(stream: &JsValue, length: Length) -> Body {
     match stream.dyn_ref::<web_sys::ReadableStream>() {
         Some(stream) => Body::new(JsBody::new(stream.clone(), length)),
         None => Body::empty(),
     }
+}
+
+/// Pipes a body through a stream of fixed length.
+///
+/// <https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/#fixedlengthstream>
+pub(super) fn with_length(body: &JsValue, length: u64) -> Result<JsValue, Failure> {
+    let piped = platform::with_length(body, length as f64);
+    piped.map_err(|error| failure(&error))
 }
 
 /// Calls `receive` with a stream of an upload's bytes, whose number is known.
