@@ -114,7 +114,8 @@ pub fn query(input: TokenStream) -> TokenStream {
 ///
 ///   The handler of HTTP requests: an `async fn(Request, Env)` or `async fn(Request, Env, Context)`
 ///   that returns any type that implements `IntoResponse`. Or an `fn(Env) -> Router` that builds a
-///   service, such as the router of axum: on Workers once per instance, natively once per server.
+///   service, such as the router of axum. It runs at the first request, once per server, and on
+///   Workers once per instance.
 ///
 /// - **`queue "name": path`**
 ///

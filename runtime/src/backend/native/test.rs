@@ -98,6 +98,8 @@ impl TestWorld {
     /// Responds to a request with the fetch handler of the worker. The cause of a server error is
     /// printed.
     ///
+    /// The router of `fetch: router` is built with `env` at the first request of the test.
+    ///
     /// # Examples
     /// ```ignore
     /// let request = Request::get("http://localhost/files").body(Body::empty())?;

@@ -89,6 +89,8 @@ impl TestWorld {
 
     /// Responds to a request with the fetch handler of the worker. The cause of a server error is
     /// logged.
+    ///
+    /// The router of `fetch: router` is built with `env` at the first request of the test.
     pub async fn fetch<A: crate::Application>(
         &self,
         env: &A::Env,
