@@ -377,7 +377,9 @@ fn cardinality(errors: &mut Errors, (word, place): Word<'_>) -> Option<Spanned<C
     }
 
     let names = Cardinality::ALL.map(Cardinality::word);
-    let near = nearest(bare, names).unwrap_or(Cardinality::Many.word());
+    let longer = names.into_iter().find(|name| bare.starts_with(name));
+    let near = longer.or_else(|| nearest(bare, names));
+    let near = near.unwrap_or(Cardinality::Many.word());
     errors.push(
         Diagnostic::new(
             Code::Annotation,

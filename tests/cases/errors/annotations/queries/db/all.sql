@@ -12,3 +12,5 @@ SELECT 1 AS a; SELECT 2 AS b;
 SELECT 1 AS a;
 -- name: six :one
 SELECT 1 AS a;
+-- name: seven :execute
+SELECT 1 AS a;
