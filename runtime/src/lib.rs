@@ -44,9 +44,12 @@
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
 //! - `metrics`: [`observe::metrics`](crate::observe), calls as metrics of the
 //!   [`metrics`](https://docs.rs/metrics) crate.
+//! - `otlp`: [`observe::Otlp`](crate::observe), calls as spans for a server of OpenTelemetry.
 //! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2
 //!   directly.
 //! - `query-cache`: [`d1::Query::cached`](crate::d1), queries whose rows KV keeps.
+//! - `server-timing`: [`observe::ServerTiming`](crate::observe), the durations of calls in a header
+//!   of the response.
 //! - `signed-urls`: [`http::UrlSigner`](crate::http), URLs of the worker that expire.
 //! - `spans`: [`observe::Span`](crate::observe), observers that follow a call from its start.
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,

@@ -1,5 +1,6 @@
 //! The suites that need Node, workerd and Chromium: the conformance suite on workerd, a worker
-//! without the types of `http` and the example on both backends, and its page in a browser.
+//! without the types of `http`, one with every observer and the example on both backends, and its
+//! page in a browser.
 //!
 //! `tests/run` installs these tools and sets the variables with their paths. Without them the
 //! suites are skipped with a message; with `BINDERY_REQUIRE_ALL` set, they fail.
@@ -8,9 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// The crates that are built to Wasm.
-const WORKERS: [&str; 3] = ["tests/conformance", "tests/minimal", "examples/files"];
+const WORKERS: [&str; 4] = [
+    "tests/conformance",
+    "tests/minimal",
+    "tests/observers",
+    "examples/files",
+];
 /// The suites. Those that find most errors come first.
-const SUITES: [&str; 4] = ["conformance", "minimal", "files", "page"];
+const SUITES: [&str; 5] = ["conformance", "minimal", "observers", "files", "page"];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
             "files",
             "--package",
             "minimal",
+            "--package",
+            "observers",
         ])
         .current_dir(&root));
     for worker in WORKERS {

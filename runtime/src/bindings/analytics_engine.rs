@@ -2,6 +2,9 @@
 //!
 //! <https://developers.cloudflare.com/analytics/analytics-engine/get-started/>
 
+use std::slice::from_ref;
+
+use futures_util::FutureExt;
 use serde::Serialize;
 
 use super::connect_object;
@@ -71,6 +74,25 @@ impl AnalyticsEngine {
             Ok(((), measures))
         };
         self.gate.pass("write", None, work).await
+    }
+}
+
+impl AnalyticsEngine {
+    /// Writes the data point of an observer, which must not be observed itself.
+    pub(crate) fn write_unobserved(&self, point: &DataPoint) {
+        let written = check_point(point).and_then(|()| {
+            let argument = encode(point)?;
+            // The method does not wait, although its result is a promise in one of the worlds.
+            let call = self
+                .backend
+                .call("writeDataPoint", from_ref(&argument))
+                .now_or_never();
+            call.unwrap_or(Ok(serde_json::Value::Null))
+        });
+        if let Err(failure) = written {
+            let (binding, message) = (self.gate.binding(), &failure.message);
+            backend::log_line(&format!("error: analytics_engine {binding}: {message}"));
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::http::{Body, Request, Response};
-use crate::observe::{Gate, Measures};
+use crate::observe::{Gate, Measures, continue_trace};
 
 /// A binding that answers requests.
 ///
@@ -45,8 +45,9 @@ impl Fetcher {
     /// let response: bindery::Response = backend.fetch(request).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn fetch(&self, request: Request) -> Result<Response> {
+    pub async fn fetch(&self, mut request: Request) -> Result<Response> {
         let work = async {
+            continue_trace(&mut request);
             let response = self.backend.fetch(request).await?;
             Ok((response, Measures::default()))
         };

@@ -8,7 +8,7 @@ use super::{Request, Response};
 use crate::backend;
 use crate::bindings::kind::Service;
 use crate::error::{ErrorKind, Failure, Result};
-use crate::observe::{Gate, Measures};
+use crate::observe::{Gate, Measures, continue_trace};
 
 /// The options of [`fetch_with`].
 ///
@@ -93,13 +93,17 @@ pub fn fetch(request: Request) -> BoxFuture<'static, Result<Response>> {
 ///
 /// # Errors
 /// See [`fetch`]. `Denied` if the server redirects and the options do not allow it.
-pub fn fetch_with(request: Request, options: FetchOptions) -> BoxFuture<'static, Result<Response>> {
+pub fn fetch_with(
+    mut request: Request,
+    options: FetchOptions,
+) -> BoxFuture<'static, Result<Response>> {
     let host = request.uri().host().unwrap_or_default().to_owned();
     let gate = Gate::new(Service::Fetch, host, backend::current_observers());
     Box::pin(async move {
         let work = async {
             check(&request)?;
             let redirect = options.redirect;
+            continue_trace(&mut request);
             let response = backend::send_request(request, options).await?;
             if redirect == Redirect::Error && response.status().is_redirection() {
                 let message = "the server redirects the request";

@@ -93,6 +93,19 @@ pub struct Measures {
     pub operations: Option<u64>,
 }
 
+/// Whether OpenTelemetry defines an attribute as an integer.
+#[cfg(feature = "spans")]
+pub(super) fn is_integer(attribute: &str) -> bool {
+    matches!(
+        attribute,
+        "cloudflare.d1.response.rows_read"
+            | "cloudflare.d1.response.rows_written"
+            | "db.response.returned_rows"
+            | "http.response.status_code"
+            | "messaging.batch.message_count"
+    )
+}
+
 impl Event<'_> {
     /// Whether the call failed, or the response is a server error.
     #[must_use]

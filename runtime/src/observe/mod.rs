@@ -5,14 +5,19 @@
 
 #[cfg(feature = "aggregate")]
 mod aggregate;
+mod analytics_engine;
 mod cost;
 mod event;
 mod gate;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod measurement;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod sampled;
 mod scope;
+#[cfg(feature = "server-timing")]
+mod server_timing;
 #[cfg(feature = "spans")]
 mod span;
 #[cfg(feature = "tracing")]
@@ -28,6 +33,7 @@ use crate::error::Service;
 
 #[cfg(feature = "aggregate")]
 pub use aggregate::{Aggregate, Summary};
+pub use analytics_engine::analytics_engine;
 pub use cost::{BudgetWarning, Cost, CostLine, CostReport, Period, Price, Prices, Resource};
 #[cfg(feature = "spans")]
 pub use event::Call;
@@ -35,8 +41,14 @@ pub use event::{Event, Measures};
 pub(crate) use gate::Gate;
 #[cfg(feature = "metrics")]
 pub use metrics::metrics;
+#[cfg(feature = "otlp")]
+pub use otlp::Otlp;
+#[cfg(feature = "otlp")]
+pub(crate) use otlp::{SpanContext, continue_trace};
 pub use sampled::sampled;
 pub(crate) use scope::Scope;
+#[cfg(feature = "server-timing")]
+pub use server_timing::ServerTiming;
 #[cfg(feature = "spans")]
 pub use span::Span;
 #[cfg(feature = "tracing")]
@@ -103,6 +115,10 @@ fn has_line(event: &Event<'_>) -> bool {
     is_request && cfg!(not(target_arch = "wasm32"))
 }
 
+/// Adds the header with the current span to a request. Only a feature has such a span.
+#[cfg(not(feature = "otlp"))]
+pub(crate) fn continue_trace(_: &mut crate::http::Request) {}
+
 /// Observers, one of each type. A call copies the pointer, so that no lock is held while they run.
 type List = Arc<[(TypeId, Arc<dyn Observer>)]>;
 
@@ -163,7 +179,7 @@ impl Observers {
 
     /// Whether an observer has spans.
     #[cfg(feature = "spans")]
-    fn has_spans(&self) -> bool {
+    pub(crate) fn has_spans(&self) -> bool {
         self.any_spans.load(Ordering::Acquire)
     }
 

@@ -5,9 +5,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "server-timing")]
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
+
+#[cfg(feature = "otlp")]
+use super::SpanContext;
+#[cfg(feature = "server-timing")]
+use super::server_timing::Timing;
+use crate::app::Context;
 
 thread_local! {
     /// The scope of the future that this thread polls.
@@ -21,9 +29,75 @@ pub(crate) struct Scope {
     retries: AtomicU32,
     /// Decides whether the calls are in a sample.
     sample: OnceLock<f64>,
+    /// The data points of Analytics Engine.
+    points: AtomicU32,
+    #[cfg(feature = "server-timing")]
+    timings: Mutex<Vec<Timing>>,
+    #[cfg(feature = "otlp")]
+    trace: Trace,
+}
+
+/// The trace of a request.
+#[cfg(feature = "otlp")]
+#[derive(Debug, Default)]
+struct Trace {
+    context: Option<Context>,
+    /// The span of the client that sent the request.
+    caller: Option<SpanContext>,
+    /// The span of the request.
+    span: OnceLock<SpanContext>,
 }
 
 impl Scope {
+    /// Returns the scope of a request or a batch. `caller` returns the header `traceparent`.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn new(context: &Context, caller: Option<String>) -> Arc<Self> {
+        let trace = Trace {
+            context: Some(context.clone()),
+            caller: caller.and_then(|header| SpanContext::parse(&header)),
+            span: OnceLock::new(),
+        };
+        Arc::new(Self {
+            trace,
+            ..Self::default()
+        })
+    }
+
+    /// Returns the scope of a request or a batch.
+    #[cfg(not(feature = "otlp"))]
+    pub(crate) fn new(_: &Context, _: Option<String>) -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The context of the request, for background work.
+    #[cfg(feature = "otlp")]
+    pub(super) fn context(&self) -> Option<Context> {
+        self.trace.context.clone()
+    }
+
+    /// The span of the client that sent the request.
+    #[cfg(feature = "otlp")]
+    pub(super) fn caller(&self) -> Option<SpanContext> {
+        self.trace.caller
+    }
+
+    /// The span of the request.
+    #[cfg(feature = "otlp")]
+    pub(super) fn span(&self) -> Option<SpanContext> {
+        self.trace.span.get().copied()
+    }
+
+    #[cfg(feature = "otlp")]
+    pub(super) fn set_span(&self, span: SpanContext) {
+        // The first one is that of the request.
+        let _ = self.trace.span.set(span);
+    }
+
+    #[cfg(feature = "server-timing")]
+    pub(super) fn timings(&self) -> MutexGuard<'_, Vec<Timing>> {
+        self.timings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns the scope of the future that this thread polls.
     pub(crate) fn current() -> Option<Arc<Self>> {
         CURRENT.with_borrow(Option::clone)
@@ -42,13 +116,21 @@ impl Scope {
     /// Counts a retry. Returns false if the request has used up its retries. Outside of a request
     /// there is no limit.
     pub(crate) fn take_retry(limit: u32) -> bool {
+        Self::take(limit, |scope| &scope.retries)
+    }
+
+    /// Counts a data point of Analytics Engine. Returns false if the request has written `limit`.
+    /// Outside of a request there is no limit.
+    pub(super) fn take_point(limit: u32) -> bool {
+        Self::take(limit, |scope| &scope.points)
+    }
+
+    fn take(limit: u32, counter: impl FnOnce(&Self) -> &AtomicU32) -> bool {
         CURRENT.with_borrow(|current| {
             current.as_ref().is_none_or(|scope| {
-                let next = |retries| (retries < limit).then_some(retries + 1);
-                let taken = scope
-                    .retries
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-                taken.is_ok()
+                let next = |count| (count < limit).then_some(count + 1);
+                let (set, read) = (Ordering::Relaxed, Ordering::Relaxed);
+                counter(scope).fetch_update(set, read, next).is_ok()
             })
         })
     }

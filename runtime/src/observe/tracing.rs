@@ -3,6 +3,7 @@
 use ::tracing::field::Empty;
 use ::tracing::{Level, span};
 
+use super::event::is_integer;
 use super::{Call, Event, Observer, Span};
 
 /// Returns an observer that makes each call a span of the [`tracing`](https://docs.rs/tracing)
@@ -68,15 +69,6 @@ impl Observer for Tracing {
     }
 }
 
-/// The attributes that OpenTelemetry defines as integers.
-const INTEGERS: [&str; 5] = [
-    "cloudflare.d1.response.rows_read",
-    "cloudflare.d1.response.rows_written",
-    "db.response.returned_rows",
-    "http.response.status_code",
-    "messaging.batch.message_count",
-];
-
 struct TracingSpan(::tracing::Span);
 
 impl Span for TracingSpan {
@@ -94,7 +86,7 @@ impl Span for TracingSpan {
         let span = self.0;
         for (name, value) in event.attributes() {
             match value.parse::<i64>() {
-                Ok(number) if INTEGERS.contains(&name) => span.record(name, number),
+                Ok(number) if is_integer(name) => span.record(name, number),
                 _ => span.record(name, value),
             };
         }

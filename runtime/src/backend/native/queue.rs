@@ -170,6 +170,7 @@ impl Queues {
         let queue = consumer.queue;
         let mut batch = RawBatch::new(queue.to_owned(), messages);
         let context = env.backend().context(Arc::default(), Routers::default());
+        let scope = Scope::new(&context, None);
         let gate = Gate::of_handler(queue, env.backend().observers());
         let handler = async {
             let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;
@@ -188,7 +189,7 @@ impl Queues {
         let handler = gate.handle("queue", handler, |(_, error, measures)| {
             (error.as_ref(), measures.clone())
         });
-        let (problem, ..) = Arc::<Scope>::default().run(handler).await;
+        let (problem, ..) = scope.run(handler).await;
         if let Some(problem) = &problem {
             log_line(&format!("queue {queue}: {problem}"));
         }

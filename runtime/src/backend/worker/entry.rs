@@ -4,7 +4,6 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 
 use futures_util::future::select;
 use js_sys::{Object, Promise};
@@ -33,6 +32,7 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: J
         let context = Context::new(super::Context::new(context, &request));
         // The start hook installs the observers of this request.
         let env = connect::<A>(env, &context);
+        let scope = Scope::new(&context, trace_parent(&request));
         let respond = async {
             match env {
                 Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
@@ -41,11 +41,21 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: J
         };
         let gate = Gate::of_handler("", observers());
         let respond = gate.handle("fetch", respond, response_outcome);
-        match Arc::<Scope>::default().run(respond).await {
+        match scope.run(respond).await {
             Ok(response) => Ok(response.value().clone()),
             Err(failure) => Err(exception(&failure.message)),
         }
     })
+}
+
+/// Returns the header with the span of the client, if there is an observer that follows it.
+fn trace_parent(request: &web_sys::Request) -> Option<String> {
+    #[cfg(feature = "otlp")]
+    if observers().has_spans() {
+        return request.headers().get("traceparent").ok()?;
+    }
+    let _ = request;
+    None
 }
 
 fn response_outcome(response: &Result<Handle, Failure>) -> (Option<&Error>, Measures) {
@@ -137,6 +147,7 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
         let context = Context::new(super::Context::new(context, &JsValue::UNDEFINED));
         let env = connect::<A>(env, &context).map_err(|error| exception(&error.to_string()))?;
 
+        let scope = Scope::new(&context, None);
         let mut raw = received(&batch);
         let gate = Gate::of_handler(raw.queue().to_owned(), observers());
         let handler = async {
@@ -147,7 +158,7 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
         let handler = gate.handle("queue", handler, |(outcome, measures)| {
             (outcome.as_ref().err(), measures.clone())
         });
-        let (outcome, _) = Arc::<Scope>::default().run(handler).await;
+        let (outcome, _) = scope.run(handler).await;
         if let Err(error) = &outcome {
             let queue = raw.queue();
             log_line(&format!("queue {queue}: the handler failed: {error}"));

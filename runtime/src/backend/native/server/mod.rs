@@ -343,7 +343,7 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
             assets,
         } = self.clone();
         Box::pin(async move {
-            let logged = request_log::LoggedRequest::new(&request, log);
+            let logged = request_log::LoggedRequest::new(&request, &context, log);
             let response = logged
                 .count(request::respond::<A>(request, assets, env, context))
                 .await;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use http::Method;
 
+use crate::app::Context;
 use crate::error::ServerErrorText;
 use crate::http::{Request, Response};
 use crate::observe::Scope;
@@ -30,12 +31,14 @@ pub(super) struct LoggedRequest {
 }
 
 impl LoggedRequest {
-    pub(super) fn new(request: &Request, format: LogFormat) -> Self {
+    pub(super) fn new(request: &Request, context: &Context, format: LogFormat) -> Self {
+        let caller = request.headers().get("traceparent");
+        let caller = caller.and_then(|caller| caller.to_str().ok());
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             start: Instant::now(),
-            scope: Arc::default(),
+            scope: Scope::new(context, caller.map(str::to_owned)),
             format,
         }
     }
