@@ -32,10 +32,12 @@ async fn greeting(State(env): State<Env>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use axum::body::to_bytes;
     use bindery::kv::{self, PutOptions};
+    use bindery::observe::Event;
     use bindery::{Body, Request, TestWorld, time};
 
     use crate::{App, Env};
@@ -85,6 +87,22 @@ mod tests {
         assert_eq!(get(&env, &world, "/").await, "moin");
         assert_eq!(get(&env, &world, "/count").await, "1");
         assert_eq!(get(&env, &world, "/count").await, "2");
+    }
+
+    /// Observers receive an event after a request of a test, and after its calls.
+    #[bindery::test]
+    async fn requests_of_a_test_are_observed(env: Env, world: TestWorld) {
+        let events: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&events);
+        env.observe(move |event: &Event<'_>| {
+            if let Ok(mut seen) = seen.lock() {
+                seen.push(event.name());
+            }
+        });
+        get(&env, &world, "/count").await;
+        let seen = events.lock().map(|seen| seen.join(" "));
+        let seen = seen.unwrap_or_default();
+        assert!(seen.ends_with("cloudflare.worker.fetch.success"), "{seen}");
     }
 
     #[bindery::test(vars(GREETING = "hello"))]
