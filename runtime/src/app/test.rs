@@ -18,6 +18,7 @@ pub(crate) async fn respond<A: Application>(
     let caller = request.headers().get("traceparent");
     let caller = caller.and_then(|caller| caller.to_str().ok());
     let scope = Scope::new(&context, caller.map(str::to_owned));
+
     let gate = Gate::of_handler("", env.backend().observers());
     let handler = gate.handle("fetch", A::fetch(request, env, context), |response| {
         let measures = Measures {
@@ -27,6 +28,7 @@ pub(crate) async fn respond<A: Application>(
         (None, measures)
     });
     let response = scope.run(handler).await;
+
     if let Some(ServerErrorText(text)) = response.extensions().get() {
         log_line(&format!("error: {text}"));
     }

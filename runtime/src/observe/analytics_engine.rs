@@ -78,6 +78,7 @@ fn point(event: &Event<'_>) -> DataPoint {
     let number = |count: Option<u64>| count.unwrap_or_default() as f64;
     let mut index = format!("{service}.{}.{operation}", event.binding);
     index.truncate(index.floor_char_boundary(crate::limits::analytics::INDEX_BYTES));
+
     DataPoint {
         indexes: vec![index],
         blobs: vec![

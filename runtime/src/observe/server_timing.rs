@@ -57,6 +57,7 @@ impl Observer for ServerTiming {
         let Some(scope) = Scope::current() else {
             return;
         };
+
         let mut timings = scope.timings();
         match timings
             .iter_mut()
@@ -94,6 +95,7 @@ fn header() -> Option<HeaderValue> {
             },
         )
         .collect();
+
     let metrics = Some(metrics.join(", ")).filter(|metrics| !metrics.is_empty())?;
     HeaderValue::try_from(metrics).ok()
 }

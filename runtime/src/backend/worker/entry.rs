@@ -39,6 +39,7 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: J
                 Err(error) => error_response(&error).map(Handle::new),
             }
         };
+
         let gate = Gate::of_handler("", observers());
         let respond = gate.handle("fetch", respond, response_outcome);
         match scope.run(respond).await {

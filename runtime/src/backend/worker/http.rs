@@ -143,6 +143,7 @@ pub(super) fn response_to_js(response: Response) -> Result<JsValue, Failure> {
         true => JsValue::UNDEFINED,
         false => members_of(&parts.extensions),
     };
+
     // The platform throws for a body beside these.
     let has_body = !matches!(status, 101 | 204 | 205 | 304);
     let converted = match body_to_js(body) {

@@ -111,6 +111,7 @@ impl Otlp {
                 "the endpoint of the exporter must be an URL of HTTP",
             ));
         };
+
         let target = Target {
             uri,
             headers: HeaderMap::new(),
@@ -303,6 +304,7 @@ impl Observer for Otlp {
         if let Some(scope) = scope {
             scope.set_span(context);
         }
+
         let span: Box<dyn Span> = Box::new(OtlpSpan {
             context,
             parent,

@@ -53,6 +53,7 @@ impl OtlpSpan {
         let parent = self.parent.map(|parent| format!("{:016x}", parent.span));
         let message = event.error.map(|error| error.message().to_owned());
         let attributes = event.attributes().into_iter().map(attribute);
+
         let json = Json {
             trace_id: format!("{:032x}", self.context.trace),
             span_id: format!("{:016x}", self.context.span),
