@@ -68,6 +68,13 @@ macro_rules! binding_kinds {
         }
 
         impl Service {
+            pub(crate) const ALL: &[Self] = &[
+                Self::Worker,
+                Self::Fetch,
+                Self::EdgeCache,
+                $(Self::$kind,)+
+            ];
+
             /// Returns the name in measurements: `d1`, `kv`, `r2`, `queue`, `worker`, and so on.
             ///
             /// # Examples

@@ -11,6 +11,8 @@ use super::measurement::{self, Measurement};
 use super::{Event, Measures, Observers, Scope};
 use crate::backend::Stopwatch;
 use crate::error::{Error, Failure, Result, Service};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::resilience::Injection;
 
 /// Adds the location to the errors of one binding, and sends an event after each of its calls.
 #[doc(hidden)]
@@ -71,6 +73,8 @@ impl Gate {
         work: impl Future<Output = Result<(T, Measures), Failure>>,
     ) -> Result<T> {
         Scope::count_call();
+        #[cfg(not(target_arch = "wasm32"))]
+        let work = self.with_faults(operation, work);
         let mut measured = self.start(operation, query);
         // In one place: a second one would generate the code of each caller twice.
         let outcome = measurement::run(work, &mut measured).await;
@@ -87,6 +91,10 @@ impl Gate {
         // A span would have to start before it is known whether the call takes place here.
         #[cfg(feature = "spans")]
         if self.observers.has_spans() {
+            return None;
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.observers.faults.are_active() {
             return None;
         }
         let measured = self.start(operation, query);
@@ -109,6 +117,30 @@ impl Gate {
             self.record(operation, None, measured, error, &measures);
         }
         output
+    }
+
+    /// Makes a call with the faults that are injected into it.
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn with_faults<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let faults = &self.observers.faults;
+        let Injection {
+            delay,
+            failure,
+            loss,
+        } = faults.injection(self.service, &self.binding, operation);
+        if let Some(delay) = delay {
+            crate::backend::sleep(delay).await;
+        }
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+
+        let outcome = work.await?;
+        loss.map_or(Ok(outcome), Err)
     }
 
     /// Starts to measure a call, if there is an observer.

@@ -30,6 +30,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::backend::log_line;
 use crate::error::Service;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::resilience::Faults;
 
 #[cfg(feature = "aggregate")]
 pub use aggregate::{Aggregate, Summary};
@@ -131,6 +133,9 @@ pub(crate) struct Observers {
     any_spans: AtomicBool,
     /// One observer of each type, with that type.
     list: RwLock<List>,
+    /// The faults that are injected into the same calls.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) faults: Faults,
 }
 
 impl Default for Observers {
@@ -140,11 +145,21 @@ impl Default for Observers {
             #[cfg(feature = "spans")]
             any_spans: AtomicBool::default(),
             list: RwLock::new(Arc::new([])),
+            #[cfg(not(target_arch = "wasm32"))]
+            faults: Faults::default(),
         }
     }
 }
 
 impl Observers {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn with_faults(faults: Faults) -> Self {
+        Self {
+            faults,
+            ..Self::default()
+        }
+    }
+
     /// Adds an observer, which replaces one of the same type: a handler that installs it for each
     /// request does not make the calls slower and slower.
     pub(crate) fn install<O: Observer + 'static>(&self, observer: O) {

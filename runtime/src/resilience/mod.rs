@@ -1,4 +1,4 @@
-//! Calls that fail for a while: retries, timeouts and circuit breakers.
+//! Calls that fail for a while: retries, timeouts, circuit breakers, and faults to test them with.
 //!
 //! Nothing is retried by itself: only the application knows which calls are safe to repeat. Reads
 //! are, and so are writes that have the same result when they are applied twice.
@@ -19,6 +19,7 @@
 //! ```
 
 mod circuit_breaker;
+mod faults;
 mod retry;
 
 use std::future::Future;
@@ -31,6 +32,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::time;
 
 pub use circuit_breaker::CircuitBreaker;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use faults::Injection;
+pub use faults::{FaultRules, Faults, OfKv, OfQueues};
 pub use retry::Retry;
 
 /// Runs a call for at most `limit`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::{Request, StatusCode};
 use bindery::observe::Event;
+use bindery::resilience::Retry;
 use bindery::{Body, ErrorKind, TestWorld};
 use book::{App, Env, Job, Note, NoteKey};
 
@@ -101,5 +102,25 @@ async fn the_rates_are_read(_env: Env, world: TestWorld) -> bindery::Result<()> 
     let request = request.map_err(bindery::Error::other)?;
     let response = bindery::http::fetch(request).await?;
     assert!(response.status().is_success());
+    Ok(())
+}
+
+#[bindery::test]
+async fn a_note_is_read_from_the_database(env: Env, world: TestWorld) -> bindery::Result<()> {
+    let faults = world.faults();
+    faults.seed(7);
+    // Every tenth call fails before anything happens, every twentieth after it was applied.
+    faults.d1().fail(0.1).lose_response(0.05);
+    // Nothing reads from KV, and a write is visible half a minute later.
+    faults
+        .kv()
+        .operation("get")
+        .fail(1.0)
+        .stale_for(Duration::from_secs(30));
+
+    let retry = Retry::new().attempts(10).base_delay(Duration::ZERO);
+    let notes = retry.run(async || env.db.notes_of("ann").await).await?;
+    assert!(notes.is_empty());
+    assert!(env.cache.get(&NoteKey { id: 7 }).await.is_err());
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::app::{Cf, Context, EnvironmentManifest, Manifest, RawVar, Resource, s
 use crate::bindings::BindingKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Observer, Observers};
+use crate::resilience::Faults;
 
 use super::assets::Assets;
 use super::context::{Routers, Tasks};
@@ -49,11 +50,12 @@ struct Inner {
     _folder: Option<StateFolder>,
 }
 
-/// The variables and secrets that replace those of the manifest and of the machine.
+/// The variables and secrets that replace those of the manifest and of the machine, and the faults.
 #[derive(Default)]
 pub(super) struct Overrides {
     pub(super) vars: BTreeMap<String, RawVar>,
     pub(super) secrets: BTreeMap<String, String>,
+    pub(super) faults: Faults,
 }
 
 enum Handle {
@@ -82,7 +84,7 @@ impl Backend {
         let path = folder.as_ref().map(StateFolder::path);
         let assets = open_assets(manifest, &environment)
             .map_err(|error| misconfigured("the static assets cannot be opened", &*error))?;
-        let mut state = State::new(path, &environment, assets.clone())
+        let mut state = State::new(path, &environment, assets.clone(), &overrides.faults)
             .map_err(|error| misconfigured("the queues cannot be opened", &*error))?;
         let mut handles = BTreeMap::new();
         for resource in environment.resources {
@@ -100,7 +102,7 @@ impl Backend {
             environment,
             handles,
             queues: state.queues,
-            observers: Arc::default(),
+            observers: Arc::new(Observers::with_faults(overrides.faults.clone())),
             vars,
             env_files,
             overrides,
@@ -247,6 +249,7 @@ struct State<'a> {
     /// The static assets, and the name of their binding.
     assets: Option<(Assets, Option<&'static str>)>,
     queues: Queues,
+    faults: Faults,
     namespaces: Vec<(&'static Resource, Kv)>,
     databases: Vec<(&'static Resource, D1)>,
     buckets: Vec<(&'static Resource, R2)>,
@@ -257,6 +260,7 @@ impl<'a> State<'a> {
         folder: Option<&'a Path>,
         environment: &EnvironmentManifest,
         assets: Option<Assets>,
+        faults: &Faults,
     ) -> Opened<Self> {
         let path = path(folder, "", "queues.sqlite")?;
         let queues = Queues::open(path.as_deref())?;
@@ -265,6 +269,7 @@ impl<'a> State<'a> {
             resources: environment.resources,
             assets: assets.map(|assets| (assets, setting(environment.assets, "binding"))),
             queues,
+            faults: faults.clone(),
             namespaces: Vec::new(),
             databases: Vec::new(),
             buckets: Vec::new(),
@@ -322,7 +327,8 @@ impl<'a> State<'a> {
             return Ok(namespace);
         }
 
-        let namespace = Kv::open(self.path(resource, "kv", ".sqlite")?.as_deref())?;
+        let path = self.path(resource, "kv", ".sqlite")?;
+        let namespace = Kv::open(path.as_deref(), resource.binding, self.faults.clone())?;
         self.namespaces.push((resource, namespace.clone()));
         Ok(namespace)
     }

@@ -46,6 +46,7 @@ pub(crate) use r2::R2;
 pub use serve::serve;
 pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestWorld, in_memory, test};
+pub(crate) use world::split_mix;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;

@@ -10,6 +10,7 @@ use crate::app::{Application, Consumer, Environment};
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::observe::{Gate, Scope};
 use crate::queue::{RawBatch, RawMessage, Verdict};
+use crate::resilience::Faults;
 
 use tokio::sync::Notify;
 
@@ -184,6 +185,7 @@ impl Queues {
                 }
             };
             batch.settle(problem.is_none());
+            redeliver(&mut batch, &env.backend().observers().faults);
             (problem, error, batch.measures())
         };
         let handler = gate.handle("queue", handler, |(_, error, measures)| {
@@ -258,6 +260,16 @@ impl Queues {
         self.changed.notify_waiters();
 
         Ok(())
+    }
+}
+
+/// Decides which of the acknowledged messages an injected fault delivers again.
+fn redeliver(batch: &mut RawBatch, faults: &Faults) {
+    let queue = &batch.queue;
+    for verdict in &mut batch.verdicts {
+        if *verdict == Verdict::Ack && faults.redelivers(queue) {
+            *verdict = Verdict::Retry(Some(0));
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::app::{Application, Cf};
 use crate::error::{Error, ErrorKind, Result};
+use crate::resilience::Faults;
 
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
@@ -28,6 +29,8 @@ use super::{log, log_line};
 /// - `BINDERY_LOG`: the format of the log, `lines` (the default), `json` or `off`.
 /// - `BINDERY_LOG_LEVEL`: with the feature `tracing`, the level of its events that are logged, by
 ///   default `info`.
+/// - `BINDERY_FAULTS`: the [faults](crate::resilience::Faults) that are injected into calls, such
+///   as `seed=7 d1:fail=0.1`.
 /// - `BINDERY_CF`: what [`Context::cf`](crate::Context::cf) returns, as JSON such as
 ///   `{"country": "DE"}`.
 ///
@@ -53,6 +56,7 @@ pub fn serve<A: Application>() -> ExitCode {
 
 async fn run<A: Application>() -> Result<()> {
     let mut options = ServerOptions::default().log(log_format()?).cf(cf()?);
+    options = options.faults(faults()?);
     if let Some(folder) = std::env::var_os("BINDERY_STATE") {
         options = options.state(folder);
     }
@@ -125,6 +129,13 @@ fn subscriber_options(log: LogFormat) -> Result<SubscriberOptions> {
         LogFormat::Lines | LogFormat::Off => LineFormat::Text,
     };
     Ok(SubscriberOptions { level, format })
+}
+
+/// The faults that `BINDERY_FAULTS` names.
+fn faults() -> Result<Faults> {
+    let text = std::env::var("BINDERY_FAULTS").unwrap_or_default();
+    text.parse()
+        .map_err(|error: Error| misconfigured(format!("BINDERY_FAULTS: {}", error.message())))
 }
 
 /// What `BINDERY_CF` sets as the properties of each request.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::app::{Application, Cf, Context, Environment, RawVar, TestOptions, TestOutcome};
+use crate::resilience::Faults;
 
 use super::bindings::Overrides;
 use super::context::Routers;
@@ -113,6 +114,19 @@ impl TestWorld {
         crate::app::respond::<A>(env.clone(), request, self.context()).await
     }
 
+    /// Returns the faults that are injected into the calls of the test, none at first.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(world: bindery::TestWorld) {
+    /// world.faults().kv().fail(0.1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.backend.observers().faults.clone()
+    }
+
     /// Makes the numbers of [`random`](mod@crate::random) the same in each run of the test.
     pub fn seed(&self, seed: u64) {
         self.world.seed(seed);
@@ -204,5 +218,6 @@ fn overrides(options: TestOptions) -> Overrides {
         secrets: secrets
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
+        faults: Faults::default(),
     }
 }

@@ -111,7 +111,7 @@ impl World {
 /// The next number of `SplitMix64`, whose numbers are different for each seed.
 ///
 /// <https://doi.org/10.1145/2714064.2660195>
-fn split_mix(state: &mut u64) -> u64 {
+pub(crate) fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -65,6 +65,12 @@ impl TestWorld {
         super::js::send(finish(&self.tasks)).await;
     }
 
+    /// Returns the faults of the test, which only exist natively.
+    #[must_use]
+    pub fn faults(&self) -> crate::resilience::Faults {
+        skip("workerd has no faults that a test can inject")
+    }
+
     /// Makes the random numbers the same in each run, which is only possible natively.
     pub fn seed(&self, _: u64) {
         skip("workerd has no seed")

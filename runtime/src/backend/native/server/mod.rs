@@ -23,6 +23,7 @@ use crate::app::{Application, Cf, Environment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response};
 use crate::observe;
+use crate::resilience::Faults;
 
 use super::assets::Assets;
 use super::bindings::Overrides;
@@ -60,6 +61,8 @@ pub struct ServerOptions {
     pub cf: Cf,
     /// What the server logs. The default is [`LogFormat::Off`].
     pub log: LogFormat,
+    /// The faults that are injected into calls. By default there are none.
+    pub faults: Faults,
     /// The time that a shutdown waits for requests, background work and batches of queues. The
     /// default is 30 seconds.
     pub shutdown_timeout: Duration,
@@ -74,6 +77,7 @@ impl Default for ServerOptions {
             idle_timeout: Duration::from_secs(30),
             cf: Cf::default(),
             log: LogFormat::default(),
+            faults: Faults::default(),
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -119,6 +123,13 @@ impl ServerOptions {
     #[must_use]
     pub fn log(mut self, format: LogFormat) -> Self {
         self.log = format;
+        self
+    }
+
+    /// Sets the faults that are injected into calls.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -200,7 +211,10 @@ impl<A: Application> Server<A> {
                 "the state folder `{path}` cannot be opened: {error}"
             ))
         })?;
-        let overrides = Overrides::default();
+        let overrides = Overrides {
+            faults: options.faults.clone(),
+            ..Overrides::default()
+        };
         let backend = Backend::open(Some(folder), &A::Env::MANIFEST, overrides)?;
         match options.log {
             LogFormat::Lines => backend.observe(observe::console()),

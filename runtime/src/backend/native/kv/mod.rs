@@ -1,5 +1,7 @@
 //! KV in SQLite.
 
+mod stale;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +11,9 @@ use crate::bindings::content::Upload;
 use crate::error::Failure;
 use crate::http::Body;
 use crate::kv::{Expiration, Listing, Stored, StoredKey, seconds_of};
+use crate::resilience::Faults;
 
+use self::stale::Stale;
 use super::clock::now_milliseconds;
 use super::store::{KeyRange, Store};
 
@@ -28,15 +32,25 @@ const EXPIRATIONS: &str = "CREATE INDEX entries_by_expiration ON entries (expira
     WHERE expiration IS NOT NULL";
 
 #[derive(Debug, Clone)]
-pub(crate) struct Kv(Store);
+pub(crate) struct Kv {
+    store: Store,
+    stale: Stale,
+}
 
 impl Kv {
-    pub(super) fn open(path: Option<&Path>) -> rusqlite::Result<Self> {
-        Store::open(path, &SCHEMA).map(Self)
+    pub(super) fn open(
+        path: Option<&Path>,
+        binding: &'static str,
+        faults: Faults,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            store: Store::open(path, &SCHEMA)?,
+            stale: Stale::new(binding, faults),
+        })
     }
 
     pub(crate) fn in_memory() -> Result<Self, Failure> {
-        Ok(Self::open(None)?)
+        Ok(Self::open(None, "", Faults::default())?)
     }
 
     pub(crate) async fn get(
@@ -53,9 +67,16 @@ impl Kv {
         name: &str,
         _: Option<Duration>,
     ) -> Result<Option<Stored>, Failure> {
+        if let Some(stale) = self.stale.read(name) {
+            return Ok(stale);
+        }
+        self.current(name).await
+    }
+
+    async fn current(&self, name: &str) -> Result<Option<Stored>, Failure> {
         let (name, now) = (name.to_owned(), now_seconds());
         let read = move |connection: &Connection| stored(connection, &name, now);
-        self.0.read(read).await
+        self.store.read(read).await
     }
 
     pub(crate) async fn get_many(
@@ -64,11 +85,15 @@ impl Kv {
         _: Option<Duration>,
     ) -> Result<Vec<Option<Stored>>, Failure> {
         let (names, now) = (names.to_vec(), now_seconds());
+        let stale = self.stale.clone();
         let read = move |connection: &Connection| {
-            let found = names.iter().map(|name| stored(connection, name, now));
+            let found = names.iter().map(|name| match stale.read(name) {
+                Some(stale) => Ok(stale),
+                None => stored(connection, name, now),
+            });
             found.collect()
         };
-        self.0.read(read).await
+        self.store.read(read).await
     }
 
     pub(crate) async fn get_body(
@@ -121,22 +146,42 @@ impl Kv {
         };
         let sql = "INSERT OR REPLACE INTO entries (key, value, metadata, expiration)
              VALUES (?1, ?2, ?3, ?4)";
-        let (name, metadata) = (name.to_owned(), metadata.map(str::to_owned));
-        let write = move |connection: &Connection| {
+        let metadata = metadata.map(str::to_owned);
+        let write = move |connection: &Connection, name: &str| {
             let mut statement = connection.prepare_cached(sql)?;
             statement.execute(params![name, value, metadata, expiration])?;
             delete_expired(connection, now)
         };
-        self.0.write(write).await
+        self.change(name, write).await
     }
 
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Failure> {
-        let name = name.to_owned();
-        let write = move |connection: &Connection| {
+        let write = |connection: &Connection, name: &str| {
             let sql = "DELETE FROM entries WHERE key = ?1";
             connection.prepare_cached(sql)?.execute([name]).map(drop)
         };
-        self.0.write(write).await
+        self.change(name, write).await
+    }
+
+    /// Changes the value of a key, and remembers the one before if reads have to return it.
+    async fn change(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Connection, &str) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let (owned, stale, now) = (name.to_owned(), self.stale.clone(), now_seconds());
+        let write = move |connection: &Connection| {
+            let before = match stale.is_active() {
+                true => Some(stored(connection, &owned, now)?),
+                false => None,
+            };
+            write(connection, &owned)?;
+            Ok(before)
+        };
+        if let Some(before) = self.store.write(write).await? {
+            self.stale.add(name, before);
+        }
+        Ok(())
     }
 
     pub(crate) async fn list(
@@ -158,7 +203,7 @@ impl Kv {
             let rows = statement.query_map(parameters, listed_key)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        let mut keys = self.0.read(read).await?;
+        let mut keys = self.store.read(read).await?;
 
         let has_more = keys.len() > limit as usize;
         keys.truncate(limit as usize);
