@@ -48,8 +48,11 @@
 //! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2
 //!   directly.
 //! - `query-cache`: [`d1::Query::cached`](crate::d1), queries whose rows KV keeps.
+//! - `rate-limits`: [`web::RateLimitLayer`](crate::web), a layer that refuses clients that send too
+//!   many requests.
 //! - `server-timing`: [`observe::ServerTiming`](crate::observe), the durations of calls in a header
 //!   of the response.
+//! - `sessions`: [`web::Sessions`](crate::web), sessions in KV.
 //! - `signed-urls`: [`http::UrlSigner`](crate::http), URLs of the worker that expire.
 //! - `spans`: [`observe::Span`](crate::observe), observers that follow a call from its start.
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
@@ -76,6 +79,8 @@ mod bindings;
 pub mod http;
 pub mod minimal;
 pub mod cache;
+#[cfg(any(feature = "rate-limits", feature = "sessions"))]
+pub mod web;
 mod app;
 mod backend;
 mod json;

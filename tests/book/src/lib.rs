@@ -121,6 +121,7 @@ pages! {
     testing "testing"
     observing "observing"
     resilience "resilience"
+    web "web"
     errors "errors"
     native "native"
     behavior "behavior"

@@ -30,6 +30,7 @@ pub mod templates;
 pub mod tiers;
 pub mod time;
 pub mod unchecked;
+pub mod web;
 
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
@@ -123,6 +124,14 @@ macro_rules! each_case {
             resilience::timeouts
             resilience::a_breaker_opens_and_closes
             resilience::a_breaker_ignores_late_results
+            web::sessions_live_and_end
+            web::session_cookies
+            web::unknown_sessions_are_refused
+            web::sessions_rotate
+            web::all_sessions_of_a_user_end
+            web::csrf_tokens
+            web::a_limit_in_kv
+            web::rate_limited_requests
             shards::a_key_has_a_database
             shards::errors_of_shards
             shards::batches_of_shards

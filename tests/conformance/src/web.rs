@@ -1,0 +1,221 @@
+//! Sessions and rate limits.
+
+use std::time::Duration;
+
+use bindery::http::{Body, Request};
+use bindery::web::{KvLimit, RateLimit, RateLimitLayer, Session, Sessions};
+use http::HeaderMap;
+use http::header::COOKIE;
+use serde::{Deserialize, Serialize};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Env, Outcome, same};
+
+/// The data of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cart {
+    items: Vec<u32>,
+}
+
+fn sessions(env: &Env) -> Sessions<Cart> {
+    Sessions::new(&env.cache)
+}
+
+fn cart(items: &[u32]) -> Cart {
+    Cart {
+        items: items.to_vec(),
+    }
+}
+
+/// The headers of a request with the cookie of a session.
+fn with_cookie(
+    sessions: &Sessions<Cart>,
+    session: &Session<Cart>,
+) -> Result<HeaderMap, Box<dyn std::error::Error + Send + Sync>> {
+    let cookie = sessions.cookie(session);
+    let cookie = cookie.to_str()?.split(';').next().unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    headers.insert(COOKIE, format!("theme=dark; {cookie}").parse()?);
+    Ok(headers)
+}
+
+/// A session is created, loaded, changed, and ends.
+pub async fn sessions_live_and_end(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let session = sessions.create("ann", cart(&[])).await?;
+    let headers = with_cookie(&sessions, &session)?;
+    let mut loaded = sessions.load(&headers).await?.ok_or("it is there")?;
+    same!((loaded.user(), &loaded.data), ("ann", &cart(&[])));
+
+    loaded.data.items.push(7);
+    sessions.save(&loaded).await?;
+    let again = sessions.load(&headers).await?.ok_or("it is there")?;
+    same!(again.data, cart(&[7]));
+
+    sessions.revoke(&again).await?;
+    same!(sessions.load(&headers).await?.is_none(), true);
+    // What another request stores for the session does not bring it back.
+    sessions.save(&again).await?;
+    same!(sessions.load(&headers).await?.is_none(), true);
+    Ok(())
+}
+
+/// A cookie is for this host, over TLS, and not for scripts.
+pub async fn session_cookies(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let session = sessions.create("ann", cart(&[])).await?;
+    let cookie = sessions.cookie(&session).to_str()?.to_owned();
+    let (value, attributes) = cookie.split_once("; ").ok_or("there are attributes")?;
+    same!(value.len(), "__Host-session=".len() + 43 + 1 + 22);
+    same!(
+        attributes,
+        "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000"
+    );
+    same!(
+        sessions.removal_cookie().to_str()?,
+        "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
+    );
+
+    // The namespace does not have the value of the cookie, and neither has `Debug`.
+    let secret = value.trim_start_matches("__Host-session=").to_owned();
+    let keys = env.cache.list(bindery::kv::prefix("")).page().await?.keys;
+    same!(keys.iter().any(|key| key.name.contains(&secret)), false);
+    same!(format!("{session:?}").contains(&secret), false);
+    Ok(())
+}
+
+/// An id that the service has not created is not a session, and does not become one.
+pub async fn unknown_sessions_are_refused(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let session = sessions.create("ann", cart(&[])).await?;
+    let valid = with_cookie(&sessions, &session)?;
+    let valid = valid.get(COOKIE).ok_or("a cookie")?.to_str()?.to_owned();
+    let other = sessions.create("eve", cart(&[])).await?;
+    let other = with_cookie(&sessions, &other)?;
+    let other = other.get(COOKIE).ok_or("a cookie")?.to_str()?.to_owned();
+    let user_of_other = other.rsplit('.').next().unwrap_or_default();
+    let without_user = valid.rsplit_once('.').ok_or("a user")?.0;
+
+    for cookie in [
+        String::new(),
+        "__Host-session=".to_owned(),
+        "__Host-session=chosen-by-an-attacker".to_owned(),
+        format!("__Host-session={}.{}", "A".repeat(43), "A".repeat(22)),
+        // The session of somebody else, whose sessions cannot be revoked with those of the user.
+        format!("{without_user}.{user_of_other}"),
+        without_user.to_owned(),
+        valid.replace("__Host-session", "session"),
+        format!("{valid}A"),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, cookie.parse()?);
+        let is_valid = sessions.load(&headers).await?.is_some();
+        same!((is_valid, &cookie), (false, &cookie));
+    }
+    Ok(())
+}
+
+/// A new id replaces the old one.
+pub async fn sessions_rotate(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let first = sessions.create("ann", cart(&[1])).await?;
+    let old = with_cookie(&sessions, &first)?;
+    let second = sessions.rotate(first).await?;
+    same!(sessions.load(&old).await?.is_none(), true);
+    let new = with_cookie(&sessions, &second)?;
+    let loaded = sessions.load(&new).await?.ok_or("it is there")?;
+    same!((loaded.user(), &loaded.data), ("ann", &cart(&[1])));
+    Ok(())
+}
+
+/// All sessions of one user end, and those that start afterwards are valid.
+pub async fn all_sessions_of_a_user_end(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let mut before = Vec::new();
+    for user in ["ann", "ann", "bob"] {
+        let session = sessions.create(user, cart(&[])).await?;
+        before.push(with_cookie(&sessions, &session)?);
+    }
+    sessions.revoke_all("ann").await?;
+    let after = sessions.create("ann", cart(&[])).await?;
+    before.push(with_cookie(&sessions, &after)?);
+
+    let mut valid = Vec::new();
+    for headers in &before {
+        valid.push(sessions.load(headers).await?.is_some());
+    }
+    same!(valid, [false, false, true, true]);
+    Ok(())
+}
+
+/// A token belongs to one session.
+pub async fn csrf_tokens(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let session = sessions.create("ann", cart(&[])).await?;
+    let other = sessions.create("ann", cart(&[])).await?;
+    let token = session.csrf_token();
+    same!(session.has_csrf_token(&token), true);
+    same!(other.has_csrf_token(&token), false);
+    same!(session.has_csrf_token(""), false);
+    let headers = with_cookie(&sessions, &session)?;
+    let loaded = sessions.load(&headers).await?.ok_or("it is there")?;
+    same!(loaded.csrf_token(), token);
+    Ok(())
+}
+
+/// A key has a number of calls in each window.
+pub async fn a_limit_in_kv(env: Env) -> Outcome {
+    let limit = KvLimit::new(&env.cache, "calls", 3, Duration::from_secs(86_400 * 365));
+    let mut allowed = Vec::new();
+    for _ in 0..5 {
+        let decision = limit.count("ann").await?;
+        allowed.push((decision.is_allowed, decision.remaining));
+    }
+    same!(
+        allowed,
+        [
+            (true, Some(2)),
+            (true, Some(1)),
+            (true, Some(0)),
+            (false, Some(0)),
+            (false, Some(0))
+        ]
+    );
+    same!(limit.count("bob").await?.is_allowed, true);
+    // A key of any length is a key of KV.
+    same!(limit.count(&"k".repeat(10_000)).await?.is_allowed, true);
+    Ok(())
+}
+
+/// The layer refuses a client that sends too many requests.
+pub async fn rate_limited_requests(env: Env) -> Outcome {
+    let limit = KvLimit::new(&env.cache, "requests", 2, Duration::from_secs(86_400 * 365));
+    let router = axum::Router::new().fallback(async || "ok");
+    let mut service = RateLimitLayer::new(limit).layer(router);
+    let mut send = async |address: Option<&str>| {
+        let mut request = Request::new(Body::empty());
+        if let Some(address) = address {
+            request
+                .headers_mut()
+                .insert("cf-connecting-ip", address.parse()?);
+        }
+        let response = service.call(request).await?;
+        let header = |name: &str| {
+            let value = response.headers().get(name)?;
+            Some(value.to_str().ok()?.split(";t=").next()?.to_owned())
+        };
+        let headers = (header("ratelimit"), header("retry-after").is_some());
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((response.status().as_u16(), headers))
+    };
+
+    let state = |remaining| Some(format!(r#""default";r={remaining}"#));
+    same!(send(Some("192.0.2.1")).await?, (200, (state(1), false)));
+    same!(send(Some("192.0.2.1")).await?, (200, (state(0), false)));
+    same!(send(Some("192.0.2.1")).await?, (429, (state(0), true)));
+    same!(send(Some("192.0.2.2")).await?, (200, (state(1), false)));
+    for _ in 0..3 {
+        same!(send(None).await?, (200, (None, false)));
+    }
+    Ok(())
+}
