@@ -16,7 +16,14 @@ const WORKERS: [&str; 4] = [
     "examples/files",
 ];
 /// The suites. Those that find most errors come first.
-const SUITES: [&str; 5] = ["conformance", "minimal", "observers", "files", "page"];
+const SUITES: [&str; 6] = [
+    "conformance",
+    "minimal",
+    "observers",
+    "files",
+    "chaos",
+    "page",
+];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

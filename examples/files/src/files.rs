@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `pending` | may be stored | [`upload`] makes it `stored`, or [`sweep`] gives it up |
 //! | `stored` | is stored | [`delete`] makes it `deleted` |
-//! | `deleted` | may be stored | [`sweep`] deletes the object and then the row |
+//! | `deleted` | may be stored | [`sweep`] deletes the object, the cached metadata and then the row |
 //!
 //! Users see `stored` files only. [`sweep`] gives up an upload after an hour. It can stop at any
 //! point and run twice. It runs after every batch of the queue, so a lost message does not leave an
@@ -25,8 +25,9 @@ use crate::error::AppError;
 use crate::form::NewFile;
 use crate::jobs::Job;
 
-/// The maximum number of files in one sweep: R2 deletes up to 1000 objects in one call.
-const SWEEP_LIMIT: i64 = 1000;
+/// The maximum number of files in one sweep. Each of them is a call to KV, of which a request to a
+/// worker can make 1000.
+const SWEEP_LIMIT: i64 = 500;
 
 /// The metadata of a file, as clients see it and as it is cached in KV.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, bindery::Row)]
@@ -170,10 +171,13 @@ pub async fn delete(env: &Env, user: &str, id: i64) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Deletes the objects of deleted files and of unfinished uploads, and then their rows.
+/// Deletes the objects and the cached metadata of deleted files and of unfinished uploads, and then
+/// their rows.
+///
+/// [`delete`] may have stopped before it deleted the cached metadata.
 ///
 /// # Errors
-/// Any error of D1 or R2. The next sweep continues.
+/// Any error of D1, R2, KV or the queue. The next sweep continues.
 pub async fn sweep(env: &Env) -> bindery::Result<()> {
     env.db.give_up_uploads().await?;
     let files = env.db.deleted_files(SWEEP_LIMIT).await?;
@@ -181,9 +185,18 @@ pub async fn sweep(env: &Env) -> bindery::Result<()> {
         return Ok(());
     }
 
+    for file in &files {
+        let (user, id) = (&*file.user_id, file.id);
+        env.cache.delete(&FileKey { user, id }).await?;
+    }
+    let has_more = files.len() as i64 == SWEEP_LIMIT;
     let files = files.into_iter().map(|file| (file.id, file.object_key));
     let (ids, keys): (Vec<i64>, Vec<String>) = files.unzip();
     env.storage.delete_many(&keys).await?;
     env.db.forget_files(&ids).await?;
+
+    if has_more {
+        env.queue.send(&Job::Sweep).await?;
+    }
     Ok(())
 }

@@ -52,7 +52,7 @@ WHERE state = 'pending' AND uploaded_at < datetime('now', '-1 hour');
 
 -- name: deleted_files :many
 -- Returns files to sweep.
-SELECT id, object_key
+SELECT id, user_id, object_key
 FROM files
 WHERE state = 'deleted'
 LIMIT :limit;
