@@ -47,6 +47,8 @@
 //! - `otlp`: [`observe::Otlp`](crate::observe), calls as spans for a server of OpenTelemetry.
 //! - `presign`: [`r2::Signer`](crate::r2), URLs with which clients read and write objects of R2
 //!   directly.
+//! - `protection`: [`web::CrossOriginProtection`](crate::web) and `SecureHeaders`, layers against
+//!   attacks of other sites.
 //! - `query-cache`: [`d1::Query::cached`](crate::d1), queries whose rows KV keeps.
 //! - `rate-limits`: [`web::RateLimitLayer`](crate::web), a layer that refuses clients that send too
 //!   many requests.
@@ -79,7 +81,7 @@ mod bindings;
 pub mod http;
 pub mod minimal;
 pub mod cache;
-#[cfg(any(feature = "rate-limits", feature = "sessions"))]
+#[cfg(any(feature = "protection", feature = "rate-limits", feature = "sessions"))]
 pub mod web;
 mod app;
 mod backend;

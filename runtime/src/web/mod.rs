@@ -1,11 +1,19 @@
-//! What a service on the web needs: sessions and rate limits.
+//! What a service on the web needs: sessions, rate limits, and protection against other sites.
 
+#[cfg(feature = "protection")]
+mod cross_origin;
 #[cfg(feature = "rate-limits")]
 mod rate_limit;
+#[cfg(feature = "protection")]
+mod secure_headers;
 #[cfg(feature = "sessions")]
 mod sessions;
 
+#[cfg(feature = "protection")]
+pub use cross_origin::{CrossOriginProtection, CrossOriginService};
 #[cfg(feature = "rate-limits")]
 pub use rate_limit::{Decision, KvLimit, RateLimit, RateLimitLayer, RateLimitService};
+#[cfg(feature = "protection")]
+pub use secure_headers::{SecureHeaders, SecureHeadersFuture, SecureHeadersService};
 #[cfg(feature = "sessions")]
 pub use sessions::{Session, Sessions};

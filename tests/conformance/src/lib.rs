@@ -132,6 +132,9 @@ macro_rules! each_case {
             web::csrf_tokens
             web::a_limit_in_kv
             web::rate_limited_requests
+            web::cross_origin_requests
+            web::secure_headers
+            web::origins_of_other_sites
             shards::a_key_has_a_database
             shards::errors_of_shards
             shards::batches_of_shards

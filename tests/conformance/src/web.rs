@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use bindery::http::{Body, Request};
-use bindery::web::{KvLimit, RateLimit, RateLimitLayer, Session, Sessions};
-use http::HeaderMap;
-use http::header::COOKIE;
+use bindery::web::{
+    CrossOriginProtection, KvLimit, RateLimit, RateLimitLayer, SecureHeaders, Session, Sessions,
+};
+use http::header::{COOKIE, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS};
+use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
+use tower_http::cors::CorsLayer;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -216,6 +219,137 @@ pub async fn rate_limited_requests(env: Env) -> Outcome {
     same!(send(Some("192.0.2.2")).await?, (200, (state(1), false)));
     for _ in 0..3 {
         same!(send(None).await?, (200, (None, false)));
+    }
+    Ok(())
+}
+
+/// The headers of a request to `https://notes.example.com`.
+type Headers = &'static [(&'static str, &'static str)];
+
+fn request(method: Method, headers: Headers) -> Result<Request, http::Error> {
+    let mut request = Request::builder().method(method);
+    request = request.uri("https://notes.example.com/notes");
+    request = request.header("host", "notes.example.com");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::empty())
+}
+
+/// Requests that other sites cause are refused.
+pub async fn cross_origin_requests(_: Env) -> Outcome {
+    let router = axum::Router::new().fallback(async || "ok");
+    let layer = CrossOriginProtection::default().trust("https://partner.example.com");
+    let mut service = layer.layer(router);
+
+    const OWN: &str = "https://notes.example.com";
+    const PARTNER: &str = "https://partner.example.com";
+    let cases: [(Method, Headers, u16); 15] = [
+        (Method::GET, &[("sec-fetch-site", "cross-site")], 200),
+        (Method::POST, &[], 200),
+        (Method::POST, &[("sec-fetch-site", "same-origin")], 200),
+        (Method::POST, &[("sec-fetch-site", "none")], 200),
+        (Method::POST, &[("sec-fetch-site", "cross-site")], 403),
+        // Another host of the same site is another origin.
+        (Method::DELETE, &[("sec-fetch-site", "same-site")], 403),
+        (Method::POST, &[("sec-fetch-site", "anything")], 403),
+        // What the browser says counts more than the origin, which a proxy may change.
+        (
+            Method::POST,
+            &[("origin", OWN), ("sec-fetch-site", "cross-site")],
+            403,
+        ),
+        (Method::POST, &[("origin", OWN)], 200),
+        (Method::PUT, &[("origin", "https://evil.example.com")], 403),
+        (
+            Method::PUT,
+            &[("origin", "https://notes.example.com.evil")],
+            403,
+        ),
+        (Method::PATCH, &[("origin", "null")], 403),
+        (Method::PATCH, &[("origin", "notes.example.com")], 403),
+        (
+            Method::POST,
+            &[("origin", PARTNER), ("sec-fetch-site", "cross-site")],
+            200,
+        ),
+        // A WebSocket is opened with a GET.
+        (
+            Method::GET,
+            &[
+                ("upgrade", "websocket"),
+                ("origin", "https://evil.example.com"),
+            ],
+            403,
+        ),
+    ];
+    for (method, headers, status) in cases {
+        let response = service.call(request(method, headers)?).await?;
+        same!((response.status().as_u16(), headers), (status, headers));
+    }
+    Ok(())
+}
+
+/// Responses have the headers that they do not set themselves.
+pub async fn secure_headers(_: Env) -> Outcome {
+    let router = axum::Router::new().fallback(async || ([(REFERRER_POLICY, "no-referrer")], "ok"));
+    let policy = HeaderValue::from_static("camera=()");
+    let layer = SecureHeaders::default()
+        .with("permissions-policy".parse()?, policy)
+        .without(&X_FRAME_OPTIONS);
+    let response = layer.layer(router).call(request(Method::GET, &[])?).await?;
+
+    let mut headers = Vec::new();
+    for (name, value) in response.headers() {
+        headers.push(format!("{name}: {}", value.to_str()?));
+    }
+    headers.sort();
+    same!(
+        headers,
+        [
+            "content-length: 2",
+            "content-security-policy: default-src 'self'; object-src 'none'; base-uri 'none'; \
+             form-action 'self'; frame-ancestors 'none'",
+            "content-type: text/plain; charset=utf-8",
+            "cross-origin-opener-policy: same-origin",
+            "cross-origin-resource-policy: same-origin",
+            "permissions-policy: camera=()",
+            "referrer-policy: no-referrer",
+            "strict-transport-security: max-age=31536000",
+            "x-content-type-options: nosniff",
+        ]
+    );
+    Ok(())
+}
+
+/// The layer of `tower-http` allows the origins of a list, one in each response.
+pub async fn origins_of_other_sites(_: Env) -> Outcome {
+    let allowed = ["https://a.example.com", "https://b.example.com"];
+    let layer = CorsLayer::new()
+        .allow_origin(allowed.map(HeaderValue::from_static))
+        .allow_methods([Method::GET, Method::PUT])
+        .allow_credentials(true);
+    let mut service = layer.layer(axum::Router::new().fallback(async || "ok"));
+
+    let cases: [(&str, Option<&str>); 6] = [
+        ("https://a.example.com", Some("https://a.example.com")),
+        ("https://b.example.com", Some("https://b.example.com")),
+        ("https://evil.example.com", None),
+        ("https://a.example.com.evil.com", None),
+        ("http://a.example.com", None),
+        ("null", None),
+    ];
+    for (origin, expected) in cases {
+        for method in [Method::GET, Method::OPTIONS] {
+            let mut request = request(method, &[("access-control-request-method", "PUT")])?;
+            request.headers_mut().insert("origin", origin.parse()?);
+            let response = service.call(request).await?;
+            let header = |name: &str| response.headers().get(name)?.to_str().ok();
+            same!(header("access-control-allow-origin"), expected);
+            // A cache must not give the response for one origin to another one.
+            let vary = header("vary").unwrap_or_default();
+            same!(vary.contains("origin"), true);
+        }
     }
     Ok(())
 }
