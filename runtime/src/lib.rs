@@ -42,6 +42,7 @@
 //!
 //! - `aggregate`: [`observe::Aggregate`](crate::observe), counts and percentiles of calls.
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
+//! - `jwt`: [`web::JwtVerifier`](crate::web), JSON Web Tokens of an issuer.
 //! - `metrics`: [`observe::metrics`](crate::observe), calls as metrics of the
 //!   [`metrics`](https://docs.rs/metrics) crate.
 //! - `otlp`: [`observe::Otlp`](crate::observe), calls as spans for a server of OpenTelemetry.
@@ -81,7 +82,12 @@ mod bindings;
 pub mod http;
 pub mod minimal;
 pub mod cache;
-#[cfg(any(feature = "protection", feature = "rate-limits", feature = "sessions"))]
+#[cfg(any(
+    feature = "jwt",
+    feature = "protection",
+    feature = "rate-limits",
+    feature = "sessions"
+))]
 pub mod web;
 mod app;
 mod backend;

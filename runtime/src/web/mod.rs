@@ -1,7 +1,10 @@
-//! What a service on the web needs: sessions, rate limits, and protection against other sites.
+//! What a service on the web needs: sessions, tokens, rate limits, and protection against other
+//! sites.
 
 #[cfg(feature = "protection")]
 mod cross_origin;
+#[cfg(feature = "jwt")]
+mod jwt;
 #[cfg(feature = "rate-limits")]
 mod rate_limit;
 #[cfg(feature = "protection")]
@@ -11,6 +14,8 @@ mod sessions;
 
 #[cfg(feature = "protection")]
 pub use cross_origin::{CrossOriginProtection, CrossOriginService};
+#[cfg(feature = "jwt")]
+pub use jwt::{Bearer, JwtVerifier, TokenError};
 #[cfg(feature = "rate-limits")]
 pub use rate_limit::{Decision, KvLimit, RateLimit, RateLimitLayer, RateLimitService};
 #[cfg(feature = "protection")]

@@ -10,6 +10,7 @@ pub mod d1;
 pub mod environment;
 pub mod everything;
 pub mod gate;
+pub mod jwt;
 pub mod kv;
 pub mod lists;
 pub mod meta;
@@ -132,6 +133,10 @@ macro_rules! each_case {
             web::csrf_tokens
             web::a_limit_in_kv
             web::rate_limited_requests
+            jwt::valid_tokens
+            jwt::published_tokens
+            jwt::attacks_on_tokens
+            jwt::claims_of_tokens
             web::cross_origin_requests
             web::secure_headers
             web::origins_of_other_sites
