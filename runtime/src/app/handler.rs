@@ -22,10 +22,13 @@ use crate::queue::{Batch, RawBatch};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a fetch handler",
     label = "not a fetch handler",
-    note = "write `async fn fetch(request: Request, env: Env) -> Response`, or with a third \
-            argument `context: Context`",
-    note = "the result is anything that implements `IntoResponse`, and the future is `Send`",
-    note = "a function that builds a router once is `fn router(env: Env) -> axum::Router`",
+    note = "a handler is `async fn fetch(request: Request, env: Env) -> Response`, or with a third \
+            argument `context: Context`; the result is anything that implements `IntoResponse`, \
+            and the future is `Send`",
+    note = "a function that builds a router is `fn router(env: Env) -> axum::Router`: it is not \
+            `async`, has no other argument, returns no `Result`, and `with_state` has set the \
+            state of the router. Another service than that of axum is `Clone`, and its `Error` is \
+            `Infallible`",
     note = "with `bindery::minimal::Request`, the result is anything that converts to \
             `bindery::minimal::Response`"
 )]

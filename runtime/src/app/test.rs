@@ -2,6 +2,9 @@
 
 use std::fmt::Debug;
 
+use http::header::{HOST, HeaderValue};
+use http::uri::{PathAndQuery, Uri};
+
 use super::{Application, Context, Environment};
 use crate::backend::log_line;
 use crate::error::ServerErrorText;
@@ -14,6 +17,7 @@ pub(crate) async fn respond<A: Application>(
     mut request: Request,
     context: Context,
 ) -> Response {
+    complete(&mut request);
     request.extensions_mut().insert(context.clone());
     let caller = request.headers().get("traceparent");
     let caller = caller.and_then(|caller| caller.to_str().ok());
@@ -33,6 +37,29 @@ pub(crate) async fn respond<A: Application>(
         log_line(&format!("error: {text}"));
     }
     response
+}
+
+/// Adds what every request has that a server receives.
+fn complete(request: &mut Request) {
+    if request.uri().host().is_none() {
+        let path = request.uri().path_and_query().cloned();
+        let uri = Uri::builder().scheme("http").authority("localhost");
+        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if let Ok(uri) = uri.path_and_query(path).build() {
+            *request.uri_mut() = uri;
+        }
+    }
+    let host = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str());
+    let host = host.and_then(|host| HeaderValue::from_str(host).ok());
+    let headers = request.headers_mut();
+    if let Some(host) = host {
+        headers.entry(HOST).or_insert(host);
+    }
+    let client = HeaderValue::from_static("127.0.0.1");
+    headers.entry("cf-connecting-ip").or_insert(client);
 }
 
 /// A type that a test can return.

@@ -1,6 +1,6 @@
 //! Stops calling a service that fails.
 
-use std::future::Future;
+use std::future::IntoFuture;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ impl CircuitBreaker {
     /// `Unavailable` if the breaker is open. Otherwise the error of the call.
     pub async fn run<T, F>(&self, call: impl FnOnce() -> F) -> Result<T>
     where
-        F: Future<Output = Result<T>>,
+        F: IntoFuture<Output = Result<T>>,
     {
         let Some(changes) = self.pass() else {
             let message = "the service has failed repeatedly, and is not called for a while";

@@ -59,6 +59,8 @@ struct State {
 struct Rule {
     calls: Calls,
     fault: Fault,
+    /// Whether a call has matched.
+    is_used: bool,
 }
 
 #[derive(Clone, Default)]
@@ -161,7 +163,12 @@ impl Faults {
 
     fn add(&self, calls: &Calls, fault: Fault) {
         let calls = calls.clone();
-        self.state().rules.push(Rule { calls, fault });
+        let is_used = false;
+        self.state().rules.push(Rule {
+            calls,
+            fault,
+            is_used,
+        });
         self.0.is_active.store(true, Ordering::Release);
     }
 
@@ -362,6 +369,13 @@ impl Faults {
         self.0.is_active.load(Ordering::Acquire)
     }
 
+    /// Returns the rules that no call has matched, as text.
+    pub(crate) fn unused(&self) -> Vec<String> {
+        let state = self.state();
+        let unused = state.rules.iter().filter(|rule| !rule.is_used);
+        unused.map(|rule| rule.calls.to_string()).collect()
+    }
+
     /// Decides what happens to a call.
     pub(crate) fn injection(&self, service: Service, binding: &str, operation: &str) -> Injection {
         let mut injection = Injection::default();
@@ -370,17 +384,17 @@ impl Faults {
         }
 
         let mut state = self.state();
-        let state = &mut *state;
-        let rules = state
-            .rules
-            .iter()
-            .filter(|rule| rule.calls.include(service, binding, operation));
-        for Rule { fault, .. } in rules {
-            match *fault {
-                Fault::Fail(part, kind) if is_hit(&mut state.random, part) => {
+        let State { random, rules, .. } = &mut *state;
+        for rule in rules {
+            if !rule.calls.include(service, binding, operation) {
+                continue;
+            }
+            rule.is_used = true;
+            match rule.fault {
+                Fault::Fail(part, kind) if is_hit(random, part) => {
                     injection.failure = Some(Failure::new(kind, "an injected fault"));
                 }
-                Fault::LoseResponse(part) if is_hit(&mut state.random, part) => {
+                Fault::LoseResponse(part) if is_hit(random, part) => {
                     let message = "an injected fault: the response is lost";
                     injection.loss = Some(Failure::new(ErrorKind::Unavailable, message));
                 }
@@ -400,12 +414,16 @@ impl Faults {
         if !self.are_active() {
             return Duration::ZERO;
         }
-        let state = self.state();
-        let times = state.rules.iter().map(|Rule { calls, fault }| match fault {
-            Fault::Stale(time) if calls.include(Service::Kv, binding, "get") => *time,
-            _ => Duration::ZERO,
-        });
-        times.max().unwrap_or_default()
+        let mut longest = Duration::ZERO;
+        for rule in &mut self.state().rules {
+            if let Fault::Stale(time) = rule.fault
+                && rule.calls.include(Service::Kv, binding, "get")
+            {
+                rule.is_used = true;
+                longest = longest.max(time);
+            }
+        }
+        longest
     }
 
     /// Decides whether a message that was acknowledged is delivered again.
@@ -414,13 +432,14 @@ impl Faults {
             return false;
         }
         let mut state = self.state();
-        let state = &mut *state;
+        let State { random, rules, .. } = &mut *state;
         let mut redelivers = false;
-        for Rule { calls, fault } in &state.rules {
-            if let Fault::Redeliver(part) = fault
-                && calls.include(Service::Queue, queue, "deliver")
+        for rule in rules {
+            if let Fault::Redeliver(part) = rule.fault
+                && rule.calls.include(Service::Queue, queue, "deliver")
             {
-                redelivers |= is_hit(&mut state.random, *part);
+                rule.is_used = true;
+                redelivers |= is_hit(random, part);
             }
         }
         state.injected += u64::from(redelivers);
@@ -438,6 +457,17 @@ impl Calls {
             && self.service.is_none_or(|known| known == service)
             && self.binding.as_ref().is_none_or(is_binding)
             && self.operation.as_ref().is_none_or(is_operation)
+    }
+}
+
+/// The service, the binding and the operation.
+impl fmt::Display for Calls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.service.map_or("all", Service::name))?;
+        for part in [&self.binding, &self.operation].into_iter().flatten() {
+            write!(formatter, " {part}")?;
+        }
+        Ok(())
     }
 }
 

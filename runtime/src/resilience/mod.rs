@@ -22,7 +22,7 @@ mod circuit_breaker;
 mod faults;
 mod retry;
 
-use std::future::Future;
+use std::future::IntoFuture;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -54,9 +54,9 @@ pub use retry::Retry;
 /// let value = timeout(Duration::from_millis(500), slow).await?;
 /// # let _ = value; Ok(()) }
 /// ```
-pub async fn timeout<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+pub async fn timeout<T>(limit: Duration, call: impl IntoFuture<Output = Result<T>>) -> Result<T> {
     let sleep = time::sleep(limit);
-    match select(pin!(call), pin!(sleep)).await {
+    match select(pin!(call.into_future()), pin!(sleep)).await {
         Either::Left((result, _)) => result,
         Either::Right(_) => {
             let message = format!("the call has not ended after {limit:?}");

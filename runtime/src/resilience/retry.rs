@@ -1,6 +1,6 @@
 //! Repeats calls that fail for a while.
 
-use std::future::Future;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -90,7 +90,7 @@ impl Retry {
     /// ```
     pub async fn run<T, F>(self, mut call: impl FnMut() -> F) -> Result<T>
     where
-        F: Future<Output = Result<T>>,
+        F: IntoFuture<Output = Result<T>>,
     {
         let mut retries = 0;
         loop {

@@ -218,8 +218,8 @@ impl JwtVerifier {
     }
 
     /// Returns a verifier of the session tokens of Clerk, which are in the header `Authorization`
-    /// or the cookie `__session`. `frontend_api` is the URL of the Frontend API, and `parties` are the
-    /// origins of the pages that may use a token (`azp`).
+    /// or the cookie `__session`. `frontend_api` is the URL of the Frontend API, and `parties` are
+    /// the origins of the pages that may use a token (`azp`).
     ///
     /// <https://clerk.com/docs/guides/sessions/manual-jwt-verification>
     ///

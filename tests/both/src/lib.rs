@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use bindery::Request;
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -23,7 +24,19 @@ fn router(env: Env) -> Router {
     Router::new()
         .route("/", get(greeting))
         .route("/count", get(count))
+        .route("/request", get(describe))
         .with_state(env)
+}
+
+async fn describe(request: Request) -> String {
+    let header = |name: &str| {
+        let value = request.headers().get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
+    let (host, client) = (header("host"), header("cf-connecting-ip"));
+    format!("{} {host} {client}", request.uri())
 }
 
 async fn greeting(State(env): State<Env>) -> String {
@@ -103,6 +116,28 @@ mod tests {
         let seen = events.lock().map(|seen| seen.join(" "));
         let seen = seen.unwrap_or_default();
         assert!(seen.ends_with("cloudflare.worker.fetch.success"), "{seen}");
+    }
+
+    /// Each environment of a test has a router.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[bindery::test(vars(GREETING = "moin"))]
+    async fn each_environment_has_a_router(env: Env, world: TestWorld) -> bindery::Result<()> {
+        let other: Env = bindery::in_memory()?;
+        assert_eq!(get(&env, &world, "/count").await, "1");
+        assert_eq!(get(&other, &world, "/count").await, "1");
+        assert_eq!(get(&env, &world, "/count").await, "2");
+        assert_eq!(get(&env, &world, "/").await, "moin");
+        assert_eq!(get(&other, &world, "/").await, "hello");
+        Ok(())
+    }
+
+    /// A request of a test has what a server adds.
+    #[bindery::test]
+    async fn requests_have_a_host_and_a_client(env: Env, world: TestWorld) {
+        let request = Request::get("/request").body(Body::empty());
+        let response = world.fetch::<App>(&env, request.expect("a request")).await;
+        let content = to_bytes(response.into_body(), 1024).await.expect("content");
+        assert_eq!(content, "http://localhost/request localhost 127.0.0.1");
     }
 
     #[bindery::test(vars(GREETING = "hello"))]

@@ -181,7 +181,7 @@ pub async fn errors_of_cached_queries(env: Env) -> Outcome {
         .await;
     same!(
         write.err().map(|error| error.kind()),
-        Some(ErrorKind::InvalidArgument)
+        Some(ErrorKind::Unsupported)
     );
     let unchecked = || env.db.unchecked("DELETE FROM users").execute();
     let outcomes = [
@@ -195,7 +195,7 @@ pub async fn errors_of_cached_queries(env: Env) -> Outcome {
     for error in outcomes {
         same!(
             error.map(|error| error.kind()),
-            Some(ErrorKind::InvalidArgument)
+            Some(ErrorKind::Unsupported)
         );
     }
     same!(env.db.count_users().await?, 1);

@@ -264,6 +264,12 @@ pub async fn read_through(env: Env) -> Outcome {
     let healed = env.cache.read_through(&key(3), load).await?;
     same!(healed, Some(profile()));
     same!(env.cache.get(&key(3)).await?, Some(profile()));
+
+    let load = async || Ok::<_, bindery::Error>(Some("loaded".to_owned()));
+    let text = kv::text("words");
+    let loaded = env.cache.read_through(&text, load).await?;
+    same!(loaded.as_deref(), Some("loaded"));
+    same!(env.cache.get(&text).await?.as_deref(), Some("loaded"));
     Ok(())
 }
 

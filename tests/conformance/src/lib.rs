@@ -122,6 +122,7 @@ macro_rules! each_case {
             tiers::cleaning_up
             resilience::retries_of_transient_errors
             resilience::errors_that_are_not_retried
+            resilience::queries_are_repeated
             resilience::timeouts
             resilience::a_breaker_opens_and_closes
             resilience::a_breaker_ignores_late_results

@@ -62,6 +62,16 @@ pub async fn errors_that_are_not_retried(_: Env) -> Outcome {
     Ok(())
 }
 
+/// A query is a call too.
+pub async fn queries_are_repeated(env: Env) -> Outcome {
+    let breaker = CircuitBreaker::new(1, Duration::from_secs(60));
+    let users = RETRY.run(|| env.db.users()).await?;
+    same!(breaker.run(|| env.db.users()).await?.len(), users.len());
+    let limit = Duration::from_secs(60);
+    same!(timeout(limit, env.db.users()).await?.len(), users.len());
+    Ok(())
+}
+
 /// A call that does not end in time fails.
 pub async fn timeouts(_: Env) -> Outcome {
     let limit = Duration::from_millis(5);

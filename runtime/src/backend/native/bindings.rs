@@ -127,6 +127,11 @@ impl Backend {
         &self.0.tasks
     }
 
+    /// A number that no other backend has while this one exists.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     pub(crate) fn observers(&self) -> Arc<Observers> {
         Arc::clone(&self.0.observers)
     }

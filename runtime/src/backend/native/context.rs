@@ -12,9 +12,9 @@ use tokio::sync::Notify;
 
 use crate::app::{Cf, Environment, Router};
 
-use super::log_line;
 use super::panic::catch_panic;
 use super::pool::lock;
+use super::{Backend, log_line};
 
 /// The context of a request, a batch or the start.
 #[derive(Clone)]
@@ -24,9 +24,13 @@ pub(crate) struct Context {
     routers: Routers,
 }
 
-/// The routers of one server or test, by the functions that have built them.
+/// The routers of one server or test, by the functions that have built them and the backends of
+/// their environments.
 #[derive(Clone, Default)]
-pub(super) struct Routers(Arc<Mutex<HashMap<TypeId, Router>>>);
+pub(super) struct Routers(Arc<Mutex<HashMap<(TypeId, usize), Built>>>);
+
+/// A router, and the backend of its environment, so that no other one gets the same address.
+type Built = (Backend, Router);
 
 impl fmt::Debug for Routers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,8 +49,11 @@ impl Context {
         env: E,
         build: impl FnOnce(E) -> Router,
     ) -> Router {
+        // A test can have several environments.
+        let backend = env.backend().clone();
         let mut routers = lock(&self.routers.0);
-        let router = routers.entry(key).or_insert_with(|| build(env));
+        let entry = routers.entry((key, backend.address()));
+        let (_, router) = entry.or_insert_with(|| (backend, build(env)));
         Router::clone(router)
     }
 

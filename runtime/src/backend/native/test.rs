@@ -11,6 +11,7 @@ use super::bindings::Overrides;
 use super::context::Routers;
 #[cfg(feature = "fetch")]
 use super::fetch::FutureResponse;
+use super::log_line;
 use super::pool::lock;
 use super::world::{self, World};
 use super::{Backend, clock};
@@ -99,7 +100,8 @@ impl TestWorld {
     /// Responds to a request with the fetch handler of the worker. The cause of a server error is
     /// printed.
     ///
-    /// The router of `fetch: router` is built with `env` at the first request of the test.
+    /// A request without a host is one to `http://localhost`. The router of `fetch: router` is
+    /// built at the first request with `env`.
     ///
     /// # Examples
     /// ```ignore
@@ -193,6 +195,7 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
     };
 
     *lock(&world.observers) = backend.observers();
+    let faults = backend.observers().faults.clone();
     let tasks = backend.tasks().clone();
     let world = TestWorld {
         backend,
@@ -203,6 +206,9 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
         panic!("the test failed: {failure}");
     }
     runtime.block_on(tasks.idle());
+    for calls in faults.unused() {
+        log_line(&format!("warning: the fault of `{calls}` matched no call"));
+    }
     if let Some(message) = tasks.take_panic() {
         panic!("background work of the test panicked: {message}");
     }

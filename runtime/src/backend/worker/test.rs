@@ -96,7 +96,8 @@ impl TestWorld {
     /// Responds to a request with the fetch handler of the worker. The cause of a server error is
     /// logged.
     ///
-    /// The router of `fetch: router` is built with `env` at the first request of the test.
+    /// A request without a host is one to `http://localhost`. The router of `fetch: router` is
+    /// built at the first request with `env`.
     pub async fn fetch<A: crate::Application>(
         &self,
         env: &A::Env,

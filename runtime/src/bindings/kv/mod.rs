@@ -14,6 +14,7 @@ mod key;
 mod list;
 mod options;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -423,6 +424,7 @@ impl<B: Binding> Kv<B> {
     }
 
     /// Returns the value of a key; if the key does not exist, calls `load` and stores its result.
+    /// `None` is not stored: a [`TieredCache`](crate::cache::TieredCache) can do that.
     ///
     /// If the cache cannot be read or written, observers receive the error and the call continues,
     /// because `load` returns the authoritative value. Two requests that miss at the same time both
@@ -449,8 +451,7 @@ impl<B: Binding> Kv<B> {
         load: impl FnOnce() -> F + Send + 'a,
     ) -> BoxFuture<'a, Result<Option<ValueOf<K>>, E>>
     where
-        K::Codec: Codec<Input = ValueOf<K>>,
-        ValueOf<K>: Sync,
+        ValueOf<K>: Borrow<InputOf<K>> + Sync,
         E: Send + 'a,
         F: Future<Output = Result<Option<ValueOf<K>>, E>> + Send + 'a,
     {
@@ -466,7 +467,7 @@ impl<B: Binding> Kv<B> {
             let loaded = load().await?;
             if let Some(value) = &loaded {
                 // The gate has reported a failure to the observers.
-                let _ = core.put(&name, K::Codec::encode(value), put).await;
+                let _ = core.put(&name, K::Codec::encode(value.borrow()), put).await;
             }
             Ok(loaded)
         })

@@ -162,7 +162,7 @@ fn written<B: Batch>(batch: &B) -> Option<Vec<&'static str>> {
 fn unknown() -> Failure {
     let message = "the tables of an unchecked statement are not known: run it, and then call \
                    `invalidate` with their names";
-    Failure::new(ErrorKind::InvalidArgument, message)
+    Failure::new(ErrorKind::Unsupported, message)
 }
 
 /// Invalidates rows after a write that has, or can have, succeeded.

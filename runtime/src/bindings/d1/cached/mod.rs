@@ -39,7 +39,7 @@ impl<'a, S: Shape> Query<'a, S> {
     /// need other namespaces.
     ///
     /// # Errors
-    /// Those of the query, and `InvalidArgument` if it writes, or is not known at compile time.
+    /// Those of the query, and `Unsupported` if it writes, or is not known at compile time.
     ///
     /// # Examples
     /// ```
@@ -103,7 +103,7 @@ impl<S: Shape> CachedQuery<'_, S> {
             _ => {
                 let message = "only a query that writes nothing, and is known at compile time, can \
                                be cached";
-                let failure = Failure::new(ErrorKind::InvalidArgument, message);
+                let failure = Failure::new(ErrorKind::Unsupported, message);
                 return Err(database.gate.failed("cached", failure));
             }
         };
