@@ -233,6 +233,15 @@ impl<'a> KeyedTables<'a> {
         }
     }
 
+    /// Whether a row of the first table decides the group of each row, and all rows have the same
+    /// one. A later table can be the right side of a LEFT JOIN, and then be NULL in some rows. To
+    /// be called after [`all_single`](Self::all_single).
+    pub(super) fn has_one_group(&self, group_by: &[Expr]) -> bool {
+        let is_of_first = |expr: &Expr| matches!(self.term(expr), Term::Column(0, _));
+        let is_single = self.tables.first().is_some_and(|table| table.single);
+        is_single && !group_by.is_empty() && group_by.iter().all(is_of_first)
+    }
+
     /// Whether a condition restricts the first table to one row. With other tables in the
     /// statement, their columns do not have a fixed value.
     pub(super) fn first_single(&mut self, filter: Option<&'a Expr>, has_others: bool) -> bool {

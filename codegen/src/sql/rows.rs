@@ -105,7 +105,10 @@ fn query_rows<'a>(
     }
 
     let mut tables = KeyedTables::new(catalog, text, ctes);
-    if tables.add_source(from) && tables.all_single(query.filter.as_ref()) {
+    if !tables.add_source(from) {
+        return Rows::Many;
+    }
+    if tables.all_single(query.filter.as_ref()) || tables.has_one_group(&query.group_by) {
         Rows::AtMostOne
     } else {
         Rows::Many

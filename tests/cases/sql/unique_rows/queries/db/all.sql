@@ -28,3 +28,13 @@ SELECT email FROM users WHERE id IS 5;
 SELECT email FROM users WHERE id IN (5);
 -- name: in_list :optional
 SELECT email FROM users WHERE id IN (:ids);
+-- name: one_group :optional
+SELECT u.email, count(p.id) AS profiles FROM users u LEFT JOIN profiles p ON p.id > u.org WHERE u.org = :org AND u.slug = :slug GROUP BY u.id;
+-- name: one_group_of_two_columns :optional
+SELECT u.email, count(p.id) AS profiles FROM users u JOIN profiles p ON p.id > u.org WHERE u.id = :id GROUP BY u.id, u.email;
+-- name: groups_of_another_table :optional
+SELECT u.email, count(p.id) AS profiles FROM users u JOIN profiles p ON p.id > u.org WHERE u.id = :id GROUP BY u.id, p.bio;
+-- name: groups_with_null :optional
+SELECT u.email, count(p.id) AS profiles FROM profiles p LEFT JOIN users u ON u.id = :id AND u.org = p.id GROUP BY u.id;
+-- name: groups_of_a_number :optional
+SELECT u.email, count(p.id) AS profiles FROM users u JOIN profiles p ON p.id > u.org WHERE u.id = :id GROUP BY 1;
