@@ -3,11 +3,12 @@
 use bindery_codegen::model::Project;
 use bindery_codegen::names;
 use bindery_codegen::report::{Code, suggestion};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{ItemFn, Path, Token};
+use syn::spanned::Spanned;
+use syn::{FnArg, ItemFn, Path, Token, Type};
 
 use crate::attributes::{self, Entry};
 use crate::project;
@@ -83,10 +84,13 @@ fn expand_checked(attribute: TokenStream, item: TokenStream) -> Result<TokenStre
 
     let function: ItemFn = syn::parse2(item).map_err(|error| error.to_compile_error())?;
     let ident = &function.sig.ident;
+    if let Some(argument) = wrong_argument(&function) {
+        return Err(wrong_signature(ident, argument.span()));
+    }
     let call = match (function.sig.asyncness, function.sig.inputs.len()) {
         (Some(_), 1) => quote!(|env, _| #ident(env)),
         (Some(_), 2) => quote!(|env, world| #ident(env, world)),
-        _ => return Err(wrong_signature(ident)),
+        _ => return Err(wrong_signature(ident, ident.span())),
     };
 
     let attributes = &function.attrs;
@@ -203,9 +207,28 @@ fn unknown(kind: &str, entry: &Entry, known: &[&str], others: &[&str]) -> TokenS
     project::error(entry.name.span(), Code::UnknownBinding, &message, &help)
 }
 
-fn wrong_signature(ident: &Ident) -> TokenStream {
+/// Returns an argument that is a reference, or the world in the place of the environment.
+fn wrong_argument(function: &ItemFn) -> Option<&Type> {
+    let types = function.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(&*argument.ty),
+        FnArg::Receiver(_) => None,
+    });
+    let is_reference = |ty: &Type| matches!(ty, Type::Reference(_));
+    let is_world = |ty: &Type| match ty {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|segment| segment.ident == "TestWorld")
+        }
+        _ => false,
+    };
+    let mut types = types.enumerate();
+    let wrong = types.find(|(index, ty)| is_reference(ty) || *index == 0 && is_world(ty));
+    wrong.map(|(_, ty)| ty)
+}
+
+fn wrong_signature(ident: &Ident, place: Span) -> TokenStream {
     let message = "a test is an async function with the environment as its argument";
     let help =
         format!("write `async fn {ident}(env: Env)`, or with a second argument `world: TestWorld`");
-    project::error(ident.span(), Code::Attribute, message, &help)
+    project::error(place, Code::Attribute, message, &help)
 }
