@@ -11,7 +11,32 @@ pub struct Env;
 
 bindery::handlers! {
     env: Env,
+    start: start,
     fetch: fetch,
+}
+
+/// Installs the observers that the features select.
+#[allow(unused_variables, clippy::unnecessary_wraps, reason = "without features nothing is used")]
+fn start(env: &Env) -> bindery::Result<()> {
+    #[cfg(feature = "json_lines")]
+    env.observe(bindery::observe::json());
+    #[cfg(feature = "aggregate")]
+    {
+        let aggregate = bindery::observe::Aggregate::default();
+        env.observe(aggregate.clone());
+        bindery::println!("{aggregate}");
+    }
+    #[cfg(feature = "cost")]
+    {
+        let cost = bindery::observe::Cost::new(bindery::observe::Prices::default());
+        env.observe(cost.clone());
+        bindery::println!("{}", cost.report());
+    }
+    #[cfg(feature = "otlp")]
+    env.observe(bindery::observe::Otlp::new("https://otel.example.com", "sizes")?);
+    #[cfg(feature = "server_timing")]
+    env.observe(bindery::observe::ServerTiming);
+    Ok(())
 }
 
 #[cfg(not(feature = "http"))]
@@ -35,7 +60,20 @@ async fn fetch(request: Request, env: Env) -> Response {
     async fn note(State(env): State<Env>, Path(_id): Path<i64>) -> bindery::Result<String> {
         answer(Request::default(), env).await
     }
+    #[cfg(feature = "rate_limits")]
+    let limit = {
+        let minute = std::time::Duration::from_secs(60);
+        bindery::web::KvLimit::new(&env.cache, "requests", 100, minute)
+    };
     let router = Router::new().route("/notes/{id}", get(note)).with_state(env);
+    #[cfg(feature = "server_timing")]
+    let router = router.layer(bindery::observe::ServerTiming);
+    #[cfg(feature = "rate_limits")]
+    let router = router.layer(bindery::web::RateLimitLayer::new(limit));
+    #[cfg(feature = "protection")]
+    let router = router
+        .layer(bindery::web::CrossOriginProtection::default())
+        .layer(bindery::web::SecureHeaders::default());
     bindery::http::route(router, request).await
 }
 
@@ -108,6 +146,46 @@ async fn answer(request: Request, env: Env) -> bindery::Result<String> {
         let request = Request::get("https://example.com/").body(Body::empty());
         let response = bindery::http::fetch(request.map_err(bindery::Error::other)?).await?;
         text += response.status().as_str();
+    }
+    #[cfg(feature = "query_cache")]
+    if let Some(note) = env.db.note(2).cached(&env.cache, std::time::Duration::from_secs(60)).await? {
+        text += &note.owner;
+    }
+    #[cfg(feature = "resilience")]
+    {
+        use bindery::resilience::{CircuitBreaker, Retry};
+
+        static NOTES: CircuitBreaker = CircuitBreaker::new(5, std::time::Duration::from_secs(30));
+        let retry = Retry::new();
+        if let Some(note) = NOTES.run(|| retry.run(|| env.db.note(3))).await? {
+            text += &note.owner;
+        }
+    }
+    #[cfg(feature = "sessions")]
+    {
+        let sessions = bindery::web::Sessions::<u32>::new(&env.cache);
+        match sessions.load(request.headers()).await? {
+            Some(mut session) => {
+                session.data += 1;
+                sessions.save(&session).await?;
+            }
+            None => {
+                let session = sessions.create("ann", 1).await?;
+                text += sessions.cookie(&session).to_str().unwrap_or_default();
+            }
+        }
+    }
+    #[cfg(feature = "jwt")]
+    {
+        #[derive(serde::Deserialize)]
+        struct Claims {
+            role: String,
+        }
+        let keys = "https://issuer.example.com/keys";
+        let verifier = bindery::web::JwtVerifier::new("https://issuer.example.com", "a", keys)?;
+        if let Ok(token) = verifier.verify_request::<Claims>(request.headers()).await {
+            text += &token.claims.role;
+        }
     }
     #[cfg(feature = "tracing")]
     tracing::info!(text, "an event");
