@@ -285,6 +285,29 @@ impl Error {
         let is_transient = matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded);
         is_transient && !self.is_committed()
     }
+
+    /// Whether the call has the same effect if it is applied twice, so that a retry is safe although
+    /// the service may have applied it: reads, and writes of KV and R2 that replace a value.
+    ///
+    /// It is false for writes of D1, for batches, for messages and emails, and for requests to other
+    /// servers unless their method is idempotent. An error of the application counts as safe.
+    #[must_use]
+    pub fn is_safe_to_repeat(&self) -> bool {
+        match self.0.service {
+            Service::Worker | Service::Kv | Service::EdgeCache => true,
+            Service::R2 => !self.0.operation.contains("multipart"),
+            Service::Ai | Service::SecretsStore | Service::Vectorize => true,
+            _ => self.0.failure.is_read,
+        }
+    }
+
+    /// Notes that the call only reads.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of_read(mut self, is_read: bool) -> Self {
+        self.0.failure.is_read = is_read;
+        self
+    }
 }
 
 impl fmt::Display for Error {

@@ -24,6 +24,9 @@ pub struct Cause {
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
     /// Whether the call has changed stored data.
     pub(crate) is_committed: bool,
+    /// Whether the call reads only, so that it can be repeated. Known for D1 and for requests to
+    /// other servers, where the operation does not show it.
+    pub(crate) is_read: bool,
     /// The position in its batch of the query that failed, from 0.
     pub(crate) index: Option<usize>,
     /// The name of the query of a batch that failed.
@@ -53,6 +56,7 @@ impl Failure {
             message: message.into_owned(),
             source: None,
             is_committed: false,
+            is_read: false,
             index: None,
             query: None,
             measures: Measures::default(),

@@ -98,6 +98,7 @@ pub fn fetch_with(
     options: FetchOptions,
 ) -> BoxFuture<'static, Result<Response>> {
     let host = request.uri().host().unwrap_or_default().to_owned();
+    let is_idempotent = request.method().is_idempotent();
     let gate = Gate::new(Service::Fetch, host, backend::current_observers());
     Box::pin(async move {
         let work = async {
@@ -116,7 +117,8 @@ pub fn fetch_with(
             };
             Ok((response, measures))
         };
-        gate.pass("request", None, work).await
+        let result = gate.pass("request", None, work).await;
+        result.map_err(|error| error.of_read(is_idempotent))
     })
 }
 

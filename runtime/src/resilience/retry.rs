@@ -13,6 +13,9 @@ use crate::{random, time};
 /// would only get more requests, a call that timed out may still run, and every other error would
 /// be the same again. An error that [has changed data](Error::is_committed) is not retried either.
 ///
+/// A call that may have been applied is only retried if it is [safe to
+/// repeat](Error::is_safe_to_repeat), or with [`idempotent`](Self::idempotent).
+///
 /// The wait before the nth retry is a random part of `base_delay` times 2ⁿ⁻¹, so that the clients
 /// of a service that comes back do not call it all at once.
 ///
@@ -23,6 +26,7 @@ pub struct Retry {
     base_delay: Duration,
     max_delay: Duration,
     budget: u32,
+    is_idempotent: bool,
 }
 
 impl Default for Retry {
@@ -42,6 +46,7 @@ impl Retry {
             base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(2),
             budget: 10,
+            is_idempotent: false,
         }
     }
 
@@ -73,9 +78,18 @@ impl Retry {
         }
     }
 
+    /// Also retries calls that are not known to be safe to repeat, because they have the same effect
+    /// when they are applied twice: an `INSERT` with `ON CONFLICT DO NOTHING` and a key of your own,
+    /// for example.
+    #[must_use]
+    pub const fn idempotent(self) -> Self {
+        Self {
+            is_idempotent: true,
+            ..self
+        }
+    }
+
     /// Makes a call until it succeeds. Each attempt is a call of its own for observers.
-    ///
-    /// The call must be safe to repeat: the service may have applied a write before it failed.
     ///
     /// # Errors
     /// The error of the last attempt.
@@ -99,12 +113,18 @@ impl Retry {
                 Err(error) => error,
             };
             let is_last = retries + 1 >= self.attempts;
-            if is_last || !is_transient(&error) || !Scope::take_retry(self.budget) {
+            if is_last || !self.allows(&error) || !Scope::take_retry(self.budget) {
                 return Err(error);
             }
             time::sleep(self.delay(retries)).await;
             retries += 1;
         }
+    }
+
+    /// Whether a retry can succeed, and does no harm.
+    fn allows(self, error: &Error) -> bool {
+        let is_transient = error.kind() == ErrorKind::Unavailable && error.is_retryable();
+        is_transient && (self.is_idempotent || error.is_safe_to_repeat())
     }
 
     /// A random wait.
@@ -115,10 +135,6 @@ impl Retry {
         let part = random::bytes().map_or(u32::MAX, u32::from_le_bytes);
         longest.mul_f64(f64::from(part) / f64::from(u32::MAX))
     }
-}
-
-fn is_transient(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unavailable && error.is_retryable()
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

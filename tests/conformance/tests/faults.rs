@@ -55,6 +55,29 @@ async fn a_response_is_lost(env: Env, world: TestWorld) -> Outcome {
     Ok(())
 }
 
+/// A write that may have been applied is only repeated if the application says that it can be.
+#[bindery::test]
+async fn a_write_is_not_repeated(env: Env, world: TestWorld) -> Outcome {
+    let retry = Retry::new().base_delay(Duration::ZERO);
+    world.faults().d1().lose_response(1.0);
+    let note = || env.db.note("lost", 1);
+    let attempts = async |retry: Retry| {
+        let error = retry.run(note).await.err();
+        same!(error.map(|error| error.is_safe_to_repeat()), Some(false));
+        let batch = async || env.db.batch((note(),)).await;
+        same!(retry.run(batch).await.is_err(), true);
+        Outcome::Ok(())
+    };
+    attempts(retry).await?;
+    same!(world.faults().injected(), 2);
+    attempts(retry.idempotent()).await?;
+    same!(world.faults().injected(), 2 + 2 * 3);
+
+    world.faults().clear();
+    same!(env.db.noted().await?.len(), 2 + 2 * 3);
+    Ok(())
+}
+
 /// A write to KV is not visible for a while.
 #[bindery::test]
 async fn values_are_stale(env: Env, world: TestWorld) -> Outcome {

@@ -437,7 +437,8 @@ impl<'a, S: Shape> Query<'a, S> {
             finish(rows, &meta)
         };
         let gate = &self.database.gate;
-        gate.pass("query", Some(self.statement.name()), work).await
+        let result = gate.pass("query", Some(self.statement.name()), work).await;
+        result.map_err(|error| error.of_read(self.statement.reads_only()))
     }
 
     fn call<'c>(&'c self, rows: &'c mut Collected<S>) -> Call<'c> {

@@ -188,7 +188,8 @@ impl<S: Shape> CachedQuery<'_, S> {
             Ok(((output, json), measures))
         };
         let gate = &database.gate;
-        gate.pass("query", Some(statement.name()), work).await
+        let result = gate.pass("query", Some(statement.name()), work).await;
+        result.map_err(|error| error.of_read(true))
     }
 }
 
