@@ -286,11 +286,11 @@ impl Error {
         is_transient && !self.is_committed()
     }
 
-    /// Whether the call has the same effect if it is applied twice, so that a retry is safe although
-    /// the service may have applied it: reads, and writes of KV and R2 that replace a value.
+    /// Whether the call has the same effect if it is applied twice, so that a retry is safe even if
+    /// the service has applied it: reads, and writes of KV and R2 that replace a value.
     ///
-    /// It is false for writes of D1, for batches, for messages and emails, and for requests to other
-    /// servers unless their method is idempotent. An error of the application counts as safe.
+    /// It is false for writes of D1, for batches, for messages and emails, and for requests to
+    /// other servers unless their method is idempotent. An error of the application counts as safe.
     #[must_use]
     pub fn is_safe_to_repeat(&self) -> bool {
         match self.0.service {

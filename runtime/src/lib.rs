@@ -41,6 +41,8 @@
 //! No feature is on by default. A feature adds API and never changes behavior.
 //!
 //! - `aggregate`: [`observe::Aggregate`](crate::observe), counts and percentiles of calls.
+//! - `dashboard`: the page `/__bindery` of the native server, with its calls, their cost and its
+//!   state.
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
 //! - `jwt`: [`web::JwtVerifier`](crate::web), JSON Web Tokens of an issuer.
 //! - `metrics`: [`observe::metrics`](crate::observe), calls as metrics of the

@@ -9,7 +9,7 @@ use super::{Application, Context, Environment};
 use crate::backend::log_line;
 use crate::error::ServerErrorText;
 use crate::http::{Request, Response};
-use crate::observe::{Gate, Measures, Scope};
+use crate::observe::{Gate, Measures, RequestLine, Scope};
 
 /// Responds to a request of a test as a server would, with an event for observers.
 pub(crate) async fn respond<A: Application>(
@@ -19,9 +19,7 @@ pub(crate) async fn respond<A: Application>(
 ) -> Response {
     complete(&mut request);
     request.extensions_mut().insert(context.clone());
-    let caller = request.headers().get("traceparent");
-    let caller = caller.and_then(|caller| caller.to_str().ok());
-    let scope = Scope::new(&context, caller.map(str::to_owned));
+    let scope = Scope::new(&context, RequestLine::of(&request));
 
     let gate = Gate::of_handler("", env.backend().observers());
     let handler = gate.handle("fetch", A::fetch(request, env, context), |response| {

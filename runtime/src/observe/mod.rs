@@ -9,6 +9,8 @@ mod analytics_engine;
 mod cost;
 mod event;
 mod gate;
+#[cfg(all(feature = "dashboard", not(target_arch = "wasm32")))]
+mod journal;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod measurement;
@@ -41,6 +43,8 @@ pub use cost::{BudgetWarning, Cost, CostLine, CostReport, Period, Price, Prices,
 pub use event::Call;
 pub use event::{Event, Measures};
 pub(crate) use gate::Gate;
+#[cfg(all(feature = "dashboard", not(target_arch = "wasm32")))]
+pub(crate) use journal::{CallLine, Journal};
 #[cfg(feature = "metrics")]
 pub use metrics::metrics;
 #[cfg(feature = "otlp")]
@@ -48,7 +52,7 @@ pub use otlp::Otlp;
 #[cfg(feature = "otlp")]
 pub(crate) use otlp::{SpanContext, continue_trace};
 pub use sampled::sampled;
-pub(crate) use scope::Scope;
+pub(crate) use scope::{RequestLine, Scope};
 #[cfg(feature = "server-timing")]
 pub use server_timing::ServerTiming;
 #[cfg(feature = "spans")]

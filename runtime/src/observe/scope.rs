@@ -11,20 +11,51 @@ use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
 
+#[cfg(all(feature = "dashboard", not(target_arch = "wasm32")))]
+use super::Journal;
 #[cfg(feature = "otlp")]
 use super::SpanContext;
 #[cfg(feature = "server-timing")]
 use super::server_timing::Timing;
 use crate::app::Context;
+use crate::http::Request;
 
 thread_local! {
     /// The scope of the future that this thread polls.
     static CURRENT: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
 }
 
+/// What observers know about a request. Empty for a batch of a queue.
+#[derive(Debug, Default)]
+#[cfg_attr(
+    all(target_arch = "wasm32", not(feature = "otlp")),
+    expect(dead_code, reason = "on Workers only spans need it")
+)]
+pub(crate) struct RequestLine {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The header `traceparent`.
+    #[cfg(feature = "otlp")]
+    pub(crate) trace_parent: Option<String>,
+}
+
+impl RequestLine {
+    pub(crate) fn of(request: &Request) -> Self {
+        #[cfg(feature = "otlp")]
+        let trace_parent = request.headers().get("traceparent");
+        Self {
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            #[cfg(feature = "otlp")]
+            trace_parent: trace_parent.and_then(|value| Some(value.to_str().ok()?.to_owned())),
+        }
+    }
+}
+
 /// One request, or one batch of a queue.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
+    request: RequestLine,
     calls: AtomicU32,
     retries: AtomicU32,
     /// Decides whether the calls are in a sample.
@@ -35,6 +66,8 @@ pub(crate) struct Scope {
     timings: Mutex<Vec<Timing>>,
     #[cfg(feature = "otlp")]
     trace: Trace,
+    #[cfg(all(feature = "dashboard", not(target_arch = "wasm32")))]
+    journal: Arc<Journal>,
 }
 
 /// The trace of a request.
@@ -49,24 +82,24 @@ struct Trace {
 }
 
 impl Scope {
-    /// Returns the scope of a request or a batch. `caller` returns the header `traceparent`.
-    #[cfg(feature = "otlp")]
-    pub(crate) fn new(context: &Context, caller: Option<String>) -> Arc<Self> {
+    /// Returns the scope of a request or a batch.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(unused_variables, reason = "only spans need it")
+    )]
+    pub(crate) fn new(context: &Context, request: RequestLine) -> Arc<Self> {
+        #[cfg(feature = "otlp")]
         let trace = Trace {
             context: Some(context.clone()),
-            caller: caller.and_then(|header| SpanContext::parse(&header)),
+            caller: request.trace_parent.as_deref().and_then(SpanContext::parse),
             span: OnceLock::new(),
         };
         Arc::new(Self {
+            request,
+            #[cfg(feature = "otlp")]
             trace,
             ..Self::default()
         })
-    }
-
-    /// Returns the scope of a request or a batch.
-    #[cfg(not(feature = "otlp"))]
-    pub(crate) fn new(_: &Context, _: Option<String>) -> Arc<Self> {
-        Arc::default()
     }
 
     /// The context of the request, for background work.
@@ -96,6 +129,21 @@ impl Scope {
     #[cfg(feature = "server-timing")]
     pub(super) fn timings(&self) -> MutexGuard<'_, Vec<Timing>> {
         self.timings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request; empty for a batch.
+    #[cfg_attr(
+        all(target_arch = "wasm32", not(feature = "otlp")),
+        expect(dead_code, reason = "on Workers only spans need it")
+    )]
+    pub(crate) fn request(&self) -> &RequestLine {
+        &self.request
+    }
+
+    /// The calls of the request.
+    #[cfg(all(feature = "dashboard", not(target_arch = "wasm32")))]
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     /// Returns the scope of the future that this thread polls.
@@ -144,6 +192,12 @@ impl Scope {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The number of retries.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn retries(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     /// Returns a future that is in this scope while it is polled.

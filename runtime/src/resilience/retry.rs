@@ -78,9 +78,9 @@ impl Retry {
         }
     }
 
-    /// Also retries calls that are not known to be safe to repeat, because they have the same effect
-    /// when they are applied twice: an `INSERT` with `ON CONFLICT DO NOTHING` and a key of your own,
-    /// for example.
+    /// Also retries calls that are not known to be safe to repeat, because they have the same
+    /// effect when they are applied twice: an `INSERT` with `ON CONFLICT DO NOTHING` and a key of
+    /// your own, for example.
     #[must_use]
     pub const fn idempotent(self) -> Self {
         Self {

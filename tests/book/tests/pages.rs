@@ -49,7 +49,7 @@ fn pages() -> Outcome<Vec<(String, String)>> {
     for entry in fs::read_dir(root().join("docs/book/src"))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name != "SUMMARY.md" {
+        if name.ends_with(".md") && name != "SUMMARY.md" {
             pages.push((name.into_owned(), fs::read_to_string(&path)?));
         }
     }

@@ -7,6 +7,8 @@ mod assets;
 mod clock;
 mod context;
 mod d1;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod edge_cache;
 mod env_files;
 #[cfg(feature = "fetch")]

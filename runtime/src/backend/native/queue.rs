@@ -8,7 +8,7 @@ use bindery_sqlite::rusqlite::{self, Connection, Row, params};
 
 use crate::app::{Application, Consumer, Environment};
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
-use crate::observe::{Gate, Scope};
+use crate::observe::{Gate, RequestLine, Scope};
 use crate::queue::{RawBatch, RawMessage, Verdict};
 use crate::resilience::Faults;
 
@@ -63,6 +63,17 @@ pub(super) struct Queues {
 pub(crate) struct Queue {
     queues: Queues,
     name: &'static str,
+}
+
+/// A message as the dashboard shows it. Times are milliseconds since the Unix epoch.
+#[cfg(feature = "dashboard")]
+pub(super) struct QueuedMessage {
+    pub(super) id: i64,
+    pub(super) body: String,
+    pub(super) attempts: u32,
+    pub(super) is_in_flight: bool,
+    pub(super) sent_at: i64,
+    pub(super) visible_at: i64,
 }
 
 /// A message that was delivered: its id, its attempts and its verdict.
@@ -147,6 +158,47 @@ impl Queues {
         }
     }
 
+    /// Returns the names of the queues that have messages, and the numbers of their messages.
+    #[cfg(feature = "dashboard")]
+    pub(super) async fn lengths(&self) -> Result<Vec<(String, i64)>, Failure> {
+        let read = |connection: &Connection| {
+            let sql = "SELECT queue, count(*) FROM messages GROUP BY queue ORDER BY queue";
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        };
+        self.store.read(read).await
+    }
+
+    /// Returns the oldest messages of a queue.
+    #[cfg(feature = "dashboard")]
+    pub(super) async fn messages(
+        &self,
+        queue: &str,
+        limit: u32,
+    ) -> Result<Vec<QueuedMessage>, Failure> {
+        let queue = queue.to_owned();
+        let read = move |connection: &Connection| {
+            let sql = "SELECT id, body, attempts, in_flight, sent_at, visible_at FROM messages
+                 WHERE queue = ?1 ORDER BY id LIMIT ?2";
+            let mut statement = connection.prepare(sql)?;
+            let message = |row: &Row<'_>| {
+                Ok(QueuedMessage {
+                    id: row.get("id")?,
+                    body: row.get("body")?,
+                    attempts: row.get("attempts")?,
+                    is_in_flight: row.get("in_flight")?,
+                    sent_at: row.get("sent_at")?,
+                    visible_at: row.get("visible_at")?,
+                })
+            };
+            statement
+                .query_map(params![queue, limit], message)?
+                .collect()
+        };
+        self.store.read(read).await
+    }
+
     /// Wakes the consumers.
     pub(super) fn wake(&self) {
         self.changed.notify_waiters();
@@ -171,7 +223,7 @@ impl Queues {
         let queue = consumer.queue;
         let mut batch = RawBatch::new(queue.to_owned(), messages);
         let context = env.backend().context(Arc::default(), Routers::default());
-        let scope = Scope::new(&context, None);
+        let scope = Scope::new(&context, RequestLine::default());
         let gate = Gate::of_handler(queue, env.backend().observers());
         let handler = async {
             let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;

@@ -12,6 +12,8 @@ use crate::resilience::Faults;
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
 
+#[cfg(feature = "dashboard")]
+use super::dashboard;
 use super::server::{LogFormat, Server, ServerOptions, stop};
 use super::{log, log_line};
 
@@ -31,6 +33,8 @@ use super::{log, log_line};
 ///   default `info`.
 /// - `BINDERY_FAULTS`: the [faults](crate::resilience::Faults) that are injected into calls, such
 ///   as `seed=7 d1:fail=0.1`.
+/// - `BINDERY_DASHBOARD`: with the feature `dashboard`, whether the server has the page
+///   `/__bindery`, `on` (the default of a build with debug assertions) or `off`.
 /// - `BINDERY_CF`: what [`Context::cf`](crate::Context::cf) returns, as JSON such as
 ///   `{"country": "DE"}`.
 ///
@@ -57,6 +61,10 @@ pub fn serve<A: Application>() -> ExitCode {
 async fn run<A: Application>() -> Result<()> {
     let mut options = ServerOptions::default().log(log_format()?).cf(cf()?);
     options = options.faults(faults()?);
+    #[cfg(feature = "dashboard")]
+    {
+        options = options.dashboard(dashboard()?);
+    }
     if let Some(folder) = std::env::var_os("BINDERY_STATE") {
         options = options.state(folder);
     }
@@ -67,6 +75,8 @@ async fn run<A: Application>() -> Result<()> {
     let owner = format!("the process {} on http://{address}", std::process::id());
     #[cfg(feature = "tracing")]
     let subscriber = subscriber_options(options.log)?;
+    #[cfg(feature = "dashboard")]
+    let has_dashboard = options.dashboard;
     let server = Server::<A>::start_as(options, &owner)?;
     #[cfg(feature = "tracing")]
     install_subscriber(subscriber);
@@ -77,6 +87,14 @@ async fn run<A: Application>() -> Result<()> {
     log_line(&format!(
         "{worker} listens on http://{address}, with its state in {folder}"
     ));
+    #[cfg(feature = "dashboard")]
+    if has_dashboard {
+        let port = address.port();
+        log_line(&format!(
+            "the dashboard is at http://127.0.0.1:{port}{}",
+            dashboard::PATH
+        ));
+    }
     server.serve_until(listener, stop).await;
     Ok(())
 }
@@ -136,6 +154,21 @@ fn faults() -> Result<Faults> {
     let text = std::env::var("BINDERY_FAULTS").unwrap_or_default();
     text.parse()
         .map_err(|error: Error| misconfigured(format!("BINDERY_FAULTS: {}", error.message())))
+}
+
+/// Whether `BINDERY_DASHBOARD` wants the dashboard. A build without debug assertions is probably
+/// not on the machine of a developer.
+#[cfg(feature = "dashboard")]
+fn dashboard() -> Result<bool> {
+    match std::env::var("BINDERY_DASHBOARD").as_deref() {
+        Ok("on") => Ok(true),
+        Ok("off") => Ok(false),
+        Err(_) => Ok(cfg!(debug_assertions)),
+        Ok(other) => {
+            let message = format!("BINDERY_DASHBOARD is `{other}`, not `on` or `off`");
+            Err(misconfigured(message))
+        }
+    }
 }
 
 /// What `BINDERY_CF` sets as the properties of each request.

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Failure, Result, ServerErrorText};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, Request, Response};
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
-use crate::observe::{Gate, Measures, Scope};
+use crate::observe::{Gate, Measures, RequestLine, Scope};
 
 use super::bindings::observers;
 use super::http::{request_from_js, response_to_js};
@@ -32,7 +32,7 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: J
         let context = Context::new(super::Context::new(context, &request));
         // The start hook installs the observers of this request.
         let env = connect::<A>(env, &context);
-        let scope = Scope::new(&context, trace_parent(&request));
+        let scope = Scope::new(&context, request_line(&request));
         let respond = async {
             match env {
                 Ok(env) => A::serve(Handle::new(request.into()), env, context).await,
@@ -49,14 +49,20 @@ pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: J
     })
 }
 
-/// Returns the header with the span of the client, if there is an observer that follows it.
-fn trace_parent(request: &web_sys::Request) -> Option<String> {
+/// Returns what the spans of a request contain, if there is an observer with spans. Each property
+/// is a call into JavaScript.
+fn request_line(request: &web_sys::Request) -> RequestLine {
     #[cfg(feature = "otlp")]
     if observers().has_spans() {
-        return request.headers().get("traceparent").ok()?;
+        let uri = request.url().parse::<http::Uri>().unwrap_or_default();
+        return RequestLine {
+            method: request.method(),
+            path: uri.path().to_owned(),
+            trace_parent: request.headers().get("traceparent").ok().flatten(),
+        };
     }
     let _ = request;
-    None
+    RequestLine::default()
 }
 
 fn response_outcome(response: &Result<Handle, Failure>) -> (Option<&Error>, Measures) {
@@ -148,7 +154,7 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
         let context = Context::new(super::Context::new(context, &JsValue::UNDEFINED));
         let env = connect::<A>(env, &context).map_err(|error| exception(&error.to_string()))?;
 
-        let scope = Scope::new(&context, None);
+        let scope = Scope::new(&context, RequestLine::default());
         let mut raw = received(&batch);
         let gate = Gate::of_handler(raw.queue().to_owned(), observers());
         let handler = async {

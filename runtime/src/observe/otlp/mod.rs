@@ -301,14 +301,20 @@ impl Observer for Otlp {
             None => SpanContext::current(),
         };
         let context = parent.map_or_else(SpanContext::root, SpanContext::child)?;
+        let mut name = call.span_name();
         if let Some(scope) = scope {
             scope.set_span(context);
+            // The route, which OpenTelemetry would add, is only known to the router.
+            let method = &scope.request().method;
+            if !method.is_empty() {
+                name.clone_from(method);
+            }
         }
 
         let span: Box<dyn Span> = Box::new(OtlpSpan {
             context,
             parent,
-            name: call.span_name(),
+            name,
             kind: span::kind(call),
             start: time::now(),
             exporter: self.clone(),

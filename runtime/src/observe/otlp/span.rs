@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::super::event::is_integer;
-use super::super::{Call, Event, Span};
+use super::super::{Call, Event, Scope, Span};
 use super::Otlp;
 use super::context::SpanContext;
 use crate::error::Service;
@@ -52,7 +52,10 @@ impl OtlpSpan {
     fn to_json(&self, event: &Event<'_>) -> String {
         let parent = self.parent.map(|parent| format!("{:016x}", parent.span));
         let message = event.error.map(|error| error.message().to_owned());
-        let attributes = event.attributes().into_iter().map(attribute);
+        let mut attributes = event.attributes();
+        if event.service == Service::Worker {
+            attributes.extend(request_attributes());
+        }
 
         let json = Json {
             trace_id: format!("{:032x}", self.context.trace),
@@ -63,7 +66,7 @@ impl OtlpSpan {
             kind: self.kind,
             start_time_unix_nano: nanoseconds(self.start),
             end_time_unix_nano: nanoseconds(self.start + event.duration),
-            attributes: attributes.collect(),
+            attributes: attributes.into_iter().map(attribute).collect(),
             status: match event.is_error() {
                 true => Status { code: 2, message },
                 false => Status::default(),
@@ -71,6 +74,22 @@ impl OtlpSpan {
         };
         serde_json::to_string(&json).unwrap_or_default()
     }
+}
+
+/// The attributes of the request, which only its span has: they have too many different values for
+/// the labels of a metric. A batch of a queue has none.
+///
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span>
+fn request_attributes() -> Vec<(&'static str, String)> {
+    let scope = Scope::current();
+    let request = scope.as_ref().map(|scope| scope.request());
+    let Some(request) = request.filter(|request| !request.method.is_empty()) else {
+        return Vec::new();
+    };
+    vec![
+        ("http.request.method", request.method.clone()),
+        ("url.path", request.path.clone()),
+    ]
 }
 
 #[derive(Serialize)]

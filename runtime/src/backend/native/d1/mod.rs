@@ -3,6 +3,8 @@
 //! A query has the same result as on D1: SQLite applies the rules and limits of D1, and numbers are
 //! bound as REAL.
 
+#[cfg(feature = "dashboard")]
+mod browse;
 mod errors;
 mod migrate;
 mod run;
@@ -23,6 +25,8 @@ use super::pool::{Pool, lock};
 use migrate::{migrate, migrated_in_memory};
 use run::{Decoding, OwnedCall, Ran, read};
 
+#[cfg(feature = "dashboard")]
+pub(super) use browse::{Cell, Selected, Table, shortened};
 pub(super) use migrate::Place;
 pub(crate) use values::Cells;
 
@@ -32,6 +36,8 @@ pub(crate) struct D1 {
     pool: Pool<Database>,
     /// What the session of this handle has seen.
     seen: Option<Arc<Mutex<Option<String>>>>,
+    #[cfg(feature = "dashboard")]
+    queries: browse::Queries,
 }
 
 impl D1 {
@@ -47,7 +53,12 @@ impl D1 {
         };
         let file = place.map(|place| place.file);
         let pool = Pool::new(file, database)?;
-        Ok(Self { pool, seen: None })
+        Ok(Self {
+            pool,
+            seen: None,
+            #[cfg(feature = "dashboard")]
+            queries: browse::Queries::default(),
+        })
     }
 
     /// Applies the pending migrations of another binding of the same database.
@@ -65,6 +76,8 @@ impl D1 {
         Ok(Self {
             pool: self.pool.clone(),
             seen: Some(Arc::new(Mutex::new(seen))),
+            #[cfg(feature = "dashboard")]
+            queries: self.queries.clone(),
         })
     }
 
@@ -89,6 +102,8 @@ impl D1 {
 
     /// Runs a statement that only reads on this thread. Returns `None` if it takes too long.
     pub(crate) fn try_run(&self, call: Call<'_>) -> Option<Result<Meta, Failure>> {
+        #[cfg(feature = "dashboard")]
+        self.queries.add(call.statement);
         let Call {
             statement,
             parameters,
@@ -106,6 +121,8 @@ impl D1 {
     }
 
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Meta, Failure> {
+        #[cfg(feature = "dashboard")]
+        self.queries.add(call.statement);
         let owned = OwnedCall::new(&call);
         let Ran { meta, rows } = if call.statement.reads_only() {
             let work = move |database: &Database| owned.run(database.connection());
@@ -122,6 +139,10 @@ impl D1 {
     }
 
     pub(crate) async fn batch(&self, calls: &mut [Call<'_>]) -> Result<Vec<Meta>, Failure> {
+        #[cfg(feature = "dashboard")]
+        calls
+            .iter()
+            .for_each(|call| self.queries.add(call.statement));
         let owned: Vec<OwnedCall> = calls.iter().map(OwnedCall::new).collect();
         let run_all = move |connection: &Connection| -> Result<Vec<Ran>, Failure> {
             let run = |(index, call): (usize, &OwnedCall)| {

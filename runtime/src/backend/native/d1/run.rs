@@ -196,7 +196,7 @@ fn read_prepared(
 
 /// The rows that a statement has read, at least. SQLite counts the steps of full scans, which are
 /// those that cost, but not those of searches in an index.
-fn rows_read(prepared: &Prepared<'_>, returned: usize) -> u64 {
+pub(super) fn rows_read(prepared: &Prepared<'_>, returned: usize) -> u64 {
     let steps = prepared.reset_status(StatementStatus::FullscanStep);
     // The first row of a scan is not a step.
     let scanned = u64::try_from(steps).unwrap_or(0);

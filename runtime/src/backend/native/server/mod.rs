@@ -28,6 +28,8 @@ use crate::resilience::Faults;
 use super::assets::Assets;
 use super::bindings::Overrides;
 use super::context::Routers;
+#[cfg(feature = "dashboard")]
+use super::dashboard::Dashboard;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
 use super::pool::lock;
@@ -63,6 +65,10 @@ pub struct ServerOptions {
     pub log: LogFormat,
     /// The faults that are injected into calls. By default there are none.
     pub faults: Faults,
+    /// Whether the server has the page `/__bindery`. It responds only to clients on this machine.
+    /// The default is `false`.
+    #[cfg(feature = "dashboard")]
+    pub dashboard: bool,
     /// The time that a shutdown waits for requests, background work and batches of queues. The
     /// default is 30 seconds.
     pub shutdown_timeout: Duration,
@@ -78,6 +84,8 @@ impl Default for ServerOptions {
             cf: Cf::default(),
             log: LogFormat::default(),
             faults: Faults::default(),
+            #[cfg(feature = "dashboard")]
+            dashboard: false,
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -133,6 +141,17 @@ impl ServerOptions {
         self
     }
 
+    /// Sets whether the server has the page `/__bindery`, which shows its calls, their cost, and
+    /// its state.
+    ///
+    /// It responds only to clients on this machine, and only reads.
+    #[cfg(feature = "dashboard")]
+    #[must_use]
+    pub fn dashboard(mut self, dashboard: bool) -> Self {
+        self.dashboard = dashboard;
+        self
+    }
+
     /// Sets the time that a shutdown waits for work in progress.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
@@ -175,6 +194,8 @@ pub struct Server<A: Application> {
     options: ServerOptions,
     cf: Arc<Cf>,
     routers: Routers,
+    #[cfg(feature = "dashboard")]
+    dashboard: Option<Dashboard>,
     is_stopping: Arc<AtomicBool>,
     consumers: Vec<JoinHandle<()>>,
 }
@@ -221,6 +242,8 @@ impl<A: Application> Server<A> {
             LogFormat::Json => backend.observe(observe::json()),
             LogFormat::Off => {}
         }
+        #[cfg(feature = "dashboard")]
+        let dashboard = options.dashboard.then(|| Dashboard::start(&backend));
         *lock(&SERVER_OBSERVERS) = backend.observers();
         let env = A::Env::connect(&backend)?;
         let cf = Arc::new(options.cf.clone());
@@ -243,6 +266,8 @@ impl<A: Application> Server<A> {
             options,
             cf,
             routers,
+            #[cfg(feature = "dashboard")]
+            dashboard,
             is_stopping,
         })
     }
@@ -270,6 +295,8 @@ impl<A: Application> Server<A> {
                 .context(Arc::clone(&self.cf), self.routers.clone()),
             log: self.options.log,
             assets: self.backend.assets().cloned(),
+            #[cfg(feature = "dashboard")]
+            dashboard: self.dashboard.clone(),
         }
     }
 
@@ -319,6 +346,8 @@ pub struct WorkerService<A: Application> {
     context: crate::Context,
     log: LogFormat,
     assets: Option<Assets>,
+    #[cfg(feature = "dashboard")]
+    dashboard: Option<Dashboard>,
 }
 
 impl<A: Application> Clone for WorkerService<A> {
@@ -328,6 +357,8 @@ impl<A: Application> Clone for WorkerService<A> {
             context: self.context.clone(),
             log: self.log,
             assets: self.assets.clone(),
+            #[cfg(feature = "dashboard")]
+            dashboard: self.dashboard.clone(),
         }
     }
 }
@@ -355,8 +386,15 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
             context,
             log,
             assets,
+            #[cfg(feature = "dashboard")]
+            dashboard,
         } = self.clone();
         Box::pin(async move {
+            #[cfg(feature = "dashboard")]
+            if let Some(dashboard) = dashboard.filter(|_| Dashboard::serves(&request)) {
+                return Ok(dashboard.respond(request).await);
+            }
+
             let logged = request_log::LoggedRequest::new(&request, &context, log);
             let response = logged
                 .count(request::respond::<A>(request, assets, env, context))

@@ -4,12 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::Method;
-
 use crate::app::Context;
 use crate::error::ServerErrorText;
 use crate::http::{Request, Response};
-use crate::observe::Scope;
+use crate::observe::{RequestLine, Scope};
 
 use super::super::log_line;
 use super::LogFormat;
@@ -23,8 +21,6 @@ pub(super) fn spawn<T: Send + 'static>(
 
 /// A request that is logged when it has its response.
 pub(super) struct LoggedRequest {
-    method: Method,
-    path: String,
     start: Instant,
     scope: Arc<Scope>,
     format: LogFormat,
@@ -32,13 +28,9 @@ pub(super) struct LoggedRequest {
 
 impl LoggedRequest {
     pub(super) fn new(request: &Request, context: &Context, format: LogFormat) -> Self {
-        let caller = request.headers().get("traceparent");
-        let caller = caller.and_then(|caller| caller.to_str().ok());
         Self {
-            method: request.method().clone(),
-            path: request.uri().path().to_owned(),
             start: Instant::now(),
-            scope: Scope::new(context, caller.map(str::to_owned)),
+            scope: Scope::new(context, RequestLine::of(request)),
             format,
         }
     }
@@ -50,34 +42,40 @@ impl LoggedRequest {
 
     /// Logs the request. A server error is logged in any format, with its cause.
     pub(super) fn log(&self, response: &Response) {
-        let Self { method, path, .. } = self;
+        let RequestLine { method, path, .. } = self.scope.request();
         let status = response.status();
         if self.format == LogFormat::Off && !status.is_server_error() {
             return;
         }
 
         let milliseconds = self.start.elapsed().as_secs_f64() * 1000.0;
-        let calls = self.scope.calls();
+        let (calls, retries) = (self.scope.calls(), self.scope.retries());
         let cause = response.extensions().get::<ServerErrorText>();
         let cause = cause.map(|ServerErrorText(text)| text.as_str());
         let line = if self.format == LogFormat::Json {
             let mut line = serde_json::json!({
                 "event": "http.request",
-                "http.request.method": method.as_str(),
+                "http.request.method": method,
                 "url.path": path,
                 "http.response.status_code": status.as_u16(),
                 "duration_ms": milliseconds,
                 "calls": calls,
+                "retries": retries,
             });
             if let Some(cause) = cause {
                 line["error.message"] = cause.into();
             }
             line.to_string()
         } else {
-            let noun = if calls == 1 { "call" } else { "calls" };
+            let calls = match (calls, retries) {
+                (1, 0) => "1 call".to_owned(),
+                (_, 0) => format!("{calls} calls"),
+                (_, 1) => format!("{calls} calls, 1 of them a retry"),
+                _ => format!("{calls} calls, {retries} of them retries"),
+            };
             let cause = cause.map(|cause| format!("  {cause}")).unwrap_or_default();
             let status = status.as_u16();
-            format!("{method} {path} {status} {milliseconds:.2} ms  {calls} {noun}{cause}")
+            format!("{method} {path} {status} {milliseconds:.2} ms  {calls}{cause}")
         };
         log_line(&line);
     }
