@@ -41,9 +41,12 @@
 //! No feature is on by default. A feature adds API and never changes behavior.
 //!
 //! - `aggregate`: [`observe::Aggregate`](crate::observe), counts and percentiles of calls.
+//! - `audit`: [`web::AuditEntry`](crate::web), a record of who did what.
 //! - `dashboard`: the page `/__bindery` of the native server, with its calls, their cost and its
 //!   state.
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
+//! - `flags`: [`flags::Flags`](crate::flags), values that change without a deployment, for all
+//!   users or for a part of them.
 //! - `jwt`: [`web::JwtVerifier`](crate::web), JSON Web Tokens of an issuer.
 //! - `metrics`: [`observe::metrics`](crate::observe), calls as metrics of the
 //!   [`metrics`](https://docs.rs/metrics) crate.
@@ -60,6 +63,8 @@
 //! - `sessions`: [`web::Sessions`](crate::web), sessions in KV.
 //! - `signed-urls`: [`http::UrlSigner`](crate::http), URLs of the worker that expire.
 //! - `spans`: [`observe::Span`](crate::observe), observers that follow a call from its start.
+//! - `validation`: [`web::Valid`](crate::web), an extractor that checks its value with the
+//!   [`garde`](https://docs.rs/garde) crate.
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
 //!   unless the program installs another subscriber; [`observe::tracing`](crate::observe), calls as
 //!   spans.
@@ -75,6 +80,8 @@ extern crate self as bindery;
 
 pub mod error;
 mod failure;
+#[cfg(feature = "flags")]
+pub mod flags;
 mod violation;
 pub mod observe;
 pub mod random;
@@ -85,10 +92,12 @@ pub mod http;
 pub mod minimal;
 pub mod cache;
 #[cfg(any(
+    feature = "audit",
     feature = "jwt",
     feature = "protection",
     feature = "rate-limits",
-    feature = "sessions"
+    feature = "sessions",
+    feature = "validation"
 ))]
 pub mod web;
 mod app;

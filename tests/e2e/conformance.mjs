@@ -107,7 +107,7 @@ await stored().create("kept");
 /** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
   const database = await backend.miniflare.getD1Database("DB");
-  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids", "cache"]) await database.prepare(`DELETE FROM ${table}`).run();
+  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids", "cache", "audit_log"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of shards) {
     const database = await backend.miniflare.getD1Database(name);
     await database.batch(["DELETE FROM visits", "DELETE FROM entries", "DELETE FROM accounts", "DROP TABLE IF EXISTS _bindery_moves"].map((sql) => database.prepare(sql)));
@@ -170,6 +170,22 @@ checks["requests and batches are events"] = async () => {
     seen.push(...await events());
     return expected.every((line) => seen.includes(line));
   });
+};
+checks["rate limits hold back 100 clients at once"] = async () => {
+  await reset();
+  const wave = async (engine) => {
+    const responses = await Promise.all(Array.from({ length: 100 }, () => fetch(`${backend.base}/limited/${engine}`)));
+    const refused = responses.filter(({ status }) => status === 429);
+    for (const { headers } of refused) assert.ok(Number(headers.get("retry-after")) > 0);
+    return 100 - refused.length;
+  };
+  for (const engine of ["binding", "kv"]) {
+    const allowed = [await wave(engine), await wave(engine), await wave(engine)];
+    console.log(`rate limit by ${engine}: of 100 requests at once with a limit of 2, ${allowed.join(", then ")} were allowed`);
+    // KV cannot add to a value, so that calls at the same time count as one.
+    if (engine === "binding") assert.deepEqual(allowed, [2, 0, 0]);
+    else assert.equal(allowed[2], 0);
+  }
 };
 checks["background work ends after the response"] = async () => {
   await reset();

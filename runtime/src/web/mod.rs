@@ -1,6 +1,8 @@
-//! What a service on the web needs: sessions, tokens, rate limits, and protection against other
-//! sites.
+//! What a service on the web needs: sessions, tokens, rate limits, checked input, an audit log, and
+//! protection against other sites.
 
+#[cfg(feature = "audit")]
+mod audit;
 #[cfg(feature = "protection")]
 mod cross_origin;
 #[cfg(feature = "jwt")]
@@ -11,7 +13,11 @@ mod rate_limit;
 mod secure_headers;
 #[cfg(feature = "sessions")]
 mod sessions;
+#[cfg(feature = "validation")]
+mod valid;
 
+#[cfg(feature = "audit")]
+pub use audit::{AuditEntry, AuditOutcome};
 #[cfg(feature = "protection")]
 pub use cross_origin::{CrossOriginProtection, CrossOriginService};
 #[cfg(feature = "jwt")]
@@ -22,3 +28,5 @@ pub use rate_limit::{Decision, KvLimit, RateLimit, RateLimitLayer, RateLimitServ
 pub use secure_headers::{SecureHeaders, SecureHeadersFuture, SecureHeadersService};
 #[cfg(feature = "sessions")]
 pub use sessions::{Session, Sessions};
+#[cfg(feature = "validation")]
+pub use valid::{Valid, ValidRejection};

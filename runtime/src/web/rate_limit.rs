@@ -1,6 +1,7 @@
 //! Rate limits.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
@@ -69,6 +70,13 @@ impl RateLimit for RateLimiter {
             reset: MAX_PERIOD,
             window: MAX_PERIOD,
         })
+    }
+}
+
+/// A field of `Env` that is bound to a rate limit.
+impl<T: Deref<Target = RateLimiter> + Send + Sync> RateLimit for T {
+    async fn count(&self, key: &str) -> Result<Decision> {
+        RateLimit::count(&**self, key).await
     }
 }
 

@@ -122,6 +122,7 @@ pages! {
     observing "observing"
     resilience "resilience"
     web "web"
+    flags "flags"
     errors "errors"
     native "native"
     behavior "behavior"

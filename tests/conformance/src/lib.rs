@@ -1,6 +1,7 @@
 //! The behavior that every backend must have. Each case is an async function over a new [`Env`].
 //! `tests/native.rs` runs the cases natively; on workerd the worker runs them on request.
 
+pub mod audit;
 pub mod backup;
 pub mod batch;
 pub mod bulk;
@@ -9,6 +10,7 @@ pub mod cached;
 pub mod d1;
 pub mod environment;
 pub mod everything;
+pub mod flags;
 pub mod gate;
 pub mod jwt;
 pub mod kv;
@@ -274,6 +276,13 @@ macro_rules! each_case {
             everything::loaders
             everything::the_rest
             everything::raw
+            flags::rules_of_flags
+            flags::parts_of_the_users
+            flags::stored_flags
+            flags::invalid_flags
+            audit::entries_of_changes
+            audit::entries_as_data_points
+            web::checked_input
             gate::observers_receive_every_call
             observing::spans_nest
             observing::costs

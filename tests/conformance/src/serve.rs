@@ -6,9 +6,11 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bindery::http::{FetchOptions, Redirect, fetch_with};
 use bindery::observe::{Event, Measures};
+use bindery::web::{KvLimit, RateLimitLayer};
 use bindery::{Context, Request, Response};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -84,8 +86,21 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/forwarded", get(pass_on))
         .route("/presign", post(presigned))
         .route("/memory", get(memory))
+        .nest("/limited", limited(&env))
         .with_state(env);
     bindery::http::route(router, request).await
+}
+
+/// Routes with a rate limit, one for each engine. The limit is two requests.
+fn limited(env: &Env) -> Router<Env> {
+    let by_kv = KvLimit::new(&env.cache, "limited", 2, Duration::from_secs(3600));
+    let handler = || get(async || "allowed");
+    Router::new()
+        .route("/kv", handler().layer(RateLimitLayer::new(by_kv)))
+        .route(
+            "/binding",
+            handler().layer(RateLimitLayer::new(env.limiter.clone())),
+        )
 }
 
 /// The requests and batches that handlers have processed.
@@ -241,7 +256,7 @@ async fn fetch_other(wanted: axum::extract::Query<Wanted>, body: bindery::Body) 
         _ => Redirect::Follow,
     });
     if let Some(timeout) = wanted.timeout {
-        options = options.timeout(std::time::Duration::from_millis(timeout));
+        options = options.timeout(Duration::from_millis(timeout));
     }
     match forward(&wanted.url, body, options).await {
         Ok(text) => text,
@@ -287,7 +302,7 @@ async fn log() -> &'static str {
 }
 
 async fn slow() -> &'static str {
-    bindery::time::sleep(std::time::Duration::from_millis(500)).await;
+    bindery::time::sleep(Duration::from_millis(500)).await;
     "slow"
 }
 

@@ -1,10 +1,14 @@
-//! Sessions and rate limits.
+//! Sessions, rate limits, protection and checked input.
 
 use std::time::Duration;
 
+use axum::Json;
+use axum::extract::Query;
+use axum::routing::{Router, get};
 use bindery::http::{Body, Request};
 use bindery::web::{
     CrossOriginProtection, KvLimit, RateLimit, RateLimitLayer, SecureHeaders, Session, Sessions,
+    Valid,
 };
 use http::header::{COOKIE, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS};
 use http::{HeaderMap, Method};
@@ -351,5 +355,58 @@ pub async fn origins_of_other_sites(_: Env) -> Outcome {
             same!(vary.contains("origin"), true);
         }
     }
+    Ok(())
+}
+
+/// The input of a route.
+#[derive(Debug, Deserialize, garde::Validate)]
+struct NewNote {
+    #[garde(length(chars, min = 1, max = 5))]
+    title: String,
+    #[garde(inner(length(min = 2)))]
+    tags: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, garde::Validate)]
+struct Page {
+    #[garde(range(max = 100))]
+    size: u32,
+}
+
+/// A handler gets only input that is valid.
+pub async fn checked_input(_: Env) -> Outcome {
+    async fn add(
+        Valid(Query(page)): Valid<Query<Page>>,
+        Valid(Json(note)): Valid<Json<NewNote>>,
+    ) -> String {
+        format!("{} {} {:?}", page.size, note.title, note.tags)
+    }
+    let send = async |path: &str, json: &str| {
+        let request = Request::post(path).header("content-type", "application/json");
+        let request = request.body(Body::from(json.to_owned()))?;
+        let router = Router::new().route("/", get(add).post(add));
+        let response = bindery::http::route(router, request).await;
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await?;
+        let text = String::from_utf8(body.to_vec())?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((status, text))
+    };
+
+    let valid = send("/?size=10", r#"{"title": "zoë", "tags": ["ab"]}"#).await?;
+    same!(valid, (200, r#"10 zoë ["ab"]"#.to_owned()));
+
+    let invalid = send("/?size=10", r#"{"title": "", "tags": ["ab", "a"]}"#).await?;
+    let fields = concat!(
+        r#"{"error":{"kind":"invalid_argument","message":"the request is not valid","fields":["#,
+        r#"{"path":"tags[1]","message":"length is lower than 2"},"#,
+        r#"{"path":"title","message":"length is lower than 1"}]}}"#
+    );
+    same!(invalid, (422, fields.to_owned()));
+    let (status, text) = send("/?size=101", "{}").await?;
+    same!((status, text.contains(r#""path":"size""#)), (422, true));
+
+    // What is not of the type at all is refused by the extractor.
+    same!(send("/?size=10", "{").await?.0, 400);
+    same!(send("/?size=x", "{}").await?.0, 400);
     Ok(())
 }

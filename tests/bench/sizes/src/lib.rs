@@ -66,6 +66,8 @@ async fn fetch(request: Request, env: Env) -> Response {
         bindery::web::KvLimit::new(&env.cache, "requests", 100, minute)
     };
     let router = Router::new().route("/notes/{id}", get(note)).with_state(env);
+    #[cfg(feature = "validation")]
+    let router = router.route("/notes", axum::routing::post(validation::add));
     #[cfg(feature = "server_timing")]
     let router = router.layer(bindery::observe::ServerTiming);
     #[cfg(feature = "rate_limits")]
@@ -187,7 +189,43 @@ async fn answer(request: Request, env: Env) -> bindery::Result<String> {
             text += &token.claims.role;
         }
     }
+    #[cfg(feature = "flags")]
+    {
+        use bindery::flags::{Flag, Flags};
+
+        const SHOUTS: Flag<bool> = Flag::new("shouts", false);
+        let flags = Flags::load(&env.cache, "flags").await?;
+        if flags.get(&SHOUTS, "ann") {
+            text.push('!');
+        }
+    }
+    #[cfg(feature = "audit")]
+    {
+        let entry = bindery::web::AuditEntry::new("note.read").actor("ann").object("note:1");
+        entry.request(request.headers()).insert(&env.db).await?;
+    }
     #[cfg(feature = "tracing")]
     tracing::info!(text, "an event");
     Ok(text)
+}
+
+/// A route with input that is checked.
+#[cfg(feature = "validation")]
+mod validation {
+    use axum::Json;
+    use bindery::web::Valid;
+    use garde::Validate;
+    use serde::Deserialize;
+
+    #[derive(Deserialize, Validate)]
+    pub struct NewNote {
+        #[garde(length(min = 1, max = 200))]
+        text: String,
+        #[garde(range(max = 5))]
+        stars: u32,
+    }
+
+    pub async fn add(Valid(Json(note)): Valid<Json<NewNote>>) -> String {
+        format!("{} {}", note.text, note.stars)
+    }
 }
