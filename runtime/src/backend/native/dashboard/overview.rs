@@ -9,14 +9,11 @@ use crate::error::Service;
 use crate::observe::{CallLine, CostReport, Summary};
 
 use super::layout::{ago, milliseconds, nothing, rounded};
-use super::recorder::{CacheCounts, RecentError, RecentRequest, SECONDS, Second};
+use super::recorder::{CacheCounts, RecentError, RecentRequest, SECONDS, Second, WARNING};
 use super::{Dashboard, Page};
 
 /// The rows of a list.
 const LIMIT: usize = 20;
-
-/// The part of a free allowance that is marked.
-const WARNING: f64 = 0.8;
 
 pub(super) async fn page(dashboard: &Dashboard) -> Page {
     let recorder = &dashboard.recorder;

@@ -15,6 +15,9 @@ const RECENT: usize = 100;
 /// The seconds of the chart.
 pub(super) const SECONDS: usize = 60;
 
+/// The part of a free allowance at which the log has a warning, and the page marks the resource.
+pub(super) const WARNING: f64 = 0.8;
+
 /// Receives the events of a server.
 #[derive(Clone)]
 pub(super) struct Recorder(Arc<Inner>);
@@ -77,7 +80,7 @@ impl Default for Recorder {
     fn default() -> Self {
         Self(Arc::new(Inner {
             aggregate: Aggregate::default(),
-            cost: Cost::new(Prices::default()),
+            cost: Cost::new(Prices::default()).warn_at(WARNING),
             start: Instant::now(),
             recent: Mutex::default(),
         }))
