@@ -44,7 +44,7 @@ function open(path, text, ...values) {
 
 /** Sends a request. Returns undefined if the connection is lost. */
 async function send(user, method, path, body) {
-  const headers = { "x-user-id": user, "x-requested-with": "chaos" };
+  const headers = { "x-user-id": user };
   try {
     const response = await fetch(server.base + path, { method, headers, body });
     return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()) };

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bindery::r2::Content;
+use bindery::web::CrossOriginProtection;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -43,7 +44,9 @@ pub fn router(env: Env) -> Router {
         .route("/api/files/{id}/content", get(download))
         .fallback(async || AppError::NotFound)
         .layer(DefaultBodyLimit::max(max_bytes))
-        .layer(from_fn(security::guard))
+        .layer(CrossOriginProtection::default())
+        .layer(from_fn(security::check_host))
+        .layer(security::headers())
         .with_state(env)
 }
 
