@@ -1,4 +1,4 @@
-//! Parses the input of `handlers!`: the handlers of requests, queues and classes.
+//! Parses the input of `handlers!`: the handlers of requests, queues, crons and classes.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -19,12 +19,21 @@ pub struct Handlers {
     pub fetch: Option<Path>,
     /// The queues and their handlers.
     pub queues: Vec<(LitStr, Path)>,
+    /// The cron expressions and their handlers.
+    pub schedules: Vec<(LitStr, Path)>,
     /// The Durable Object classes.
     pub durable_objects: Vec<Ident>,
 }
 
 /// The words that start an entry.
-const WORDS: [&str; 5] = ["env", "start", "fetch", "queue", "durable_object"];
+const WORDS: [&str; 6] = [
+    "env",
+    "start",
+    "fetch",
+    "queue",
+    "scheduled",
+    "durable_object",
+];
 
 impl Parse for Handlers {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -35,6 +44,7 @@ impl Parse for Handlers {
             start: None,
             fetch: None,
             queues: Vec::new(),
+            schedules: Vec::new(),
             durable_objects: Vec::new(),
         };
 
@@ -66,6 +76,7 @@ impl Handlers {
             "start" => self.start = Some(parse_path(input)?),
             "fetch" => self.fetch = Some(parse_path(input)?),
             "queue" => self.queues.push((input.parse()?, parse_path(input)?)),
+            "scheduled" => self.schedules.push((input.parse()?, parse_path(input)?)),
             "durable_object" => self.durable_objects.push(input.parse()?),
             other => {
                 let help = suggestion(other, "handlers", &WORDS);

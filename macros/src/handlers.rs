@@ -47,6 +47,7 @@ fn check(input: &Handlers) -> TokenStream {
         in_code: TokenStream::new(),
     };
     check.queues(project, input);
+    check.schedules(project, input);
     check.durable_objects(project, input);
     check.unsupported(project);
     let in_code = check.in_code;
@@ -101,6 +102,43 @@ impl Check {
         }
     }
 
+    fn schedules(&mut self, project: &Project, input: &Handlers) {
+        let crons = &project.manifest.merged.crons;
+        let known: Vec<&str> = crons.iter().map(|cron| cron.value.as_str()).collect();
+        // A similar expression is not a misspelling. If each side has one that the other lacks,
+        // only the one in the code is reported.
+        let mut unknown = 0;
+        for (cron, _) in &input.schedules {
+            let text = cron.value();
+            if known.contains(&text.as_str()) {
+                continue;
+            }
+            unknown += 1;
+            let message = format!("the manifest has no cron `{text}`");
+            let help = match known.as_slice() {
+                [] => format!("add `crons = [\"{text}\"]` to `[triggers]` of the manifest"),
+                _ => format!(
+                    "add it to `triggers.crons` of the manifest, which has {}",
+                    quoted(&known)
+                ),
+            };
+            self.in_code
+                .extend(project::error(cron.span(), Code::Handler, &message, &help));
+        }
+
+        let has_handler = |cron: &&Spanned<String>| {
+            let mut schedules = input.schedules.iter();
+            schedules.any(|(text, _)| text.value() == cron.value)
+        };
+        for cron in crons.iter().filter(|cron| !has_handler(cron)).skip(unknown) {
+            let help = format!(
+                "add `scheduled \"{}\": path::to::handler` to `handlers!`",
+                cron.value
+            );
+            self.missing("cron", cron, &help);
+        }
+    }
+
     fn durable_objects(&mut self, project: &Project, input: &Handlers) {
         let kind = BindingKind::DurableObjectNamespace;
         let classes: Vec<&Spanned<String>> = project.manifest.classes(kind).collect();
@@ -130,7 +168,7 @@ impl Check {
         }
     }
 
-    /// Reports the triggers and classes of the manifest that bindery does not support yet.
+    /// Reports the classes of the manifest that bindery does not support yet.
     fn unsupported(&mut self, project: &Project) {
         for class in project.manifest.classes(BindingKind::Workflow) {
             let message = format!("Workflow classes are not supported yet: `{}`", class.value);
@@ -138,14 +176,6 @@ impl Check {
                 Diagnostic::new(Code::Handler, message, class.span)
                     .label("this worker cannot implement it")
                     .help("name the worker that implements it: `script_name = \"...\"`"),
-            );
-        }
-        for cron in &project.manifest.merged.crons {
-            let message = format!("scheduled handlers are not supported yet: `{}`", cron.value);
-            self.errors.push(
-                Diagnostic::new(Code::Handler, message, cron.span)
-                    .label("this worker cannot handle it")
-                    .help("remove the trigger from the manifest"),
             );
         }
     }
@@ -158,6 +188,12 @@ impl Check {
                 .help(help),
         );
     }
+}
+
+/// Names in backticks, separated by commas.
+fn quoted(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 /// The type that implements the runtime's `Application`.
@@ -204,6 +240,12 @@ fn application(input: &Handlers) -> TokenStream {
         };
         quote!(#queue => #process,)
     });
+    let schedules = input.schedules.iter().map(|(cron, path)| {
+        let run = quote_spanned! {path.span()=>
+            #private::ScheduledHandler::run(#path, event, env, context).await
+        };
+        quote!(#cron => #run,)
+    });
     quote! {
         /// The worker: its environment and its handlers.
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
@@ -235,6 +277,18 @@ fn application(input: &Handlers) -> TokenStream {
                 match #private::RawBatch::queue(batch) {
                     #(#queues)*
                     _ => #private::no_queue(batch),
+                }
+            }
+
+            async fn scheduled(
+                event: #krate::ScheduledEvent,
+                env: Self::Env,
+                context: #krate::Context,
+            ) -> #krate::Result<()> {
+                let _ = (&env, &context);
+                match #krate::ScheduledEvent::cron(&event) {
+                    #(#schedules)*
+                    _ => #private::no_schedule(&event),
                 }
             }
         }
@@ -272,6 +326,14 @@ fn exports(input: &Handlers) -> TokenStream {
             }
         }
     });
+    let scheduled = (!input.schedules.is_empty()).then(|| {
+        quote! {
+            #attribute
+            pub fn scheduled(event: #value, env: #value, context: #value) -> #promise {
+                #private::scheduled::<super::App>(event, env, context)
+            }
+        }
+    });
     let durable_objects = input.durable_objects.iter().map(|class| {
         let name = class.to_string();
         quote! {
@@ -303,6 +365,7 @@ fn exports(input: &Handlers) -> TokenStream {
 
             #fetch
             #queue
+            #scheduled
             #(#durable_objects)*
         }
     }

@@ -110,7 +110,7 @@ mod limits;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use app::{Application, Cf, Context, Environment, Secret, TaskOutput};
+pub use app::{Application, Cf, Context, Environment, ScheduledEvent, Secret, TaskOutput};
 pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;

@@ -9,8 +9,8 @@ pub use serde;
 pub use serde_json;
 
 pub use crate::app::{
-    Connector, Consumer, Content, Environment, EnvironmentManifest, FetchHandler, Manifest,
-    QueueHandler, Resource, StartHandler,
+    Connector, Consumer, Content, Days, Environment, EnvironmentManifest, FetchHandler, Manifest,
+    QueueHandler, Resource, Schedule, ScheduledHandler, StartHandler, Weekdays, no_schedule,
 };
 pub use crate::backend::Backend;
 pub use crate::bindings::key::{Binding, KeyField, KeyPart, NameReader, Named};
@@ -23,7 +23,7 @@ pub use crate::queue::RawBatch;
 pub use crate::r2::KeyOf as ObjectKeyOf;
 
 #[cfg(target_arch = "wasm32")]
-pub use crate::backend::{Handle, fetch, no_durable_object, queue};
+pub use crate::backend::{Handle, fetch, no_durable_object, queue, scheduled};
 #[cfg(target_arch = "wasm32")]
 pub use crate::error::Failure;
 #[cfg(target_arch = "wasm32")]

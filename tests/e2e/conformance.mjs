@@ -187,6 +187,22 @@ checks["rate limits hold back 100 clients at once"] = async () => {
     else assert.equal(allowed[2], 0);
   }
 };
+checks["cron triggers call their handlers"] = async () => {
+  await reset();
+  const worker = await backend.miniflare.getWorker();
+  const scheduledTime = new Date(Date.UTC(2026, 0, 30, 3, 20));
+  const run = async (cron) => (await worker.scheduled({ cron, scheduledTime })).outcome;
+  assert.equal(await run("*/20 3 * * *"), "ok");
+  assert.equal(await run("0 12 * * MON-FRI"), "ok");
+  assert.equal(await run("30 1 L * *"), "exception");
+  assert.equal(await run("0 0 * * *"), "exception");
+  const seconds = scheduledTime.getTime() / 1000;
+  const expected = `*/20 3 * * * at ${seconds}0 12 * * MON-FRI at ${seconds}failing`;
+  await eventually("the handlers have run", async () => (await (await fetch(`${backend.base}/noted`)).text()).length === expected.length);
+  const noted = await (await fetch(`${backend.base}/noted`)).text();
+  for (const text of expected.split(/(?=0 12)|(?=failing)/)) assert.ok(noted.includes(text), `${text} in ${noted}`);
+  await eventually("the failure is in the log", () => output.includes("cron 30 1 L * *: the handler failed: worker application: no night shift"));
+};
 checks["background work ends after the response"] = async () => {
   await reset();
   assert.equal(await (await fetch(`${backend.base}/background`, { method: "POST" })).text(), "started");

@@ -36,7 +36,9 @@ pub(super) fn section(project: &Project, handlers: Option<&Handlers>) -> Option<
     let crons = manifest.merged.crons.iter();
     section.table(
         &["cron", "handler"],
-        crons.map(|cron| vec![code(&cron.value), none()]).collect(),
+        crons
+            .map(|cron| row_of_cron(&cron.value, handlers))
+            .collect(),
     );
 
     let classes = manifest.classes(BindingKind::DurableObjectNamespace);
@@ -54,6 +56,15 @@ pub(super) fn section(project: &Project, handlers: Option<&Handlers>) -> Option<
 
 fn none() -> String {
     "none".to_owned()
+}
+
+fn row_of_cron(cron: &str, handlers: Option<&Handlers>) -> Vec<String> {
+    let handler = handlers.and_then(|handlers| {
+        let mut schedules = handlers.schedules.iter();
+        schedules.find(|(text, _)| text.value() == cron)
+    });
+    let handler = handler.map_or_else(none, |(_, path)| code(&path_text(path)));
+    vec![code(cron), handler]
 }
 
 /// The row of a consumed queue.

@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Target, runtime_type};
+use crate::manifest::cron::{self, Days, Schedule, Weekdays};
 use crate::manifest::{Binding, Consumer, D1, Environment, FILE, Var};
 use crate::model::{Bound, Database, Project};
 
@@ -48,6 +49,11 @@ fn environment(bound: &BoundByName<'_>, environment: &Environment, target: &Targ
         .consumers
         .iter()
         .map(|consumer| self::consumer(consumer, target));
+    let crons = environment.crons.iter().filter_map(|text| {
+        let schedule = schedule(cron::parse(&text.value).ok()?, target);
+        let text = &text.value;
+        Some(quote!((#text, #schedule)))
+    });
     let vars = environment.vars.iter().map(|Var { name, json, .. }| {
         let name = &name.value;
         quote!((#name, #json))
@@ -64,6 +70,7 @@ fn environment(bound: &BoundByName<'_>, environment: &Environment, target: &Targ
             worker: #worker,
             resources: &[#(#resources),*],
             consumers: &[#(#consumers),*],
+            crons: &[#(#crons),*],
             vars: &[#(#vars),*],
             assets: &[#(#assets),*],
         }
@@ -138,6 +145,41 @@ fn database_content(d1: &D1, database: &Database, target: &Target) -> TokenStrea
             migrations_table: #migrations_table,
             baseline: #baseline,
             migrations: &[#(#migrations),*],
+        }
+    }
+}
+
+fn schedule(schedule: Schedule, target: &Target) -> TokenStream {
+    let krate = &target.krate;
+    let private = quote!(#krate::__private);
+    let Schedule {
+        minutes,
+        hours,
+        days,
+        months,
+        weekdays,
+    } = schedule;
+
+    let days = match days {
+        Days::Any => quote!(Any),
+        Days::Set(days) => quote!(Set(#days)),
+        Days::Last { before } => quote!(Last { before: #before }),
+        Days::NearestToLast { before } => quote!(NearestToLast { before: #before }),
+        Days::Nearest(day) => quote!(Nearest(#day)),
+    };
+    let weekdays = match weekdays {
+        Weekdays::Any => quote!(Any),
+        Weekdays::Set(days) => quote!(Set(#days)),
+        Weekdays::Last(day) => quote!(Last(#day)),
+        Weekdays::Nth(day, number) => quote!(Nth(#day, #number)),
+    };
+    quote! {
+        #private::Schedule {
+            minutes: #minutes,
+            hours: #hours,
+            days: #private::Days::#days,
+            months: #months,
+            weekdays: #private::Weekdays::#weekdays,
         }
     }
 }

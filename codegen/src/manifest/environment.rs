@@ -2,6 +2,7 @@
 
 use super::classes;
 use super::compatibility::Compatibility;
+use super::cron;
 use super::deploy;
 use super::grammar::{self, Scope};
 use super::kind::{BindingKind, Form, Resource};
@@ -138,8 +139,8 @@ pub(super) fn read(
             .filter_map(|table| table.string("name"))
             .collect(),
         crons: levels
-            .table("triggers")
-            .map(|table| table.strings("crons"))
+            .level_of("triggers")
+            .map(triggers)
             .unwrap_or_default(),
     };
     environment
@@ -148,6 +149,7 @@ pub(super) fn read(
 
     check_worker_name(errors, own);
     classes::check(errors, &levels, &environment);
+    cron::check(errors, &triggers(own));
     plain_secrets::check(errors, own, &environment);
     deploy::check(errors, own);
     environment
@@ -164,6 +166,14 @@ fn worker(levels: &Levels<'_, '_>, environment: Option<&Spanned<String>>) -> Opt
             own.or_else(|| Some(format!("{}-{}", base()?, environment.value)))
         }
     }
+}
+
+/// `triggers.crons`
+fn triggers(level: &Table<'_>) -> Vec<Spanned<String>> {
+    let triggers = level.table("triggers");
+    triggers
+        .map(|table| table.strings("crons"))
+        .unwrap_or_default()
 }
 
 /// Checks the characters of the worker's name, which is part of its address.

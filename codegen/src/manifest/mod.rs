@@ -7,6 +7,7 @@ mod aliases;
 mod check;
 mod classes;
 mod compatibility;
+pub mod cron;
 mod deploy;
 mod environment;
 pub mod grammar;

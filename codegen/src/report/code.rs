@@ -87,6 +87,7 @@ codes! {
         108 Environment Either "environments that contradict each other",
         109 PlainSecret Warning "a variable that looks like a secret",
         110 Shards Either "databases that cannot be a set of shards",
+        111 Cron Error "an invalid cron expression",
     }
     Schema {
         201 Migration Error "a migration fails",

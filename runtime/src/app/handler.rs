@@ -8,7 +8,7 @@ use axum_core::response::IntoResponse;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::{Context, Environment, router};
+use super::{Context, Environment, ScheduledEvent, router};
 use crate::backend::{self, RawRequest};
 #[cfg(target_arch = "wasm32")]
 use crate::error::Failure;
@@ -238,6 +238,68 @@ where
         context: Context,
     ) -> impl Future<Output = Result<()>> + Send {
         self(Batch::new(batch), env, context)
+    }
+}
+
+/// A function that a cron trigger calls.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a scheduled handler",
+    label = "not a scheduled handler",
+    note = "write `async fn run(event: ScheduledEvent, env: Env) -> bindery::Result<()>`, or with a \
+            third argument `context: Context`, or with `env: Env` alone; the future is `Send`"
+)]
+pub trait ScheduledHandler<Env, Form> {
+    fn run(
+        self,
+        event: ScheduledEvent,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl<F, Output, Env> ScheduledHandler<Env, fn(Env)> for F
+where
+    F: FnOnce(Env) -> Output,
+    Output: Future<Output = Result<()>> + Send,
+{
+    fn run(
+        self,
+        _: ScheduledEvent,
+        env: Env,
+        _: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        self(env)
+    }
+}
+
+impl<F, Output, Env> ScheduledHandler<Env, fn(ScheduledEvent, Env)> for F
+where
+    F: FnOnce(ScheduledEvent, Env) -> Output,
+    Output: Future<Output = Result<()>> + Send,
+{
+    fn run(
+        self,
+        event: ScheduledEvent,
+        env: Env,
+        _: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        self(event, env)
+    }
+}
+
+impl<F, Output, Env> ScheduledHandler<Env, fn(ScheduledEvent, Env, Context)> for F
+where
+    F: FnOnce(ScheduledEvent, Env, Context) -> Output,
+    Output: Future<Output = Result<()>> + Send,
+{
+    fn run(
+        self,
+        event: ScheduledEvent,
+        env: Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        self(event, env, context)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct EnvironmentManifest {
     pub resources: &'static [Resource],
     /// The queues that the worker consumes.
     pub consumers: &'static [Consumer],
+    /// The cron triggers: the expression, and when it fires.
+    pub crons: &'static [(&'static str, Schedule)],
     /// The settings of the static assets; empty if there are none.
     pub assets: &'static [(&'static str, &'static str)],
     /// The values of the variables, as JSON.
@@ -93,4 +95,53 @@ pub struct Consumer {
     pub retry_delay: u32,
     /// The queue for messages that failed on every attempt.
     pub dead_letter_queue: Option<&'static str>,
+}
+
+/// When a cron trigger fires, in UTC. Bit `n` of a set is the value `n`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Minutes of an hour.
+    pub minutes: u64,
+    /// Hours of a day.
+    pub hours: u32,
+    /// Days of a month.
+    pub days: Days,
+    /// Months of a year, from 1.
+    pub months: u16,
+    /// Days of a week.
+    pub weekdays: Weekdays,
+}
+
+/// The days of a month on which a trigger fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Days {
+    /// Each day.
+    Any,
+    /// A set of days.
+    Set(u32),
+    /// The last day, or one before it.
+    Last {
+        /// The days before the last one.
+        before: u8,
+    },
+    /// The working day that is nearest to that day.
+    NearestToLast {
+        /// The days before the last one.
+        before: u8,
+    },
+    /// The working day that is nearest to a day.
+    Nearest(u8),
+}
+
+/// The days of a week on which a trigger fires. Sunday is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weekdays {
+    /// Each day.
+    Any,
+    /// A set of days.
+    Set(u8),
+    /// The last such day of the month.
+    Last(u8),
+    /// The day with a number among those of the month.
+    Nth(u8, u8),
 }

@@ -6,6 +6,7 @@ mod context;
 mod handler;
 mod manifest;
 mod router;
+mod scheduled;
 mod test;
 mod vars;
 
@@ -20,11 +21,15 @@ pub use cf::Cf;
 pub use connector::Connector;
 pub use context::{Context, TaskOutput};
 #[doc(hidden)]
-pub use handler::{FetchHandler, QueueHandler, StartHandler};
+pub use handler::{FetchHandler, QueueHandler, ScheduledHandler, StartHandler};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use manifest::setting;
-pub use manifest::{Consumer, Content, EnvironmentManifest, Manifest, Resource};
+pub use manifest::{
+    Consumer, Content, Days, EnvironmentManifest, Manifest, Resource, Schedule, Weekdays,
+};
 pub(crate) use router::{Router, router};
+pub(crate) use scheduled::run_scheduled;
+pub use scheduled::{ScheduledEvent, no_schedule};
 pub(crate) use test::respond;
 #[doc(hidden)]
 pub use test::{TestOptions, TestOutcome};
@@ -77,6 +82,13 @@ pub trait Application: Send + Sync + 'static {
     /// Processes a batch of messages from a queue.
     fn queue(
         batch: &mut RawBatch,
+        env: Self::Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Runs the handler of a cron trigger.
+    fn scheduled(
+        event: ScheduledEvent,
         env: Self::Env,
         context: Context,
     ) -> impl Future<Output = Result<()>> + Send;

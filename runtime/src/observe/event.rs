@@ -12,9 +12,11 @@ use crate::error::{Error, Service};
 pub struct Call<'a> {
     /// The service that is called. `Worker` for a handler, which the platform calls.
     pub service: Service,
-    /// The operation: `query`, `get`, `put` and so on; `fetch` or `queue` for a handler.
+    /// The operation: `query`, `get`, `put` and so on; `fetch`, `queue` or `scheduled` for a
+    /// handler.
     pub operation: &'static str,
-    /// The name of the binding in the manifest. For a handler the name of the queue, or empty.
+    /// The name of the binding in the manifest. For a handler the name of the queue, the cron
+    /// expression, or empty.
     pub binding: &'a str,
     /// The name of the D1 query.
     pub query: Option<&'static str>,
@@ -33,13 +35,15 @@ impl Call<'_> {
         }
     }
 
-    /// Returns OpenTelemetry's kind of the span: `server`, `consumer`, `producer` or `client`.
+    /// Returns OpenTelemetry's kind of the span: `server`, `consumer`, `producer`, `client`, or
+    /// `internal` for a cron trigger.
     ///
     /// <https://opentelemetry.io/docs/concepts/signals/traces/#span-kind>
     #[must_use]
     pub fn span_kind(&self) -> &'static str {
         match self.service {
             Service::Worker if self.operation == "queue" => "consumer",
+            Service::Worker if self.operation == "scheduled" => "internal",
             Service::Worker => "server",
             Service::Queue => "producer",
             _ => "client",
@@ -53,9 +57,11 @@ impl Call<'_> {
 pub struct Event<'a> {
     /// The service that was called. `Worker` for a handler, which the platform calls.
     pub service: Service,
-    /// The operation: `query`, `get`, `put` and so on; `fetch` or `queue` for a handler.
+    /// The operation: `query`, `get`, `put` and so on; `fetch`, `queue` or `scheduled` for a
+    /// handler.
     pub operation: &'static str,
-    /// The name of the binding in the manifest. For a handler the name of the queue, or empty.
+    /// The name of the binding in the manifest. For a handler the name of the queue, the cron
+    /// expression, or empty.
     pub binding: &'a str,
     /// The name of the D1 query. For a batch, that of the query that failed, if it is known.
     pub query: Option<&'static str>,
@@ -179,6 +185,12 @@ impl Event<'_> {
                 return vec![
                     ("faas.trigger", "pubsub".to_owned()),
                     ("cloudflare.queue.name", self.binding.to_owned()),
+                ];
+            }
+            Service::Worker if self.operation == "scheduled" => {
+                return vec![
+                    ("faas.trigger", "timer".to_owned()),
+                    ("faas.cron", self.binding.to_owned()),
                 ];
             }
             Service::Worker => return vec![("faas.trigger", "http".to_owned())],

@@ -25,6 +25,7 @@ pub mod queue;
 pub mod r2;
 pub mod resilience;
 pub mod rules;
+pub mod scheduled;
 mod serve;
 pub mod sessions;
 pub mod shards;
@@ -44,6 +45,9 @@ bindery::handlers! {
     start: serve::start,
     fetch: serve::fetch,
     queue "conformance-queue": queue::consume,
+    scheduled "*/20 3 * * *": scheduled::note,
+    scheduled "0 12 * * MON-FRI": scheduled::note_in_background,
+    scheduled "30 1 L * *": scheduled::fail,
 }
 
 /// The result of a case.

@@ -4,10 +4,16 @@ pub struct Env;
 bindery::handlers! {
     env: Env,
     queue "mial": consume,
+    scheduled "0 * * * *": hourly,
+    scheduled "5 * * * *": hourly,
     durable_object Rom,
 }
 
 async fn consume(_: bindery::queue::Batch<'_, u8>, _: Env) -> bindery::Result<()> {
+    Ok(())
+}
+
+async fn hourly(_: bindery::Request, _: Env) -> bindery::Result<()> {
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod env_files;
 mod fetch;
 mod folder;
 mod kv;
+mod local;
 mod log;
 mod minimal;
 mod object;
@@ -24,6 +25,8 @@ mod queue;
 mod r2;
 #[cfg(feature = "presign")]
 mod s3;
+mod schedule;
+mod scheduler;
 mod serve;
 mod server;
 mod store;

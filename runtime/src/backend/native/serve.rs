@@ -60,7 +60,8 @@ pub fn serve<A: Application>() -> ExitCode {
 
 async fn run<A: Application>() -> Result<()> {
     let mut options = ServerOptions::default().log(log_format()?).cf(cf()?);
-    options = options.faults(faults()?);
+    // A build for production has no way to run a handler from outside.
+    options = options.faults(faults()?).triggers(cfg!(debug_assertions));
     #[cfg(feature = "dashboard")]
     {
         options = options.dashboard(dashboard()?);

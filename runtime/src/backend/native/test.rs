@@ -13,6 +13,7 @@ use super::context::Routers;
 use super::fetch::FutureResponse;
 use super::log_line;
 use super::pool::lock;
+use super::scheduler;
 use super::world::{self, World};
 use super::{Backend, clock};
 #[cfg(feature = "fetch")]
@@ -116,6 +117,39 @@ impl TestWorld {
         crate::app::respond::<A>(env.clone(), request, self.context()).await
     }
 
+    /// Runs the handler of a cron trigger, at the current time of the test.
+    ///
+    /// # Errors
+    /// The error of the handler, or `InvalidArgument` if the manifest has no such trigger.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// world.trigger::<App>(&env, "0 3 * * *").await?;
+    /// ```
+    pub async fn trigger<A: Application>(&self, env: &A::Env, cron: &str) -> crate::Result<()> {
+        scheduler::trigger::<A>(cron, env, self.context()).await
+    }
+
+    /// Moves the clock forward, and runs the handlers of the cron triggers that are due meanwhile,
+    /// each at its time. Returns how many ran.
+    ///
+    /// # Errors
+    /// The first error of a handler.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// // `0 3 * * *` fires each night.
+    /// let nights = world.run_crons::<App>(&env, Duration::from_secs(7 * 86_400)).await?;
+    /// assert_eq!(nights, 7);
+    /// ```
+    pub async fn run_crons<A: Application>(
+        &self,
+        env: &A::Env,
+        duration: Duration,
+    ) -> crate::Result<usize> {
+        scheduler::run_until::<A>(env, &self.context(), &self.clock(), duration).await
+    }
+
     /// Returns the faults that are injected into the calls of the test, none at first.
     ///
     /// # Examples
@@ -153,7 +187,8 @@ impl TestClock {
     pub fn set(&self, time: SystemTime) {
         let now = clock::now();
         match time.duration_since(now) {
-            Ok(ahead) => self.advance(ahead),
+            // The clock moves by milliseconds, and must not stand before the time.
+            Ok(ahead) => self.advance(ahead + Duration::from_nanos(999_999)),
             Err(error) => {
                 let behind = error.duration().as_millis();
                 self.0

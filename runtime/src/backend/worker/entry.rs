@@ -11,7 +11,7 @@ use js_sys::{Object, Promise};
 use tracing::level_filters::LevelFilter;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::app::{Application, Context, Environment};
+use crate::app::{Application, Context, Environment, ScheduledEvent, run_scheduled};
 use crate::error::{Error, ErrorKind, Failure, Result, ServerErrorText};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, Request, Response};
 #[cfg(feature = "tracing")]
@@ -20,11 +20,11 @@ use crate::observe::{Gate, Measures, RequestLine, Scope};
 
 use super::bindings::observers;
 use super::http::{request_from_js, response_to_js};
-use super::js::{Handle, failure, get_number, send};
+use super::js::{Handle, failure, get, get_number, get_text, send};
 use super::panic::promise;
 use super::platform;
 use super::queue::{received, settle};
-use super::{Backend, log_line};
+use super::{Backend, clock, log_line};
 
 /// Responds to a request.
 pub fn fetch<A: Application>(request: web_sys::Request, env: JsValue, context: JsValue) -> Promise {
@@ -172,6 +172,25 @@ pub fn queue<A: Application>(batch: JsValue, env: JsValue, context: JsValue) -> 
         }
 
         settle(&batch, &raw).map_err(|failure| exception(&failure.message))?;
+        Ok(JsValue::UNDEFINED)
+    })
+}
+
+/// Runs the handler of a cron trigger.
+pub fn scheduled<A: Application>(event: JsValue, env: JsValue, context: JsValue) -> Promise {
+    promise("scheduled", async move {
+        let context = Context::new(super::Context::new(context, &JsValue::UNDEFINED));
+        let env = connect::<A>(env, &context).map_err(|error| exception(&error.to_string()))?;
+
+        let cron = get_text(&event, "cron").unwrap_or_default();
+        let time = clock::at(&get(&event, "scheduledTime"));
+        let event = ScheduledEvent::new(cron.clone(), time);
+        run_scheduled::<A>(event, env, context)
+            .await
+            .map_err(|error| {
+                log_line(&format!("cron {cron}: the handler failed: {error}"));
+                exception(&error.to_string())
+            })?;
         Ok(JsValue::UNDEFINED)
     })
 }

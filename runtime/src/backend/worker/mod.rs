@@ -33,7 +33,7 @@ pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 pub(crate) use edge_cache::EdgeCache;
 pub(crate) use entry::respond;
-pub use entry::{fetch, no_durable_object, queue};
+pub use entry::{fetch, no_durable_object, queue, scheduled};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
 pub use js::Handle;

@@ -112,6 +112,30 @@ impl TestWorld {
     }
 }
 
+impl TestWorld {
+    /// Runs the handler of a cron trigger, at the current time.
+    ///
+    /// # Errors
+    /// The error of the handler, or `Unsupported` if there is none for the expression.
+    pub async fn trigger<A: crate::Application>(&self, env: &A::Env, cron: &str) -> Result<()> {
+        let event = crate::ScheduledEvent::new(cron, crate::time::now());
+        super::js::send(crate::app::run_scheduled::<A>(
+            event,
+            env.clone(),
+            self.context(),
+        ))
+        .await
+    }
+
+    /// Moves the clock forward, and runs the handlers of the cron triggers that are due meanwhile.
+    ///
+    /// # Errors
+    /// None: the test is skipped.
+    pub async fn run_crons<A: crate::Application>(&self, _: &A::Env, _: Duration) -> Result<usize> {
+        skip("workerd has no clock that a test can move")
+    }
+}
+
 /// The clock of one test, which only exists natively.
 #[derive(Debug, Clone)]
 pub struct TestClock(());

@@ -25,7 +25,7 @@ pub(super) fn each(event: &Event<'_>, mut used: impl FnMut(Resource, u64)) {
     let measures = event.measures;
     let operations = measures.operations.unwrap_or(1);
     match (event.service, event.operation) {
-        (Service::Worker, "fetch") => used(Resource::WorkerRequests, 1),
+        (Service::Worker, "fetch" | "scheduled") => used(Resource::WorkerRequests, 1),
         (Service::Worker, "queue") => used(Resource::QueueOperations, operations),
         (Service::Queue, _) => used(Resource::QueueOperations, operations),
         (Service::D1, _) => {

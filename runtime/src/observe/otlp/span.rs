@@ -23,6 +23,7 @@ pub(super) struct OtlpSpan {
 /// The number of a kind of span.
 pub(super) fn kind(call: &Call<'_>) -> u8 {
     match call.span_kind() {
+        "internal" => 1,
         "server" => 2,
         "producer" => 4,
         "consumer" => 5,

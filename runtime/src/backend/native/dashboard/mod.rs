@@ -14,21 +14,19 @@ mod recorder;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName,
-    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::uri::Authority;
 use http::{Method, StatusCode};
 use maud::Markup;
 
 use crate::error::Failure;
 use crate::http::{Body, Request, Response};
 
-use super::Backend;
+use super::{Backend, local};
 use recorder::Recorder;
 
 /// The path of the dashboard.
@@ -84,7 +82,8 @@ impl Dashboard {
     /// Responds to a request for the dashboard.
     pub(super) async fn respond(&self, request: Request) -> Response {
         let request = request.into_parts().0;
-        if let Err(problem) = check(&request) {
+        if let Err(problem) = local::check(&request) {
+            let problem = format!("the dashboard {problem}\n");
             return text(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", problem);
         }
         if request.method != Method::GET {
@@ -155,40 +154,6 @@ fn link(page: &str, parameters: &[(&str, &str)]) -> String {
         .extend_pairs(parameters)
         .finish();
     format!("{PATH}/{page}?{query}")
-}
-
-/// Fails if the client is on another machine, or a browser sends the request for another web site.
-fn check(request: &Parts) -> Result<(), &'static str> {
-    let headers = &request.headers;
-    let peer = request.extensions.get::<SocketAddr>();
-    if !peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
-        return Err("the dashboard only responds to clients on the same machine\n");
-    }
-
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let authority = host.and_then(|host| host.parse::<Authority>().ok());
-    let authority = authority.as_ref().or_else(|| request.uri.authority());
-    if !authority.is_some_and(|authority| is_local(authority.host())) {
-        return Err("the dashboard only responds at localhost, 127.0.0.1 or [::1]\n");
-    }
-
-    // A proxy on this machine connects from here for clients on other machines.
-    let forwarded = ["forwarded", "via", "x-forwarded-for", "x-real-ip", "cf-ray"];
-    if forwarded.iter().any(|name| headers.contains_key(*name)) {
-        return Err("the dashboard does not respond through a proxy\n");
-    }
-
-    let site = headers.get(HeaderName::from_static("sec-fetch-site"));
-    match site.map(HeaderValue::as_bytes) {
-        None | Some(b"none" | b"same-origin") => Ok(()),
-        Some(_) => Err("the dashboard does not respond to requests of other web sites\n"),
-    }
-}
-
-fn is_local(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = |address: IpAddr| address.is_loopback();
-    host.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(is_loopback)
 }
 
 fn text(

@@ -33,6 +33,7 @@ use super::dashboard::Dashboard;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
 use super::pool::lock;
+use super::scheduler::{self, Scheduler};
 use super::{Backend, SERVER_OBSERVERS, log_line};
 
 /// The options of [`Server::start`].
@@ -65,6 +66,9 @@ pub struct ServerOptions {
     pub log: LogFormat,
     /// The faults that are injected into calls. By default there are none.
     pub faults: Faults,
+    /// Whether a request for `/__scheduled?cron=0+3+*+*+*` runs the handler of that cron trigger.
+    /// It responds only to clients on this machine. The default is `false`.
+    pub triggers: bool,
     /// Whether the server has the page `/__bindery`. It responds only to clients on this machine.
     /// The default is `false`.
     #[cfg(feature = "dashboard")]
@@ -84,6 +88,7 @@ impl Default for ServerOptions {
             cf: Cf::default(),
             log: LogFormat::default(),
             faults: Faults::default(),
+            triggers: false,
             #[cfg(feature = "dashboard")]
             dashboard: false,
             shutdown_timeout: Duration::from_secs(30),
@@ -141,6 +146,14 @@ impl ServerOptions {
         self
     }
 
+    /// Sets whether a request for `/__scheduled?cron=0+3+*+*+*` runs the handler of that cron
+    /// trigger. It responds only to clients on this machine.
+    #[must_use]
+    pub fn triggers(mut self, triggers: bool) -> Self {
+        self.triggers = triggers;
+        self
+    }
+
     /// Sets whether the server has the page `/__bindery`, which shows its calls, their cost, and
     /// its state.
     ///
@@ -173,7 +186,8 @@ pub enum LogFormat {
     Off,
 }
 
-/// A worker that runs in this process: its handlers, its queues, and its state in a folder.
+/// A worker that runs in this process: its handlers, its queues, its cron triggers, and its state
+/// in a folder.
 ///
 /// [`serve`](crate::serve()) is enough for most programs. Use a `Server` to listen on a socket of
 /// your own, or to make the worker a part of another program.
@@ -198,6 +212,7 @@ pub struct Server<A: Application> {
     dashboard: Option<Dashboard>,
     is_stopping: Arc<AtomicBool>,
     consumers: Vec<JoinHandle<()>>,
+    scheduler: Scheduler,
 }
 
 impl<A: Application> fmt::Debug for Server<A> {
@@ -211,7 +226,8 @@ impl<A: Application> fmt::Debug for Server<A> {
 }
 
 impl<A: Application> Server<A> {
-    /// Opens the state, applies pending migrations, and starts to deliver the messages of queues.
+    /// Opens the state, applies pending migrations, and starts to deliver the messages of queues
+    /// and to fire cron triggers.
     ///
     /// # Errors
     /// `Misconfigured` if another process uses the folder of the state, a migration fails, or a
@@ -248,7 +264,9 @@ impl<A: Application> Server<A> {
         let env = A::Env::connect(&backend)?;
         let cf = Arc::new(options.cf.clone());
         let routers = Routers::default();
-        A::start(&env, &backend.context(Arc::clone(&cf), routers.clone()))?;
+        let context = backend.context(Arc::clone(&cf), routers.clone());
+        A::start(&env, &context)?;
+        let scheduler = Scheduler::start::<A>(&env, &context);
 
         let is_stopping = Arc::<AtomicBool>::default();
         let consumers = backend.environment().consumers.iter().map(|consumer| {
@@ -261,6 +279,7 @@ impl<A: Application> Server<A> {
         });
         Ok(Self {
             consumers: consumers.collect(),
+            scheduler,
             env,
             backend,
             options,
@@ -294,6 +313,7 @@ impl<A: Application> Server<A> {
                 .backend
                 .context(Arc::clone(&self.cf), self.routers.clone()),
             log: self.options.log,
+            triggers: self.options.triggers,
             assets: self.backend.assets().cloned(),
             #[cfg(feature = "dashboard")]
             dashboard: self.dashboard.clone(),
@@ -329,6 +349,7 @@ impl<A: Application> Server<A> {
         let work = async {
             // A consumer that panicked has reported it.
             drop(consumers.await);
+            self.scheduler.shutdown().await;
             self.backend.tasks().idle().await;
         };
         if tokio::time::timeout(self.options.shutdown_timeout, work)
@@ -345,6 +366,7 @@ pub struct WorkerService<A: Application> {
     env: A::Env,
     context: crate::Context,
     log: LogFormat,
+    triggers: bool,
     assets: Option<Assets>,
     #[cfg(feature = "dashboard")]
     dashboard: Option<Dashboard>,
@@ -356,6 +378,7 @@ impl<A: Application> Clone for WorkerService<A> {
             env: self.env.clone(),
             context: self.context.clone(),
             log: self.log,
+            triggers: self.triggers,
             assets: self.assets.clone(),
             #[cfg(feature = "dashboard")]
             dashboard: self.dashboard.clone(),
@@ -385,6 +408,7 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
             env,
             context,
             log,
+            triggers,
             assets,
             #[cfg(feature = "dashboard")]
             dashboard,
@@ -395,6 +419,9 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
                 return Ok(dashboard.respond(request).await);
             }
 
+            if triggers && request.uri().path() == scheduler::PATH {
+                return Ok(scheduler::respond::<A>(request, &env, context).await);
+            }
             let logged = request_log::LoggedRequest::new(&request, &context, log);
             let response = logged
                 .count(request::respond::<A>(request, assets, env, context))
