@@ -258,6 +258,7 @@ macro_rules! each_case {
             queue::limits
             queue::the_largest_messages
             queue::batch
+            queue::any_number_of_messages
             queue::messages_keep_every_bit
             environment::vars_and_secrets
             environment::values_of_the_dashboard

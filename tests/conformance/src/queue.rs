@@ -1,7 +1,9 @@
 //! Queues: sending and its limits. The tests of each backend start the delivery.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bindery::observe::Event;
 use bindery::queue::{Batch, SendOptions};
 use bindery::{Error, ErrorKind, time};
 use serde::{Deserialize, Serialize};
@@ -199,6 +201,32 @@ pub async fn limits(env: Env) -> Outcome {
         kind(env.queue.send_with("x", late).await),
         Err(ErrorKind::InvalidArgument)
     );
+    Ok(())
+}
+
+/// Any number of messages is divided into batches, by their number and by their bytes.
+pub async fn any_number_of_messages(env: Env) -> Outcome {
+    let sent = Arc::<Mutex<Vec<Option<u64>>>>::default();
+    let seen = Arc::clone(&sent);
+    env.observe(move |event: &Event<'_>| {
+        if let (Ok(mut seen), "send_batch") = (seen.lock(), event.operation) {
+            seen.push(event.measures.count);
+        }
+    });
+    let batches = || sent.lock().map(|mut sent| std::mem::take(&mut *sent));
+
+    same!(env.queue.send_all(0..101).await?, 101);
+    same!(batches().unwrap_or_default(), [Some(100), Some(1)]);
+    let text = |bytes: usize| "x".repeat(bytes - 2);
+    let lengths = [128_000, 128_000, 1_000, 128_000, 127_001, 2];
+    same!(env.queue.send_all(lengths.map(text)).await?, 6);
+    same!(batches().unwrap_or_default(), [Some(2), Some(2), Some(2)]);
+    same!(env.queue.send_all::<u32>([]).await?, 0);
+
+    // Nothing is sent before all messages are known to be valid.
+    let error = env.queue.send_all([2, 128_001].map(text)).await.err();
+    same!(error.map(|error| error.kind()), Some(ErrorKind::TooLarge));
+    same!(batches().unwrap_or_default().len(), 0);
     Ok(())
 }
 

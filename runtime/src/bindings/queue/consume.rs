@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::{delay_seconds, operations};
+use super::{delay_seconds, operations, whole_seconds};
 use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
-use crate::json;
 use crate::observe::Measures;
+use crate::{json, limits, random};
 
 /// The outcome of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -176,6 +176,26 @@ impl<T> Batch<'_, T> {
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
+
+    /// Acknowledges all messages, also if the handler then fails.
+    pub fn ack_all(self) {
+        self.messages.into_iter().for_each(Message::ack);
+    }
+
+    /// Retries all messages, also if the handler then succeeds.
+    pub fn retry_all(self) {
+        self.messages.into_iter().for_each(Message::retry);
+    }
+
+    /// Retries all messages after `delay`: see [`Message::retry_after`].
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the delay is more than 24 hours. The messages then have the outcome of
+    /// the batch.
+    pub fn retry_all_after(self, delay: Duration) -> Result<()> {
+        let mut messages = self.messages.into_iter();
+        messages.try_for_each(|message| message.retry_after(delay))
+    }
 }
 
 impl<'a, T> IntoIterator for Batch<'a, T> {
@@ -232,6 +252,12 @@ impl<T> Message<'_, T> {
         &self.body
     }
 
+    /// Returns the body. The message has the outcome of the batch.
+    #[must_use]
+    pub fn into_body(self) -> T {
+        self.body
+    }
+
     /// Acknowledges the message, regardless of the outcome of the batch.
     pub fn ack(self) {
         *self.verdict = Verdict::Ack;
@@ -269,11 +295,110 @@ impl<T> Message<'_, T> {
         *self.verdict = Verdict::Retry(Some(seconds));
         Ok(())
     }
+
+    /// Retries the message after a delay that doubles with each attempt: `base` after the first
+    /// one, and never more than `longest` or 24 hours.
+    ///
+    /// The delay is a random part of that, at least half of it, so that messages that failed
+    /// together do not return together.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(message: bindery::queue::Message<'_, String>) {
+    /// use std::time::Duration;
+    ///
+    /// // 10, 20, 40 seconds and so on, at most an hour.
+    /// message.retry_with_backoff(Duration::from_secs(10), Duration::from_secs(3600));
+    /// # }
+    /// ```
+    pub fn retry_with_backoff(self, base: Duration, longest: Duration) {
+        let longest = longest.min(Duration::from_secs(limits::queue::DELAY_SECONDS.into()));
+        let doublings = self.attempts.saturating_sub(1);
+        let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        let delay = base.saturating_mul(factor).min(longest);
+
+        // Without random numbers, all of it.
+        let part = random::bytes().map_or(u32::MAX, u32::from_le_bytes);
+        let part = 0.5 + f64::from(part) / f64::from(u32::MAX) / 2.0;
+        let seconds = whole_seconds(delay.mul_f64(part));
+        *self.verdict = Verdict::Retry(u32::try_from(seconds).ok());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_is_settled_at_once() {
+        let message = |id: u32| RawMessage {
+            id: id.to_string(),
+            timestamp: SystemTime::UNIX_EPOCH,
+            attempts: 1,
+            // The second one does not match.
+            body: Ok(if id == 2 { "true" } else { "7" }.to_owned()),
+        };
+        let settled = |settle: fn(Batch<'_, u32>)| {
+            let mut raw = RawBatch::new("jobs".to_owned(), (1..=3).map(message).collect());
+            settle(Batch::new(&mut raw));
+            raw.settle(false);
+            raw.verdicts
+        };
+
+        let (ack, retry) = (Verdict::Ack, Verdict::Retry(None));
+        assert_eq!(settled(|batch| batch.ack_all()), [ack, retry, ack]);
+        assert_eq!(settled(|batch| batch.retry_all()), [retry, retry, retry]);
+        let later = Verdict::Retry(Some(2));
+        let retry_later = |batch: Batch<'_, u32>| {
+            assert!(batch.retry_all_after(Duration::from_millis(1_500)).is_ok());
+        };
+        assert_eq!(settled(retry_later), [later, retry, later]);
+        let sum = |batch: Batch<'_, u32>| {
+            let bodies: Vec<u32> = batch.into_iter().map(Message::into_body).collect();
+            assert_eq!(bodies, [7, 7]);
+        };
+        assert_eq!(settled(sum), [retry, retry, retry]);
+    }
+
+    #[test]
+    fn a_backoff_doubles_up_to_the_longest() {
+        let delays = |attempts, longest: u64| {
+            let delay = move |_| {
+                let mut verdict = Verdict::Undecided;
+                let message = Message {
+                    queue: "jobs",
+                    id: "1",
+                    timestamp: SystemTime::UNIX_EPOCH,
+                    attempts,
+                    body: (),
+                    verdict: &mut verdict,
+                };
+                message.retry_with_backoff(Duration::from_secs(10), Duration::from_secs(longest));
+                match verdict {
+                    Verdict::Retry(seconds) => seconds.unwrap_or_default(),
+                    Verdict::Undecided | Verdict::Ack => 0,
+                }
+            };
+            let delays: Vec<u32> = (0..100).map(delay).collect();
+            (delays.iter().min().copied(), delays.iter().max().copied())
+        };
+
+        for (attempts, longest, most) in [
+            (1, 3600, 10),
+            (3, 3600, 40),
+            (12, 3600, 3600),
+            (40, 1_000_000, 86_400),
+        ] {
+            let (Some(least), Some(found)) = delays(attempts, longest) else {
+                unreachable!("there are delays");
+            };
+            assert!(
+                least >= most / 2 && found <= most,
+                "{least} to {found} of {most}"
+            );
+            assert!(most < 100 || least < most * 9 / 10, "they differ");
+        }
+    }
 
     #[test]
     fn a_retry_delay_is_rounded_up_to_whole_seconds_and_limited() {

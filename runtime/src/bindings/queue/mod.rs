@@ -143,25 +143,87 @@ impl Queue {
     /// # Ok(()) }
     /// ```
     pub fn send_batch<T: Serialize>(&self, messages: &[T]) -> BoxFuture<'_, Result<()>> {
-        let bodies: Vec<Result<String, Failure>> = messages.iter().map(encode).collect();
-        Box::pin(async move {
-            let work = async {
-                let (bodies, bytes) = check_batch(bodies)?;
-                if !bodies.is_empty() {
-                    self.backend.send(&bodies, 0, true).await?;
-                }
+        Box::pin(self.send_bodies(messages.iter().map(encode).collect()))
+    }
 
-                let measures = Measures {
-                    count: Some(bodies.len() as u64),
-                    bytes: Some(bytes as u64),
-                    operations: Some(operations(bodies.iter().map(String::len))),
-                    ..Measures::default()
-                };
-                Ok(((), measures))
+    async fn send_bodies(&self, bodies: Vec<Result<String, Failure>>) -> Result<()> {
+        let work = async {
+            let (bodies, bytes) = check_batch(bodies)?;
+            if !bodies.is_empty() {
+                self.backend.send(&bodies, 0, true).await?;
+            }
+
+            let measures = Measures {
+                count: Some(bodies.len() as u64),
+                bytes: Some(bytes as u64),
+                operations: Some(operations(bodies.iter().map(String::len))),
+                ..Measures::default()
             };
-            self.gate.pass("send_batch", None, work).await
+            Ok(((), measures))
+        };
+        self.gate.pass("send_batch", None, work).await
+    }
+}
+
+impl Queue {
+    /// Sends any number of messages, in batches that are as large as the platform allows. Returns
+    /// their number.
+    ///
+    /// All messages are encoded before the first batch is sent. Each batch is sent or not, and the
+    /// batches are sent one after another: after an error the messages of earlier batches are in
+    /// the queue.
+    ///
+    /// # Errors
+    /// See [`send`](Self::send). Before the first batch nothing was sent.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// let ids = 0..1000;
+    /// assert_eq!(queue.send_all(ids).await?, 1000);
+    /// # Ok(()) }
+    /// ```
+    pub fn send_all<T: Serialize>(
+        &self,
+        messages: impl IntoIterator<Item = T>,
+    ) -> BoxFuture<'_, Result<usize>> {
+        let bodies = messages.into_iter().map(|message| encode(&message));
+        let batches = bodies
+            .collect::<Result<Vec<String>, Failure>>()
+            .map(batches);
+        Box::pin(async move {
+            let batches = batches.map_err(|failure| self.gate.failed("send_all", failure))?;
+            let mut count = 0;
+            for batch in batches {
+                count += batch.len();
+                self.send_bodies(batch.into_iter().map(Ok).collect())
+                    .await?;
+            }
+            Ok(count)
         })
     }
+}
+
+/// Divides messages into batches of the allowed number of messages and bytes.
+fn batches(bodies: Vec<String>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut bytes = 0;
+    for body in bodies {
+        bytes += body.len();
+        match batches.last_mut() {
+            Some(batch)
+                if batch.len() < limits::queue::BATCH_MESSAGES
+                    && bytes <= limits::queue::BATCH_BYTES =>
+            {
+                batch.push(body);
+            }
+            _ => {
+                bytes = body.len();
+                batches.push(vec![body]);
+            }
+        }
+    }
+    batches
 }
 
 /// The bytes that the platform adds to a message, approximately.
