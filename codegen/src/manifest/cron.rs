@@ -177,6 +177,7 @@ fn days(text: &str) -> Result<Days, Problem> {
                 .filter(|before| (1..=30).contains(before)),
             None => rest.is_empty().then_some(0),
         };
+
         let Some(before) = before else {
             return Err(Problem::new(
                 format!("`{text}` is not a day of the month"),
@@ -184,6 +185,7 @@ fn days(text: &str) -> Result<Days, Problem> {
                  day to it is `LW`",
             ));
         };
+
         return Ok(match is_nearest {
             true => Days::NearestToLast { before },
             false => Days::Last { before },
@@ -202,6 +204,7 @@ fn weekdays(text: &str) -> Result<Weekdays, Problem> {
     if text == "L" {
         return Ok(Weekdays::Set(1 << 7));
     }
+
     if let Some(day) = text.strip_suffix('L') {
         return Ok(Weekdays::Last(WEEKDAYS.value(day)?));
     }
@@ -233,6 +236,7 @@ impl Field {
                     "write `*` alone",
                 ));
             }
+
             let (range, step) = match item.split_once('/') {
                 Some((range, step)) => (range, Some(self.step(step)?)),
                 None => (item, None),
@@ -246,6 +250,7 @@ impl Field {
                     (value, if step.is_some() { self.last } else { value })
                 }
             };
+
             set |= self.range(first, last, step.unwrap_or(1));
         }
         Ok(set)
@@ -271,8 +276,10 @@ impl Field {
         if let Some(index) = self.names.iter().position(is_name) {
             return Ok(self.first + index as u8);
         }
+
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let value = text.parse().ok().filter(|_| digits);
+
         let value = value.filter(|value| (self.first..=self.last).contains(value));
         value.ok_or_else(|| {
             let Self {

@@ -98,6 +98,7 @@ impl Gate {
             return None;
         }
         let measured = self.start(operation, query);
+
         let outcome = work()?;
         Scope::count_call();
         Some(self.finish(operation, query, measured, outcome))
@@ -222,6 +223,7 @@ impl Gate {
             error,
             measures,
         };
+
         measured.end(&event);
         self.observers.record(&event);
     }

@@ -192,6 +192,7 @@ impl Queues {
                     visible_at: row.get("visible_at")?,
                 })
             };
+
             statement
                 .query_map(params![queue, limit], message)?
                 .collect()

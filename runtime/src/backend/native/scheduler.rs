@@ -44,6 +44,7 @@ impl Scheduler {
         let tasks = crons.map(|(cron, schedule)| {
             let (env, context) = (env.clone(), context.clone());
             let (is_stopping, stop) = (Arc::clone(&is_stopping), Arc::clone(&stop));
+
             tokio::spawn(async move {
                 let mut now = minute();
                 while let Some(due) = schedule.next_after(now) {
@@ -57,6 +58,7 @@ impl Scheduler {
                 log_line(&format!("warning: the cron {cron} never fires"));
             })
         });
+
         Self {
             tasks: tasks.collect(),
             is_stopping,

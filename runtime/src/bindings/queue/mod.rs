@@ -208,6 +208,7 @@ impl Queue {
 fn batches(bodies: Vec<String>) -> Vec<Vec<String>> {
     let mut batches: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;
+
     for body in bodies {
         bytes += body.len();
         match batches.last_mut() {

@@ -129,6 +129,7 @@ impl Dashboard {
                 )
             }
         };
+
         let html = layout::document(environment, &title, &content).into_string();
         text(status, "text/html; charset=utf-8", html)
     }
