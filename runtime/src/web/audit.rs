@@ -9,14 +9,16 @@ use crate::d1::{D1, Exec, Query};
 use crate::error::{Error, Result};
 use crate::time;
 
-/// The statement of an entry in D1.
+/// The statement of an entry in D1. The last parameter is whether it needs a change.
 const INSERT: &str = "INSERT INTO audit_log (time, actor, action, object, outcome, request_id)
-VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', ?1 / 1000.0, 'unixepoch'), ?2, ?3, ?4, ?5, ?6)";
+SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?1 / 1000.0, 'unixepoch'), ?2, ?3, ?4, ?5, ?6
+WHERE changes() > 0 OR NOT ?7";
 
 /// An entry of an audit log: who did what to which object, with which outcome.
 ///
 /// In D1 it is a row of the table [`TABLE`](Self::TABLE), which a migration creates. As part of a
-/// batch it is stored if and only if the changes of the batch are. In Analytics Engine it is a data
+/// batch it is stored if and only if the batch is; with [`if_changed`](Self::if_changed) also only
+/// if the statement before it has changed a row. In Analytics Engine it is a data
 /// point, which costs less, is kept for three months, and can be lost.
 ///
 /// Do not write secrets into an entry: it names things, and does not contain them.
@@ -34,7 +36,8 @@ VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', ?1 / 1000.0, 'unixepoch'), ?2, ?3, ?4, ?5
 /// let entry = AuditEntry::new("file.delete")
 ///     .actor("ann")
 ///     .object("file:7")
-///     .request(headers);
+///     .request(headers)
+///     .if_changed();
 /// database.batch((delete_file, entry.insert(database))).await?;
 /// # Ok(()) }
 /// ```
@@ -46,6 +49,7 @@ pub struct AuditEntry {
     object: Option<String>,
     outcome: AuditOutcome,
     request_id: Option<String>,
+    needs_change: bool,
 }
 
 /// How an action ended.
@@ -84,7 +88,8 @@ impl<T> From<&Result<T>> for AuditOutcome {
 }
 
 impl AuditEntry {
-    /// The table of [`insert`](Self::insert), for a migration. Its rows cannot be changed.
+    /// The table of [`insert`](Self::insert), for a migration. Its rows cannot be updated or
+    /// replaced. Old ones can be deleted.
     pub const TABLE: &str = "CREATE TABLE audit_log (
     id INTEGER PRIMARY KEY,
     time TEXT NOT NULL,
@@ -96,6 +101,11 @@ impl AuditEntry {
 ) STRICT;
 CREATE INDEX audit_log_by_time ON audit_log (time);
 CREATE TRIGGER audit_log_keeps_rows BEFORE UPDATE ON audit_log
+BEGIN
+    SELECT RAISE(ABORT, 'an entry of the audit log cannot be changed');
+END;
+CREATE TRIGGER audit_log_replaces_no_row BEFORE INSERT ON audit_log
+WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
 BEGIN
     SELECT RAISE(ABORT, 'an entry of the audit log cannot be changed');
 END;";
@@ -110,6 +120,7 @@ END;";
             object: None,
             outcome: AuditOutcome::Success,
             request_id: None,
+            needs_change: false,
         }
     }
 
@@ -144,6 +155,14 @@ END;";
         self
     }
 
+    /// Adds the entry only if the statement before it in the batch has changed a row: nothing was
+    /// done if a DELETE found no row.
+    #[must_use]
+    pub fn if_changed(mut self) -> Self {
+        self.needs_change = true;
+        self
+    }
+
     /// Returns a query that adds the entry to the table `audit_log` of a database.
     pub fn insert<'d>(&self, database: &'d D1) -> Query<'d, Exec> {
         let insert = database.unchecked(INSERT).named("audit_log");
@@ -154,6 +173,7 @@ END;";
             .bind(self.object.clone())
             .bind(self.outcome.name())
             .bind(self.request_id.clone())
+            .bind(self.needs_change)
             .execute()
     }
 

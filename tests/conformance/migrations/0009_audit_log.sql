@@ -12,3 +12,8 @@ CREATE TRIGGER audit_log_keeps_rows BEFORE UPDATE ON audit_log
 BEGIN
     SELECT RAISE(ABORT, 'an entry of the audit log cannot be changed');
 END;
+CREATE TRIGGER audit_log_replaces_no_row BEFORE INSERT ON audit_log
+WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'an entry of the audit log cannot be changed');
+END;

@@ -75,16 +75,33 @@ pub async fn entries_of_changes(env: Env) -> Outcome {
     same!(rows.iter().all(|row| row.age < 60.0), true);
 
     // The log is for adding.
-    let change = env
-        .db
-        .unchecked("UPDATE audit_log SET actor = 'bob'")
-        .execute();
-    let error = change.await.err();
-    let message = error.as_ref().map(Error::message).unwrap_or_default();
-    same!(
-        message.contains("an entry of the audit log cannot be changed"),
-        true
-    );
+    let changes = [
+        "UPDATE audit_log SET actor = 'bob'",
+        "REPLACE INTO audit_log SELECT id, time, 'bob', action, object, outcome, NULL FROM audit_log",
+    ];
+    for sql in changes {
+        let error = env.db.unchecked(sql).execute().await.err();
+        let message = error.as_ref().map(Error::message).unwrap_or_default();
+        let expected = "an entry of the audit log cannot be changed";
+        same!((sql, message.contains(expected)), (sql, true));
+    }
+    Ok(())
+}
+
+/// An entry can depend on what the statement before it has changed.
+pub async fn entries_of_nothing(env: Env) -> Outcome {
+    env.db.note("a note", 1).await?;
+    let delete = |body: &'static str| {
+        let delete = env.db.unchecked("DELETE FROM received WHERE body = ?1");
+        delete.bind(body).execute()
+    };
+    for body in ["a note", "a note", "another"] {
+        let entry = AuditEntry::new("note.delete").object(body).if_changed();
+        env.db.batch((delete(body), entry.insert(&env.db))).await?;
+    }
+    let rows: Vec<Entry> = env.db.unchecked(ENTRIES).all().await?;
+    let objects: Vec<_> = rows.iter().map(|row| row.object.as_deref()).collect();
+    same!(objects, [Some("a note")]);
     Ok(())
 }
 
