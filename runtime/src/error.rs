@@ -290,11 +290,12 @@ impl Error {
     /// the service has applied it: reads, and writes of KV and R2 that replace a value.
     ///
     /// It is false for writes of D1, for batches, for messages and emails, and for requests to
-    /// other servers unless their method is idempotent. An error of the application counts as safe.
+    /// other servers unless their method is idempotent. It is false for an error of the application
+    /// too, which does not show what was called.
     #[must_use]
     pub fn is_safe_to_repeat(&self) -> bool {
         match self.0.service {
-            Service::Worker | Service::Kv | Service::EdgeCache => true,
+            Service::Kv | Service::EdgeCache => true,
             Service::R2 => !self.0.operation.contains("multipart"),
             Service::Ai | Service::SecretsStore | Service::Vectorize => true,
             _ => self.0.failure.is_read,

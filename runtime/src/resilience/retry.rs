@@ -91,6 +91,9 @@ impl Retry {
 
     /// Makes a call until it succeeds. Each attempt is a call of its own for observers.
     ///
+    /// Make one call in the closure, and return its own error: only the error shows whether a retry
+    /// is safe. What the closure has done before is done again.
+    ///
     /// # Errors
     /// The error of the last attempt.
     ///
@@ -161,7 +164,10 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build();
-        let retry = Retry::new().base_delay(Duration::ZERO).budget(3);
+        let retry = Retry::new()
+            .base_delay(Duration::ZERO)
+            .budget(3)
+            .idempotent();
         let attempts = async {
             let scope = Arc::<Scope>::default();
             let first = scope.run(attempts_of_calls(retry, 5)).await;

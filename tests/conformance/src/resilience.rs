@@ -12,7 +12,10 @@ use bindery::{Error, ErrorKind, Result, kv};
 
 use crate::{Env, Outcome, same};
 
-const RETRY: Retry = Retry::new().base_delay(Duration::from_millis(4));
+/// The errors of these tests are those of the application, which do not show what was called.
+const RETRY: Retry = Retry::new()
+    .base_delay(Duration::from_millis(4))
+    .idempotent();
 
 fn failed(kind: ErrorKind) -> Error {
     Error::new(kind, "an error of the test")
@@ -35,6 +38,19 @@ pub async fn retries_of_transient_errors(env: Env) -> Outcome {
         Err(ErrorKind::Unavailable)
     );
     same!(calls.load(Ordering::Relaxed), 6);
+    Ok(())
+}
+
+/// An error of the application can hide a write.
+pub async fn unknown_calls_are_not_repeated(_: Env) -> Outcome {
+    let retry = Retry::new().base_delay(Duration::ZERO);
+    let mut calls = 0;
+    let call = || {
+        calls += 1;
+        async { Err::<(), _>(failed(ErrorKind::Unavailable)) }
+    };
+    same!(retry.run(call).await.is_err(), true);
+    same!(calls, 1);
     Ok(())
 }
 
