@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::backend::log_line;
 use crate::bindings::key::Binding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{Core, Kv, Stored};
@@ -347,8 +348,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync> Sessions<T> {
 
     /// Returns the session of a request, if it has one that is valid. Renews it if it needs to be.
     ///
+    /// A session whose data is not a `T` is ignored, and the log has an error. If a deployment adds
+    /// a field to `T`, `#[serde(default)]` keeps the users logged in.
+    ///
     /// # Errors
-    /// Those of reading and writing keys of KV. `Decode` if the data is not a `T`.
+    /// Those of reading and writing keys of KV.
     pub async fn load(&self, headers: &HeaderMap) -> Result<Option<Session<T>>> {
         let Some(id) = self.id(headers) else {
             return Ok(None);
@@ -364,8 +368,13 @@ impl<T: Serialize + DeserializeOwned + Send + Sync> Sessions<T> {
         let [Some(record), Some(state), start] = found else {
             return Ok(None);
         };
-        let record: Record = decode(&record)?;
-        let State { renewed, data } = decode(&state)?;
+        let (Some(record), Some(state)) = (decode::<Record>(&record), decode::<State<T>>(&state))
+        else {
+            // After a deployment with another type, the user logs in again.
+            log_line("error: a session does not have the expected type, and is ignored");
+            return Ok(None);
+        };
+        let State { renewed, data } = state;
         let start = start.and_then(|start| String::from_utf8(start).ok()?.parse().ok());
         let is_valid = record.created >= start.unwrap_or(0)
             && user_hash(&record.user) == id.user
@@ -424,11 +433,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync> Sessions<T> {
     }
 }
 
-fn decode<V: DeserializeOwned>(json: &[u8]) -> Result<V> {
-    serde_json::from_slice(json).map_err(|_| {
-        let message = "the session does not have the expected type";
-        Error::worker("sessions", ErrorKind::Decode, message)
-    })
+fn decode<V: DeserializeOwned>(json: &[u8]) -> Option<V> {
+    serde_json::from_slice(json).ok()
 }
 
 /// The time in milliseconds since the Unix epoch.

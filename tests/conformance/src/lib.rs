@@ -128,12 +128,14 @@ macro_rules! each_case {
             tiers::cleaning_up
             resilience::retries_of_transient_errors
             resilience::errors_that_are_not_retried
+            resilience::unknown_calls_are_not_repeated
             resilience::queries_are_repeated
             resilience::timeouts
             resilience::a_breaker_opens_and_closes
             resilience::a_breaker_ignores_late_results
             web::sessions_live_and_end
             web::session_cookies
+            web::sessions_of_another_type
             web::unknown_sessions_are_refused
             web::sessions_rotate
             web::all_sessions_of_a_user_end
@@ -286,6 +288,7 @@ macro_rules! each_case {
             flags::stored_flags
             flags::invalid_flags
             audit::entries_of_changes
+            audit::entries_of_nothing
             audit::entries_as_data_points
             web::checked_input
             gate::observers_receive_every_call

@@ -68,6 +68,17 @@ pub async fn sessions_live_and_end(env: Env) -> Outcome {
     Ok(())
 }
 
+/// A session with data of another type is ignored: a deployment must not lock users out.
+pub async fn sessions_of_another_type(env: Env) -> Outcome {
+    let sessions = sessions(&env);
+    let session = sessions.create("ann", cart(&[7])).await?;
+    let headers = with_cookie(&sessions, &session)?;
+    let other = Sessions::<Vec<String>>::new(&env.cache);
+    same!(other.load(&headers).await?.is_none(), true);
+    same!(sessions.load(&headers).await?.is_some(), true);
+    Ok(())
+}
+
 /// A cookie is for this host, over TLS, and not for scripts.
 pub async fn session_cookies(env: Env) -> Outcome {
     let sessions = sessions(&env);
