@@ -64,6 +64,8 @@ fn the_dashboard_shows_calls_and_their_cost() {
                 "GET /d1/a",
                 "GET /panic",
                 "d1 DB batch",
+                "in batches",
+                "put_entry",
                 "D1 rows written",
             ],
         );

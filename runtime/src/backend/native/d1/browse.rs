@@ -86,6 +86,11 @@ impl D1 {
         lock(&self.queries.0).get(name).cloned()
     }
 
+    /// Returns the names of the queries that have run.
+    pub(in super::super) fn query_names(&self) -> Vec<&'static str> {
+        lock(&self.queries.0).keys().copied().collect()
+    }
+
     /// Returns SQLite's plan for a statement: each step, with its depth.
     pub(in super::super) async fn plan(&self, sql: &str) -> Result<Vec<(usize, String)>, Failure> {
         let sql = format!("EXPLAIN QUERY PLAN {sql}");

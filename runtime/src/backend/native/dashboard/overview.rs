@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
+use crate::bindings::BindingKind;
 use crate::error::Service;
 use crate::observe::{CallLine, CostReport, Summary};
 
@@ -179,24 +180,30 @@ fn percent(part: u64, whole: u64) -> String {
     format!("{:.0} %", part as f64 / whole.max(1) as f64 * 100.0)
 }
 
-/// The queries that took the most time, with their plans.
+/// The queries that took the most time, and those that only batches have run, with their plans.
 async fn queries(dashboard: &Dashboard, summaries: &[Summary]) -> Markup {
     let queries = summaries.iter().filter(|summary| summary.query.is_some());
     let mut queries: Vec<&Summary> = queries.collect();
     queries.sort_by_key(|summary| std::cmp::Reverse(summary.total));
-    queries.truncate(LIMIT);
 
     let mut rendered = Vec::new();
-    for summary in queries {
+    for summary in queries.iter().take(LIMIT) {
         let name = summary.query.unwrap_or_default();
-        let Ok(database) = dashboard.backend.d1(&summary.binding) else {
+        rendered.extend(query(dashboard, &summary.binding, name, Some(summary)).await);
+    }
+    let resources = dashboard.backend.environment().resources.iter();
+    for resource in resources.filter(|resource| resource.kind == BindingKind::D1) {
+        let Ok(database) = dashboard.backend.d1(resource.binding) else {
             continue;
         };
-        let Some(sql) = database.query(name) else {
-            continue;
+        let is_known = |name: &&str| {
+            let is_query = |summary: &&Summary| summary.query == Some(*name);
+            queries.iter().copied().any(|summary| is_query(&summary))
         };
-        let plan = database.plan(&sql).await.unwrap_or_default();
-        rendered.push(query(summary, name, &sql, &plan));
+        let names = database.query_names();
+        for name in names.into_iter().filter(|name| !is_known(name)).take(LIMIT) {
+            rendered.extend(query(dashboard, resource.binding, name, None).await);
+        }
     }
 
     html! {
@@ -205,28 +212,40 @@ async fn queries(dashboard: &Dashboard, summaries: &[Summary]) -> Markup {
     }
 }
 
-fn query(summary: &Summary, name: &str, sql: &str, plan: &[(usize, String)]) -> Markup {
+/// A query with its plan. Without a summary, only batches have run it.
+async fn query(
+    dashboard: &Dashboard,
+    binding: &str,
+    name: &str,
+    summary: Option<&Summary>,
+) -> Option<Markup> {
+    let database = dashboard.backend.d1(binding).ok()?;
+    let sql = database.query(name)?;
+    let plan = database.plan(&sql).await.unwrap_or_default();
     let scans = plan.iter().any(|(_, step)| is_scan(step));
-    let per_call = summary.rows_read / summary.calls.max(1);
 
-    html! {
-        details id={ "query-" (summary.binding) "-" (name) } {
+    Some(html! {
+        details id={ "query-" (binding) "-" (name) } {
             summary.columns {
-                span.name { span.kind { (summary.binding) } " " (name)
+                span.name { span.kind { (binding) } " " (name)
                     @if scans { " " span.badge.warning { "full scan" } } }
-                span { (summary.calls) " calls" }
-                span { "p50 " (milliseconds(summary.p50)) " ms" }
-                span { "max " (milliseconds(summary.max)) " ms" }
-                span { (per_call) " rows read" }
+                @if let Some(summary) = summary {
+                    span { (summary.calls) " calls" }
+                    span { "p50 " (milliseconds(summary.p50)) " ms" }
+                    span { "max " (milliseconds(summary.max)) " ms" }
+                    span { (summary.rows_read / summary.calls.max(1)) " rows read" }
+                } @else {
+                    span { "in batches" }
+                }
             }
             pre { (sql) }
             ul.plan {
-                @for (depth, step) in plan {
+                @for (depth, step) in &plan {
                     li.scan[is_scan(step)] data-depth=(depth) { (step) }
                 }
             }
         }
-    }
+    })
 }
 
 /// Whether a step reads all rows of a table or an index.
