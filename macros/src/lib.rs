@@ -311,7 +311,7 @@ pub fn column(input: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// #[bindery::test(vars(ENVIRONMENT = "test"), secrets(JWT_SECRET = "s"))]
-/// async fn a_session_expires(env: Env, world: TestWorld) -> bindery::Result<()> { .. }
+/// async fn a_greeting_expires(env: Env, world: TestWorld) -> bindery::Result<()> { .. }
 /// ```
 ///
 /// # Arguments

@@ -44,11 +44,7 @@ impl RateLimiter {
             let success = outcome.get("success").and_then(Value::as_bool);
             let within = success.unwrap_or(false);
 
-            let measures = Measures {
-                hit: Some(within),
-                ..Measures::default()
-            };
-            Ok((within, measures))
+            Ok((within, Measures::default()))
         };
         self.gate.pass("limit", None, work).await
     }

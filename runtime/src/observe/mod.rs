@@ -31,9 +31,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::backend::log_line;
-use crate::error::Service;
 #[cfg(not(target_arch = "wasm32"))]
-use crate::resilience::Faults;
+use crate::{error::Service, resilience::Faults};
 
 #[cfg(feature = "aggregate")]
 pub use aggregate::{Aggregate, Summary};
@@ -94,8 +93,8 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
 
 /// Returns an observer that writes each event as one readable line.
 ///
-/// It writes to standard error natively, and to the console on Workers. Natively the server writes
-/// a line for each request itself, so this observer does not.
+/// It writes to standard error natively, and to the console on Workers. If the native server writes
+/// a line for each request itself, this observer does not.
 #[must_use]
 pub fn console() -> impl Observer {
     |event: &Event<'_>| {
@@ -105,7 +104,8 @@ pub fn console() -> impl Observer {
     }
 }
 
-/// Returns an observer that writes each event as one line of JSON to the output of [`console`].
+/// Returns an observer that writes each event as one line of JSON to the output of [`console`],
+/// with the same exception.
 #[must_use]
 pub fn json() -> impl Observer {
     |event: &Event<'_>| {
@@ -116,9 +116,16 @@ pub fn json() -> impl Observer {
 }
 
 /// Whether the server writes a line for the event.
+#[cfg(not(target_arch = "wasm32"))]
 fn has_line(event: &Event<'_>) -> bool {
     let is_request = event.service == Service::Worker && event.operation == "fetch";
-    is_request && cfg!(not(target_arch = "wasm32"))
+    is_request && Scope::current().is_some_and(|scope| scope.has_line())
+}
+
+/// Whether a server writes a line for the event.
+#[cfg(target_arch = "wasm32")]
+fn has_line(_: &Event<'_>) -> bool {
+    false
 }
 
 /// Adds the header with the current span to a request. Only a feature has such a span.

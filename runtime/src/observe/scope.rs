@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 #[cfg(feature = "server-timing")]
@@ -56,6 +58,8 @@ impl RequestLine {
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     request: RequestLine,
+    #[cfg(not(target_arch = "wasm32"))]
+    has_line: AtomicBool,
     calls: AtomicU32,
     retries: AtomicU32,
     /// Decides whether the calls are in a sample.
@@ -192,6 +196,18 @@ impl Scope {
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn calls(&self) -> u32 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether the server writes a line for the request.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn has_line(&self) -> bool {
+        self.has_line.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the server writes a line for the request.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn set_has_line(&self) {
+        self.has_line.store(true, Ordering::Relaxed);
     }
 
     /// The number of retries.

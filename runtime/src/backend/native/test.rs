@@ -26,10 +26,10 @@ use crate::http::{IntoResponse, Request};
 /// # Examples
 /// ```ignore
 /// #[bindery::test]
-/// async fn a_session_expires(env: Env, world: TestWorld) -> bindery::Result<()> {
-///     let session = sessions(&env).create("ann").await?;
+/// async fn a_greeting_expires(env: Env, world: TestWorld) -> bindery::Result<()> {
+///     env.cache.put(&Greeting { user: 7 }, "hello").await?;
 ///     world.clock().advance(Duration::from_secs(31 * 86_400));
-///     assert!(sessions(&env).load(&session.id).await?.is_none());
+///     assert_eq!(env.cache.get(&Greeting { user: 7 }).await?, None);
 ///     Ok(())
 /// }
 /// ```

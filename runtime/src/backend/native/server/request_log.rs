@@ -28,9 +28,13 @@ pub(super) struct LoggedRequest {
 
 impl LoggedRequest {
     pub(super) fn new(request: &Request, context: &Context, format: LogFormat) -> Self {
+        let scope = Scope::new(context, RequestLine::of(request));
+        if format != LogFormat::Off {
+            scope.set_has_line();
+        }
         Self {
             start: Instant::now(),
-            scope: Scope::new(context, RequestLine::of(request)),
+            scope,
             format,
         }
     }
