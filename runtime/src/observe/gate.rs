@@ -12,7 +12,7 @@ use super::{Event, Measures, Observers, Scope};
 use crate::backend::Stopwatch;
 use crate::error::{Error, Failure, Result, Service};
 #[cfg(not(target_arch = "wasm32"))]
-use crate::resilience::Injection;
+use crate::resilience::Injected;
 
 /// Adds the location to the errors of one binding, and sends an event after each of its calls.
 #[doc(hidden)]
@@ -122,26 +122,10 @@ impl Gate {
 
     /// Makes a call with the faults that are injected into it.
     #[cfg(not(target_arch = "wasm32"))]
-    async fn with_faults<T>(
-        &self,
-        operation: &'static str,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+    fn with_faults<F>(&self, operation: &str, work: F) -> Injected<F> {
         let faults = &self.observers.faults;
-        let Injection {
-            delay,
-            failure,
-            loss,
-        } = faults.injection(self.service, &self.binding, operation);
-        if let Some(delay) = delay {
-            crate::backend::sleep(delay).await;
-        }
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-
-        let outcome = work.await?;
-        loss.map_or(Ok(outcome), Err)
+        let inject = || faults.injection(self.service, &self.binding, operation);
+        Injected::new(faults.are_active().then(inject), work)
     }
 
     /// Starts to measure a call, if there is an observer.

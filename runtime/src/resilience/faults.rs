@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 #[cfg(not(target_arch = "wasm32"))]
+use super::injected::Injection;
+#[cfg(not(target_arch = "wasm32"))]
 use crate::error::Failure;
 use crate::error::{Error, ErrorKind, Result, Service};
 
@@ -351,17 +353,6 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// What happens to one call.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Default)]
-pub(crate) struct Injection {
-    pub(crate) delay: Option<Duration>,
-    /// Before the call is made.
-    pub(crate) failure: Option<Failure>,
-    /// After the call was applied.
-    pub(crate) loss: Option<Failure>,
-}
-
 #[cfg(not(target_arch = "wasm32"))]
 impl Faults {
     /// Whether there are rules.
@@ -379,10 +370,6 @@ impl Faults {
     /// Decides what happens to a call.
     pub(crate) fn injection(&self, service: Service, binding: &str, operation: &str) -> Injection {
         let mut injection = Injection::default();
-        if !self.are_active() {
-            return injection;
-        }
-
         let mut state = self.state();
         let State { random, rules, .. } = &mut *state;
         for rule in rules {

@@ -20,6 +20,8 @@
 
 mod circuit_breaker;
 mod faults;
+#[cfg(not(target_arch = "wasm32"))]
+mod injected;
 mod retry;
 
 use std::future::IntoFuture;
@@ -32,9 +34,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::time;
 
 pub use circuit_breaker::CircuitBreaker;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use faults::Injection;
 pub use faults::{FaultRules, Faults, OfKv, OfQueues};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use injected::Injected;
 pub use retry::Retry;
 
 /// Runs a call for at most `limit`.
