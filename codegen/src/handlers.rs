@@ -22,7 +22,7 @@ pub struct Handlers {
     /// The cron expressions and their handlers.
     pub schedules: Vec<(LitStr, Path)>,
     /// The Durable Object classes.
-    pub durable_objects: Vec<Ident>,
+    pub durable_objects: Vec<Path>,
 }
 
 /// The words that start an entry.

@@ -5,26 +5,32 @@ use bindery_codegen::manifest::BindingKind;
 use bindery_codegen::model::Project;
 use bindery_codegen::report::{Code, Diagnostic, Errors, nearest, suggestion};
 use bindery_codegen::source::Spanned;
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::project;
 
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    let input: Handlers = match syn::parse2(input) {
+    let mut input: Handlers = match syn::parse2(input) {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
-    let errors = check(&input);
+    let (errors, unknown) = check(&input);
+    // A misspelled class is reported once, and not also by rustc.
+    input.durable_objects.retain(|path| {
+        let name = class_name(path).unwrap_or_default();
+        !unknown.contains(&name)
+    });
     let application = application(&input);
     let exports = exports(&input);
     quote!(#errors #application #exports)
 }
 
 /// Compares the handlers with the manifest. A handler that the manifest does not have is reported
-/// in the code; a consumer or class without a handler is reported in the manifest.
-fn check(input: &Handlers) -> TokenStream {
+/// in the code; a consumer or class without a handler is reported in the manifest. Returns the
+/// errors, and the classes that the manifest does not have.
+fn check(input: &Handlers) -> (TokenStream, Vec<String>) {
     // `#[bindings]` reports a manifest that is missing or invalid.
     let compilations = project::declared(Span::call_site());
     let env = input
@@ -35,16 +41,17 @@ fn check(input: &Handlers) -> TokenStream {
     let named = compilations
         .iter()
         .find(|(names, _)| Some(&names.env) == env.as_ref());
-    let Some((_, compilation)) = named.or(compilations.first()) else {
-        return TokenStream::new();
-    };
-    let Some(project) = &compilation.project else {
-        return TokenStream::new();
+    let compilation = named.or(compilations.first());
+    let compilation = compilation.map(|(_, compilation)| compilation);
+    let project = compilation.and_then(|compilation| compilation.project.as_ref());
+    let (Some(compilation), Some(project)) = (compilation, project) else {
+        return (TokenStream::new(), Vec::new());
     };
 
     let mut check = Check {
         errors: Errors::default(),
         in_code: TokenStream::new(),
+        unknown_classes: Vec::new(),
     };
     check.queues(project, input);
     check.schedules(project, input);
@@ -52,7 +59,7 @@ fn check(input: &Handlers) -> TokenStream {
     check.unsupported(project);
     let in_code = check.in_code;
     let in_manifest = project::print_errors(&check.errors, &compilation.sources, Span::call_site());
-    quote!(#in_code #in_manifest)
+    (quote!(#in_code #in_manifest), check.unknown_classes)
 }
 
 struct Check {
@@ -60,6 +67,7 @@ struct Check {
     errors: Errors,
     /// The errors in the code.
     in_code: TokenStream,
+    unknown_classes: Vec<String>,
 }
 
 impl Check {
@@ -144,8 +152,15 @@ impl Check {
         let classes: Vec<&Spanned<String>> = project.manifest.classes(kind).collect();
         let known: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
         let mut misspelled: Vec<&str> = Vec::new();
+        let named: Vec<String> = input
+            .durable_objects
+            .iter()
+            .filter_map(class_name)
+            .collect();
         for class in &input.durable_objects {
-            let name = class.to_string();
+            let Some(name) = class_name(class) else {
+                continue;
+            };
             if known.contains(&name.as_str()) {
                 continue;
             }
@@ -154,15 +169,16 @@ impl Check {
             let help = suggestion(&name, "classes", &known);
             self.in_code
                 .extend(project::error(class.span(), Code::Handler, &message, &help));
+            self.unknown_classes.push(name);
         }
 
         for class in classes {
-            let has_handler = input
-                .durable_objects
-                .iter()
-                .any(|name| *name == class.value);
+            let has_handler = named.contains(&class.value);
             if !has_handler && !misspelled.contains(&class.value.as_str()) {
-                let help = format!("add `durable_object {}` to `handlers!`", class.value);
+                let help = format!(
+                    "add `durable_object path::to::{}` to `handlers!`",
+                    class.value
+                );
                 self.missing("Durable Object class", class, &help);
             }
         }
@@ -188,6 +204,11 @@ impl Check {
                 .help(help),
         );
     }
+}
+
+/// The name of a class, from its path.
+fn class_name(path: &syn::Path) -> Option<String> {
+    Some(path.segments.last()?.ident.to_string())
 }
 
 /// Names in backticks, separated by commas.
@@ -334,27 +355,51 @@ fn exports(input: &Handlers) -> TokenStream {
             }
         }
     });
-    let durable_objects = input.durable_objects.iter().map(|class| {
-        let name = class.to_string();
-        quote! {
+    let durable_objects = input.durable_objects.iter().filter_map(|path| {
+        let name = class_name(path)?;
+        let class = format_ident!("{name}");
+        let alias = class_alias(&name);
+        let inner = quote!(#private::ExportedObject<super::App, super::#alias>);
+        Some(quote! {
             #attribute
             #[derive(Debug)]
-            pub struct #class {}
+            pub struct #class(#inner);
 
             #attribute
             impl #class {
                 #[wasm_bindgen(constructor)]
-                pub fn new(_state: #value, _env: #value) -> Self {
-                    Self {}
+                pub fn new(state: #value, env: #value) -> Self {
+                    Self(#private::ExportedObject::new(#name, state, env))
                 }
 
-                pub fn fetch(&self, _request: #value) -> #promise {
-                    #private::no_durable_object(#name)
+                pub fn fetch(&self, request: #private::web_sys::Request) -> #promise {
+                    self.0.fetch(request)
+                }
+
+                pub fn alarm(&self, info: #value) -> #promise {
+                    self.0.alarm(info)
                 }
             }
-        }
+        })
+    });
+    let classes = input.durable_objects.iter().filter_map(|path| {
+        let (krate, env) = (&input.krate, &input.env);
+        let alias = class_alias(&class_name(path)?);
+        Some(quote_spanned! {path.span()=>
+            #[doc(hidden)]
+            #[allow(non_camel_case_types, dead_code)]
+            type #alias = #path;
+
+            // The class is one of this environment, also where nothing is exported.
+            const _: fn() = || {
+                fn is_class<T: #krate::durable_object::DurableObject<Env = #env>>() {}
+                is_class::<#alias>();
+            };
+        })
     });
     quote! {
+        #(#classes)*
+
         #[cfg(target_arch = "wasm32")]
         #[doc(hidden)]
         #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub)]
@@ -369,4 +414,9 @@ fn exports(input: &Handlers) -> TokenStream {
             #(#durable_objects)*
         }
     }
+}
+
+/// The name of a class where the exports can name it.
+fn class_alias(name: &str) -> Ident {
+    format_ident!("__bindery_handler_{name}")
 }

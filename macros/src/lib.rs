@@ -6,6 +6,7 @@
 mod attributes;
 mod bindings;
 mod column;
+mod durable_object;
 mod handlers;
 mod key;
 mod project;
@@ -122,10 +123,10 @@ pub fn query(input: TokenStream) -> TokenStream {
 ///   The handler of a queue: an `async fn(Batch<'_, T>, Env) -> Result<()>`, or with a third
 ///   argument `Context`.
 ///
-/// - **`durable_object Class`**
+/// - **`durable_object path::Class`**
 ///
-///   Exports a Durable Object class that the manifest binds. bindery does not support Durable
-///   Objects yet, so the class responds to each request with status 501.
+///   Exports a Durable Object class that the manifest binds: a type with
+///   [`#[bindery::durable_object]`](macro@durable_object).
 ///
 /// - **`crate = my_bindery`**
 ///
@@ -133,6 +134,64 @@ pub fn query(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn handlers(input: TokenStream) -> TokenStream {
     handlers::expand(input.into()).into()
+}
+
+/// Makes a type a Durable Object class.
+///
+/// ```text
+/// pub struct UserStats { state: State }
+///
+/// #[bindery::durable_object]
+/// impl UserStats {
+///     fn new(state: State, env: Env) -> Self {
+///         Self { state }
+///     }
+///
+///     /// Adds an upload, and returns the bytes of all uploads.
+///     pub async fn record_upload(&self, bytes: u64) -> bindery::Result<u64> { .. }
+///
+///     async fn alarm(&self) -> bindery::Result<()> { .. }
+/// }
+/// ```
+///
+/// The manifest binds the class, `handlers!` exports it, and the type is in scope where `Env` is
+/// declared. Then each public `async` method is one of the client:
+///
+/// ```text
+/// let total = env.user_stats.by_name("ann").record_upload(1024).await?;
+/// ```
+///
+/// # Methods
+///
+/// - **`fn new(state: State, env: Env) -> Self`** (required)
+///
+///   Runs before the first call of an object, and again after it was evicted. It can return a
+///   `Result`, whose error is that of the call.
+///
+/// - **`pub async fn name(&self, ..)`**
+///
+///   A method of the client. Its arguments and its result are sent as JSON, so their types
+///   implement `Serialize` and `Deserialize`; an argument can be a reference. An error keeps its
+///   kind.
+///
+/// - **`async fn fetch(&self, request: Request) -> Response`**
+///
+///   Responds to the requests of `Stub::fetch`, with any type that implements `IntoResponse`.
+///
+/// - **`async fn alarm(&self) -> bindery::Result<()>`**
+///
+///   Runs when the alarm of the object fires. It can have an argument `info: AlarmInfo`.
+///
+/// All other methods are private to the object.
+///
+/// # Arguments
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
+#[proc_macro_attribute]
+pub fn durable_object(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    durable_object::expand(attribute.into(), item.into()).into()
 }
 
 /// Derives a key of a KV namespace.

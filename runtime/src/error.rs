@@ -109,6 +109,31 @@ impl ErrorKind {
         }
     }
 
+    /// Returns the kind with a name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        const ALL: [ErrorKind; 18] = [
+            ErrorKind::NotFound,
+            ErrorKind::InvalidArgument,
+            ErrorKind::TooLarge,
+            ErrorKind::Constraint(Constraint::Unique),
+            ErrorKind::Constraint(Constraint::NotNull),
+            ErrorKind::Constraint(Constraint::ForeignKey),
+            ErrorKind::Constraint(Constraint::Check),
+            ErrorKind::Constraint(Constraint::DataType),
+            ErrorKind::Constraint(Constraint::Other),
+            ErrorKind::Decode,
+            ErrorKind::Denied,
+            ErrorKind::Forbidden,
+            ErrorKind::Unsupported,
+            ErrorKind::Overloaded,
+            ErrorKind::Timeout,
+            ErrorKind::Unavailable,
+            ErrorKind::Misconfigured,
+            ErrorKind::Internal,
+        ];
+        ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The HTTP status.
     pub(crate) fn status(self) -> u16 {
         match self {
@@ -376,11 +401,15 @@ impl IntoResponse for Error {
 }
 
 impl Error {
+    /// Whether the application wrote the message, for the client.
+    pub(crate) fn is_own(&self) -> bool {
+        self.operation() == "application" || self.0.failure.is_own
+    }
+
     /// The body of the response.
     pub(crate) fn to_json(&self) -> String {
-        let is_own = self.operation() == "application";
         let message = match self.kind() {
-            kind if is_own && kind.status() < 500 => self.message(),
+            kind if self.is_own() && kind.status() < 500 => self.message(),
             ErrorKind::NotFound => "not found",
             ErrorKind::InvalidArgument => "the request is not valid",
             ErrorKind::TooLarge => "the request is too large",

@@ -24,6 +24,8 @@ pub struct Cause {
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
     /// Whether the call has changed stored data.
     pub(crate) is_committed: bool,
+    /// Whether the application wrote the message, for the client.
+    pub(crate) is_own: bool,
     /// Whether the call reads only, so that it can be repeated. Known for D1 and for requests to
     /// other servers, where the operation does not show it.
     pub(crate) is_read: bool,
@@ -56,6 +58,7 @@ impl Failure {
             message: message.into_owned(),
             source: None,
             is_committed: false,
+            is_own: false,
             is_read: false,
             index: None,
             query: None,

@@ -114,7 +114,7 @@ pub use app::{Application, Cf, Context, Environment, ScheduledEvent, Secret, Tas
 pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
-pub use bindery_macros::{Column, KvKey, R2Key, Row, bindings, handlers, test};
+pub use bindery_macros::{Column, KvKey, R2Key, Row, bindings, durable_object, handlers, test};
 pub use bindings::*;
 pub use error::{Error, ErrorKind, Result, Service};
 pub use http::{Body, Request, Response};

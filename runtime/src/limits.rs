@@ -52,6 +52,16 @@ pub(crate) mod queue {
     pub(crate) const OPERATION_BYTES: usize = 64_000;
 }
 
+/// The limits of Durable Objects.
+///
+/// <https://developers.cloudflare.com/durable-objects/platform/limits/>
+pub(crate) mod durable_object {
+    pub(crate) const PAGE: &str =
+        "https://developers.cloudflare.com/durable-objects/platform/limits/";
+    /// The key and the value together.
+    pub(crate) const VALUE_BYTES: usize = 2_000_000;
+}
+
 /// The limits of D1.
 ///
 /// <https://developers.cloudflare.com/d1/platform/limits/>

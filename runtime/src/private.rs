@@ -5,6 +5,7 @@ pub use std::collections::BTreeMap;
 pub use std::string::String;
 pub use std::vec::Vec;
 
+pub use futures_util::future::LocalBoxFuture;
 pub use serde;
 pub use serde_json;
 
@@ -23,7 +24,7 @@ pub use crate::queue::RawBatch;
 pub use crate::r2::KeyOf as ObjectKeyOf;
 
 #[cfg(target_arch = "wasm32")]
-pub use crate::backend::{Handle, fetch, no_durable_object, queue, scheduled};
+pub use crate::backend::{ExportedObject, Handle, fetch, queue, scheduled};
 #[cfg(target_arch = "wasm32")]
 pub use crate::error::Failure;
 #[cfg(target_arch = "wasm32")]

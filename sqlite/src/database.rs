@@ -6,6 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+
 use crate::authorizer::Access;
 use crate::{authorizer, functions, limits};
 
@@ -103,6 +106,34 @@ impl Database {
         Ok(database)
     }
 
+    /// Deletes all tables and their rows.
+    ///
+    /// # Errors
+    /// When a transaction is open.
+    pub fn delete_all(&self) -> rusqlite::Result<()> {
+        self.trusted(|connection| {
+            connection.flush_prepared_statement_cache();
+            let set = |defensive| {
+                let (reset, defense) = (
+                    DbConfig::SQLITE_DBCONFIG_RESET_DATABASE,
+                    DbConfig::SQLITE_DBCONFIG_DEFENSIVE,
+                );
+                connection.set_db_config(defense, defensive)?;
+                connection.set_db_config(reset, !defensive)
+            };
+
+            // https://sqlite.org/c3ref/c_dbconfig_defensive.html#sqlitedbconfigresetdatabase
+            set(false)?;
+            // SQLite attaches the new database to the old one.
+            let limit = connection.limit(Limit::SQLITE_LIMIT_ATTACHED)?;
+            connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
+            let reset = connection.execute_batch("VACUUM");
+            connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, limit)?;
+            set(true)?;
+            reset
+        })
+    }
+
     /// Returns the connection, which enforces D1's rules.
     #[must_use]
     pub fn connection(&self) -> &rusqlite::Connection {
@@ -193,6 +224,9 @@ impl Database {
         begin: &str,
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
     ) -> Result<T, E> {
+        if !self.connection.is_autocommit() {
+            return self.nest(work);
+        }
         self.trusted(|connection| connection.execute_batch(begin))?;
         let open = OpenTransaction(self);
 
@@ -200,6 +234,32 @@ impl Database {
         self.trusted(|connection| connection.execute_batch("COMMIT"))?;
         drop(open);
         Ok(value)
+    }
+}
+
+impl Database {
+    /// Runs `work` as a part of the open transaction. If it fails, only its changes are rolled
+    /// back.
+    fn nest<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let run = |sql| self.trusted(|connection| connection.execute_batch(sql));
+        run("SAVEPOINT part")?;
+
+        match work(&self.connection) {
+            Ok(value) => {
+                run("RELEASE part")?;
+                Ok(value)
+            }
+            Err(error) => {
+                // After some errors SQLite has already rolled back all of the transaction.
+                if !self.connection.is_autocommit() {
+                    run("ROLLBACK TO part; RELEASE part")?;
+                }
+                Err(error)
+            }
+        }
     }
 }
 

@@ -3,4 +3,5 @@
 fn main() {
     println!("cargo::rerun-if-changed=migrations");
     println!("cargo::rerun-if-changed=queries");
+    println!("cargo::rerun-if-changed=room_migrations");
 }

@@ -57,7 +57,7 @@ const folder = join(root, "tests/conformance/assets");
 /** A placeholder for kinds that Miniflare does not simulate, so that the worker starts. */
 const placeholder = () => new Response("a placeholder");
 const everything = {
-  durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" } },
+  durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" }, ROOMS: { className: "Room", useSQLite: true } },
   workflows: { ORDERS: { name: "orders", className: "Orders", scriptName: "other" } },
   hyperdrives: { POSTGRES: "postgres://ann:pw@127.0.0.1:5432/shop" },
   vectorize: { VECTORS: { index_name: "vectors" } },
@@ -149,6 +149,10 @@ checks["queue::delayed"] = async () => {
   await reset();
   assert.deepEqual(await run("queue::send_delayed"), [200, "ok"]);
   await eventually("the messages have arrived", async () => (await run("queue::delayed_arrived"))[0] === 200);
+};
+checks["objects: an alarm that fails fires again"] = async () => {
+  assert.deepEqual(await run("objects::set_failing_alarm"), [200, "ok"]);
+  await eventually("the alarm has fired twice", async () => (await run("objects::failing_alarm_fired"))[0] === 200);
 };
 checks["the start hook runs once"] = async () => {
   for (let index = 0; index < 3; index++) assert.equal(await (await fetch(`${backend.base}/starts`)).text(), "1");

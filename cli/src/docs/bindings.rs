@@ -102,5 +102,7 @@ fn describe(resource: &Resource) -> String {
 
     let settings = resource.settings.iter();
     let settings = settings.map(|(key, value)| format!("{key} {}", code(value)));
-    settings.collect::<Vec<_>>().join(", ")
+    let migrations = resource.database();
+    let migrations = migrations.map(|d1| format!("migrations in {}", code(d1.folder())));
+    settings.chain(migrations).collect::<Vec<_>>().join(", ")
 }

@@ -45,7 +45,10 @@ pub(super) fn section(project: &Project, handlers: Option<&Handlers>) -> Option<
     let rows = classes.map(|class| {
         let exports = |handlers: &Handlers| {
             let mut classes = handlers.durable_objects.iter();
-            classes.any(|known| *known == class.value)
+            classes.any(|path| {
+                let name = path.segments.last();
+                name.is_some_and(|name| name.ident == class.value)
+            })
         };
         vec![code(&class.value), yes_or_no(handlers.is_some_and(exports))]
     });

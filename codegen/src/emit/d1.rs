@@ -2,20 +2,29 @@
 
 use std::fmt::Write;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::names::Names;
-use super::{Target, params, placeholder, query, row, text_enum};
+use super::{Target, docs, manifest, params, placeholder, query, row, text_enum};
 use crate::model::{Bound, Database, Method};
 use crate::names::spelled;
 use crate::schema::TextEnum;
 use crate::sql::plan::Step;
 use crate::sql::{Cardinality, Query, Rows};
 
+/// The type with the queries: that of the binding, or of the database of each object of a class.
+pub(super) fn database_type(bound: &Bound) -> Ident {
+    if bound.resource.class().is_some() {
+        format_ident!("{}Db", bound.name.ty)
+    } else {
+        bound.name.ty_ident()
+    }
+}
+
 /// `impl Db { ... }`: one method per query.
 pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> TokenStream {
-    let ty = bound.name.ty_ident();
+    let ty = database_type(bound);
     let krate = target.krate_text();
     let module = format!("{}::", spelled(&bound.name.field));
     let names = |own| Names {
@@ -33,7 +42,7 @@ pub(super) fn methods(bound: &Bound, database: &Database, target: &Target) -> To
             &mut out,
             &names,
             &method.name,
-            &docs(method),
+            &method_docs(method),
             (&returned, method.params.as_deref(), method.cardinality),
             &method.query,
         );
@@ -72,6 +81,42 @@ pub(super) fn session(bound: &Bound, target: &Target) -> TokenStream {
     }
 }
 
+/// The type of the database of each object of a class.
+pub(super) fn of_objects(bound: &Bound, database: &Database, target: &Target) -> TokenStream {
+    let (binding, ty, krate) = (&bound.name.source, database_type(bound), &target.krate);
+    let docs = format!(
+        "The database of each object of `{binding}`. `State::database` opens it.{}",
+        docs::tables(bound)
+    );
+    let content = bound
+        .resource
+        .database()
+        .map(|d1| manifest::database_content(d1, database, target));
+    quote! {
+        #[doc = #docs]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        pub struct #ty(pub(super) #krate::d1::D1);
+
+        impl ::core::ops::Deref for #ty {
+            type Target = #krate::d1::D1;
+
+            fn deref(&self) -> &Self::Target {
+                &self.0
+            }
+        }
+
+        impl #krate::d1::Database for #ty {
+            fn of(database: #krate::d1::D1) -> Self {
+                Self(database)
+            }
+        }
+
+        impl #krate::durable_object::ObjectDatabase for #ty {
+            const CONTENT: #krate::__private::Content = #content;
+        }
+    }
+}
+
 /// The type of a row that a method returns.
 fn row_type(names: &Names<'_>, method: &Method) -> String {
     match method.query.columns.as_slice() {
@@ -95,7 +140,7 @@ pub(super) fn returned_type(names: &Names<'_>, cardinality: Cardinality, row: &s
 }
 
 /// The docs of a method: its SQL, its result, its parameters and its accesses.
-fn docs(method: &Method) -> String {
+fn method_docs(method: &Method) -> String {
     let mut docs = String::new();
     if method.docs.is_empty() {
         let _ = write!(
@@ -285,7 +330,7 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
         let Some(params) = &method.params else {
             continue;
         };
-        let (ty, field) = (&bound.name.ty, &method.name.field);
+        let (ty, field) = (database_type(bound), &method.name.field);
         let docs = format!(
             "The arguments of [`{}`](super::{ty}::{field}).",
             method.name.source
@@ -298,7 +343,7 @@ fn rows(bound: &Bound, database: &Database, target: &Target) -> String {
         if method.query.columns.is_empty() {
             continue;
         }
-        let (ty, field) = (&bound.name.ty, &method.name.field);
+        let (ty, field) = (database_type(bound), &method.name.field);
         let docs = format!("A row of [`{}`](super::{ty}::{field}).", method.name.source);
         let names = names(&method.query.text_enums);
         row::row(

@@ -1,6 +1,7 @@
 //! The docs of `Env` and its fields.
 
 use super::Target;
+use crate::manifest::BindingKind;
 use crate::manifest::kind::Native;
 use crate::model::{Bound, Database, Project};
 use crate::schema::Table;
@@ -13,7 +14,7 @@ pub(super) fn binding(bound: &Bound) -> String {
         None => (definition.hooks.docs)(&bound.name.source, &bound.resource),
     };
     describe(&mut docs, bound);
-    if bound.shards.is_none() {
+    if bound.shards.is_none() && bound.resource.d1().is_some() {
         docs.push_str(&tables(bound));
     }
     docs
@@ -36,13 +37,25 @@ fn sources(bound: &Bound) -> String {
 /// Adds the migrations, the environments without it, and the native behavior.
 fn describe(docs: &mut String, bound: &Bound) {
     let definition = bound.resource.kind.definition();
-    if let (Some(d1), Some(database)) = (bound.resource.d1(), &bound.database) {
-        docs.push_str(&migrations(database, &d1.migrations_dir.value));
+    if let (Some(d1), Some(database)) = (bound.resource.database(), &bound.database) {
+        let whose = match bound.resource.class() {
+            Some(_) => "The schema of each object",
+            None => "Its schema",
+        };
+        docs.push_str(&migrations(whose, database, &d1.migrations_dir.value));
     }
     if bound.optional {
         docs.push_str("\n\n`None` in environments that do not have it.");
     }
-    match definition.native {
+    let native = match bound.resource.kind {
+        BindingKind::DurableObjectNamespace => match bound.resource.class() {
+            Some(_) => Native::Full,
+            // Only the other worker has the class.
+            None => Native::Unsupported,
+        },
+        _ => definition.native,
+    };
+    match native {
         Native::Full => {}
         Native::Simulated(how) => docs.push_str(&format!("\n\nThe native backend {how}.")),
         Native::Unsupported => {
@@ -51,14 +64,14 @@ fn describe(docs: &mut String, bound: &Bound) {
     }
 }
 
-fn migrations(database: &Database, folder: &str) -> String {
+fn migrations(whose: &str, database: &Database, folder: &str) -> String {
     match database.catalog.migrations.len() {
-        1 => format!(" Its schema is 1 migration in `{folder}`."),
-        count => format!(" Its schema is {count} migrations in `{folder}`."),
+        1 => format!(" {whose} is 1 migration in `{folder}`."),
+        count => format!(" {whose} is {count} migrations in `{folder}`."),
     }
 }
 
-fn tables(bound: &Bound) -> String {
+pub(super) fn tables(bound: &Bound) -> String {
     let Some(database) = &bound.database else {
         return String::new();
     };

@@ -119,7 +119,7 @@ fn content(binding: &Binding, database: Option<&Database>, target: &Target) -> T
 }
 
 /// The migrations of a database in the environment that `d1` is from.
-fn database_content(d1: &D1, database: &Database, target: &Target) -> TokenStream {
+pub(super) fn database_content(d1: &D1, database: &Database, target: &Target) -> TokenStream {
     let krate = &target.krate;
     let migrations_table = &d1.migrations_table;
     let variant = database

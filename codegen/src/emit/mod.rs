@@ -21,8 +21,9 @@ pub mod typescript;
 mod vars;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
+use crate::manifest::BindingKind;
 use crate::model::{Bound, Project};
 
 pub use placeholder::environment as placeholder;
@@ -78,11 +79,36 @@ impl Target {
 /// `Env`, the module of its types, and the code that connects them to a backend.
 #[must_use]
 pub fn environment(project: &Project, target: &Target) -> TokenStream {
+    let classes = classes(project);
     let env = env(project, target);
     let connect = connect(project, target);
     let module = module(project, target);
     let unknown = placeholder::unknown(project);
-    quote!(#env #connect #module #unknown)
+    quote!(#classes #env #connect #module #unknown)
+}
+
+/// Imports the classes, which are looked up where `Env` is. rustc reports an import that it does
+/// not find once, and not the uses of it.
+fn classes(project: &Project) -> TokenStream {
+    let mut classes: Vec<Ident> = Vec::new();
+    for class in project.bindings.iter().filter_map(object_class) {
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    let imports = classes.iter().map(|class| {
+        let alias = class_alias(class);
+        quote! {
+            #[doc(hidden)]
+            #[allow(unused_imports)]
+            use self::#class as #alias;
+        }
+    });
+    quote!(#(#imports)*)
+}
+
+fn class_alias(class: &Ident) -> Ident {
+    format_ident!("__bindery_class_{class}")
 }
 
 /// The struct.
@@ -175,7 +201,7 @@ fn connect(project: &Project, target: &Target) -> TokenStream {
     });
     let fields = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), ty(bound, target));
-        if bound.shards.is_some() {
+        if bound.shards.is_some() || object_class(bound).is_some() {
             quote!(#field: #field?,)
         } else if bound.optional {
             quote!(#field: #field?.map(#ty),)
@@ -258,6 +284,9 @@ fn ty(bound: &Bound, target: &Target) -> TokenStream {
 
 /// The type of a field of `Env`.
 fn field_ty(bound: &Bound, target: &Target) -> TokenStream {
+    if object_class(bound).is_some() {
+        return runtime_type(bound, target);
+    }
     let (krate, ty) = (&target.krate, ty(bound, target));
     match bound.shards {
         Some(_) => quote!(#krate::d1::Shards<#ty>),
@@ -267,7 +296,14 @@ fn field_ty(bound: &Bound, target: &Target) -> TokenStream {
 
 /// The type of the runtime that a binding wraps, from where `Env` is.
 fn runtime_type(bound: &Bound, target: &Target) -> TokenStream {
-    runtime_type_of(bound, &ty(bound, target), target)
+    let krate = &target.krate;
+    match object_class(bound) {
+        Some(class) => {
+            let class = class_alias(&class);
+            quote!(#krate::durable_object::Namespace<#class>)
+        }
+        None => runtime_type_of(bound, &ty(bound, target), target),
+    }
 }
 
 /// The type of the runtime that a binding wraps; `ty` is the path of its generated type.
@@ -281,6 +317,15 @@ fn runtime_type_of(bound: &Bound, ty: &TokenStream, target: &Target) -> TokenStr
     } else {
         quote!(#krate::#module::#name)
     }
+}
+
+/// The Durable Object class of a binding, if this worker implements it.
+fn object_class(bound: &Bound) -> Option<Ident> {
+    if bound.resource.kind != BindingKind::DurableObjectNamespace {
+        return None;
+    }
+    let class = bound.resource.class()?;
+    syn::parse_str(&class.value).ok()
 }
 
 /// The type of a binding: a wrapper of the runtime's type, with the methods of its queries.
@@ -297,6 +342,11 @@ fn binding(bound: &Bound, target: &Target) -> TokenStream {
         .database
         .as_ref()
         .map(|database| d1::methods(bound, database, target));
+    if object_class(bound).is_some() {
+        let database = bound.database.as_ref();
+        let database = database.map(|database| d1::of_objects(bound, database, target));
+        return quote!(#database #methods);
+    }
     let session = bound.database.as_ref().map(|_| d1::session(bound, target));
     quote! {
         #[doc = #docs]

@@ -22,6 +22,10 @@
 //! [package.metadata.bindery.names]
 //! "my-kv" = "my_kv"
 //!
+//! # The database of each object of a class.
+//! [package.metadata.bindery.ROOMS]
+//! migrations = "migrations/rooms"
+//!
 //! # Databases with one schema, as one field.
 //! [package.metadata.bindery.shards]
 //! USERS = ["USERS_0", "USERS_1"]
@@ -32,7 +36,7 @@ use crate::source::{FileId, Sources, Spanned};
 
 use super::aliases::{Aliases, NAMES};
 use super::check::mismatch;
-use super::kind::BindingKind;
+use super::kind::{BindingKind, D1, Details, Resource};
 use super::node::{self, Node, Value};
 use super::shards::{self, SHARDS};
 use super::table::Table;
@@ -46,6 +50,9 @@ const REQUIRED_VARS: &str = "required-vars";
 const OPTIONAL_VARS: &str = "optional-vars";
 /// The secrets that can be missing.
 const OPTIONAL_SECRETS: &str = "optional-secrets";
+
+/// The folder of the migrations of the objects of a class.
+const MIGRATIONS: &str = "migrations";
 
 /// The keys that are not the name of a database.
 const OWN_KEYS: [&str; 6] = [
@@ -109,22 +116,66 @@ pub fn settings(
         manifest.aliases = Aliases::read(errors, &names, &manifest.merged);
     }
 
-    let bindings = manifest.merged.bindings.iter();
-    let databases: Vec<&str> = bindings
-        .filter(|binding| binding.resource.kind == BindingKind::D1Database)
-        .map(|binding| binding.name.value.as_str())
-        .collect();
-
     let mut settings = Vec::new();
     let others = table.entries.iter();
     for (binding, node) in others.filter(|(key, _)| !OWN_KEYS.contains(&key.value.as_str())) {
-        if !databases.contains(&binding.value.as_str()) {
-            report_unknown_key(errors, binding, &databases);
-        } else if let Some(table) = expect(errors, node, &binding.value) {
-            settings.push((binding.value.clone(), database(errors, &table)));
+        let mut bindings = manifest.merged.bindings.iter();
+        let found = bindings.find(|candidate| candidate.name.value == binding.value);
+        let is_class = match found.map(|found| &found.resource) {
+            Some(resource) if resource.kind == BindingKind::D1Database => false,
+            Some(resource) if is_own_class(resource) => true,
+            _ => {
+                report_unknown_key(errors, binding, &with_settings(manifest));
+                continue;
+            }
+        };
+        let Some(table) = expect(errors, node, &binding.value) else {
+            continue;
+        };
+        if is_class {
+            class_migrations(errors, &table, &binding.value, manifest);
         }
+        settings.push((binding.value.clone(), database(errors, &table, is_class)));
     }
     settings
+}
+
+fn is_own_class(resource: &Resource) -> bool {
+    resource.kind == BindingKind::DurableObjectNamespace && resource.class().is_some()
+}
+
+/// The bindings that can have settings: those with a database.
+fn with_settings(manifest: &Manifest) -> Vec<&str> {
+    let bindings = manifest.merged.bindings.iter();
+    let with_settings = bindings.filter(|binding| {
+        let resource = &binding.resource;
+        resource.kind == BindingKind::D1Database || is_own_class(resource)
+    });
+    with_settings
+        .map(|binding| binding.name.value.as_str())
+        .collect()
+}
+
+/// Adds the database of each object of a class, in every environment.
+fn class_migrations(
+    errors: &mut Errors,
+    table: &Table<'_>,
+    binding: &str,
+    manifest: &mut Manifest,
+) {
+    let Some(folder) = text(errors, table, MIGRATIONS) else {
+        return;
+    };
+    let environments = manifest.environments.iter_mut();
+    let own = environments.flat_map(|environment| &mut environment.bindings);
+    let own = own.map(|binding| (&binding.name.value, &mut binding.resource));
+    let merged = manifest.merged.bindings.iter_mut();
+    let merged = merged.map(|binding| (&binding.name.value, &mut binding.resource));
+    for (name, resource) in own.chain(merged) {
+        if let (true, Details::Class { database, .. }) = (name == binding, &mut resource.details) {
+            *database = Some(D1::of_objects(folder.clone()));
+        }
+    }
 }
 
 /// Adds the variables that the manifest does not have.
@@ -210,10 +261,17 @@ fn report_unknown_key(errors: &mut Errors, key: &Spanned<String>, databases: &[&
 }
 
 /// Reads the settings of one database and reports unknown keys.
-fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
-    const KEYS: [&str; 3] = ["nullable-keys", "schema", "types"];
+fn database(errors: &mut Errors, table: &Table<'_>, is_class: bool) -> DatabaseSettings {
+    const KEYS: [&str; 4] = ["nullable-keys", "types", "schema", MIGRATIONS];
+    // A new object has no schema before its first migration. The folder of a D1 database is in the
+    // manifest.
+    let keys = if is_class {
+        [KEYS[0], KEYS[1], MIGRATIONS]
+    } else {
+        [KEYS[0], KEYS[1], KEYS[2]]
+    };
     for (key, _) in table.entries {
-        if KEYS.contains(&key.value.as_str()) {
+        if keys.contains(&key.value.as_str()) {
             continue;
         }
         errors.push(
@@ -223,12 +281,12 @@ fn database(errors: &mut Errors, table: &Table<'_>) -> DatabaseSettings {
                 key.span,
             )
             .label("not a setting of a database")
-            .help(suggestion(&key.value, "settings", &KEYS)),
+            .help(suggestion(&key.value, "settings", &keys)),
         );
     }
 
     let mut settings = DatabaseSettings {
-        schema: text(errors, table, "schema"),
+        schema: text(errors, table, "schema").filter(|_| !is_class),
         types: Vec::new(),
         nullable_keys: flag(errors, table, "nullable-keys"),
     };

@@ -23,7 +23,8 @@ pub fn analyze(
     for (binding, input) in inputs {
         let mut bindings = manifest.merged.bindings.iter();
         let found = bindings.find(|candidate| candidate.name.value == binding);
-        let Some((merged, d1)) = found.and_then(|found| Some((found, found.resource.d1()?))) else {
+        let Some((merged, d1)) = found.and_then(|found| Some((found, found.resource.database()?)))
+        else {
             continue;
         };
         if let Some(database) = database(errors, sources, &binding, d1, input) {

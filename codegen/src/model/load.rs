@@ -148,7 +148,7 @@ pub fn load_databases(
         .flat_map(|environment| &environment.bindings);
     let mut by_name: HashMap<&str, Vec<&D1>> = HashMap::new();
     for binding in bindings {
-        if let Some(d1) = binding.resource.d1() {
+        if let Some(d1) = binding.resource.database() {
             let name = &binding.name.value;
             let mut merged = manifest.merged.bindings.iter();
             if let Some(merged) = merged.find(|merged| merged.includes(name)) {
@@ -160,7 +160,7 @@ pub fn load_databases(
     let mut databases = BTreeMap::new();
     let mut folders = Vec::new();
     for binding in &manifest.merged.bindings {
-        let Some(d1) = binding.resource.d1() else {
+        let Some(d1) = binding.resource.database() else {
             continue;
         };
         let name = &binding.name.value;

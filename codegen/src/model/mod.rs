@@ -162,7 +162,7 @@ impl Project {
     pub fn migration_folders(&self) -> impl Iterator<Item = String> {
         let environments = self.manifest.environments.iter();
         let bindings = environments.flat_map(|environment| &environment.bindings);
-        bindings.filter_map(|binding| Some(binding.resource.d1()?.folder().to_owned()))
+        bindings.filter_map(|binding| Some(binding.resource.database()?.folder().to_owned()))
     }
 
     /// The queues that the worker consumes.

@@ -127,6 +127,7 @@ codes! {
         403 Handler Error "handlers and manifest do not match",
         404 RowField Error "a field does not match its column",
         405 StaleCache Warning "a write that leaves cached rows outdated",
+        406 DurableObject Error "not a Durable Object class",
     }
 }
 

@@ -43,6 +43,11 @@ pub async fn process(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
 }
 
 async fn mark_processed(env: &Env, id: i64, user: &str) -> bindery::Result<()> {
+    // A file that was deleted meanwhile is not counted.
+    if let Some(file) = env.db.file_by_id(id, user).await? {
+        let stats = env.user_stats.by_name(user);
+        stats.record_upload(id, file.size_bytes).await?;
+    }
     env.db.mark_processed(id).await?;
     // The cached metadata still has `processed: false`.
     env.cache.delete(&FileKey { user, id }).await

@@ -8,6 +8,7 @@
 //! - [`form`] checks the form of an upload.
 //! - [`jobs`] processes the messages of the queue.
 //! - [`security`] protects the users from other sites.
+//! - [`stats`] counts what each user uploads, in a Durable Object.
 
 pub mod error;
 pub mod files;
@@ -15,6 +16,9 @@ pub mod form;
 pub mod jobs;
 pub mod routes;
 pub mod security;
+pub mod stats;
+
+use stats::UserStats;
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -24,5 +28,5 @@ bindery::handlers! {
     env: Env,
     fetch: routes::router,
     queue "files-queue": jobs::process,
-    durable_object UserStats,
+    durable_object stats::UserStats,
 }

@@ -18,6 +18,7 @@ use crate::error::AppError;
 use crate::files::{self, FileMeta};
 use crate::form::{self, NewFile};
 use crate::security;
+use crate::stats::Stats;
 
 /// The maximum number of files in a list.
 const LIST_LIMIT: i64 = 100;
@@ -40,6 +41,7 @@ pub fn router(env: Env) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/api/files", get(list).post(upload))
+        .route("/api/stats", get(stats))
         .route("/api/files/{id}", get(show).delete(remove))
         .route("/api/files/{id}/content", get(download))
         .fallback(async || AppError::NotFound)
@@ -108,6 +110,10 @@ async fn page() -> impl IntoResponse {
 async fn list(State(env): State<Env>, User(user): User) -> Result<Response, AppError> {
     let files = env.db.files_of_user(&user, LIST_LIMIT).await?;
     Ok(Json(json!({ "files": files })).into_response())
+}
+
+async fn stats(State(env): State<Env>, User(user): User) -> Result<Json<Stats>, AppError> {
+    Ok(Json(env.user_stats.by_name(&user).stats().await?))
 }
 
 async fn upload(

@@ -104,6 +104,18 @@ impl Gate {
         Some(self.finish(operation, query, measured, outcome))
     }
 
+    /// Runs one call that does not wait.
+    pub(crate) fn pass_sync<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T> {
+        Scope::count_call();
+        let measured = self.start(operation, None);
+        let outcome = work().map(|value| (value, Measures::default()));
+        self.finish(operation, None, measured, outcome)
+    }
+
     /// Runs a handler, which the platform has called. `outcome` reads what it has returned.
     pub(crate) async fn handle<T>(
         &self,

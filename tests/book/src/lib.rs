@@ -9,10 +9,14 @@
     reason = "the page about tests shows tests"
 )]
 
+mod counter;
+
 use axum::Router;
 use axum::routing::get;
 use bindery::queue::Batch;
 use bindery::{Request, Response};
+
+pub use counter::{Counter, CounterClient};
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -22,6 +26,7 @@ bindery::handlers! {
     env: Env,
     fetch: fetch,
     queue "jobs": process,
+    durable_object Counter,
 }
 
 /// The id of a user.
@@ -116,6 +121,7 @@ pages! {
     kv "kv"
     r2 "r2"
     queues "queues"
+    durable_objects "durable-objects"
     other_bindings "other-bindings"
     environments "environments"
     testing "testing"

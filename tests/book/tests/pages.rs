@@ -250,7 +250,7 @@ fn settings_are_those_of_the_package() -> Outcome {
 #[test]
 fn queries_compile() -> Outcome {
     let package = Path::new(PACKAGE);
-    let known: Vec<String> = ["queries", "migrations"]
+    let known: Vec<String> = ["queries", "migrations", "counters"]
         .iter()
         .map(|folder| texts(&package.join(folder), &["sql"]))
         .collect::<Outcome<Vec<_>>>()?

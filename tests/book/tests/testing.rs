@@ -40,6 +40,18 @@ async fn a_job_finishes_a_note(env: Env) -> bindery::Result<()> {
 }
 
 #[bindery::test]
+async fn visits_are_kept(env: Env, world: TestWorld) -> bindery::Result<()> {
+    let site = env.counters.by_name("example.com");
+    assert_eq!(site.visit("/").await?, 1);
+    world.evict(&site).await;
+    assert_eq!(site.visit("/").await?, 2);
+
+    world.clock().advance(Duration::from_secs(86_400));
+    assert_eq!(world.run_alarms().await, 1);
+    Ok(())
+}
+
+#[bindery::test]
 async fn names_are_unique(env: Env) -> bindery::Result<()> {
     env.db.add_user("ann").await?;
     let error = env.db.add_user("ann").await.err();

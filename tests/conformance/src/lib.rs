@@ -16,6 +16,7 @@ pub mod jwt;
 pub mod kv;
 pub mod lists;
 pub mod meta;
+pub mod objects;
 pub mod observing;
 pub mod built_json;
 pub mod nested;
@@ -36,6 +37,8 @@ pub mod time;
 pub mod unchecked;
 pub mod web;
 
+use objects::Room;
+
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
 pub struct Env;
@@ -48,6 +51,7 @@ bindery::handlers! {
     scheduled "*/20 3 * * *": scheduled::note,
     scheduled "0 12 * * MON-FRI": scheduled::note_in_background,
     scheduled "30 1 L * *": scheduled::fail,
+    durable_object Room,
 }
 
 /// The result of a case.
@@ -257,6 +261,18 @@ macro_rules! each_case {
             cache::responses_of_a_cache
             cache::lifetimes_of_a_cache
             cache::uncacheable
+            objects::one_object_of_a_name
+            objects::values_of_calls
+            objects::errors_of_calls
+            objects::reset_objects
+            objects::values_by_key
+            objects::refused_values
+            objects::queries_of_objects
+            objects::transactions_of_objects
+            objects::turns_of_calls
+            objects::requests_to_objects
+            objects::background_work_of_objects
+            objects::alarms_that_are_set
             queue::limits
             queue::the_largest_messages
             queue::batch

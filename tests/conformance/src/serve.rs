@@ -34,6 +34,10 @@ macro_rules! table {
                 "queue::failing_arrived" => start_case(crate::queue::failing_arrived, env),
                 "queue::send_delayed" => start_case(crate::queue::send_delayed, env),
                 "queue::delayed_arrived" => start_case(crate::queue::delayed_arrived, env),
+                "objects::set_failing_alarm" => start_case(crate::objects::set_failing_alarm, env),
+                "objects::failing_alarm_fired" => {
+                    start_case(crate::objects::failing_alarm_fired, env)
+                }
                 _ => return Err("there is no such case".into()),
             };
             case.await

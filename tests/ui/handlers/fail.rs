@@ -9,6 +9,15 @@ bindery::handlers! {
     durable_object Rom,
 }
 
+pub struct Room;
+
+#[bindery::durable_object]
+impl Room {
+    fn new(_: bindery::durable_object::State, _: Env) -> Self {
+        Self
+    }
+}
+
 async fn consume(_: bindery::queue::Batch<'_, u8>, _: Env) -> bindery::Result<()> {
     Ok(())
 }

@@ -54,6 +54,16 @@ pub struct D1 {
 }
 
 impl D1 {
+    /// The database of each object of a class, whose migrations are in a folder.
+    pub(crate) fn of_objects(migrations_dir: Spanned<String>) -> Self {
+        Self {
+            migrations_dir,
+            migrations_pattern: EVERY.to_owned(),
+            migrations_dir_is_explicit: true,
+            migrations_table: "_bindery_migrations".to_owned(),
+        }
+    }
+
     fn read(errors: &mut Errors, table: &Table<'_>) -> Self {
         let folder = table.filled(errors, "migrations_dir");
         let migrations_table = table.text("migrations_table");
@@ -89,6 +99,9 @@ impl D1 {
     }
 }
 
+/// The pattern of a folder whose SQL files are all migrations.
+const EVERY: &str = "*.sql";
+
 /// The pattern relative to the folder of migrations. bindery must select the same files as
 /// wrangler, because other files would create another schema.
 fn migrations_pattern(
@@ -96,7 +109,6 @@ fn migrations_pattern(
     table: &Table<'_>,
     folder: Option<&Spanned<String>>,
 ) -> String {
-    const EVERY: &str = "*.sql";
     let Some(pattern) = table.string("migrations_pattern") else {
         return EVERY.to_owned();
     };

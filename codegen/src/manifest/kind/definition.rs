@@ -198,7 +198,17 @@ impl Resource {
     pub fn d1(&self) -> Option<&D1> {
         match &self.details {
             Details::D1(d1) => Some(d1),
-            Details::None | Details::Class(_) => None,
+            Details::None | Details::Class { .. } => None,
+        }
+    }
+
+    /// The database: a D1 database, or that of each object of a class.
+    #[must_use]
+    pub fn database(&self) -> Option<&D1> {
+        match &self.details {
+            Details::D1(d1) => Some(d1),
+            Details::Class { database, .. } => database.as_ref(),
+            Details::None => None,
         }
     }
 
@@ -206,7 +216,7 @@ impl Resource {
     #[must_use]
     pub fn class(&self) -> Option<&Spanned<String>> {
         match &self.details {
-            Details::Class(class) => Some(class),
+            Details::Class { class, .. } => Some(class),
             Details::None | Details::D1(_) => None,
         }
     }
@@ -220,7 +230,12 @@ pub enum Details {
     /// The migrations of a D1 database.
     D1(D1),
     /// The class of this worker that implements a Durable Object or a Workflow.
-    Class(Spanned<String>),
+    Class {
+        /// Its name.
+        class: Spanned<String>,
+        /// The database of each object, if the settings name its migrations.
+        database: Option<D1>,
+    },
 }
 
 /// The class of a Durable Object or Workflow, unless another worker implements it.
@@ -228,7 +243,11 @@ pub(super) fn own_class(errors: &mut Errors, table: &Table<'_>) -> Details {
     if table.get("script_name").is_some() {
         return Details::None;
     }
-    table
-        .filled(errors, "class_name")
-        .map_or(Details::None, Details::Class)
+    match table.filled(errors, "class_name") {
+        Some(class) => Details::Class {
+            class,
+            database: None,
+        },
+        None => Details::None,
+    }
 }

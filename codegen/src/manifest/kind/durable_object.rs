@@ -39,7 +39,7 @@ pub(super) const NAMESPACE: Definition = Definition {
             class_and_script(namespace)
         )
     }),
-    native: Native::Unsupported,
+    native: Native::Simulated("runs the classes of this worker"),
     identifier: None,
     hooks: Hooks {
         check: |errors, table| {

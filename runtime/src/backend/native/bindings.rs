@@ -5,10 +5,11 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::app::{Cf, Context, EnvironmentManifest, Manifest, RawVar, Resource, setting};
 use crate::bindings::BindingKind;
+use crate::durable_object::DurableObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Observer, Observers};
 use crate::resilience::Faults;
@@ -16,6 +17,7 @@ use crate::resilience::Faults;
 use super::assets::Assets;
 use super::context::{Routers, Tasks};
 use super::d1::Place;
+use super::durable_object::{Hosts, Objects};
 use super::env_files::{EnvFiles, project_folder};
 use super::folder::StateFolder;
 use super::object::Simulation;
@@ -40,6 +42,7 @@ struct Inner {
     environment: EnvironmentManifest,
     handles: BTreeMap<&'static str, Handle>,
     queues: Queues,
+    objects: Hosts,
     observers: Arc<Observers>,
     vars: BTreeMap<String, RawVar>,
     env_files: EnvFiles,
@@ -63,7 +66,18 @@ enum Handle {
     D1(D1),
     R2(R2),
     Queue(Queue),
+    Objects(Objects),
     Object(Object),
+}
+
+/// A backend that can be gone.
+#[derive(Clone)]
+pub(super) struct WeakBackend(Weak<Inner>);
+
+impl WeakBackend {
+    pub(super) fn upgrade(&self) -> Option<Backend> {
+        self.0.upgrade().map(Backend)
+    }
 }
 
 /// The result of opening a part of the state.
@@ -84,8 +98,15 @@ impl Backend {
         let path = folder.as_ref().map(StateFolder::path);
         let assets = open_assets(manifest, &environment)
             .map_err(|error| misconfigured("the static assets cannot be opened", &*error))?;
-        let mut state = State::new(path, &environment, assets.clone(), &overrides.faults)
-            .map_err(|error| misconfigured("the queues cannot be opened", &*error))?;
+        let tasks = Tasks::default();
+        let mut state = State::new(
+            path,
+            &environment,
+            assets.clone(),
+            &overrides.faults,
+            &tasks,
+        )
+        .map_err(|error| misconfigured("the local state cannot be opened", &*error))?;
         let mut handles = BTreeMap::new();
         for resource in environment.resources {
             let handle = state.open(resource, &env_files).map_err(|error| {
@@ -102,11 +123,12 @@ impl Backend {
             environment,
             handles,
             queues: state.queues,
+            objects: state.objects,
             observers: Arc::new(Observers::with_faults(overrides.faults.clone())),
             vars,
             env_files,
             overrides,
-            tasks: Tasks::default(),
+            tasks,
             assets,
             _folder: folder,
         })))
@@ -115,6 +137,30 @@ impl Backend {
     /// Returns the context of a handler.
     pub(super) fn context(&self, cf: Arc<Cf>, routers: Routers) -> Context {
         Context::new(super::Context::new(self.0.tasks.clone(), cf, routers))
+    }
+
+    /// Returns the context of a handler that no request calls.
+    pub(super) fn background_context(&self) -> Context {
+        self.context(Arc::default(), Routers::default())
+    }
+
+    /// The threads and alarms of Durable Objects.
+    pub(super) fn objects_hosts(&self) -> &Hosts {
+        &self.0.objects
+    }
+
+    /// The objects of a class.
+    pub(crate) fn objects<T: DurableObject>(
+        &self,
+        binding: &str,
+    ) -> std::result::Result<Objects, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Objects(objects)) => {
+                objects.register::<T>(WeakBackend(Arc::downgrade(&self.0)));
+                Ok(objects.clone())
+            }
+            _ => Err(missing(binding)),
+        }
     }
 
     /// The static assets.
@@ -195,6 +241,11 @@ impl Backend {
     ) -> std::result::Result<Object, String> {
         match self.0.handles.get(binding) {
             Some(Handle::Object(object)) => Ok(object.clone()),
+            // A class whose name is not one in Rust.
+            Some(Handle::Objects(_)) => {
+                let title = "Durable Object namespace";
+                Ok(Object::new(title, title, Simulation::Unsupported))
+            }
             _ => Err(missing(binding)),
         }
     }
@@ -253,7 +304,10 @@ struct State<'a> {
     resources: &'static [Resource],
     /// The static assets, and the name of their binding.
     assets: Option<(Assets, Option<&'static str>)>,
+    worker: &'static str,
     queues: Queues,
+    objects: Hosts,
+    classes: Vec<(&'static Resource, Objects)>,
     faults: Faults,
     namespaces: Vec<(&'static Resource, Kv)>,
     databases: Vec<(&'static Resource, D1)>,
@@ -266,6 +320,7 @@ impl<'a> State<'a> {
         environment: &EnvironmentManifest,
         assets: Option<Assets>,
         faults: &Faults,
+        tasks: &Tasks,
     ) -> Opened<Self> {
         let path = path(folder, "", "queues.sqlite")?;
         let queues = Queues::open(path.as_deref())?;
@@ -273,7 +328,10 @@ impl<'a> State<'a> {
             folder,
             resources: environment.resources,
             assets: assets.map(|assets| (assets, setting(environment.assets, "binding"))),
+            worker: environment.worker,
             queues,
+            objects: Hosts::open(folder, tasks.clone())?,
+            classes: Vec::new(),
             faults: faults.clone(),
             namespaces: Vec::new(),
             databases: Vec::new(),
@@ -291,6 +349,9 @@ impl<'a> State<'a> {
             BindingKind::Queue => {
                 let name = resource.setting("queue").unwrap_or(binding);
                 return Ok(Handle::Queue(self.queues.queue(name)));
+            }
+            BindingKind::DurableObject if resource.setting("script_name").is_none() => {
+                return Ok(Handle::Objects(self.class(resource)));
             }
             BindingKind::RateLimit => Simulation::rate_limit(resource),
             BindingKind::AnalyticsEngine
@@ -325,6 +386,19 @@ impl<'a> State<'a> {
             resource.title,
             simulation,
         )))
+    }
+
+    /// The objects of a class, which several bindings can have.
+    fn class(&mut self, resource: &'static Resource) -> Objects {
+        let class = resource.setting("class_name");
+        let mut classes = self.classes.iter();
+        let known = classes.find(|(known, _)| known.setting("class_name") == class);
+        if let Some((_, objects)) = known {
+            return objects.clone();
+        }
+        let objects = Objects::new(self.worker, resource, self.objects.clone());
+        self.classes.push((resource, objects.clone()));
+        objects
     }
 
     fn namespace(&mut self, resource: &'static Resource) -> Opened<Kv> {

@@ -108,6 +108,18 @@ impl Tasks {
         });
     }
 
+    /// Runs a future on this thread, which runs a `LocalSet`.
+    pub(super) fn spawn_local(&self, future: impl Future<Output = ()> + 'static) {
+        self.0.running.fetch_add(1, Ordering::AcqRel);
+        let running = Running(Arc::clone(&self.0));
+        tokio::task::spawn_local(async move {
+            if let Err(message) = catch_panic(future).await {
+                log_line(&format!("error: background work panicked: {message}"));
+                lock(&running.0.panics).push(message);
+            }
+        });
+    }
+
     /// Waits until no future is running.
     pub(super) async fn idle(&self) {
         loop {

@@ -9,6 +9,7 @@ mod context;
 mod d1;
 #[cfg(feature = "dashboard")]
 mod dashboard;
+mod durable_object;
 mod edge_cache;
 mod env_files;
 #[cfg(feature = "fetch")]
@@ -38,6 +39,7 @@ pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, http_date, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
+pub(crate) use durable_object::{ObjectState, ObjectStub, Objects};
 pub(crate) use edge_cache::EdgeCache;
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;

@@ -5,7 +5,8 @@
 //! steps of SQLite's virtual machine. A read that exceeds the budget runs again on a thread that
 //! may block. A write always runs there, because a commit can wait for the disk.
 //!
-//! A database in memory has one connection, and everything runs on the thread of the caller.
+//! A database in memory, and that of a Durable Object, has one connection, and everything runs on
+//! the thread of the caller.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -104,7 +105,8 @@ impl<C> Clone for Pool<C> {
 
 #[derive(Debug)]
 enum Connections<C> {
-    Memory(Mutex<Metered<C>>),
+    /// One connection, whose work runs on the thread of the caller.
+    Inline(Mutex<Metered<C>>),
     File {
         path: PathBuf,
         writer: Arc<AsyncMutex<Metered<C>>>,
@@ -115,11 +117,12 @@ enum Connections<C> {
 }
 
 impl<C: Session> Pool<C> {
-    /// A pool for `connection`, which writes to the file at `path`, or is in memory.
+    /// A pool for `connection`, which writes to the file at `path`. Without a path everything runs
+    /// on the thread of the caller.
     pub(super) fn new(path: Option<&Path>, connection: C) -> rusqlite::Result<Self> {
         let connection = Metered::new(connection)?;
         Ok(Self(Arc::new(match path {
-            None => Connections::Memory(Mutex::new(connection)),
+            None => Connections::Inline(Mutex::new(connection)),
             Some(path) => Connections::File {
                 path: path.to_owned(),
                 writer: Arc::new(AsyncMutex::new(connection)),
@@ -129,10 +132,15 @@ impl<C: Session> Pool<C> {
         })))
     }
 
+    /// Whether everything runs on the thread of the caller.
+    pub(super) fn is_inline(&self) -> bool {
+        matches!(*self.0, Connections::Inline(_))
+    }
+
     /// Runs a write on this thread, before the pool is used.
     pub(super) fn with_writer<T>(&self, work: impl FnOnce(&C) -> T) -> Option<T> {
         match &*self.0 {
-            Connections::Memory(connection) => Some(work(&lock(connection).connection)),
+            Connections::Inline(connection) => Some(work(&lock(connection).connection)),
             Connections::File { writer, .. } => {
                 let writer = writer.try_lock().ok()?;
                 Some(work(&writer.connection))
@@ -147,7 +155,7 @@ impl<C: Session> Pool<C> {
         work: impl FnOnce(&C) -> Result<T, Failure>,
     ) -> Option<Result<T, Failure>> {
         let reader = match &*self.0 {
-            Connections::Memory(connection) => {
+            Connections::Inline(connection) => {
                 return Some(lock(connection).run(TIME, work));
             }
             Connections::File { .. } => match self.reader() {
@@ -173,7 +181,7 @@ impl<C: Session> Pool<C> {
         work: impl FnOnce(&C) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let blocking_reads = match &*self.0 {
-            Connections::Memory(connection) => return lock(connection).run(TIME, work),
+            Connections::Inline(connection) => return lock(connection).run(TIME, work),
             Connections::File { blocking_reads, .. } => blocking_reads,
         };
         let permit = Arc::clone(blocking_reads).acquire_owned().await;
@@ -197,7 +205,7 @@ impl<C: Session> Pool<C> {
         work: impl FnOnce(&C) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let writer = match &*self.0 {
-            Connections::Memory(connection) => return lock(connection).run(TIME, work),
+            Connections::Inline(connection) => return lock(connection).run(TIME, work),
             Connections::File { writer, .. } => Arc::clone(writer).lock_owned().await,
         };
         blocking(move || writer.run(TIME, work)).await

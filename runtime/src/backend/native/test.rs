@@ -150,6 +150,31 @@ impl TestWorld {
         scheduler::run_until::<A>(env, &self.context(), &self.clock(), duration).await
     }
 
+    /// Runs the handlers of the alarms of Durable Objects that are due at the time of the clock,
+    /// and waits for them. Returns how many ran.
+    ///
+    /// In a test, alarms fire only here.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// world.clock().advance(Duration::from_secs(60));
+    /// assert_eq!(world.run_alarms().await, 1);
+    /// ```
+    pub async fn run_alarms(&self) -> usize {
+        self.backend.objects_hosts().fire_due(true).await
+    }
+
+    /// Drops what a Durable Object has in memory, as the platform does when the object is idle. Its
+    /// next call creates it again.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// world.evict(&env.rooms.by_name("lobby")).await;
+    /// ```
+    pub async fn evict(&self, object: &crate::durable_object::Stub) {
+        object.evict().await;
+    }
+
     /// Returns the faults that are injected into the calls of the test, none at first.
     ///
     /// # Examples
@@ -232,6 +257,7 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
     *lock(&world.observers) = backend.observers();
     let faults = backend.observers().faults.clone();
     let tasks = backend.tasks().clone();
+    let objects = backend.objects_hosts().clone();
     let world = TestWorld {
         backend,
         world,
@@ -241,6 +267,7 @@ pub fn test<E: Environment, F: Future<Output: TestOutcome>>(
         panic!("the test failed: {failure}");
     }
     runtime.block_on(tasks.idle());
+    runtime.block_on(objects.stop());
     for calls in faults.unused() {
         log_line(&format!("warning: the fault of `{calls}` matched no call"));
     }

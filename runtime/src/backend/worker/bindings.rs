@@ -48,7 +48,7 @@ impl Backend {
     }
 
     /// Returns the object of a binding, if it has the property that identifies its kind.
-    fn handle(&self, binding: &str, kind: BindingKind) -> Result<Handle, String> {
+    pub(super) fn handle(&self, binding: &str, kind: BindingKind) -> Result<Handle, String> {
         let value = get(self.0.value(), binding);
         if value.is_undefined() || value.is_null() {
             return Err(format!("the binding {binding} is missing"));

@@ -223,8 +223,8 @@ fn read_rows(rows: &JsValue, call: Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes the BLOBs in some columns out of an array of rows, row by row. `true`, which D1 does not
-/// return, marks their places.
+/// Takes the BLOBs in some columns out of an array of rows, row by row: arrays of numbers, or array
+/// buffers in an object. `true`, which D1 does not return, marks their places.
 fn take_blobs(rows: &JsValue, columns: &[usize]) -> VecDeque<Vec<u8>> {
     let mut blobs = VecDeque::new();
     let Some(rows) = rows.dyn_ref::<Array>().filter(|_| !columns.is_empty()) else {
@@ -234,7 +234,7 @@ fn take_blobs(rows: &JsValue, columns: &[usize]) -> VecDeque<Vec<u8>> {
         for column in columns {
             let index = JsValue::from_f64(*column as f64);
             let cell = Reflect::get(&row, &index).unwrap_or_default();
-            if Array::is_array(&cell) && Reflect::set(&row, &index, &JsValue::TRUE).is_ok() {
+            if cell.is_object() && Reflect::set(&row, &index, &JsValue::TRUE).is_ok() {
                 blobs.push_back(Uint8Array::new(&cell).to_vec());
             }
         }

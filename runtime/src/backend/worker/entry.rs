@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::app::{Application, Context, Environment, ScheduledEvent, run_scheduled};
-use crate::error::{Error, ErrorKind, Failure, Result, ServerErrorText};
+use crate::error::{Error, Failure, Result, ServerErrorText};
 use crate::http::{DRAIN_TIMEOUT, DrainableBody, Request, Response};
 #[cfg(feature = "tracing")]
 use crate::log::{LineFormat, SubscriberOptions, install_subscriber};
@@ -121,7 +121,7 @@ pub(super) fn drain(body: DrainableBody) -> impl Future<Output = ()> + Send {
 /// The platform passes the same object with each request, and its bindings do not belong to one.
 ///
 /// <https://developers.cloudflare.com/workers/runtime-apis/bindings/#importing-env-as-a-global>
-fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
+pub(super) fn connect<A: Application>(env: JsValue, context: &Context) -> Result<A::Env> {
     thread_local! {
         /// The object of the platform, and the environment that was opened with it.
         static OPENED: RefCell<Option<(JsValue, Box<dyn Any>)>> = const { RefCell::new(None) };
@@ -195,16 +195,8 @@ pub fn scheduled<A: Application>(event: JsValue, env: JsValue, context: JsValue)
     })
 }
 
-/// Responds to a request to a Durable Object, which bindery does not support yet.
-pub fn no_durable_object(class: &str) -> Promise {
-    let message = format!("bindery does not support Durable Objects such as `{class}` yet");
-    let error = Error::worker("fetch", ErrorKind::Unsupported, message);
-    let response = error_response(&error).map_err(|failure| exception(&failure.message));
-    promise("fetch", async move { response })
-}
-
 /// Creates the response of an error, and writes its cause to the log if the server is at fault.
-fn error_response(error: &Error) -> Result<JsValue, Failure> {
+pub(super) fn error_response(error: &Error) -> Result<JsValue, Failure> {
     if error.kind().status() >= 500 {
         log_line(&format!("error: {error}"));
     }
@@ -224,6 +216,6 @@ pub(super) fn unlogged_error_response(error: &Error) -> Result<JsValue, Failure>
     response.map_err(|error| failure(&error))
 }
 
-fn exception(message: &str) -> JsValue {
+pub(super) fn exception(message: &str) -> JsValue {
     js_sys::Error::new(message).into()
 }

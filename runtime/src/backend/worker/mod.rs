@@ -6,6 +6,7 @@
 mod clock;
 mod context;
 mod d1;
+mod durable_object;
 mod edge_cache;
 mod entry;
 #[cfg(feature = "fetch")]
@@ -31,9 +32,12 @@ pub(crate) use clock::{
 };
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
+#[doc(hidden)]
+pub use durable_object::ExportedObject;
+pub(crate) use durable_object::{ObjectState, ObjectStub, Objects};
 pub(crate) use edge_cache::EdgeCache;
 pub(crate) use entry::respond;
-pub use entry::{fetch, no_durable_object, queue, scheduled};
+pub use entry::{fetch, queue, scheduled};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
 pub use js::Handle;

@@ -149,3 +149,91 @@ export function objectInfo(object) {
     Object.entries(object.customMetadata ?? {}).flat(),
   ]);
 }
+
+/**
+ * Calls a method of a Durable Object, and returns a promise for its reply. The method is in `cf`, which
+ * no client of the worker can set.
+ */
+export async function callObject(stub, binderyMethod, body) {
+  const response = await stub.fetch("http://object/", { method: "POST", body, cf: { binderyMethod } });
+  return response.text();
+}
+
+/** Returns the method that a request to a Durable Object calls, or undefined. */
+export function methodOfCall(request) {
+  return request.cf?.binderyMethod;
+}
+
+/** Resets a Durable Object when the call of Wasm has returned: the platform ends it at once. */
+export function abortObject(state, reason) {
+  queueMicrotask(() => state.abort(reason));
+}
+
+/** Returns the database of a Durable Object as an object with the methods of a D1 database. */
+export function objectDatabase(storage) {
+  const { sql } = storage;
+  const counts = () => sql.exec("SELECT total_changes() AS changes, last_insert_rowid() AS id").one();
+  const statement = (text, parameters) => ({
+    bind: (...parameters) => statement(text, parameters),
+    raw({ columnNames }) {
+      const cursor = sql.exec(text, ...parameters);
+      const rows = [...cursor.raw()];
+      return columnNames ? [cursor.columnNames, ...rows] : rows;
+    },
+    all() {
+      const before = counts();
+      const cursor = sql.exec(text, ...parameters);
+      const results = cursor.toArray();
+      const { changes, id } = counts();
+      const meta = {
+        rows_read: cursor.rowsRead,
+        rows_written: cursor.rowsWritten,
+        changes: changes - before.changes,
+        last_row_id: id,
+      };
+      return { results, meta };
+    },
+  });
+  counts();
+  return {
+    prepare: (text) => statement(text, []),
+    batch: (statements) => storage.transactionSync(() => statements.map((each) => each.all())),
+  };
+}
+
+/** Applies the migrations that a Durable Object does not have. `files` are names and texts in turns. */
+export function migrateObject(storage, table, files) {
+  const { sql } = storage;
+  const name = `"${table.replaceAll('"', '""')}"`;
+  sql.exec(`CREATE TABLE IF NOT EXISTS ${name}(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT UNIQUE,
+    applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+  )`);
+  const applied = new Set(sql.exec(`SELECT name FROM ${name}`).toArray().map((row) => row.name));
+  for (let index = 0; index < files.length; index += 2) {
+    const [file, text] = [files[index], files[index + 1]];
+    if (applied.has(file)) continue;
+    storage.transactionSync(() => {
+      sql.exec(text);
+      sql.exec(`INSERT INTO ${name} (name) VALUES (?)`, file);
+    });
+  }
+}
+
+/**
+ * Calls a method of the platform whose callback a future of Wasm is. `started` is fulfilled in the
+ * callback, which lasts until `resolve` or `reject` is called, and `finished` is the result.
+ */
+export function enterSection(owner, method) {
+  const section = {};
+  section.started = new Promise((start, fail) => {
+    const callback = () => {
+      start();
+      return new Promise((resolve, reject) => { Object.assign(section, { resolve, reject }); });
+    };
+    section.finished = owner[method](callback);
+    section.finished.catch(fail);
+  });
+  return section;
+}

@@ -96,4 +96,26 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_name = objectInfo)]
     pub(super) fn object_info(object: &JsValue) -> Thrown<Option<String>>;
+
+    #[wasm_bindgen(catch, js_name = callObject)]
+    pub(super) fn call_object(stub: &JsValue, method: &str, body: &str) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(js_name = methodOfCall)]
+    pub(super) fn method_of_call(request: &JsValue) -> Option<String>;
+
+    #[wasm_bindgen(js_name = abortObject)]
+    pub(super) fn abort_object(state: &JsValue, reason: &str);
+
+    #[wasm_bindgen(catch, js_name = objectDatabase)]
+    pub(super) fn object_database(storage: &JsValue) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = migrateObject)]
+    pub(super) fn migrate_object(
+        storage: &JsValue,
+        table: &str,
+        files: &JsValue,
+    ) -> Thrown<JsValue>;
+
+    #[wasm_bindgen(catch, js_name = enterSection)]
+    pub(super) fn enter_section(owner: &JsValue, method: &str) -> Thrown<JsValue>;
 }

@@ -134,6 +134,11 @@ impl D1 {
         }
     }
 
+    /// The database of an object.
+    pub(crate) fn of_object(gate: Gate, backend: backend::D1) -> Self {
+        Self::new(gate, backend)
+    }
+
     /// Returns the same database, whose calls a route runs.
     fn with_route(self, route: Arc<dyn Route>) -> Self {
         Self {

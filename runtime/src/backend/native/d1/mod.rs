@@ -61,6 +61,16 @@ impl D1 {
         })
     }
 
+    /// The database of an object.
+    pub(super) fn of_object(pool: Pool<Database>) -> Self {
+        Self {
+            pool,
+            seen: None,
+            #[cfg(feature = "dashboard")]
+            queries: browse::Queries::default(),
+        }
+    }
+
     /// Applies the pending migrations of another binding of the same database.
     pub(super) fn migrate(&self, resource: &Resource, place: Option<Place<'_>>) -> Opened<()> {
         let migrate = |database: &Database| migrate(database, resource, place);
@@ -134,7 +144,7 @@ impl D1 {
             self.pool.write(work).await?
         };
         self.saw();
-        rows.decode(call).await?;
+        rows.decode(call, self.pool.is_inline()).await?;
         Ok(meta)
     }
 
@@ -163,7 +173,7 @@ impl D1 {
 
         let mut metas = Vec::with_capacity(ran.len());
         for (index, (call, Ran { meta, rows })) in calls.iter_mut().zip(ran).enumerate() {
-            let decoded = rows.decode(call.reborrow()).await;
+            let decoded = rows.decode(call.reborrow(), self.pool.is_inline()).await;
             decoded.map_err(|failure| failure.at(index))?;
             metas.push(meta);
         }

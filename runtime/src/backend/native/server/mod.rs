@@ -213,6 +213,7 @@ pub struct Server<A: Application> {
     is_stopping: Arc<AtomicBool>,
     consumers: Vec<JoinHandle<()>>,
     scheduler: Scheduler,
+    alarms: JoinHandle<()>,
 }
 
 impl<A: Application> fmt::Debug for Server<A> {
@@ -268,6 +269,8 @@ impl<A: Application> Server<A> {
         A::start(&env, &context)?;
         let scheduler = Scheduler::start::<A>(&env, &context);
 
+        let objects = backend.objects_hosts().clone();
+        let alarms = tokio::spawn(async move { objects.fire_alarms().await });
         let is_stopping = Arc::<AtomicBool>::default();
         let consumers = backend.environment().consumers.iter().map(|consumer| {
             let (queues, env) = (backend.queues().clone(), env.clone());
@@ -280,6 +283,7 @@ impl<A: Application> Server<A> {
         Ok(Self {
             consumers: consumers.collect(),
             scheduler,
+            alarms,
             env,
             backend,
             options,
@@ -350,7 +354,9 @@ impl<A: Application> Server<A> {
             // A consumer that panicked has reported it.
             drop(consumers.await);
             self.scheduler.shutdown().await;
+            self.alarms.abort();
             self.backend.tasks().idle().await;
+            self.backend.objects_hosts().stop().await;
         };
         if tokio::time::timeout(self.options.shutdown_timeout, work)
             .await

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::connect_object;
 use crate::backend;
+use crate::bindings::connect_object;
 use crate::error::Result;
 use crate::fetcher::Fetcher;
 use crate::observe::{Gate, Measures};

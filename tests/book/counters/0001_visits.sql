@@ -1,0 +1,4 @@
+CREATE TABLE visits (
+    page TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) WITHOUT ROWID;

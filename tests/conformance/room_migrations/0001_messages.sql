@@ -1,0 +1,6 @@
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    author TEXT NOT NULL,
+    body TEXT NOT NULL UNIQUE,
+    picture BLOB
+);
