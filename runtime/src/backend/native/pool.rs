@@ -132,11 +132,6 @@ impl<C: Session> Pool<C> {
         })))
     }
 
-    /// Whether everything runs on the thread of the caller.
-    pub(super) fn is_inline(&self) -> bool {
-        matches!(*self.0, Connections::Inline(_))
-    }
-
     /// Runs a write on this thread, before the pool is used.
     pub(super) fn with_writer<T>(&self, work: impl FnOnce(&C) -> T) -> Option<T> {
         match &*self.0 {

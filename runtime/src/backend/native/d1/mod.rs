@@ -36,6 +36,8 @@ pub(crate) struct D1 {
     pool: Pool<Database>,
     /// What the session of this handle has seen.
     seen: Option<Arc<Mutex<Option<String>>>>,
+    /// Whether nothing else may run while a result is decoded.
+    is_of_object: bool,
     #[cfg(feature = "dashboard")]
     queries: browse::Queries,
 }
@@ -56,6 +58,7 @@ impl D1 {
         Ok(Self {
             pool,
             seen: None,
+            is_of_object: false,
             #[cfg(feature = "dashboard")]
             queries: browse::Queries::default(),
         })
@@ -66,6 +69,7 @@ impl D1 {
         Self {
             pool,
             seen: None,
+            is_of_object: true,
             #[cfg(feature = "dashboard")]
             queries: browse::Queries::default(),
         }
@@ -86,6 +90,7 @@ impl D1 {
         Ok(Self {
             pool: self.pool.clone(),
             seen: Some(Arc::new(Mutex::new(seen))),
+            is_of_object: self.is_of_object,
             #[cfg(feature = "dashboard")]
             queries: self.queries.clone(),
         })
@@ -144,7 +149,7 @@ impl D1 {
             self.pool.write(work).await?
         };
         self.saw();
-        rows.decode(call, self.pool.is_inline()).await?;
+        rows.decode(call, self.is_of_object).await?;
         Ok(meta)
     }
 
@@ -173,7 +178,7 @@ impl D1 {
 
         let mut metas = Vec::with_capacity(ran.len());
         for (index, (call, Ran { meta, rows })) in calls.iter_mut().zip(ran).enumerate() {
-            let decoded = rows.decode(call.reborrow(), self.pool.is_inline()).await;
+            let decoded = rows.decode(call.reborrow(), self.is_of_object).await;
             decoded.map_err(|failure| failure.at(index))?;
             metas.push(meta);
         }

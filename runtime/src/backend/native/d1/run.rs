@@ -113,14 +113,15 @@ impl Sink for OwnedRows {
 }
 
 impl OwnedRows {
-    /// Passes the rows to the sink of the call. If it is `inline`, nothing else runs meanwhile.
-    pub(super) async fn decode(self, call: Call<'_>, inline: bool) -> Result<(), Failure> {
+    /// Passes the rows to the sink of the call. If it `holds` the thread, nothing else runs
+    /// meanwhile.
+    pub(super) async fn decode(self, call: Call<'_>, holds: bool) -> Result<(), Failure> {
         let Call {
             statement, rows, ..
         } = call;
         let order = statement.order(self.names.iter().map(String::as_str))?;
         for (index, cells) in self.rows.iter().enumerate() {
-            if !inline && index % ROWS_PER_TURN == ROWS_PER_TURN - 1 {
+            if !holds && index % ROWS_PER_TURN == ROWS_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
             let cells = Cells::Values(cells);
