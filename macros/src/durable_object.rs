@@ -14,6 +14,8 @@ use crate::{attributes, project};
 /// The methods that the platform calls.
 const FETCH: &str = "fetch";
 const ALARM: &str = "alarm";
+const MESSAGE: &str = "web_socket_message";
+const CLOSE: &str = "web_socket_close";
 
 /// The methods of a class.
 struct Class {
@@ -24,6 +26,8 @@ struct Class {
     new: ImplItemFn,
     fetch: Option<ImplItemFn>,
     alarm: Option<ImplItemFn>,
+    message: Option<ImplItemFn>,
+    close: Option<ImplItemFn>,
     remote: Vec<Remote>,
 }
 
@@ -67,6 +71,7 @@ impl Class {
 
         let mut errors = TokenStream::new();
         let (mut new, mut fetch, mut alarm) = (None, None, None);
+        let (mut message, mut close) = (None, None);
         let mut remote = Vec::new();
         let functions = item.items.iter().filter_map(|item| match item {
             ImplItem::Fn(function) => Some(function),
@@ -77,6 +82,8 @@ impl Class {
                 "new" => new = Some(function.clone()),
                 FETCH => fetch = Some(function.clone()),
                 ALARM => alarm = Some(function.clone()),
+                MESSAGE => message = Some(function.clone()),
+                CLOSE => close = Some(function.clone()),
                 _ if is_remote(function) => match Remote::read(function) {
                     Ok(method) => remote.push(method),
                     Err(error) => errors.extend(error),
@@ -92,7 +99,7 @@ impl Class {
             errors.extend(error(name.span(), &message, help));
             return Err(errors);
         };
-        for handler in [&mut fetch, &mut alarm] {
+        for handler in [&mut fetch, &mut alarm, &mut message, &mut close] {
             if let Some(error) = handler.as_ref().and_then(handler_error) {
                 errors.extend(error);
                 *handler = None;
@@ -112,6 +119,8 @@ impl Class {
             new,
             fetch,
             alarm,
+            message,
+            close,
             remote,
         };
         Ok((class, errors))
@@ -141,6 +150,14 @@ impl Class {
         let call = self.call();
         let fetch = self.fetch.as_ref().map(|fetch| self.fetch(fetch));
         let alarm = self.alarm.as_ref().map(|alarm| self.alarm(alarm));
+        let message = self
+            .message
+            .as_ref()
+            .map(|function| self.socket_handler(function, &quote!(Message)));
+        let close = self
+            .close
+            .as_ref()
+            .map(|function| self.socket_handler(function, &quote!(Close)));
         let has_alarm = self.alarm.is_some();
         quote! {
             impl #object::DurableObject for #name {
@@ -155,6 +172,26 @@ impl Class {
                 #call
                 #fetch
                 #alarm
+                #message
+                #close
+            }
+        }
+    }
+
+    /// A handler of WebSockets, which has the name of its method.
+    fn socket_handler(&self, function: &ImplItemFn, event: &TokenStream) -> TokenStream {
+        let krate = &self.krate;
+        let private = quote!(#krate::__private);
+        let name = &function.sig.ident;
+        let call = quote_spanned!(function.sig.span()=> Self::#name(&self, socket, event).await);
+
+        quote! {
+            fn #name(
+                self: ::std::rc::Rc<Self>,
+                socket: #krate::web_socket::WebSocket,
+                event: #krate::web_socket::#event,
+            ) -> #private::LocalBoxFuture<'static, #krate::Result<()>> {
+                ::std::boxed::Box::pin(async move { #call })
             }
         }
     }
@@ -422,12 +459,23 @@ fn has_receiver(function: &ImplItemFn) -> bool {
 /// Reports a handler whose signature is not the one that the platform calls.
 fn handler_error(function: &ImplItemFn) -> Option<TokenStream> {
     let signature = &function.sig;
-    let (counts, expected) = match signature.ident == FETCH {
-        true => (
+    let name = signature.ident.to_string();
+    let (counts, expected) = match &*name {
+        FETCH => (
             2..=2,
             "`async fn fetch(&self, request: Request) -> Response`",
         ),
-        false => (
+        MESSAGE => (
+            3..=3,
+            "`async fn web_socket_message(&self, socket: WebSocket, message: Message) -> \
+             bindery::Result<()>`",
+        ),
+        CLOSE => (
+            3..=3,
+            "`async fn web_socket_close(&self, socket: WebSocket, close: Close) -> \
+             bindery::Result<()>`",
+        ),
+        _ => (
             1..=2,
             "`async fn alarm(&self) -> bindery::Result<()>`, or with an argument `info: AlarmInfo`",
         ),
@@ -439,7 +487,7 @@ fn handler_error(function: &ImplItemFn) -> Option<TokenStream> {
         return None;
     }
 
-    let message = format!("`{}` is a handler that the platform calls", signature.ident);
+    let message = format!("`{name}` is a handler that the platform calls");
     let help = format!("write {expected}, or give the method another name");
     Some(error(signature.span(), &message, &help))
 }

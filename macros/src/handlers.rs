@@ -379,6 +379,27 @@ fn exports(input: &Handlers) -> TokenStream {
                 pub fn alarm(&self, info: #value) -> #promise {
                     self.0.alarm(info)
                 }
+
+                #[wasm_bindgen(js_name = webSocketMessage)]
+                pub fn web_socket_message(&self, socket: #value, message: #value) -> #promise {
+                    self.0.web_socket_message(socket, message)
+                }
+
+                #[wasm_bindgen(js_name = webSocketClose)]
+                pub fn web_socket_close(
+                    &self,
+                    socket: #value,
+                    code: u16,
+                    reason: #private::String,
+                ) -> #promise {
+                    self.0.web_socket_close(socket, code, reason)
+                }
+
+                // A connection that is lost is a close with the code for that.
+                #[wasm_bindgen(js_name = webSocketError)]
+                pub fn web_socket_error(&self, socket: #value) -> #promise {
+                    self.0.web_socket_close(socket, 1006, #private::String::new())
+                }
             }
         })
     });

@@ -68,6 +68,7 @@
 //! - `tracing`: writes the events of the [`tracing`](https://docs.rs/tracing) crate to the log,
 //!   unless the program installs another subscriber; [`observe::tracing`](crate::observe), calls as
 //!   spans.
+//! - `web-sockets`: [`web_socket`], the connections of Durable Objects to clients.
 //! - `jiff`: dates and times of the [`jiff`](https://docs.rs/jiff) crate as columns and parameters
 //!   of D1.
 //!
@@ -111,6 +112,8 @@ mod limits;
 pub mod __private;
 
 pub use app::{Application, Cf, Context, Environment, ScheduledEvent, Secret, TaskOutput};
+#[cfg(all(feature = "web-sockets", not(target_arch = "wasm32")))]
+pub use backend::TestSocket;
 pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;

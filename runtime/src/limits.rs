@@ -60,6 +60,18 @@ pub(crate) mod durable_object {
         "https://developers.cloudflare.com/durable-objects/platform/limits/";
     /// The key and the value together.
     pub(crate) const VALUE_BYTES: usize = 2_000_000;
+    /// The bytes of a message of a WebSocket.
+    #[cfg(feature = "web-sockets")]
+    pub(crate) const MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+    #[cfg(feature = "web-sockets")]
+    pub(crate) const ATTACHMENT_BYTES: usize = 2048;
+    /// The bytes of the reason of a close, by RFC 6455.
+    #[cfg(feature = "web-sockets")]
+    pub(crate) const REASON_BYTES: usize = 123;
+    #[cfg(feature = "web-sockets")]
+    pub(crate) const TAGS: usize = 10;
+    #[cfg(feature = "web-sockets")]
+    pub(crate) const TAG_CHARACTERS: usize = 256;
 }
 
 /// The limits of D1.

@@ -154,6 +154,51 @@ checks["objects: an alarm that fails fires again"] = async () => {
   assert.deepEqual(await run("objects::set_failing_alarm"), [200, "ok"]);
   await eventually("the alarm has fired twice", async () => (await run("objects::failing_alarm_fired"))[0] === 200);
 };
+/** A client of a WebSocket, whose messages are awaited one by one. */
+async function connect(room, user) {
+  const socket = new WebSocket(`${backend.base.replace("http", "ws")}/rooms/${room}/${user}`);
+  socket.binaryType = "arraybuffer";
+  const [messages, waiting] = [[], []];
+  const arrived = (message) => (waiting.length ? waiting.shift()(message) : messages.push(message));
+  socket.onmessage = ({ data }) => arrived(typeof data === "string" ? data : [...new Uint8Array(data)]);
+  socket.onclose = ({ code, reason }) => arrived({ code, reason });
+  const next = () => (messages.length ? messages.shift() : new Promise((resolve) => waiting.push(resolve)));
+  assert.equal(await next(), `welcome ${user}`);
+  return { socket, next, send: (message) => socket.send(message) };
+}
+checks["objects: sockets of clients"] = async () => {
+  const ann = await connect("hall", "ann");
+  const bob = await connect("hall", "bob");
+  ann.send("who");
+  assert.equal(await ann.next(), JSON.stringify([["ann", "bob"], ["user", "ann"], 1]));
+  ann.send("ping");
+  assert.equal(await ann.next(), "pong");
+  bob.send("hello");
+  for (const { next } of [ann, bob]) assert.equal(await next(), "bob: hello");
+  ann.send(new Uint8Array([1, 2, 3]));
+  assert.deepEqual(await ann.next(), [3, 2, 1]);
+  ann.send("fail");
+  ann.send("@bob psst");
+  assert.equal(await bob.next(), "ann to bob: psst");
+  bob.send("leave");
+  assert.deepEqual(await bob.next(), { code: 4000, reason: "goodbye" });
+  assert.equal(await ann.next(), "bob left");
+  ann.socket.close(3000, "bye");
+  assert.deepEqual(await ann.next(), { code: 3000, reason: "bye" });
+  const reset = await connect("reset", "carl");
+  reset.send("reset");
+  assert.equal((await reset.next()).code, 1006);
+};
+checks["objects: sockets outlive the object"] = async () => {
+  const ann = await connect("idle", "ann");
+  ann.send("who");
+  assert.equal(await ann.next(), JSON.stringify([["ann"], ["user", "ann"], 1]));
+  // The platform evicts an object that has only sockets after about 10 seconds.
+  await new Promise((done) => setTimeout(done, 12_000));
+  ann.send("who");
+  assert.equal(await ann.next(), JSON.stringify([["ann"], ["user", "ann"], 1]));
+  ann.socket.close();
+};
 checks["the start hook runs once"] = async () => {
   for (let index = 0; index < 3; index++) assert.equal(await (await fetch(`${backend.base}/starts`)).text(), "1");
 };

@@ -51,6 +51,18 @@
 //!   Images whose arguments are not JSON.
 //! - An operation that a backend does not have fails with `Unsupported`.
 //!
+//! `Objects`, the objects of a Durable Object class:
+//! - `by_name` and `by_id` return an `ObjectStub`, which can `call` a method with JSON and `fetch`.
+//!   Its reply is in `durable_object/wire.rs`. `new_id` returns an id that no object has.
+//!
+//! `ObjectState`, for the object itself:
+//! - `get`, `put`, `delete` and `list` do not wait. All writes between two waits of a call are
+//!   stored together. `database` applies pending migrations, and returns a `D1`.
+//! - `block_concurrency_while` and `transaction` run a future during which no other call of the
+//!   object makes progress.
+//! - `set_alarm` fires the alarm once, and again after a failure.
+//! - `accept` returns a `WebSocket`, and the response that connects it.
+//!
 //! `EdgeCache`:
 //! - `get`, `put` and `delete` are those of the Cache API, for a URL.
 //!

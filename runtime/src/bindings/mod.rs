@@ -21,6 +21,8 @@ pub mod pipeline;
 pub mod rate_limit;
 pub mod secrets_store;
 pub mod vectorize;
+#[cfg(feature = "web-sockets")]
+pub mod web_socket;
 pub mod version;
 pub mod worker_loader;
 pub mod workflow;

@@ -13,12 +13,12 @@ pub struct Call<'a> {
     /// The service that is called. `Worker` for a handler, which the platform calls.
     pub service: Service,
     /// The operation: `query`, `get`, `put` and so on; `fetch`, `queue` or `scheduled` for a
-    /// handler.
+    /// handler; `object_call`, `object_fetch` or `alarm` for one of a Durable Object.
     pub operation: &'static str,
     /// The name of the binding in the manifest. For a handler the name of the queue, the cron
-    /// expression, or empty.
+    /// expression, the class, or empty.
     pub binding: &'a str,
-    /// The name of the D1 query.
+    /// The name of the D1 query, or of the method of a Durable Object.
     pub query: Option<&'static str>,
 }
 
@@ -58,12 +58,13 @@ pub struct Event<'a> {
     /// The service that was called. `Worker` for a handler, which the platform calls.
     pub service: Service,
     /// The operation: `query`, `get`, `put` and so on; `fetch`, `queue` or `scheduled` for a
-    /// handler.
+    /// handler; `object_call`, `object_fetch` or `alarm` for one of a Durable Object.
     pub operation: &'static str,
     /// The name of the binding in the manifest. For a handler the name of the queue, the cron
-    /// expression, or empty.
+    /// expression, the class, or empty.
     pub binding: &'a str,
-    /// The name of the D1 query. For a batch, that of the query that failed, if it is known.
+    /// The name of the D1 query, or of the method of a Durable Object. For a batch, that of the
+    /// query that failed, if it is known.
     pub query: Option<&'static str>,
     /// The duration of the call. On Workers it is I/O time.
     pub duration: Duration,
@@ -153,11 +154,15 @@ impl Event<'_> {
             Service::Queue | Service::Worker => "messaging.batch.message_count",
             _ => "",
         };
+        let query_name = match self.service {
+            Service::DurableObject if self.operation == "call" => "rpc.method",
+            _ => "db.query.summary",
+        };
         let count = count.filter(|_| !count_name.is_empty());
         let text = |count: &Option<u64>| count.map(|count| count.to_string());
         let error_type = self.error.map(|error| error.kind().name().to_owned());
         let optional = [
-            ("db.query.summary", self.query.map(str::to_owned)),
+            (query_name, self.query.map(str::to_owned)),
             ("cloudflare.d1.response.rows_read", text(rows_read)),
             ("cloudflare.d1.response.rows_written", text(rows_written)),
             (count_name, text(&count)),
@@ -191,6 +196,17 @@ impl Event<'_> {
                 return vec![
                     ("faas.trigger", "timer".to_owned()),
                     ("faas.cron", self.binding.to_owned()),
+                ];
+            }
+            Service::Worker if !self.binding.is_empty() => {
+                let trigger = match self.operation {
+                    "alarm" => "timer",
+                    "object_fetch" => "http",
+                    _ => "other",
+                };
+                return vec![
+                    ("faas.trigger", trigger.to_owned()),
+                    ("cloudflare.durable_object.class", self.binding.to_owned()),
                 ];
             }
             Service::Worker => return vec![("faas.trigger", "http".to_owned())],

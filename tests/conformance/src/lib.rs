@@ -265,12 +265,14 @@ macro_rules! each_case {
             objects::values_of_calls
             objects::errors_of_calls
             objects::reset_objects
+            objects::reset_transactions
             objects::values_by_key
             objects::refused_values
             objects::queries_of_objects
             objects::transactions_of_objects
             objects::turns_of_calls
             objects::requests_to_objects
+            objects::refused_sockets
             objects::background_work_of_objects
             objects::alarms_that_are_set
             queue::limits

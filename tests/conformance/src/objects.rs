@@ -5,8 +5,10 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use axum::response::IntoResponse;
 use bindery::durable_object::{AlarmInfo, List, State};
-use bindery::{Body, Error, ErrorKind, Request, Result, kv, time};
+use bindery::web_socket::{Close, Message, WebSocket};
+use bindery::{Body, Error, ErrorKind, Request, Response, Result, kv, time};
 use serde::{Deserialize, Serialize};
 
 use crate::bindings::RoomsDb;
@@ -33,9 +35,12 @@ pub struct Note {
 
 #[bindery::durable_object]
 impl Room {
+    #[expect(clippy::panic, reason = "it is what a test is about")]
     fn new(state: State, env: Env) -> Result<Self> {
-        if state.name().as_deref() == Some("refused") {
-            return Err(Error::new(ErrorKind::Forbidden, "this room is closed"));
+        match state.name().as_deref() {
+            Some("refused") => return Err(Error::new(ErrorKind::Forbidden, "this room is closed")),
+            Some("a panic at once") => panic!("no room"),
+            _ => {}
         }
         Ok(Self {
             database: state.database()?,
@@ -171,6 +176,24 @@ impl Room {
         storage.transaction(work).await
     }
 
+    /// Resets the object in a transaction.
+    pub async fn transact_and_reset(&self) -> Result<()> {
+        let storage = self.state.storage();
+        let work = async {
+            storage.put("first", &1)?;
+            self.state.abort("it was told to");
+            time::sleep(Duration::from_millis(50)).await;
+            storage.put("second", &2)
+        };
+        storage.transaction(work).await
+    }
+
+    /// Keeps all other calls waiting, for ever.
+    pub async fn block(&self) -> Result<()> {
+        let forever = std::future::pending();
+        self.state.block_concurrency_while(forever).await
+    }
+
     /// The values and the messages that are stored.
     pub async fn stored(&self) -> Result<(usize, i64)> {
         let values: Vec<(String, i64)> = self.state.storage().list(&List::all())?;
@@ -256,7 +279,10 @@ impl Room {
         self.env.rooms.by_name(name).calls().await
     }
 
-    async fn fetch(&self, request: Request) -> Result<String> {
+    async fn fetch(&self, request: Request) -> Result<Response> {
+        if let Some(user) = request.uri().path().strip_prefix("/rooms/") {
+            return self.join(&request, user);
+        }
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         self.log.borrow_mut().push(path.clone());
@@ -266,10 +292,68 @@ impl Room {
             return Err(Error::new(ErrorKind::NotFound, "there is no such page"));
         }
         let content = String::from_utf8_lossy(&content);
-        Ok(format!(
-            "{method} {path} {content} {}",
-            self.log.borrow().len()
-        ))
+        let calls = self.log.borrow().len();
+        Ok(format!("{method} {path} {content} {calls}").into_response())
+    }
+
+    /// Accepts the socket of a user.
+    fn join(&self, request: &Request, path: &str) -> Result<Response> {
+        let user = path.split('/').next_back().unwrap_or_default();
+        let (socket, response) = self.state.accept_web_socket(request, &["user", user])?;
+        socket.set_attachment(user)?;
+        self.state.set_auto_response("ping", "pong")?;
+        socket.send(format!("welcome {user}"))?;
+        Ok(response)
+    }
+
+    async fn web_socket_message(&self, socket: WebSocket, message: Message) -> Result<()> {
+        let user: String = socket.attachment()?.unwrap_or_default();
+        let calls = self.calls().await;
+        match message {
+            Message::Binary(bytes) => socket.send(bytes.iter().rev().copied().collect::<Vec<u8>>()),
+            Message::Text(text) => match &*text {
+                "who" => {
+                    let mut users = Vec::new();
+                    for socket in self.state.web_sockets() {
+                        users.extend(socket.attachment::<String>()?);
+                    }
+                    users.sort();
+                    socket.send_json(&(users, socket.tags()?, calls))
+                }
+                "reset" => {
+                    self.state.abort("it was told to");
+                    Ok(())
+                }
+                "leave" => socket.close(4000, "goodbye"),
+                "fail" => Err(Error::new(ErrorKind::Internal, "no such message")),
+                text => match text.strip_prefix("@") {
+                    Some(rest) => {
+                        let (to, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                        for other in self.state.web_sockets_with(to) {
+                            other.send(format!("{user} to {to}: {text}"))?;
+                        }
+                        Ok(())
+                    }
+                    None => {
+                        self.state.broadcast(format!("{user}: {text}"));
+                        Ok(())
+                    }
+                },
+            },
+        }
+    }
+
+    async fn web_socket_close(&self, socket: WebSocket, close: Close) -> Result<()> {
+        let user: String = socket.attachment()?.unwrap_or_default();
+        self.state
+            .storage()
+            .put(&format!("left {user}"), &close.code)?;
+        self.state.broadcast(format!("{user} left"));
+        Ok(())
+    }
+
+    pub async fn left(&self, user: &str) -> Result<Option<u16>> {
+        self.state.storage().get(&format!("left {user}"))
     }
 
     async fn alarm(&self, info: AlarmInfo) -> Result<()> {
@@ -375,6 +459,16 @@ pub async fn reset_objects(env: Env) -> Outcome {
     same!(reset.is_err(), true);
     same!(room.calls().await?, 1);
     same!(room.add("kept", 1).await?, 2);
+    Ok(())
+}
+
+/// A reset rolls a transaction back.
+pub async fn reset_transactions(env: Env) -> Outcome {
+    let room = env.rooms.by_name("reset transaction");
+    same!(room.transact_and_reset().await.is_err(), true);
+    same!(room.stored().await?, (0, 0));
+    room.transact(false).await?;
+    same!(room.stored().await?, (2, 1));
     Ok(())
 }
 
@@ -524,6 +618,22 @@ pub async fn requests_to_objects(env: Env) -> Outcome {
         text(room.fetch(request("GET", "/", "")?).await?).await?,
         "GET /  3"
     );
+    Ok(())
+}
+
+/// Requests that are no ones for a WebSocket are refused, and so are its limits.
+pub async fn refused_sockets(env: Env) -> Outcome {
+    let room = env.rooms.by_name("refused sockets");
+    let request = axum::http::Request::builder().uri("/rooms/a/ann");
+    let response = room.fetch(request.body(Body::empty())?).await?;
+    same!(response.status(), 400);
+
+    let long = "x".repeat(257);
+    let request = axum::http::Request::builder()
+        .uri(format!("/rooms/a/{long}"))
+        .header("upgrade", "websocket");
+    let response = room.fetch(request.body(Body::empty())?).await?;
+    same!(response.status(), 400);
     Ok(())
 }
 

@@ -90,9 +90,19 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/forwarded", get(pass_on))
         .route("/presign", post(presigned))
         .route("/memory", get(memory))
+        .route("/rooms/{room}/{user}", get(join))
         .nest("/limited", limited(&env))
         .with_state(env);
     bindery::http::route(router, request).await
+}
+
+/// Connects a client to a room.
+async fn join(
+    State(env): State<Env>,
+    Path((room, _)): Path<(String, String)>,
+    request: Request,
+) -> bindery::Result<Response> {
+    env.rooms.by_name(&room).fetch(request).await
 }
 
 /// Routes with a rate limit, one for each engine. The limit is two requests.

@@ -32,6 +32,8 @@ mod serve;
 mod server;
 mod store;
 mod test;
+#[cfg(feature = "web-sockets")]
+mod test_socket;
 mod world;
 mod bindings;
 
@@ -39,6 +41,8 @@ pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, http_date, monotonic, now, sleep};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
+#[cfg(feature = "web-sockets")]
+pub(crate) use durable_object::WebSocket;
 pub(crate) use durable_object::{ObjectState, ObjectStub, Objects};
 pub(crate) use edge_cache::EdgeCache;
 #[cfg(feature = "fetch")]
@@ -53,6 +57,8 @@ pub(crate) use r2::R2;
 pub use serve::serve;
 pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestWorld, in_memory, test};
+#[cfg(feature = "web-sockets")]
+pub use test_socket::TestSocket;
 pub(crate) use world::split_mix;
 
 use bytes::Bytes;

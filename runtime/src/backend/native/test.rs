@@ -175,6 +175,31 @@ impl TestWorld {
         object.evict().await;
     }
 
+    /// Connects a client to a Durable Object with a request, to which the fetch handler of the
+    /// worker responds.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the response is another one.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// let request = Request::get("/rooms/lobby").body(Body::empty())?;
+    /// let mut ann = world.web_socket::<App>(&env, request).await?;
+    /// ann.send("hello");
+    /// assert_eq!(ann.next().await, Some("ann: hello".into()));
+    /// ```
+    #[cfg(feature = "web-sockets")]
+    pub async fn web_socket<A: Application>(
+        &self,
+        env: &A::Env,
+        mut request: crate::Request,
+    ) -> crate::Result<super::TestSocket> {
+        let headers = request.headers_mut();
+        let value = http::HeaderValue::from_static("websocket");
+        headers.insert(http::header::UPGRADE, value);
+        super::TestSocket::of(self.fetch::<A>(env, request).await)
+    }
+
     /// Returns the faults that are injected into the calls of the test, none at first.
     ///
     /// # Examples

@@ -30,7 +30,11 @@ use super::js::{
 };
 use super::panic::promise;
 use super::task::Settled;
+#[cfg(feature = "web-sockets")]
+use super::web_socket::message_from_js;
 use super::{Backend, D1, log_line, platform};
+#[cfg(feature = "web-sockets")]
+use crate::web_socket::{Close, WebSocket};
 
 /// The objects of a class.
 #[derive(Debug, Clone)]
@@ -253,6 +257,86 @@ impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
     }
 }
 
+#[cfg(feature = "web-sockets")]
+impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
+    /// Receives a message of a client.
+    pub fn web_socket_message(&self, socket: JsValue, message: JsValue) -> Promise {
+        let parts = Rc::clone(&self.parts);
+        self.web_socket("web_socket_message", move || async move {
+            let (object, context) = parts.load()?;
+            let socket = parts.socket(socket);
+            let handled = object.web_socket_message(socket, message_from_js(&message));
+            parts.handle("web_socket_message", &context, handled).await
+        })
+    }
+
+    /// Learns that a connection is closed, and completes the close.
+    pub fn web_socket_close(&self, socket: JsValue, code: u16, reason: String) -> Promise {
+        let parts = Rc::clone(&self.parts);
+        self.web_socket("web_socket_close", move || async move {
+            let (object, context) = parts.load()?;
+            // The answer has the code of the client, unless that one cannot be sent. A connection
+            // that was lost cannot be closed.
+            let is_sendable = code == 1000 || (3000..5000).contains(&code);
+            let answer = [JsValue::from(code), JsValue::from_str(&reason)];
+            let answer = if is_sendable { &answer[..] } else { &[] };
+            let _ = call(&socket, "close", answer);
+            let handled = object.web_socket_close(parts.socket(socket), Close::new(code, reason));
+            parts.handle("web_socket_close", &context, handled).await
+        })
+    }
+
+    /// Runs a handler, whose error is logged.
+    fn web_socket<F: Future<Output = Result<()>> + 'static>(
+        &self,
+        operation: &'static str,
+        handle: impl FnOnce() -> F + 'static,
+    ) -> Promise {
+        let class = self.parts.class;
+        promise(operation, async move {
+            if let Err(error) = handle().await {
+                log_line(&format!(
+                    "error: the {operation} of an object of {class} failed: {error}"
+                ));
+            }
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+}
+
+/// Without the feature an object accepts no sockets.
+#[cfg(not(feature = "web-sockets"))]
+impl<A, T> ExportedObject<A, T> {
+    pub fn web_socket_message(&self, _: JsValue, _: JsValue) -> Promise {
+        Promise::resolve(&JsValue::UNDEFINED)
+    }
+
+    pub fn web_socket_close(&self, _: JsValue, _: u16, _: String) -> Promise {
+        Promise::resolve(&JsValue::UNDEFINED)
+    }
+}
+
+#[cfg(feature = "web-sockets")]
+impl<A: Application, T: DurableObject<Env = A::Env>> Parts<A, T> {
+    fn socket(&self, socket: JsValue) -> WebSocket {
+        WebSocket::new(super::WebSocket::new(socket, &self.state))
+    }
+
+    async fn handle(
+        &self,
+        operation: &'static str,
+        context: &Context,
+        handled: impl Future<Output = Result<()>>,
+    ) -> Result<()> {
+        let scope = Scope::new(context, RequestLine::default());
+        let gate = self.gate();
+        let handled = gate.handle(operation, handled, |outcome| {
+            (outcome.as_ref().err(), Measures::default())
+        });
+        scope.run(handled).await
+    }
+}
+
 impl<A: Application, T: DurableObject<Env = A::Env>> Parts<A, T> {
     /// Returns the object, and the context of a call.
     fn load(&self) -> Result<(Rc<T>, Context)> {
@@ -376,6 +460,29 @@ impl ObjectState {
 
     pub(crate) fn abort(&self, reason: &str) {
         platform::abort_object(self.state.value(), reason);
+    }
+
+    #[cfg(feature = "web-sockets")]
+    pub(crate) fn accept(&self, tags: &[&str]) -> Result<(super::WebSocket, Response), Failure> {
+        super::WebSocket::accept(self.state.value(), tags)
+    }
+
+    #[cfg(feature = "web-sockets")]
+    pub(crate) fn web_sockets(&self, tag: Option<&str>) -> Vec<super::WebSocket> {
+        let state = self.state.value();
+        let sockets = call(state, "getWebSockets", &[optional(tag)]).unwrap_or_default();
+        let sockets = Array::from(&sockets);
+        sockets
+            .iter()
+            .map(|socket| super::WebSocket::new(socket, state))
+            .collect()
+    }
+
+    #[cfg(feature = "web-sockets")]
+    pub(crate) fn set_auto_response(&self, request: &str, response: &str) -> Result<(), Failure> {
+        let set = platform::set_auto_response(self.state.value(), request, response);
+        set.map_err(|error| failure(&error))?;
+        Ok(())
     }
 
     pub(crate) async fn block_concurrency_while<T>(

@@ -24,6 +24,8 @@ use crate::http::{Body, Request, Response};
 use super::js::{Handle, failure, get, object, optional};
 use super::platform;
 use super::stream::{JsBody, Length, take_stream, with_length};
+#[cfg(feature = "web-sockets")]
+use super::web_socket::ClientSocket;
 
 /// Converts a request of the platform.
 pub(super) fn request_from_js(request: &web_sys::Request) -> Result<Request, Failure> {
@@ -69,6 +71,11 @@ pub(super) fn response_from_js(response: JsValue) -> Result<Response, Failure> {
     let socket = get(&response, "webSocket").dyn_into::<web_sys::WebSocket>();
     if let Ok(socket) = socket {
         let socket = worker::WebSocket::from(socket);
+        converted.extensions_mut().insert(socket);
+    }
+    #[cfg(feature = "web-sockets")]
+    if converted.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let socket = ClientSocket(Handle::new(get(&response, "webSocket")));
         converted.extensions_mut().insert(socket);
     }
     Ok(converted)
@@ -163,10 +170,16 @@ pub(super) fn response_to_js(response: Response) -> Result<JsValue, Failure> {
 fn members_of(extensions: &Extensions) -> JsValue {
     let socket = extensions.get::<worker::WebSocket>();
     let socket = socket.map(AsRef::<web_sys::WebSocket>::as_ref);
+    let socket = socket.map(|socket| JsValue::from(socket.clone()));
+    #[cfg(feature = "web-sockets")]
+    let socket = socket.or_else(|| {
+        let socket = extensions.get::<ClientSocket>();
+        socket.map(|ClientSocket(socket)| socket.value().clone())
+    });
     let is_encoded = matches!(extensions.get(), Some(worker::EncodeBody::Manual));
     let cf = extensions.get::<worker::CfResponseProperties>();
     object(&[
-        ("webSocket", socket.into()),
+        ("webSocket", socket.unwrap_or_default()),
         ("encodeBody", optional(is_encoded.then_some("manual"))),
         ("cf", cf.map(|cf| cf.clone().into_raw()).into()),
     ])

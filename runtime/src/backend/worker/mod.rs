@@ -24,6 +24,8 @@ mod bindings;
 mod stream;
 mod task;
 mod test;
+#[cfg(feature = "web-sockets")]
+mod web_socket;
 
 pub use bindings::Backend;
 pub(crate) use bindings::observers as current_observers;
@@ -50,6 +52,8 @@ pub(crate) use queue::Queue;
 pub(crate) use r2::R2;
 pub(crate) use stream::read_body;
 pub use test::{TestClock, TestWorld, deliver_queues, test};
+#[cfg(feature = "web-sockets")]
+pub(crate) use web_socket::WebSocket;
 
 /// Only natively a test can choose the random numbers.
 pub(crate) fn fill_random(_: &mut [u8]) -> bool {

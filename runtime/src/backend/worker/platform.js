@@ -221,6 +221,17 @@ export function migrateObject(storage, table, files) {
   }
 }
 
+/** Accepts a socket of a Durable Object. Returns the end of the object and that of the client. */
+export function acceptSocket(state, tags) {
+  const { 0: client, 1: server } = new WebSocketPair();
+  state.acceptWebSocket(server, tags);
+  return [server, client];
+}
+
+export function setAutoResponse(state, request, response) {
+  state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(request, response));
+}
+
 /**
  * Calls a method of the platform whose callback a future of Wasm is. `started` is fulfilled in the
  * callback, which lasts until `resolve` or `reject` is called, and `finished` is the result.

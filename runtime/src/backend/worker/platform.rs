@@ -116,6 +116,18 @@ extern "C" {
         files: &JsValue,
     ) -> Thrown<JsValue>;
 
+    #[cfg(feature = "web-sockets")]
+    #[wasm_bindgen(catch, js_name = acceptSocket)]
+    pub(super) fn accept_socket(state: &JsValue, tags: &JsValue) -> Thrown<js_sys::Array>;
+
+    #[cfg(feature = "web-sockets")]
+    #[wasm_bindgen(catch, js_name = setAutoResponse)]
+    pub(super) fn set_auto_response(
+        state: &JsValue,
+        request: &str,
+        response: &str,
+    ) -> Thrown<JsValue>;
+
     #[wasm_bindgen(catch, js_name = enterSection)]
     pub(super) fn enter_section(owner: &JsValue, method: &str) -> Thrown<JsValue>;
 }

@@ -8,6 +8,8 @@ use super::{State, Stub};
 use crate::app::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{IntoResponse, Request, Response};
+#[cfg(feature = "web-sockets")]
+use crate::web_socket::{Close, Message, WebSocket};
 
 /// A Durable Object class. Implemented by
 /// [`#[bindery::durable_object]`](macro@crate::durable_object).
@@ -43,6 +45,28 @@ pub trait DurableObject: Sized + 'static {
             let message = "the class of the object has no `fetch`";
             Error::worker("fetch", ErrorKind::Unsupported, message).into_response()
         })
+    }
+
+    /// Receives a message.
+    #[cfg(feature = "web-sockets")]
+    #[doc(hidden)]
+    fn web_socket_message(
+        self: Rc<Self>,
+        _: WebSocket,
+        _: Message,
+    ) -> LocalBoxFuture<'static, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Learns that a connection is closed.
+    #[cfg(feature = "web-sockets")]
+    #[doc(hidden)]
+    fn web_socket_close(
+        self: Rc<Self>,
+        _: WebSocket,
+        _: Close,
+    ) -> LocalBoxFuture<'static, Result<()>> {
+        Box::pin(async { Ok(()) })
     }
 
     /// Runs the alarm handler.

@@ -8,7 +8,13 @@ use crate::app::{Content, TaskOutput};
 use crate::backend;
 use crate::d1::Database;
 use crate::error::{Error, Result};
+#[cfg(feature = "web-sockets")]
+use crate::error::{ErrorKind, Failure};
+#[cfg(feature = "web-sockets")]
+use crate::http::{Request, Response};
 use crate::observe::{Gate, Scope};
+#[cfg(feature = "web-sockets")]
+use crate::web_socket::{Message, WebSocket};
 
 /// The state of an object. The constructor of its class receives it.
 ///
@@ -77,6 +83,80 @@ impl State {
         Ok(D::of(crate::d1::D1::of_object(self.gate.clone(), database)))
     }
 
+    /// Accepts the WebSocket of a request to the object. Returns the socket, and the response that
+    /// `fetch` has to return. From now on the class receives its messages.
+    ///
+    /// [`web_sockets_with`](Self::web_sockets_with) finds the socket by its tags.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the request does not ask for a WebSocket, or there are more than 10
+    /// tags, or longer ones than 256 characters.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// async fn fetch(&self, request: Request) -> bindery::Result<Response> {
+    ///     let (socket, response) = self.state.accept_web_socket(&request, &[])?;
+    ///     socket.send("welcome")?;
+    ///     Ok(response)
+    /// }
+    /// ```
+    #[cfg(feature = "web-sockets")]
+    pub fn accept_web_socket(
+        &self,
+        request: &Request,
+        tags: &[&str],
+    ) -> Result<(WebSocket, Response)> {
+        let accepted = check_upgrade(request, tags).and_then(|()| self.backend.accept(tags));
+        let (socket, response) =
+            accepted.map_err(|failure| Error::of_worker("accept_web_socket", failure))?;
+        Ok((WebSocket::new(socket), response))
+    }
+
+    /// Returns all sockets that are open.
+    #[cfg(feature = "web-sockets")]
+    #[must_use]
+    pub fn web_sockets(&self) -> Vec<WebSocket> {
+        let sockets = self.backend.web_sockets(None).into_iter();
+        sockets.map(WebSocket::new).collect()
+    }
+
+    /// Returns the open sockets with a tag.
+    #[cfg(feature = "web-sockets")]
+    #[must_use]
+    pub fn web_sockets_with(&self, tag: &str) -> Vec<WebSocket> {
+        let sockets = self.backend.web_sockets(Some(tag)).into_iter();
+        sockets.map(WebSocket::new).collect()
+    }
+
+    /// Sends a message to all sockets that are open. Returns to how many.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(state: bindery::durable_object::State) {
+    /// state.broadcast("ann has joined");
+    /// # }
+    /// ```
+    #[cfg(feature = "web-sockets")]
+    pub fn broadcast(&self, message: impl Into<Message>) -> usize {
+        let message = message.into();
+        let sockets = self.web_sockets().into_iter();
+        // A client that goes away meanwhile is closed by the platform.
+        sockets
+            .filter(|socket| socket.send(message.clone()).is_ok())
+            .count()
+    }
+
+    /// Answers each message `request` with `response`, without creating an object that was evicted.
+    /// Clients use it to see whether the connection is alive.
+    ///
+    /// # Errors
+    /// Any error of the platform.
+    #[cfg(feature = "web-sockets")]
+    pub fn set_auto_response(&self, request: &str, response: &str) -> Result<()> {
+        let set = self.backend.set_auto_response(request, response);
+        set.map_err(|failure| Error::of_worker("set_auto_response", failure))
+    }
+
     /// Runs a future to its end, while the caller already has its response. If the future returns
     /// an error, the error is logged.
     ///
@@ -122,6 +202,26 @@ impl State {
     pub fn abort(&self, reason: &str) {
         self.backend.abort(reason);
     }
+}
+
+/// Fails if a request does not ask for a WebSocket, or the tags exceed the limits.
+#[cfg(feature = "web-sockets")]
+fn check_upgrade(request: &Request, tags: &[&str]) -> Result<(), Failure> {
+    use crate::limits::durable_object as limits;
+
+    let upgrade = request.headers().get(http::header::UPGRADE);
+    let is_upgrade =
+        upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    if !is_upgrade {
+        let message = "the request does not ask for a WebSocket";
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
+    }
+    let is_long = |tag: &&str| tag.chars().count() > limits::TAG_CHARACTERS;
+    if tags.len() > limits::TAGS || tags.iter().any(is_long) {
+        let message = "a socket has at most 10 tags, of 256 characters each";
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
+    }
+    Ok(())
 }
 
 /// The generated type of the database of each object of a class.

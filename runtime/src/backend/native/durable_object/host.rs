@@ -20,6 +20,8 @@ use super::super::pool::lock;
 use super::super::world::{self, World};
 use super::alarms::Alarms;
 use super::instance::Instance;
+#[cfg(feature = "web-sockets")]
+use super::web_socket::Sockets;
 use super::{Class, ObjectStub};
 
 /// The threads and alarms of the objects of one backend.
@@ -185,6 +187,8 @@ fn start_thread(world: Option<Arc<World>>) -> UnboundedSender<Message> {
         // The tasks own objects, and the objects own the folder of the state.
         drop(tasks);
         thread.instances.take();
+        #[cfg(feature = "web-sockets")]
+        thread.sockets.take();
         if let Some(stop) = stop {
             let _ = stop.send(());
         }
@@ -203,6 +207,9 @@ fn start_thread(world: Option<Arc<World>>) -> UnboundedSender<Message> {
 #[derive(Default)]
 pub(super) struct Thread {
     instances: RefCell<HashMap<Key, Rc<Instance>>>,
+    /// The WebSockets, which stay open when an object is evicted.
+    #[cfg(feature = "web-sockets")]
+    sockets: RefCell<HashMap<Key, Rc<Sockets>>>,
 }
 
 /// The name of a class, and an id.
@@ -229,12 +236,21 @@ impl Thread {
         instance
     }
 
+    /// Returns the WebSockets of an object.
+    #[cfg(feature = "web-sockets")]
+    pub(super) fn sockets(&self, class: &Class, id: &str) -> Rc<Sockets> {
+        let mut sockets = self.sockets.borrow_mut();
+        Rc::clone(sockets.entry((class.name, id.to_owned())).or_default())
+    }
+
     /// Removes an object from memory.
     pub(super) fn remove(&self, class: &Class, id: &str) {
-        let removed = self
-            .instances
+        let key = (class.name, id.to_owned());
+        #[cfg(feature = "web-sockets")]
+        self.sockets
             .borrow_mut()
-            .remove(&(class.name, id.to_owned()));
+            .retain(|known, sockets| *known != key || !sockets.is_empty());
+        let removed = self.instances.borrow_mut().remove(&key);
         // Without the borrow: the destructor of the user can call anything.
         drop(removed);
     }

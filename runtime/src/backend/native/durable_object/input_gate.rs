@@ -89,7 +89,9 @@ impl<F: Future> Future for Turn<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if !this.object.gate.admits(*this.id, context) {
+        // After a reset, whoever awaits this drops it.
+        let is_reset = this.object.reset_reason().is_some();
+        if is_reset || !this.object.gate.admits(*this.id, context) {
             return Poll::Pending;
         }
         let _current = Current {

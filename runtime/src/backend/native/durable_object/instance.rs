@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,13 +14,17 @@ use crate::durable_object::{AlarmInfo, DurableObject, error_reply};
 use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::http::{Request, Response};
 use crate::observe::{Measures, RequestLine, Scope};
+#[cfg(feature = "web-sockets")]
+use crate::web_socket::{Close, Message, WebSocket};
 
 use super::super::log_line;
-use super::super::panic::catch_panic;
+use super::super::panic::{catch_panic, message};
 use super::alarms::Firing;
 use super::host::Thread;
 use super::input_gate::{Turn, reset};
 use super::state::{ObjectState, Shared};
+#[cfg(feature = "web-sockets")]
+use super::web_socket::Sockets;
 use super::{Class, Created};
 
 /// The time without a call after which an object is evicted.
@@ -30,6 +35,18 @@ pub(super) trait AnyObject {
     fn call(&self, method: &str, arguments: String) -> LocalBoxFuture<'static, Result<String>>;
     fn fetch(&self, request: Request) -> LocalBoxFuture<'static, Response>;
     fn alarm(&self, info: AlarmInfo) -> LocalBoxFuture<'static, Result<()>>;
+    #[cfg(feature = "web-sockets")]
+    fn web_socket_message(
+        &self,
+        socket: WebSocket,
+        message: Message,
+    ) -> LocalBoxFuture<'static, Result<()>>;
+    #[cfg(feature = "web-sockets")]
+    fn web_socket_close(
+        &self,
+        socket: WebSocket,
+        close: Close,
+    ) -> LocalBoxFuture<'static, Result<()>>;
 }
 
 /// An object of a class.
@@ -46,6 +63,24 @@ impl<T: DurableObject> AnyObject for Typed<T> {
 
     fn alarm(&self, info: AlarmInfo) -> LocalBoxFuture<'static, Result<()>> {
         Rc::clone(&self.0).alarm(info)
+    }
+
+    #[cfg(feature = "web-sockets")]
+    fn web_socket_message(
+        &self,
+        socket: WebSocket,
+        message: Message,
+    ) -> LocalBoxFuture<'static, Result<()>> {
+        Rc::clone(&self.0).web_socket_message(socket, message)
+    }
+
+    #[cfg(feature = "web-sockets")]
+    fn web_socket_close(
+        &self,
+        socket: WebSocket,
+        close: Close,
+    ) -> LocalBoxFuture<'static, Result<()>> {
+        Rc::clone(&self.0).web_socket_close(socket, close)
     }
 }
 
@@ -141,6 +176,59 @@ impl Instance {
         firing.end(attempts, outcome.is_ok());
     }
 
+    #[cfg(feature = "web-sockets")]
+    pub(super) async fn web_socket_message(self: Rc<Self>, socket: u64, message: Message) {
+        let Some(socket) = self.sockets().by_id(socket) else {
+            return;
+        };
+        let socket = WebSocket::new(socket);
+        let work = |created: Rc<Created>| async move {
+            let handled = created.object.web_socket_message(socket, message);
+            let handled = created
+                .gate
+                .handle("web_socket_message", handled, |outcome| {
+                    (outcome.as_ref().err(), Measures::default())
+                });
+            handled.await
+        };
+        let outcome = Rc::clone(&self).turn(work).await;
+        self.log_failure("a message", outcome);
+    }
+
+    #[cfg(feature = "web-sockets")]
+    pub(super) async fn web_socket_close(self: Rc<Self>, socket: u64, close: Close) {
+        let Some(socket) = self.sockets().remove(socket) else {
+            return;
+        };
+        let socket = WebSocket::new(socket);
+        let work = |created: Rc<Created>| async move {
+            let handled = created.object.web_socket_close(socket, close);
+            let handled = created.gate.handle("web_socket_close", handled, |outcome| {
+                (outcome.as_ref().err(), Measures::default())
+            });
+            handled.await
+        };
+        let outcome = Rc::clone(&self).turn(work).await;
+        self.log_failure("a close", outcome);
+    }
+
+    #[cfg(feature = "web-sockets")]
+    fn log_failure(&self, what: &str, outcome: Result<Result<()>, Failure>) {
+        let outcome = outcome.and_then(|outcome| outcome.map_err(Error::into_failure));
+        if let Err(failure) = outcome {
+            let (class, message) = (self.class.name, &failure.message);
+            log_line(&format!(
+                "error: the handler of {what} of a WebSocket of {class} failed: {message}"
+            ));
+        }
+    }
+
+    /// The sockets of the object.
+    #[cfg(feature = "web-sockets")]
+    fn sockets(&self) -> Rc<Sockets> {
+        self.thread.sockets(&self.class, &self.id)
+    }
+
     /// Runs a future as a turn of the object.
     async fn turn<T, F: Future<Output = T>>(
         self: Rc<Self>,
@@ -151,22 +239,26 @@ impl Instance {
         let scope = Scope::new(&created.context, RequestLine::default());
         let work = scope.run(Turn::new(Rc::clone(&shared), work(created)));
 
+        // A turn makes no progress after a reset.
         let work = pin!(catch_panic(work));
-        let reset = pin!(reset(&shared));
-        match select(work, reset).await {
-            Either::Left((Ok(output), _)) => match shared.reset_reason() {
+        match select(pin!(reset(&shared)), work).await {
+            Either::Left((reason, _)) => Err(self.was_reset(reason)),
+            Either::Right((Err(panic), _)) => {
+                shared.reset("it has panicked");
+                Err(self.has_panicked(&panic))
+            }
+            Either::Right((Ok(output), _)) => match shared.reset_reason() {
                 None => Ok(output),
                 Some(reason) => Err(self.was_reset(reason)),
             },
-            Either::Left((Err(panic), _)) => {
-                self.thread.remove(&self.class, &self.id);
-                shared.reset("it has panicked");
-                let message = format!("the object panicked: {panic}");
-                log_line(&format!("error: {} {message}", self.class.name));
-                Err(Failure::new(ErrorKind::Internal, message))
-            }
-            Either::Right((reason, _)) => Err(self.was_reset(reason)),
         }
+    }
+
+    fn has_panicked(&self, panic: &str) -> Failure {
+        self.thread.remove_this(&self.class, &self.id, self);
+        let message = format!("the object panicked: {panic}");
+        log_line(&format!("error: {} {message}", self.class.name));
+        Failure::new(ErrorKind::Internal, message)
     }
 
     fn was_reset(&self, reason: String) -> Failure {
@@ -187,11 +279,13 @@ impl Instance {
         })?;
         let name = self.name.borrow().clone();
         let shared = Shared::new(&self.class, &self.id, name, pool, factory.has_alarm);
+        #[cfg(feature = "web-sockets")]
+        let shared = shared.with_sockets(self.sockets());
         let shared = Rc::new(shared);
 
         let state = ObjectState::new(Rc::clone(&shared));
-        let created = (factory.create)(state);
-        shared.store_writes();
+        let created = catch_unwind(AssertUnwindSafe(|| (factory.create)(state)));
+        let created = created.map_err(|payload| self.has_panicked(&message(&*payload)))?;
         let created = Rc::new(created.map_err(Error::into_failure)?);
         *self.loaded.borrow_mut() = Some((Rc::clone(&created), Rc::clone(&shared)));
         Ok((created, shared))

@@ -9,6 +9,8 @@ mod id;
 mod input_gate;
 mod instance;
 mod state;
+#[cfg(feature = "web-sockets")]
+mod web_socket;
 
 use std::fmt;
 use std::future::Future;
@@ -27,10 +29,16 @@ use crate::observe::Gate;
 
 use super::bindings::{Opened, WeakBackend};
 use super::pool::{Pool, lock};
+#[cfg(feature = "web-sockets")]
+use crate::web_socket::{Close, Message};
 pub(super) use host::Hosts;
 use id::IdKey;
 use instance::{AnyObject, Instance, Typed};
 pub(crate) use state::ObjectState;
+#[cfg(feature = "web-sockets")]
+pub(crate) use web_socket::WebSocket;
+#[cfg(feature = "web-sockets")]
+pub(super) use web_socket::{ClientSocket, Outgoing, Upgrade};
 
 /// The objects of a class.
 #[derive(Clone)]
@@ -221,6 +229,31 @@ impl ObjectStub {
             let _ = reply.send(());
         });
         let _ = evicted.await;
+    }
+
+    /// Passes a message of a client to the object.
+    #[cfg(feature = "web-sockets")]
+    fn web_socket_message(&self, socket: u64, message: Message) {
+        self.spawn(move |instance| instance.web_socket_message(socket, message));
+    }
+
+    /// Tells the object that a connection is closed.
+    #[cfg(feature = "web-sockets")]
+    fn web_socket_close(&self, socket: u64, close: Close) {
+        self.spawn(move |instance| instance.web_socket_close(socket, close));
+    }
+
+    /// Starts a future on the thread of the object.
+    #[cfg(feature = "web-sockets")]
+    fn spawn<F: Future<Output = ()> + 'static>(
+        &self,
+        work: impl FnOnce(Rc<Instance>) -> F + Send + 'static,
+    ) {
+        let Self { class, id, name } = self.clone();
+        self.class.hosts.send(&self.id, move |thread| {
+            let instance = thread.instance(&class, &id, name);
+            tokio::task::spawn_local(work(instance));
+        });
     }
 
     /// Runs a future on the thread of the object.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -11,17 +12,30 @@ use bindery_sqlite::Database;
 use bindery_sqlite::migrations::{self, Migration};
 use bindery_sqlite::rusqlite::types::Value;
 use bindery_sqlite::rusqlite::{self, Connection, OptionalExtension, Row, params};
+use futures_util::future::{Either, select};
 
 use crate::app::Content;
 use crate::durable_object::List;
 use crate::error::{Error, ErrorKind, Failure, Result};
+#[cfg(feature = "web-sockets")]
+use crate::http::Response;
 
+use super::super::clock::sleep;
 use super::super::d1::D1;
 use super::super::log_line;
 use super::super::pool::Pool;
 use super::super::store::KeyRange;
 use super::Class;
-use super::input_gate::{InputGate, Turn, is_in_turn};
+#[cfg(feature = "web-sockets")]
+use super::ObjectStub;
+use super::input_gate::{InputGate, Turn, is_in_turn, reset};
+#[cfg(feature = "web-sockets")]
+use super::web_socket::{Sockets, WebSocket};
+
+/// How long a turn can keep the others waiting.
+///
+/// <https://developers.cloudflare.com/durable-objects/api/state/#blockconcurrencywhile>
+const HOLD_TIME: Duration = Duration::from_secs(30);
 
 /// The table of the values by key. It has the name that the platform gives it.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _cf_KV (
@@ -49,6 +63,8 @@ pub(super) struct Shared {
     is_in_transaction: Cell<bool>,
     reset_reason: RefCell<Option<String>>,
     waiting_for_reset: RefCell<Vec<Waker>>,
+    #[cfg(feature = "web-sockets")]
+    sockets: Rc<Sockets>,
 }
 
 impl Shared {
@@ -70,7 +86,15 @@ impl Shared {
             is_in_transaction: Cell::new(false),
             reset_reason: RefCell::default(),
             waiting_for_reset: RefCell::default(),
+            #[cfg(feature = "web-sockets")]
+            sockets: Rc::default(),
         }
+    }
+
+    /// Adds the sockets that were accepted before.
+    #[cfg(feature = "web-sockets")]
+    pub(super) fn with_sockets(self, sockets: Rc<Sockets>) -> Self {
+        Self { sockets, ..self }
     }
 
     /// Runs an operation of the storage.
@@ -114,6 +138,21 @@ impl Shared {
         }
     }
 
+    /// Runs a future, during which no other turn makes progress.
+    async fn hold<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let work = pin!(self.gate.hold(work));
+        match select(work, pin!(sleep(HOLD_TIME))).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => {
+                let seconds = HOLD_TIME.as_secs();
+                let message = format!("the other calls waited for more than {seconds} seconds");
+                self.reset(&message);
+                let failure = Failure::new(ErrorKind::Timeout, message);
+                Err(Error::of_worker("block_concurrency_while", failure))
+            }
+        }
+    }
+
     pub(super) fn reset_reason(&self) -> Option<String> {
         self.reset_reason.borrow().clone()
     }
@@ -130,8 +169,27 @@ impl Shared {
         self.reset_reason
             .borrow_mut()
             .get_or_insert_with(|| reason.to_owned());
+        // The next instance writes to the same file.
+        self.roll_back();
+        #[cfg(feature = "web-sockets")]
+        self.sockets.disconnect();
         for waker in self.waiting_for_reset.take() {
             waker.wake();
+        }
+    }
+}
+
+impl Shared {
+    /// Rolls back the open transaction, if there is one.
+    fn roll_back(&self) {
+        self.is_in_transaction.set(false);
+        self.has_writes.set(false);
+        let rolled_back = self.values(|connection| match connection.is_autocommit() {
+            true => Ok(()),
+            false => connection.execute_batch("ROLLBACK"),
+        });
+        if let Err(failure) = rolled_back {
+            log_line(&format!("error: {}", failure.message));
         }
     }
 }
@@ -154,19 +212,48 @@ impl ObjectState {
     }
 
     pub(crate) fn wait_until(&self, future: impl Future<Output = ()> + 'static) {
+        let shared = Rc::clone(&self.0);
         let turn = Turn::new(Rc::clone(&self.0), future);
-        self.0.class.hosts.tasks().spawn_local(turn);
+        self.0.class.hosts.tasks().spawn_local(async move {
+            select(pin!(reset(&shared)), pin!(turn)).await;
+        });
     }
 
     pub(crate) fn abort(&self, reason: &str) {
         self.0.reset(reason);
     }
 
+    #[cfg(feature = "web-sockets")]
+    #[expect(clippy::unnecessary_wraps, reason = "the platform can refuse it")]
+    pub(crate) fn accept(&self, tags: &[&str]) -> Result<(WebSocket, Response), Failure> {
+        let Shared {
+            class, id, name, ..
+        } = &*self.0;
+        let object = ObjectStub {
+            class: Arc::clone(class),
+            id: id.clone(),
+            name: name.clone(),
+        };
+        Ok(self.0.sockets.accept(tags, object))
+    }
+
+    #[cfg(feature = "web-sockets")]
+    pub(crate) fn web_sockets(&self, tag: Option<&str>) -> Vec<WebSocket> {
+        self.0.sockets.with_tag(tag)
+    }
+
+    #[cfg(feature = "web-sockets")]
+    #[expect(clippy::unnecessary_wraps, reason = "the platform can refuse it")]
+    pub(crate) fn set_auto_response(&self, request: &str, response: &str) -> Result<(), Failure> {
+        self.0.sockets.set_auto_response(request, response);
+        Ok(())
+    }
+
     pub(crate) async fn block_concurrency_while<T>(
         &self,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let outcome = self.0.gate.hold(work).await;
+        let outcome = self.0.hold(work).await;
         if let Err(error) = &outcome {
             self.abort(&error.to_string());
         }
@@ -263,7 +350,7 @@ impl ObjectState {
         shared.is_in_transaction.set(true);
 
         let open = OpenTransaction(shared);
-        let value = shared.gate.hold(work).await?;
+        let value = shared.hold(work).await?;
         let commit = shared.values(|connection| connection.execute_batch("COMMIT"));
         drop(open);
         commit.map_err(located)?;
@@ -315,16 +402,8 @@ struct OpenTransaction<'a>(&'a Shared);
 
 impl Drop for OpenTransaction<'_> {
     fn drop(&mut self) {
-        self.0.is_in_transaction.set(false);
-        let rolled_back = self.0.values(|connection| {
-            if connection.is_autocommit() {
-                return Ok(());
-            }
-            connection.execute_batch("ROLLBACK")
-        });
-        if let Err(failure) = rolled_back {
-            log_line(&format!("error: {}", failure.message));
-        }
+        // After a commit there is nothing to roll back.
+        self.0.roll_back();
     }
 }
 

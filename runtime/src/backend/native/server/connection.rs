@@ -8,9 +8,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "web-sockets")]
+use futures_util::TryFutureExt;
 use futures_util::future::{Either, select};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -22,6 +25,8 @@ use crate::http::Body;
 
 use super::super::log_line;
 use super::request::TimedBody;
+#[cfg(feature = "web-sockets")]
+use super::web_socket::{Handshake, connect};
 use super::{ServerOptions, WorkerService};
 
 /// The files that the process opens besides its connections.
@@ -135,10 +140,19 @@ impl<A: Application> Connection<A> {
         let stream = TokioIo::new(Box::pin(stream));
         let (service, peer, idle_timeout) = (self.service, self.peer, self.idle_timeout);
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            #[cfg(feature = "web-sockets")]
+            let (request, handshake) = {
+                let mut request = request;
+                let handshake = Handshake::of(&mut request);
+                (request, handshake)
+            };
             let body = |body: hyper::body::Incoming| Body::new(TimedBody::new(body, idle_timeout));
             let mut request = request.map(body);
             request.extensions_mut().insert(peer);
-            service.clone().call(request)
+            let response = service.clone().call(request);
+            #[cfg(feature = "web-sockets")]
+            let response = response.map_ok(move |response| connect(handshake, response));
+            response
         });
 
         if is_http2 {
@@ -151,12 +165,15 @@ impl<A: Application> Connection<A> {
                 .keep_alive_timeout(self.idle_timeout);
             let _ = watcher.watch(http2.serve_connection(stream, service)).await;
         } else {
-            let mut http1 = hyper::server::conn::http1::Builder::new();
+            // It also lends connections to WebSockets.
+            let mut http1 = auto::Builder::new(TokioExecutor::new()).http1_only();
             http1
+                .http1()
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.header_timeout)
                 .max_buf_size(HEADER_BYTES as usize);
-            let _ = watcher.watch(http1.serve_connection(stream, service)).await;
+            let connection = http1.serve_connection_with_upgrades(stream, service);
+            let _ = watcher.watch(connection).await;
         }
     }
 }

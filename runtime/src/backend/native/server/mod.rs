@@ -4,6 +4,8 @@ mod connection;
 mod request;
 mod request_log;
 pub(super) mod stop;
+#[cfg(feature = "web-sockets")]
+mod web_socket;
 
 use std::convert::Infallible;
 use std::fmt;
