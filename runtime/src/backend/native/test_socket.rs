@@ -115,6 +115,13 @@ impl TestSocket {
     }
 }
 
+/// A client that goes away without a word.
+impl Drop for TestSocket {
+    fn drop(&mut self) {
+        self.close(1006, "");
+    }
+}
+
 fn located(kind: ErrorKind, message: String) -> Error {
     Error::of_worker("web_socket", Failure::new(kind, message))
 }

@@ -76,7 +76,7 @@ pub(super) async fn accept<A: Application>(
                     header_timeout: options.header_timeout,
                     idle_timeout: options.idle_timeout,
                     is_stopping: is_stopping.clone(),
-                    _slot: slot,
+                    slot: slot.map(Arc::new),
                 };
                 tokio::spawn(connection.serve(stream, graceful.watcher()));
             }
@@ -117,13 +117,14 @@ struct Connection<A: Application> {
     idle_timeout: Duration,
     /// Closed when the server stops.
     is_stopping: watch::Receiver<()>,
-    /// Held until the connection is closed.
-    _slot: Option<OwnedSemaphorePermit>,
+    /// Held until the connection is closed, also by a WebSocket.
+    slot: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl<A: Application> Connection<A> {
     /// Serves the requests of a connection. Errors are those of the client, who has gone.
     async fn serve(mut self, stream: TcpStream, watcher: Watcher) {
+        let _slot = self.slot.clone();
         // A response is written at once.
         let _ = stream.set_nodelay(true);
         let is_http2 = {
@@ -139,11 +140,13 @@ impl<A: Application> Connection<A> {
         stream.set_write_timeout(Some(self.idle_timeout));
         let stream = TokioIo::new(Box::pin(stream));
         let (service, peer, idle_timeout) = (self.service, self.peer, self.idle_timeout);
+        #[cfg(feature = "web-sockets")]
+        let slot = self.slot.clone();
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
             #[cfg(feature = "web-sockets")]
             let (request, handshake) = {
                 let mut request = request;
-                let handshake = Handshake::of(&mut request);
+                let handshake = Handshake::of(&mut request, slot.clone());
                 (request, handshake)
             };
             let body = |body: hyper::body::Incoming| Body::new(TimedBody::new(body, idle_timeout));

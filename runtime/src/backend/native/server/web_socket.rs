@@ -1,7 +1,10 @@
 //! The WebSockets of clients: the handshake, and the messages in both directions.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
@@ -9,6 +12,7 @@ use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
@@ -22,6 +26,8 @@ use crate::web_socket::{Close, Message};
 
 use super::super::durable_object::{ClientSocket, Outgoing, Upgrade};
 
+/// The time after which a client is asked whether it is still there, and has to answer.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The code of a connection that was lost.
 const LOST: u16 = 1006;
 /// The code of a close without a code.
@@ -31,11 +37,15 @@ const NO_CODE: u16 = 1005;
 pub(super) struct Handshake {
     connection: OnUpgrade,
     accept: HeaderValue,
+    /// The place of the connection among those that the server has at once.
+    slot: Slot,
 }
+
+type Slot = Option<Arc<OwnedSemaphorePermit>>;
 
 impl Handshake {
     /// Returns `None` if the request does not ask for a WebSocket.
-    pub(super) fn of(request: &mut Request<Incoming>) -> Option<Self> {
+    pub(super) fn of(request: &mut Request<Incoming>, slot: Slot) -> Option<Self> {
         if !asks_for_socket(request.headers()) {
             return None;
         }
@@ -44,6 +54,7 @@ impl Handshake {
         Some(Self {
             connection: hyper::upgrade::on(request),
             accept,
+            slot,
         })
     }
 }
@@ -59,7 +70,7 @@ pub(super) fn connect(handshake: Option<Handshake>, mut response: Response) -> R
     let Some(client) = upgrade.and_then(|upgrade| upgrade.take()) else {
         return response;
     };
-    let Some(Handshake { connection, accept }) = handshake else {
+    let Some(handshake) = handshake else {
         client.closed(Close::new(LOST, ""));
         let message = "the request does not ask for a WebSocket";
         return Error::worker("fetch", ErrorKind::InvalidArgument, message).into_response();
@@ -69,12 +80,14 @@ pub(super) fn connect(handshake: Option<Handshake>, mut response: Response) -> R
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(SEC_WEBSOCKET_ACCEPT, handshake.accept);
+    let (connection, slot) = (handshake.connection, handshake.slot);
     tokio::spawn(async move {
         match connection.await {
             Ok(connection) => pass_messages(connection, client).await,
             Err(_) => client.closed(Close::new(LOST, "")),
         }
+        drop(slot);
     });
     response
 }
@@ -85,12 +98,17 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 enum Next {
     Frame(Option<Result<Frame, SocketError>>),
     Outgoing(Option<Outgoing>),
+    /// Nothing has happened for a while.
+    Silence,
 }
 
 async fn next(stream: &mut Socket, client: &mut ClientSocket) -> Next {
-    match select(stream.next(), pin!(client.next())).await {
-        Either::Left((frame, _)) => Next::Frame(frame),
-        Either::Right((outgoing, _)) => Next::Outgoing(outgoing),
+    let outgoing = pin!(client.next());
+    let next = select(stream.next(), outgoing);
+    match tokio::time::timeout(SILENCE, next).await {
+        Ok(Either::Left((frame, _))) => Next::Frame(frame),
+        Ok(Either::Right((outgoing, _))) => Next::Outgoing(outgoing),
+        Err(_) => Next::Silence,
     }
 }
 
@@ -102,8 +120,17 @@ async fn pass_messages(connection: Upgraded, mut client: ClientSocket) {
     let connection = TokioIo::new(connection);
     let mut stream = WebSocketStream::from_raw_socket(connection, Role::Server, Some(config)).await;
 
+    let mut is_pinged = false;
     let close = loop {
-        let sent = match next(&mut stream, &mut client).await {
+        let next = next(&mut stream, &mut client).await;
+        is_pinged &= !matches!(next, Next::Frame(_));
+        let sent = match next {
+            // A client that does not answer has gone without a word.
+            Next::Silence if is_pinged => break Close::new(LOST, ""),
+            Next::Silence => {
+                is_pinged = true;
+                stream.send(Frame::Ping(Bytes::new())).await
+            }
             Next::Frame(Some(Ok(frame))) => match received(frame) {
                 Received::Message(message) => match client.receive(message) {
                     Some(answer) => stream.send(frame_of(answer)).await,
@@ -153,8 +180,7 @@ async fn end(stream: &mut Socket, close: Close) -> Close {
     if sent.is_err() {
         return lost;
     }
-    let timeout = std::time::Duration::from_secs(10);
-    tokio::time::timeout(timeout, answer).await.unwrap_or(lost)
+    tokio::time::timeout(SILENCE, answer).await.unwrap_or(lost)
 }
 
 /// What a client has sent.
