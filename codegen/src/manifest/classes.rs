@@ -1,6 +1,6 @@
 //! The Durable Object classes that the platform knows, from the migrations or from `exports`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::environment::{Environment, Levels};
 use super::kind::BindingKind;
@@ -18,8 +18,13 @@ pub(super) fn check(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &
         .filter(|binding| binding.resource.kind == BindingKind::DurableObjectNamespace);
 
     for class in namespaces.filter_map(|binding| binding.resource.class()) {
-        if created.contains(&class.value) {
-            continue;
+        match created.get(&class.value) {
+            Some(Storage::Sqlite) => continue,
+            Some(Storage::KeyValue) => {
+                errors.push(without_sqlite(class));
+                continue;
+            }
+            None => {}
         }
         let message = format!(
             "no migration creates the Durable Object class `{}`",
@@ -34,19 +39,50 @@ pub(super) fn check(errors: &mut Errors, levels: &Levels<'_, '_>, environment: &
     }
 }
 
+/// The storage of a class.
+#[derive(Debug, Clone, Copy)]
+enum Storage {
+    Sqlite,
+    KeyValue,
+}
+
+/// Warns of a class whose objects have no SQLite storage, which would only fail on Workers.
+fn without_sqlite(class: &Spanned<String>) -> Diagnostic {
+    let message = format!(
+        "the Durable Object class `{}` has no SQLite storage",
+        class.value
+    );
+    Diagnostic::new(Code::ManifestField, message, class.span)
+        .label("values by key, tables and transactions of its objects fail on Workers")
+        .help(
+            "name it in `new_sqlite_classes` instead of `new_classes`; a class that was deployed \
+             keeps its storage, so create another one",
+        )
+        .warning()
+}
+
 /// The classes that exist after every migration.
-fn created(levels: &Levels<'_, '_>) -> BTreeSet<String> {
-    let mut created: BTreeSet<String> = BTreeSet::new();
+fn created(levels: &Levels<'_, '_>) -> BTreeMap<String, Storage> {
+    let mut created: BTreeMap<String, Storage> = BTreeMap::new();
     let migrations = levels
         .level_of("migrations")
         .map(|level| level.tables("migrations"));
     for migration in migrations.unwrap_or_default() {
-        for key in ["new_classes", "new_sqlite_classes"] {
-            created.extend(migration.strings(key).into_iter().map(|class| class.value));
+        for (key, storage) in [
+            ("new_classes", Storage::KeyValue),
+            ("new_sqlite_classes", Storage::Sqlite),
+        ] {
+            let classes = migration.strings(key).into_iter();
+            created.extend(classes.map(|class| (class.value, storage)));
         }
-        for key in ["renamed_classes", "transferred_classes"] {
-            let classes = migration.tables(key);
-            created.extend(classes.iter().filter_map(|class| class.text("to")));
+        for class in migration.tables("renamed_classes") {
+            let from = class.text("from").and_then(|from| created.remove(&from));
+            let storage = from.unwrap_or(Storage::Sqlite);
+            created.extend(class.text("to").map(|to| (to, storage)));
+        }
+        // The storage of a class of another worker is not known here.
+        for class in migration.tables("transferred_classes") {
+            created.extend(class.text("to").map(|to| (to, Storage::Sqlite)));
         }
         for deleted in migration.strings("deleted_classes") {
             created.remove(&deleted.value);
@@ -54,8 +90,17 @@ fn created(levels: &Levels<'_, '_>) -> BTreeSet<String> {
     }
 
     let exports = levels.table("exports");
-    let exported = exports.iter().flat_map(|exports| exports.entries);
-    created.extend(exported.map(|(class, _)| class.value.clone()));
+    if let Some(exports) = exports {
+        created.extend(exports.entries.iter().map(|(class, _)| {
+            let entry = exports.table(&class.value);
+            let storage = entry.and_then(|entry| entry.text("storage"));
+            let storage = match storage.as_deref() {
+                Some("legacy-kv") => Storage::KeyValue,
+                _ => Storage::Sqlite,
+            };
+            (class.value.clone(), storage)
+        }));
+    }
     created
 }
 

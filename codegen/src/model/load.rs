@@ -282,6 +282,13 @@ fn migrations(
 
     found.retain(|name| pattern::matches(&d1.migrations_pattern, name));
     if found.is_empty() && d1.migrations_dir_is_explicit {
+        // wrangler does not know the objects of a class.
+        let help = match d1.is_of_objects() {
+            true => format!("create `{folder}/0001_tables.sql`, or correct the folder"),
+            false => {
+                "create one with `wrangler d1 migrations create`, or correct the folder".to_owned()
+            }
+        };
         errors.push(
             Diagnostic::new(
                 Code::NoMigrations,
@@ -289,7 +296,7 @@ fn migrations(
                 d1.migrations_dir.span,
             )
             .label("no `.sql` file in this folder")
-            .help("create one with `wrangler d1 migrations create`, or correct the folder"),
+            .help(help),
         );
     }
     let mut migrations = Vec::new();

@@ -60,8 +60,13 @@ impl D1 {
             migrations_dir,
             migrations_pattern: EVERY.to_owned(),
             migrations_dir_is_explicit: true,
-            migrations_table: "_bindery_migrations".to_owned(),
+            migrations_table: OF_OBJECTS.to_owned(),
         }
+    }
+
+    /// Whether it is the database of each object of a class.
+    pub(crate) fn is_of_objects(&self) -> bool {
+        self.migrations_table == OF_OBJECTS
     }
 
     fn read(errors: &mut Errors, table: &Table<'_>) -> Self {
@@ -98,6 +103,9 @@ impl D1 {
             .trim_end_matches('/')
     }
 }
+
+/// The migrations table in the database of an object.
+const OF_OBJECTS: &str = "_bindery_migrations";
 
 /// The pattern of a folder whose SQL files are all migrations.
 const EVERY: &str = "*.sql";

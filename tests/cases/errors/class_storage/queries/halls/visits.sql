@@ -1,0 +1,2 @@
+-- name: visits :many
+SELECT page FROM visits;

@@ -1,0 +1,2 @@
+-- name: visits :many
+SELECT page, cuont FROM visits;

@@ -1,0 +1,1 @@
+CREATE TABLE visits (page TEXT PRIMARY KEY, count INTEGER NOT NULL);
