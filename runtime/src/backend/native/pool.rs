@@ -132,13 +132,14 @@ impl<C: Session> Pool<C> {
         })))
     }
 
-    /// Runs a write on this thread, before the pool is used.
+    /// Runs a write on this thread, without a limit of its time. Returns `None` if another write
+    /// runs.
     pub(super) fn with_writer<T>(&self, work: impl FnOnce(&C) -> T) -> Option<T> {
         match &*self.0 {
-            Connections::Inline(connection) => Some(work(&lock(connection).connection)),
+            Connections::Inline(connection) => Some(lock(connection).run_unlimited(work)),
             Connections::File { writer, .. } => {
                 let writer = writer.try_lock().ok()?;
-                Some(work(&writer.connection))
+                Some(writer.run_unlimited(work))
             }
         }
     }
@@ -303,6 +304,11 @@ impl<C: Session> Metered<C> {
         Ok(Self { connection, meter })
     }
 
+    fn run_unlimited<T>(&self, work: impl FnOnce(&C) -> T) -> T {
+        self.meter.start(Budget::Time(Duration::MAX));
+        work(&self.connection)
+    }
+
     fn run<T>(
         &self,
         budget: Budget,
@@ -431,6 +437,18 @@ mod tests {
             result.is_ok_and(|one| one == 1),
             "the connection can be used again"
         );
+    }
+
+    #[test]
+    fn a_write_without_a_limit_is_not_interrupted() {
+        let connection = Connection::open_in_memory().expect("opens");
+        let pool = Pool::new(None, connection).expect("opens");
+        let sql = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 99999)
+             SELECT count(*) FROM c";
+        for _ in 0..2 {
+            let count = pool.with_writer(|connection| query(connection, sql));
+            assert!(count.is_some_and(|count| count.is_ok_and(|count| count == 99999)));
+        }
     }
 
     #[test]
