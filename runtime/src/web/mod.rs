@@ -8,6 +8,8 @@ mod cross_origin;
 #[cfg(feature = "jwt")]
 mod jwt;
 #[cfg(feature = "rate-limits")]
+mod object_limit;
+#[cfg(feature = "rate-limits")]
 mod rate_limit;
 #[cfg(feature = "protection")]
 mod secure_headers;
@@ -22,6 +24,8 @@ pub use audit::{AuditEntry, AuditOutcome};
 pub use cross_origin::{CrossOriginProtection, CrossOriginService};
 #[cfg(feature = "jwt")]
 pub use jwt::{Bearer, JwtVerifier, TokenError};
+#[cfg(feature = "rate-limits")]
+pub use object_limit::{LimitClient, LimitObject, ObjectLimit};
 #[cfg(feature = "rate-limits")]
 pub use rate_limit::{Decision, KvLimit, RateLimit, RateLimitLayer, RateLimitService};
 #[cfg(feature = "protection")]

@@ -33,6 +33,7 @@ const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 /// | --- | --- | --- |
 /// | [`RateLimiter`] | one Cloudflare location | eventually consistent |
 /// | [`KvLimit`] | all locations | calls at the same time count as one |
+/// | [`ObjectLimit`](super::ObjectLimit) | all locations | exact |
 pub trait RateLimit: Send + Sync {
     /// Counts one call for a key, and decides whether it is allowed.
     ///

@@ -39,6 +39,9 @@ pub mod web;
 
 use objects::Room;
 
+/// The class of rate limits.
+pub type Limits = bindery::web::LimitObject<Env>;
+
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
 pub struct Env;
@@ -52,6 +55,7 @@ bindery::handlers! {
     scheduled "0 12 * * MON-FRI": scheduled::note_in_background,
     scheduled "30 1 L * *": scheduled::fail,
     durable_object Room,
+    durable_object Limits,
 }
 
 /// The result of a case.
@@ -145,6 +149,7 @@ macro_rules! each_case {
             web::all_sessions_of_a_user_end
             web::csrf_tokens
             web::a_limit_in_kv
+            web::a_limit_in_objects
             web::rate_limited_requests
             jwt::valid_tokens
             jwt::published_tokens

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bindery::http::{FetchOptions, Redirect, fetch_with};
 use bindery::observe::{Event, Measures};
-use bindery::web::{KvLimit, RateLimitLayer};
+use bindery::web::{KvLimit, ObjectLimit, RateLimitLayer};
 use bindery::{Context, Request, Response};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -108,9 +108,11 @@ async fn join(
 /// Routes with a rate limit, one for each engine. The limit is two requests.
 fn limited(env: &Env) -> Router<Env> {
     let by_kv = KvLimit::new(&env.cache, "limited", 2, Duration::from_secs(3600));
+    let by_object = ObjectLimit::new(&env.limits, "limited", 2, Duration::from_secs(3600));
     let handler = || get(async || "allowed");
     Router::new()
         .route("/kv", handler().layer(RateLimitLayer::new(by_kv)))
+        .route("/object", handler().layer(RateLimitLayer::new(by_object)))
         .route(
             "/binding",
             handler().layer(RateLimitLayer::new(env.limiter.clone())),

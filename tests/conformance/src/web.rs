@@ -7,8 +7,8 @@ use axum::extract::Query;
 use axum::routing::{Router, get};
 use bindery::http::{Body, Request};
 use bindery::web::{
-    CrossOriginProtection, KvLimit, RateLimit, RateLimitLayer, SecureHeaders, Session, Sessions,
-    Valid,
+    CrossOriginProtection, KvLimit, ObjectLimit, RateLimit, RateLimitLayer, SecureHeaders, Session,
+    Sessions, Valid,
 };
 use http::header::{COOKIE, HeaderValue, REFERRER_POLICY, X_FRAME_OPTIONS};
 use http::{HeaderMap, Method};
@@ -203,6 +203,18 @@ pub async fn a_limit_in_kv(env: Env) -> Outcome {
     same!(limit.count("bob").await?.is_allowed, true);
     // A key of any length is a key of KV.
     same!(limit.count(&"k".repeat(10_000)).await?.is_allowed, true);
+    Ok(())
+}
+
+/// A limit in Durable Objects is exact, also for calls at the same time.
+pub async fn a_limit_in_objects(env: Env) -> Outcome {
+    let limit = ObjectLimit::new(&env.limits, "calls", 3, Duration::from_secs(86_400 * 365));
+    let calls = futures_util::future::try_join_all((0..20).map(|_| limit.count("ann"))).await?;
+    same!(calls.iter().filter(|call| call.is_allowed).count(), 3);
+    let mut remaining: Vec<u64> = calls.iter().filter_map(|call| call.remaining).collect();
+    remaining.sort_unstable();
+    same!(remaining[17..], [0, 1, 2]);
+    same!(limit.count("bob").await?.remaining, Some(2));
     Ok(())
 }
 

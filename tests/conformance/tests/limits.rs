@@ -40,7 +40,7 @@ async fn rate_limits_hold_back_100_clients_at_once() -> Outcome {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve_until(listener, async { drop(stopped.await) }));
 
-    for engine in ["binding", "kv"] {
+    for engine in ["binding", "kv", "object"] {
         let mut waves = [0; 3];
         for wave in &mut waves {
             *wave = allowed(address, engine).await?;
