@@ -159,11 +159,15 @@ impl Class {
             .as_ref()
             .map(|function| self.socket_handler(function, &quote!(Close)));
         let has_alarm = self.alarm.is_some();
+        let has_methods = !self.remote.is_empty();
+        let has_web_sockets = self.message.is_some() || self.close.is_some();
         quote! {
             impl #object::DurableObject for #name {
                 type Env = #env;
                 type Client = #client;
                 const HAS_ALARM: bool = #has_alarm;
+                const HAS_METHODS: bool = #has_methods;
+                const HAS_WEB_SOCKETS: bool = #has_web_sockets;
 
                 fn create(state: #object::State, env: Self::Env) -> #krate::Result<Self> {
                     #create

@@ -77,6 +77,8 @@ impl<E: Environment> DurableObject for LimitObject<E> {
     type Env = E;
     type Client = LimitClient;
     const HAS_ALARM: bool = true;
+    const HAS_METHODS: bool = true;
+    const HAS_WEB_SOCKETS: bool = false;
 
     fn create(state: State, _: E) -> Result<Self> {
         Ok(Self {

@@ -15,7 +15,7 @@ use worker::send::SendWrapper;
 
 use crate::app::{Application, Content, Context, Environment};
 use crate::bindings::BindingKind;
-use crate::durable_object::{AlarmInfo, DurableObject, List, State, error_reply};
+use crate::durable_object::{AlarmInfo, DurableObject, List, State, error_reply, unknown_method};
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::http::Response;
 use crate::http::{Request, make_absolute};
@@ -231,7 +231,8 @@ impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
         let parts = Rc::clone(&self.parts);
         promise("fetch", async move {
             let responded = match platform::method_of_call(&request) {
-                Some(method) => parts.call(&method, &request).await,
+                Some(method) if T::HAS_METHODS => parts.call(&method, &request).await,
+                Some(method) => reply_to_js(unknown_method(&method)),
                 None => parts.fetch(&request).await,
             };
             responded.map_err(|failure| exception(&failure.message))
@@ -240,6 +241,9 @@ impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
 
     /// Runs the alarm handler.
     pub fn alarm(&self, info: JsValue) -> Promise {
+        if !T::HAS_ALARM {
+            return Promise::resolve(&JsValue::UNDEFINED);
+        }
         let parts = Rc::clone(&self.parts);
         promise("alarm", async move {
             let retry_count = get_number(&info, "retryCount").unwrap_or_default();
@@ -261,6 +265,9 @@ impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
 impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
     /// Receives a message of a client.
     pub fn web_socket_message(&self, socket: JsValue, message: JsValue) -> Promise {
+        if !T::HAS_WEB_SOCKETS {
+            return Promise::resolve(&JsValue::UNDEFINED);
+        }
         let parts = Rc::clone(&self.parts);
         self.web_socket("web_socket_message", move || async move {
             let (object, context) = parts.load()?;
@@ -272,6 +279,9 @@ impl<A: Application, T: DurableObject<Env = A::Env>> ExportedObject<A, T> {
 
     /// Learns that a connection is closed, and completes the close.
     pub fn web_socket_close(&self, socket: JsValue, code: u16, reason: String) -> Promise {
+        if !T::HAS_WEB_SOCKETS {
+            return Promise::resolve(&JsValue::UNDEFINED);
+        }
         let parts = Rc::clone(&self.parts);
         self.web_socket("web_socket_close", move || async move {
             let (object, context) = parts.load()?;
@@ -380,10 +390,7 @@ impl<A: Application, T: DurableObject<Env = A::Env>> Parts<A, T> {
             }
             Err(error) => Err(error),
         };
-        let reply = outcome.unwrap_or_else(|error| error_reply(&error));
-        let reply = JsValue::from_str(&reply);
-        let response = platform::create_response(&reply, 200, "", &JsValue::UNDEFINED);
-        response.map_err(|error| failure(&error))
+        reply_to_js(outcome)
     }
 
     async fn fetch(&self, request: &web_sys::Request) -> Result<JsValue, Failure> {
@@ -413,6 +420,14 @@ impl<A: Application, T: DurableObject<Env = A::Env>> Parts<A, T> {
         });
         scope.run(alarm).await
     }
+}
+
+/// The response to a call.
+fn reply_to_js(outcome: Result<String>) -> Result<JsValue, Failure> {
+    let reply = outcome.unwrap_or_else(|error| error_reply(&error));
+    let reply = JsValue::from_str(&reply);
+    let response = platform::create_response(&reply, 200, "", &JsValue::UNDEFINED);
+    response.map_err(|error| failure(&error))
 }
 
 /// The state of an object.

@@ -26,6 +26,14 @@ pub trait DurableObject: Sized + 'static {
     #[doc(hidden)]
     const HAS_ALARM: bool;
 
+    /// Whether callers have methods of the class. What it does not have is not linked.
+    #[doc(hidden)]
+    const HAS_METHODS: bool;
+
+    /// Whether the class receives messages of WebSockets.
+    #[doc(hidden)]
+    const HAS_WEB_SOCKETS: bool;
+
     /// Creates an object for its first call, and again after it was evicted.
     #[doc(hidden)]
     fn create(state: State, env: Self::Env) -> Result<Self>;

@@ -15,7 +15,7 @@ const OK: &str = "{\"ok\":";
 const ERROR: &str = "{\"error\":";
 
 /// The error of a method.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct WireError {
     kind: String,
     message: String,
@@ -73,14 +73,13 @@ pub fn unknown_method(method: &str) -> Result<String> {
 
 /// Encodes the error of a method.
 pub(crate) fn error_reply(error: &Error) -> String {
-    let error = WireError {
-        kind: error.kind().name().to_owned(),
-        message: error.message().to_owned(),
-        is_own: error.is_own(),
-        is_committed: error.is_committed(),
-    };
-    let json = serde_json::to_string(&error).unwrap_or_default();
-    format!("{ERROR}{json}}}")
+    // A text is always valid JSON. A derived implementation would make each worker larger.
+    let message = serde_json::to_string(error.message()).unwrap_or_default();
+    let (kind, is_own, is_committed) = (error.kind().name(), error.is_own(), error.is_committed());
+    format!(
+        "{ERROR}{{\"kind\":\"{kind}\",\"message\":{message},\"is_own\":{is_own},\
+         \"is_committed\":{is_committed}}}}}"
+    )
 }
 
 /// Returns the failure of a reply, if it has no value.
