@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use serde::Deserializer;
 use serde::de::{
-    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
+    self, DeserializeSeed, EnumAccess, Expected, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -60,6 +60,14 @@ impl<'de> Reader<'de> {
 
     /// Skips white space, and returns the next byte without reading it.
     fn token(&mut self) -> std::result::Result<u8, Malformed> {
+        match self.text.peek()? {
+            byte if byte > b' ' => Ok(byte),
+            _ => self.token_after_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn token_after_space(&mut self) -> std::result::Result<u8, Malformed> {
         loop {
             match self.text.peek()? {
                 b' ' | b'\n' | b'\r' | b'\t' => self.text.skip(),
@@ -111,6 +119,56 @@ impl<'de> Reader<'de> {
         self.close(b'}', has_ended)?;
         self.depth -= 1;
         Ok(value)
+    }
+
+    /// Skips a value of another type than `expected`.
+    #[cold]
+    #[inline(never)]
+    fn unexpected(&mut self, expected: &dyn Expected) -> ReadError {
+        match self.skip_value() {
+            Ok(_) => de::Error::invalid_type(Unexpected::Other(""), expected),
+            Err(error) => error,
+        }
+    }
+
+    /// Reads `true` or `false`. Returns `None` if the value is another one.
+    #[inline(never)]
+    fn boolean(&mut self) -> Result<Option<bool>> {
+        let value = match self.token()? {
+            b't' => true,
+            b'f' => false,
+            _ => return Ok(None),
+        };
+        self.text.word(if value { "true" } else { "false" })?;
+        Ok(Some(value))
+    }
+
+    /// Reads a number. Returns `None` if the value is another one.
+    #[inline(never)]
+    fn number(&mut self) -> Result<Option<Number>> {
+        match self.token()? {
+            b'-' | b'0'..=b'9' => Ok(Some(self.text.number()?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads `null`. Returns false if the value is another one.
+    #[inline(never)]
+    fn null(&mut self) -> Result<bool> {
+        if self.token()? != b'n' {
+            return Ok(false);
+        }
+        self.text.word("null")?;
+        Ok(true)
+    }
+
+    /// Reads a string. Returns `None` if the value is another one.
+    #[inline(never)]
+    fn string(&mut self) -> Result<Option<Cow<'de, str>>> {
+        match self.token()? {
+            b'"' => Ok(Some(self.text.string()?)),
+            _ => Ok(None),
+        }
     }
 
     /// Skips a value, and returns its text.
@@ -197,6 +255,30 @@ fn visit_f32<'de, V: Visitor<'de>>(number: &str, visitor: V) -> Result<V::Value>
     }
 }
 
+/// The types that are numbers. Any other value is an error, and needs no code of the visitor.
+macro_rules! numbers {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            match self.number()? {
+                Some(number) => visit_number(number, visitor),
+                None => Err(self.unexpected(&visitor)),
+            }
+        })*
+    };
+}
+
+/// The types that are arrays.
+macro_rules! arrays {
+    ($($method:ident($($argument:ty)*))*) => {
+        $(fn $method<V: Visitor<'de>>(self, $(_: $argument,)* visitor: V) -> Result<V::Value> {
+            match self.token()? {
+                b'[' => self.array(visitor),
+                _ => Err(self.unexpected(&visitor)),
+            }
+        })*
+    };
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = ReadError;
 
@@ -224,9 +306,62 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         }
     }
 
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.boolean()? {
+            Some(value) => visitor.visit_bool(value),
+            None => Err(self.unexpected(&visitor)),
+        }
+    }
+
+    numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f64
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        if self.null()? {
+            visitor.visit_unit()
+        } else {
+            Err(self.unexpected(&visitor))
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
+        self.deserialize_unit(visitor)
+    }
+
+    arrays! {
+        deserialize_seq()
+        deserialize_tuple(usize)
+        deserialize_tuple_struct(&'static str usize)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.token()? {
+            b'{' => self.object(visitor),
+            _ => Err(self.unexpected(&visitor)),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        match self.token()? {
+            b'{' => self.object(visitor),
+            b'[' => self.array(visitor),
+            _ => Err(self.unexpected(&visitor)),
+        }
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.token()? == b'n' {
-            self.text.word("null")?;
+        if self.null()? {
             visitor.visit_none()
         } else {
             visitor.visit_some(self)
@@ -281,11 +416,15 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     /// The visitor of an identifier would accept an index.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.token()? == b'"' {
-            return self.deserialize_any(visitor);
+        match self.string()? {
+            Some(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
+            Some(Cow::Owned(text)) => visitor.visit_string(text),
+            None => Err(self.unexpected(&visitor)),
         }
-        self.skip_value()?;
-        Err(de::Error::invalid_type(Unexpected::Other(""), &visitor))
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_str(visitor)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -334,11 +473,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.skip_value()?;
         visitor.visit_unit()
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f64 char unit unit_struct seq tuple tuple_struct map
-        struct
     }
 }
 
