@@ -177,7 +177,8 @@ fn env(project: &Project, target: &Target) -> TokenStream {
 }
 
 /// The implementation of the runtime's `Environment`. Every binding is opened before the first
-/// error returns, so that one error names all problems.
+/// error returns, so that one error names all problems. There is one place that drops the bindings:
+/// a `?` for each would have a place of its own, which drops all of the others.
 fn connect(project: &Project, target: &Target) -> TokenStream {
     let Target {
         krate,
@@ -202,13 +203,18 @@ fn connect(project: &Project, target: &Target) -> TokenStream {
     let fields = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), ty(bound, target));
         if bound.shards.is_some() || object_class(bound).is_some() {
-            quote!(#field: #field?,)
+            quote!(#field,)
         } else if bound.optional {
-            quote!(#field: #field?.map(#ty),)
+            quote!(#field: #field.map(#ty),)
         } else {
-            quote!(#field: #ty(#field?),)
+            quote!(#field: #ty(#field),)
         }
     });
+    let names = project
+        .bindings
+        .iter()
+        .map(|bound| bound.name.field_ident());
+    let names: Vec<_> = names.collect();
     quote! {
         impl #krate::__private::Environment for #ident {
             const MANIFEST: #krate::__private::Manifest = #manifest;
@@ -218,13 +224,19 @@ fn connect(project: &Project, target: &Target) -> TokenStream {
                 #(#open)*
                 let vars = #module::Vars::read(&mut connector);
                 let secrets = #module::Secrets::read(&mut connector);
-                connector.finish()?;
-                ::core::result::Result::Ok(Self {
-                    #(#fields)*
-                    vars: vars?,
-                    secrets: secrets?,
-                    __backend: ::core::clone::Clone::clone(backend),
-                })
+                match (#(#names,)* vars, secrets) {
+                    (
+                        #(::core::option::Option::Some(#names),)*
+                        ::core::option::Option::Some(vars),
+                        ::core::option::Option::Some(secrets),
+                    ) => ::core::result::Result::Ok(Self {
+                        #(#fields)*
+                        vars,
+                        secrets,
+                        __backend: ::core::clone::Clone::clone(backend),
+                    }),
+                    _ => ::core::result::Result::Err(connector.error()),
+                }
             }
 
             fn backend(&self) -> &#krate::__private::Backend {

@@ -42,9 +42,10 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
             None => with_article(&var.ty).to_owned(),
         };
         reads.push(quote!(let #field = connector.#method(#source, #expected);));
-        values.push(quote!(#field: #field?,));
+        values.push(field);
     }
 
+    let read = all_of(&values);
     let structs = structs.tokens;
     let module = (!structs.is_empty()).then(|| {
         quote! {
@@ -64,10 +65,10 @@ pub(super) fn vars(project: &Project, target: &Target) -> TokenStream {
         impl Vars {
             pub(super) fn read(
                 connector: &mut #krate::__private::Connector<'_>,
-            ) -> #krate::Result<Self> {
+            ) -> ::core::option::Option<Self> {
                 let _ = &connector;
                 #(#reads)*
-                ::core::result::Result::Ok(Self { #(#values)* })
+                #read
             }
         }
 
@@ -96,9 +97,10 @@ pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
             quote!(secret)
         };
         reads.push(quote!(let #field = connector.#method(#source);));
-        values.push(quote!(#field: #field?,));
+        values.push(field);
     }
 
+    let read = all_of(&values);
     quote! {
         /// The secrets that the manifest requires.
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
@@ -108,11 +110,26 @@ pub(super) fn secrets(project: &Project, target: &Target) -> TokenStream {
         impl Secrets {
             pub(super) fn read(
                 connector: &mut #krate::__private::Connector<'_>,
-            ) -> #krate::Result<Self> {
+            ) -> ::core::option::Option<Self> {
                 let _ = &connector;
                 #(#reads)*
-                ::core::result::Result::Ok(Self { #(#values)* })
+                #read
             }
+        }
+    }
+}
+
+/// Returns the struct of fields that have been read, or `None` if one of them could not be read.
+fn all_of(fields: &[Ident]) -> TokenStream {
+    if fields.is_empty() {
+        return quote!(::core::option::Option::Some(Self {}));
+    }
+    quote! {
+        match (#(#fields,)*) {
+            (#(::core::option::Option::Some(#fields),)*) => {
+                ::core::option::Option::Some(Self { #(#fields,)* })
+            }
+            _ => ::core::option::Option::None,
         }
     }
 }

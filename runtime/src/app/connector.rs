@@ -6,12 +6,13 @@ use super::Secret;
 use crate::backend::Backend;
 use crate::bindings::Connect;
 use crate::d1::{D1, Database, Node, Shards};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::observe::Gate;
 
 /// Opens the bindings of an environment, reads its variables and secrets, and collects problems.
 ///
-/// Generated code calls one method per field of `Env`, and then [`finish`](Self::finish).
+/// Generated code calls one method per field of `Env`, and [`error`](Self::error) if one of them
+/// returned `None`.
 #[derive(Debug)]
 pub struct Connector<'w> {
     backend: &'w Backend,
@@ -29,31 +30,32 @@ impl<'w> Connector<'w> {
         }
     }
 
-    /// Opens a binding.
+    /// Opens a binding. Returns `None` after a problem.
     #[doc(hidden)]
-    pub fn open<T: Connect>(&mut self, binding: &'static str) -> Result<T> {
+    pub fn open<T: Connect>(&mut self, binding: &'static str) -> Option<T> {
         let gate = Gate::new(T::KIND.service(), binding, self.backend.observers());
-        T::connect(self.backend, binding, gate).map_err(|problem| self.problem(problem))
+        let opened = T::connect(self.backend, binding, gate);
+        opened.map_err(|problem| self.problem(problem)).ok()
     }
 
-    /// Opens a binding that only some environments define.
+    /// Opens a binding that only some environments define. Returns `None` after a problem.
     #[doc(hidden)]
-    pub fn open_optional<T: Connect>(&mut self, binding: &'static str) -> Result<Option<T>> {
+    pub fn open_optional<T: Connect>(&mut self, binding: &'static str) -> Option<Option<T>> {
         if self.backend.has(binding) {
             self.open(binding).map(Some)
         } else {
-            Ok(None)
+            Some(None)
         }
     }
 
-    /// Opens the databases of a set that this environment has.
+    /// Opens the databases of a set that this environment has. Returns `None` after a problem.
     #[doc(hidden)]
     pub fn open_optional_shards<D: Database>(
         &mut self,
         members: &[&'static str],
         joining: &[&'static str],
         key: &'static [(&'static str, &'static str)],
-    ) -> Result<Option<Shards<D>>> {
+    ) -> Option<Option<Shards<D>>> {
         let nodes = members.iter().map(|name| Node::new(name, false));
         let nodes = nodes.chain(joining.iter().map(|name| Node::new(name, true)));
         let mut databases = Vec::new();
@@ -61,87 +63,80 @@ impl<'w> Connector<'w> {
             let database = self.open_optional::<D1>(node.name())?;
             databases.extend(database.map(|database| (node, D::of(database))));
         }
-        Ok((!databases.is_empty()).then(|| Shards::new(databases, key)))
+        Some((!databases.is_empty()).then(|| Shards::new(databases, key)))
     }
 
-    /// Opens the databases of a set, at least one.
+    /// Opens the databases of a set, at least one. Returns `None` after a problem.
     #[doc(hidden)]
     pub fn open_shards<D: Database>(
         &mut self,
         members: &[&'static str],
         joining: &[&'static str],
         key: &'static [(&'static str, &'static str)],
-    ) -> Result<Shards<D>> {
-        match self.open_optional_shards(members, joining, key)? {
-            Some(shards) => Ok(shards),
-            None => {
-                let names = members.join(", ");
-                Err(self.problem(format!("none of the databases {names} is bound")))
-            }
+    ) -> Option<Shards<D>> {
+        let shards = self.open_optional_shards(members, joining, key)?;
+        if shards.is_none() {
+            let names = members.join(", ");
+            self.problem(format!("none of the databases {names} is bound"));
         }
+        shards
     }
 
     #[cold]
     #[inline(never)]
-    fn problem(&mut self, problem: String) -> Error {
-        let error = Error::worker("start", ErrorKind::Misconfigured, problem.clone());
+    fn problem(&mut self, problem: String) {
         self.problems.push(problem);
-        error
     }
 
-    /// Reads a variable. `what` is its type in errors, with an article.
+    /// Reads a variable. `what` is its type in errors, with an article. Returns `None` after a
+    /// problem.
     #[doc(hidden)]
-    pub fn var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Result<T> {
-        match self.optional_var(name, what)? {
-            Some(value) => Ok(value),
-            None => Err(self.problem(format!("the variable {name} is missing"))),
+    pub fn var<T: DeserializeOwned>(&mut self, name: &'static str, what: &str) -> Option<T> {
+        let value = self.optional_var(name, what)?;
+        if value.is_none() {
+            self.problem(format!("the variable {name} is missing"));
         }
+        value
     }
 
-    /// Reads a variable that only some environments define.
+    /// Reads a variable that only some environments define. Returns `None` after a problem.
     #[doc(hidden)]
     pub fn optional_var<T: DeserializeOwned>(
         &mut self,
         name: &'static str,
         what: &str,
-    ) -> Result<Option<T>> {
+    ) -> Option<Option<T>> {
         let Some(value) = self.backend.var(name) else {
-            return Ok(None);
+            return Some(None);
         };
+        let value = value.read().map(Some);
         value
-            .read()
-            .map(Some)
             .map_err(|reason| self.problem(format!("the variable {name} is not {what}{reason}")))
+            .ok()
     }
 
     /// Reads a secret that only some environments require.
     #[doc(hidden)]
-    pub fn optional_secret(&mut self, name: &'static str) -> Result<Option<Secret>> {
-        Ok(self.backend.secret(name).map(Secret::new))
+    pub fn optional_secret(&mut self, name: &'static str) -> Option<Option<Secret>> {
+        Some(self.backend.secret(name).map(Secret::new))
     }
 
-    /// Reads a secret.
+    /// Reads a secret. Returns `None` after a problem.
     #[doc(hidden)]
-    pub fn secret(&mut self, name: &'static str) -> Result<Secret> {
-        match self.backend.secret(name) {
-            Some(value) => Ok(Secret::new(value)),
-            None => Err(self.problem(format!(
-                "the secret {name} is missing ({})",
-                self.backend.secret_place()
-            ))),
+    pub fn secret(&mut self, name: &'static str) -> Option<Secret> {
+        let value = self.backend.secret(name);
+        if value.is_none() {
+            let place = self.backend.secret_place();
+            self.problem(format!("the secret {name} is missing ({place})"));
         }
+        value.map(Secret::new)
     }
 
-    /// Reports all problems so far in one error.
+    /// Returns all problems in one error.
     #[doc(hidden)]
-    pub fn finish(&self) -> Result<()> {
-        if self.problems.is_empty() {
-            return Ok(());
-        }
-        Err(Error::worker(
-            "start",
-            ErrorKind::Misconfigured,
-            self.problems.join("; "),
-        ))
+    #[must_use]
+    pub fn error(&self) -> Error {
+        let problems = self.problems.join("; ");
+        Error::worker("start", ErrorKind::Misconfigured, problems)
     }
 }

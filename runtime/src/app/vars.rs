@@ -64,18 +64,24 @@ impl RawVar {
     /// # Errors
     /// Returns the end of an error message. It is empty for text, because it would quote the text.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
-        match self {
+        let (candidates, is_text) = match self {
             Self::Text(text) => {
                 let string = serde_json::to_string(&text).unwrap_or_default();
-                parse(&string)
-                    .or_else(|_| parse(&text))
-                    .map_err(|_| String::new())
+                (vec![string, text], true)
             }
-            Self::Json(value) => parse(&value).map_err(|error| {
+            Self::Json(value) => (vec![value], false),
+        };
+
+        let mut reason = String::new();
+        for candidate in &candidates {
+            match parse(candidate) {
+                Ok(value) => return Ok(value),
                 // The value is not in a file, so a place would not help.
-                format!(": {}", error.problem())
-            }),
+                Err(error) if !is_text => reason = format!(": {}", error.problem()),
+                Err(_) => {}
+            }
         }
+        Err(reason)
     }
 }
 

@@ -50,7 +50,9 @@ fn set(
     joining: &[&'static str],
     key: Key,
 ) -> Result<Shards<Set>, Error> {
-    Connector::new(env.backend()).open_shards(members, joining, key)
+    let mut connector = Connector::new(env.backend());
+    let shards = connector.open_shards(members, joining, key);
+    shards.ok_or_else(|| connector.error())
 }
 
 /// Moves every key, some of them at once. Returns the number of movers.
