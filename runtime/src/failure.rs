@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::ops::{Deref, DerefMut};
 
 use crate::error::ErrorKind;
-use crate::observe::Measures;
+use crate::observe::Counts;
 
 /// The cause of an error, without its location: [`Gate`](crate::observe::Gate) adds that.
 ///
@@ -34,7 +34,7 @@ pub struct Cause {
     /// The name of the query of a batch that failed.
     pub(crate) query: Option<&'static str>,
     /// The counts of a call that the platform has completed.
-    pub(crate) measures: Measures,
+    pub(crate) measures: Counts,
 }
 
 /// What a failure of a batch has to know about one of its queries.
@@ -62,7 +62,7 @@ impl Failure {
             is_read: false,
             index: None,
             query: None,
-            measures: Measures::default(),
+            measures: Counts::default(),
         }))
     }
 
@@ -77,7 +77,7 @@ impl Failure {
     }
 
     /// Adds the counts of a call that the platform has completed.
-    pub(crate) fn with(mut self, measures: Measures) -> Self {
+    pub(crate) fn with(mut self, measures: Counts) -> Self {
         self.measures = measures;
         self
     }

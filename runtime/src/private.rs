@@ -194,7 +194,7 @@ pub fn no_queue(batch: &RawBatch) -> crate::Result<()> {
 pub async fn gate_costs(calls: usize) -> crate::Result<[std::time::Duration; 4]> {
     use crate::backend::Kv;
     use crate::kv::Expiration;
-    use crate::observe::{Event, Gate, Measures, Observers};
+    use crate::observe::{Counts, Event, Gate, Observers};
     use crate::{Error, Service};
 
     let failed = |failure| Error::located(Service::Kv, "BENCH", "get", None, failure);
@@ -222,7 +222,7 @@ pub async fn gate_costs(calls: usize) -> crate::Result<[std::time::Duration; 4]>
         let gate = Gate::new(Service::Kv, "BENCH", std::sync::Arc::clone(&observers));
         let start = std::time::Instant::now();
         for _ in 0..calls {
-            let read = async { Ok((kv.get("key", None).await?, Measures::default())) };
+            let read = async { Ok((kv.get("key", None).await?, Counts::default())) };
             std::hint::black_box(gate.pass("get", None, read).await?);
         }
         *duration = start.elapsed();

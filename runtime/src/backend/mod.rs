@@ -17,7 +17,8 @@
 //! `D1`:
 //! - `run` runs one statement and passes its rows to the sink of the call. If a row cannot be
 //!   decoded, the changes of the statement are committed.
-//! - `try_run` runs a statement that only reads without waiting, or returns `None`.
+//! - `try_run` runs a statement that only reads without waiting, or returns `None`. Natively only:
+//!   the platform answers later.
 //! - `batch` runs several statements in one transaction. After an error of a statement nothing is
 //!   stored. If a row cannot be decoded, the transaction is committed.
 //! - Every number is bound as REAL, because that is how D1 binds a JavaScript number.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::connect_object;
 use crate::backend;
 use crate::error::Result;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 use crate::raw::{decode, encode};
 
 /// Workers AI.
@@ -57,7 +57,7 @@ impl Ai {
         let run = async move {
             let work = async {
                 let output = self.backend.call("run", &[model.into(), input?]).await?;
-                Ok((output, Measures::default()))
+                Ok((output, Counts::default()))
             };
             self.gate.pass("run", None, work).await
         };

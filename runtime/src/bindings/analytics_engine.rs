@@ -71,7 +71,7 @@ impl AnalyticsEngine {
                 count: Some(1),
                 ..Measures::default()
             };
-            Ok(((), measures))
+            Ok(((), measures.into()))
         };
         self.gate.pass("write", None, work).await
     }

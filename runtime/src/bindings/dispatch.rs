@@ -10,7 +10,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::Result;
 use crate::fetcher::Fetcher;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 
 /// A dispatch namespace.
 ///
@@ -74,7 +74,7 @@ impl DispatchNamespace {
             let options = json!({ "limits": encode_limits(limits) });
             let arguments = [name.into(), arguments.clone(), options];
             let worker = self.backend.object("get", &arguments).await?;
-            Ok((Fetcher::new(self.gate.clone(), worker), Measures::default()))
+            Ok((Fetcher::new(self.gate.clone(), worker), Counts::default()))
         };
         self.gate.pass("get", None, work).await
     }

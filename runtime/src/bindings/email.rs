@@ -75,7 +75,7 @@ impl SendEmail {
                 count: Some(email.to.len() as u64),
                 ..Measures::default()
             };
-            Ok(((), measures))
+            Ok(((), measures.into()))
         };
         self.gate.pass("send", None, work).await
     }

@@ -9,7 +9,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::http::{Body, Request, Response};
-use crate::observe::{Gate, Measures, continue_trace};
+use crate::observe::{Counts, Gate, continue_trace};
 
 /// A binding that answers requests.
 ///
@@ -49,7 +49,7 @@ impl Fetcher {
         let work = async {
             continue_trace(&mut request);
             let response = self.backend.fetch(request).await?;
-            Ok((response, Measures::default()))
+            Ok((response, Counts::default()))
         };
         self.gate.pass("fetch", None, work).await
     }
@@ -73,7 +73,7 @@ impl Fetcher {
                 Failure::because(ErrorKind::InvalidArgument, message, error)
             })?;
             let response = self.backend.fetch(request).await?;
-            Ok((response, Measures::default()))
+            Ok((response, Counts::default()))
         };
         self.gate.pass("fetch", None, work).await
     }
@@ -95,7 +95,7 @@ impl Fetcher {
     pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
         let work = async {
             let result = self.backend.call(method, arguments).await?;
-            Ok((result, Measures::default()))
+            Ok((result, Counts::default()))
         };
         self.gate.pass("call", None, work).await
     }

@@ -64,7 +64,7 @@ impl Images {
                 bytes: Some(image.len() as u64),
                 ..Measures::default()
             };
-            Ok((info, measures))
+            Ok((info, measures.into()))
         };
         self.gate.pass("info", None, work).await
     }
@@ -100,7 +100,7 @@ impl Images {
                 bytes: Some(output.len() as u64),
                 ..Measures::default()
             };
-            Ok((output, measures))
+            Ok((output, measures.into()))
         };
         self.gate.pass("transform", None, work).await
     }

@@ -59,7 +59,7 @@ impl K2 {
                 bytes: Some(sizes.sum()),
                 ..Measures::default()
             };
-            Ok(((), measures))
+            Ok(((), measures.into()))
         };
         self.gate.pass("send", None, work).await
     }

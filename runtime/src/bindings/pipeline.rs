@@ -60,7 +60,7 @@ impl Pipeline {
                     bytes: Some(bytes as u64),
                     ..Measures::default()
                 };
-                Ok(((), measures))
+                Ok(((), measures.into()))
             };
             self.gate.pass("send", None, work).await
         })

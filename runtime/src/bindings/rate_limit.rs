@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::connect_object;
 use crate::backend;
 use crate::error::Result;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 
 /// A rate limiter. The manifest declares its limit and its period.
 ///
@@ -44,7 +44,7 @@ impl RateLimiter {
             let success = outcome.get("success").and_then(Value::as_bool);
             let within = success.unwrap_or(false);
 
-            Ok((within, Measures::default()))
+            Ok((within, Counts::default()))
         };
         self.gate.pass("limit", None, work).await
     }

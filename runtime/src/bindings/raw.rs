@@ -8,7 +8,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::json;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 
 /// A binding without typed operations.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl Raw {
     pub async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value> {
         let work = async {
             let result = self.backend.call(method, arguments).await?;
-            Ok((result, Measures::default()))
+            Ok((result, Counts::default()))
         };
         self.gate.pass("call", None, work).await
     }

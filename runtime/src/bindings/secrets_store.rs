@@ -6,7 +6,7 @@ use super::connect_object;
 use crate::app::Secret;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 
 /// A secret of the account's Secrets Store.
 ///
@@ -43,7 +43,7 @@ impl StoredSecret {
             let text = value
                 .as_str()
                 .ok_or_else(|| Failure::new(ErrorKind::Decode, "the secret is not a string"))?;
-            Ok((Secret::new(text.to_owned()), Measures::default()))
+            Ok((Secret::new(text.to_owned()), Counts::default()))
         };
         self.gate.pass("get", None, work).await
     }

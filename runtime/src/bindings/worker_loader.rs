@@ -11,7 +11,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::Result;
 use crate::fetcher::Fetcher;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 use crate::raw::encode;
 
 /// A Worker Loader, which creates workers from code.
@@ -70,7 +70,7 @@ impl WorkerLoader {
     pub async fn get(&self, name: &str, code: &WorkerCode) -> Result<Fetcher> {
         let work = async {
             let worker = self.backend.load(name, &encode(code)?).await?;
-            Ok((Fetcher::new(self.gate.clone(), worker), Measures::default()))
+            Ok((Fetcher::new(self.gate.clone(), worker), Counts::default()))
         };
         self.gate.pass("get", None, work).await
     }

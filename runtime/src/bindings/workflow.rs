@@ -10,7 +10,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::limits;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 use crate::raw::{decode, encode};
 
 /// A Workflow.
@@ -79,7 +79,7 @@ impl Workflow {
             let work = async {
                 let options = create_options(id, params)?;
                 let instance = self.backend.object("create", &[options]).await?;
-                Ok((instance, Measures::default()))
+                Ok((instance, Counts::default()))
             };
             let backend = self.gate.pass("create", None, work).await?;
             Ok(self.instance(backend))
@@ -101,7 +101,7 @@ impl Workflow {
     pub async fn get(&self, id: &str) -> Result<Instance> {
         let work = async {
             let instance = self.backend.object("get", &[id.into()]).await?;
-            Ok((instance, Measures::default()))
+            Ok((instance, Counts::default()))
         };
         let backend = self.gate.pass("get", None, work).await?;
         Ok(self.instance(backend))
@@ -139,7 +139,7 @@ impl Instance {
     pub async fn status(&self) -> Result<InstanceStatus> {
         let work = async {
             let status = decode(self.backend.call("status", &[]).await?)?;
-            Ok((status, Measures::default()))
+            Ok((status, Counts::default()))
         };
         self.gate.pass("status", None, work).await
     }
@@ -200,7 +200,7 @@ impl Instance {
             let work = async {
                 let event = json!({ "type": ty, "payload": payload? });
                 self.backend.call("sendEvent", &[event]).await?;
-                Ok(((), Measures::default()))
+                Ok(((), Counts::default()))
             };
             self.gate.pass("send_event", None, work).await
         })
@@ -210,7 +210,7 @@ impl Instance {
     async fn control(&self, method: &'static str) -> Result<()> {
         let work = async {
             self.backend.call(method, &[]).await?;
-            Ok(((), Measures::default()))
+            Ok(((), Counts::default()))
         };
         self.gate.pass(method, None, work).await
     }

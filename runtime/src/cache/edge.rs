@@ -9,7 +9,7 @@ use http::{StatusCode, Uri};
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result, Service};
 use crate::http::Response;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate, Measures};
 use crate::time;
 
 /// The longest time for which a response is stored: longer ones are this one.
@@ -75,7 +75,7 @@ impl EdgeCache {
                     hit: Some(found.is_some()),
                     ..Measures::default()
                 };
-                Ok((found, measures))
+                Ok((found, measures.into()))
             };
             self.gate().pass("get", None, work).await
         })
@@ -97,7 +97,7 @@ impl EdgeCache {
                 let lifetime = Lifetime::of(&response)?;
                 let cache = backend::EdgeCache::open(self.name.as_deref());
                 let response = cache.put(&url, response, lifetime).await?;
-                Ok((response, Measures::default()))
+                Ok((response, Counts::default()))
             };
             self.gate().pass("put", None, work).await
         })
@@ -112,7 +112,7 @@ impl EdgeCache {
             let work = async {
                 let url = check_url(url)?;
                 let cache = backend::EdgeCache::open(self.name.as_deref());
-                Ok((cache.delete(&url).await?, Measures::default()))
+                Ok((cache.delete(&url).await?, Counts::default()))
             };
             self.gate().pass("delete", None, work).await
         })

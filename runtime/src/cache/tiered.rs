@@ -485,7 +485,7 @@ impl TieredCache {
                 tier: tier.map(Tier::name),
                 ..Measures::default()
             };
-            Ok((found, measures))
+            Ok((found, measures.into()))
         };
         self.gate().pass("lookup", None, work).await
     }

@@ -115,7 +115,7 @@ pub fn fetch_with(
                 bytes: http_body::Body::size_hint(response.body()).exact(),
                 ..Measures::default()
             };
-            Ok((response, measures))
+            Ok((response, measures.into()))
         };
         let result = gate.pass("request", None, work).await;
         result.map_err(|error| error.of_read(is_idempotent))

@@ -100,6 +100,38 @@ pub struct Measures {
     pub operations: Option<u64>,
 }
 
+/// The measures of a call on their way to the [`Gate`](super::Gate).
+///
+/// Its size is that of a pointer: each call passes it through several futures, and most have no
+/// observer that reads it.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Counts(Option<Box<Measures>>);
+
+impl From<Measures> for Counts {
+    /// Not inlined: each call of a binding has this.
+    #[inline(never)]
+    fn from(measures: Measures) -> Self {
+        Self(Some(Box::new(measures)))
+    }
+}
+
+impl Counts {
+    pub(crate) fn get(&self) -> &Measures {
+        const NONE: &Measures = &Measures {
+            rows_read: None,
+            rows_written: None,
+            count: None,
+            bytes: None,
+            hit: None,
+            tier: None,
+            status: None,
+            operations: None,
+        };
+        self.0.as_deref().unwrap_or(NONE)
+    }
+}
+
 /// Whether OpenTelemetry defines an attribute as an integer.
 #[cfg(feature = "spans")]
 pub(super) fn is_integer(attribute: &str) -> bool {

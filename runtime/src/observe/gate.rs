@@ -8,16 +8,21 @@ use std::sync::atomic::Ordering;
 #[cfg(feature = "spans")]
 use super::Call;
 use super::measurement::{self, Measurement};
-use super::{Event, Measures, Observers, Scope};
+use super::{Counts, Event, Measures, Observers, Scope};
 use crate::backend::Stopwatch;
 use crate::error::{Error, Failure, Result, Service};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::resilience::Injected;
 
 /// Adds the location to the errors of one binding, and sends an event after each of its calls.
+///
+/// A clone costs a counter: each request clones the gates of all bindings.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
     service: Service,
     binding: Cow<'static, str>,
     observers: Arc<Observers>,
@@ -29,11 +34,11 @@ impl Gate {
         binding: impl Into<Cow<'static, str>>,
         observers: Arc<Observers>,
     ) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             service,
             binding: binding.into(),
             observers,
-        }
+        }))
     }
 
     /// Returns the gate of a handler. `queue` is empty for requests.
@@ -45,21 +50,21 @@ impl Gate {
     }
 
     pub(crate) fn binding(&self) -> Cow<'static, str> {
-        self.binding.clone()
+        self.0.binding.clone()
     }
 
     /// Returns the gate of another service with the same name.
     #[cfg(feature = "query-cache")]
     pub(crate) fn of_service(&self, service: Service) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             service,
-            ..self.clone()
-        }
+            ..Inner::clone(&self.0)
+        }))
     }
 
     /// Whether there are observers. Without any, a call need not collect measures.
     pub(crate) fn is_watched(&self) -> bool {
-        self.observers.any.load(Ordering::Acquire)
+        self.0.observers.any.load(Ordering::Acquire)
     }
 
     /// Runs one call.
@@ -70,7 +75,7 @@ impl Gate {
         &self,
         operation: &'static str,
         query: Option<&'static str>,
-        work: impl Future<Output = Result<(T, Measures), Failure>>,
+        work: impl Future<Output = Result<(T, Counts), Failure>>,
     ) -> Result<T> {
         Scope::count_call();
         #[cfg(not(target_arch = "wasm32"))]
@@ -82,19 +87,19 @@ impl Gate {
     }
 
     /// Runs one call that does not wait. Returns `None` if `work` does: then nothing was done.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn pass_now<T>(
         &self,
         operation: &'static str,
         query: Option<&'static str>,
-        work: impl FnOnce() -> Option<Result<(T, Measures), Failure>>,
+        work: impl FnOnce() -> Option<Result<(T, Counts), Failure>>,
     ) -> Option<Result<T>> {
         // A span would have to start before it is known whether the call takes place here.
         #[cfg(feature = "spans")]
-        if self.observers.has_spans() {
+        if self.0.observers.has_spans() {
             return None;
         }
-        #[cfg(not(target_arch = "wasm32"))]
-        if self.observers.faults.are_active() {
+        if self.0.observers.faults.are_active() {
             return None;
         }
         let measured = self.start(operation, query);
@@ -112,7 +117,7 @@ impl Gate {
     ) -> Result<T> {
         Scope::count_call();
         let measured = self.start(operation, None);
-        let outcome = work().map(|value| (value, Measures::default()));
+        let outcome = work().map(|value| (value, Counts::default()));
         self.finish(operation, None, measured, outcome)
     }
 
@@ -135,8 +140,8 @@ impl Gate {
     /// Makes a call with the faults that are injected into it.
     #[cfg(not(target_arch = "wasm32"))]
     fn with_faults<F>(&self, operation: &str, work: F) -> Injected<F> {
-        let faults = &self.observers.faults;
-        let inject = || faults.injection(self.service, &self.binding, operation);
+        let faults = &self.0.observers.faults;
+        let inject = || faults.injection(self.0.service, &self.0.binding, operation);
         Injected::new(faults.are_active().then(inject), work)
     }
 
@@ -151,10 +156,10 @@ impl Gate {
         let _ = (operation, query);
         Measurement {
             #[cfg(feature = "spans")]
-            spans: self.observers.start(&Call {
-                service: self.service,
+            spans: self.0.observers.start(&Call {
+                service: self.0.service,
                 operation,
-                binding: &self.binding,
+                binding: &self.0.binding,
                 query,
             }),
             stopwatch: Stopwatch::start(),
@@ -169,12 +174,12 @@ impl Gate {
         operation: &'static str,
         query: Option<&'static str>,
         measured: Option<Measurement>,
-        outcome: Result<(T, Measures), Failure>,
+        outcome: Result<(T, Counts), Failure>,
     ) -> Result<T> {
         match outcome {
             Ok((value, measures)) => {
                 if let Some(measured) = measured {
-                    self.record(operation, query, measured, None, &measures);
+                    self.record(operation, query, measured, None, measures.get());
                 }
                 Ok(value)
             }
@@ -195,7 +200,7 @@ impl Gate {
         let error = self.error(operation, query, failure);
         if let Some(measured) = measured {
             let query = query.or(error.query());
-            self.record(operation, query, measured, Some(&error), &measures);
+            self.record(operation, query, measured, Some(&error), measures.get());
         }
         error
     }
@@ -211,9 +216,9 @@ impl Gate {
         measures: &Measures,
     ) {
         let event = Event {
-            service: self.service,
+            service: self.0.service,
             operation,
-            binding: &self.binding,
+            binding: &self.0.binding,
             query,
             duration: measured.stopwatch.elapsed(),
             error,
@@ -221,7 +226,7 @@ impl Gate {
         };
 
         measured.end(&event);
-        self.observers.record(&event);
+        self.0.observers.record(&event);
     }
 
     /// The error of a failure after the call, for example while its result is read.
@@ -235,6 +240,6 @@ impl Gate {
         query: Option<&'static str>,
         failure: Failure,
     ) -> Error {
-        Error::located(self.service, &self.binding, operation, query, failure)
+        Error::located(self.0.service, &self.0.binding, operation, query, failure)
     }
 }

@@ -40,6 +40,8 @@ pub use analytics_engine::analytics_engine;
 pub use cost::{BudgetWarning, Cost, CostLine, CostReport, Period, Price, Prices, Resource};
 #[cfg(feature = "spans")]
 pub use event::Call;
+#[doc(hidden)]
+pub use event::Counts;
 pub use event::{Event, Measures};
 pub(crate) use gate::Gate;
 #[cfg(all(feature = "dashboard", not(target_arch = "wasm32")))]

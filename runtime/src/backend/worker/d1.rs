@@ -38,12 +38,6 @@ impl D1 {
         }
     }
 
-    /// The platform answers later, so nothing runs on the thread of the caller.
-    #[expect(clippy::unused_self, reason = "the native backend needs it")]
-    pub(crate) fn try_run(&self, _: Call<'_>) -> Option<Result<Meta, Failure>> {
-        None
-    }
-
     /// The same database in a session, whose object has the same methods.
     pub(crate) fn session(&self, start: &str) -> Result<Self, Failure> {
         let database = self.database.as_ref().unwrap_or(&self.object);

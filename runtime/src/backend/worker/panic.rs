@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::Once;
 use std::task::{Context, Poll};
 
+use futures_util::future::LocalBoxFuture;
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 
@@ -40,6 +41,14 @@ pub(super) fn promise<F>(operation: &'static str, future: F) -> Promise
 where
     F: Future<Output = Result<JsValue, JsValue>> + 'static,
 {
+    promise_of(operation, Box::pin(future))
+}
+
+/// Not generic: each kind of event has a future of its own.
+fn promise_of(
+    operation: &'static str,
+    future: LocalBoxFuture<'static, Result<JsValue, JsValue>>,
+) -> Promise {
     static INSTALL: Once = Once::new();
     thread_local! {
         static NEXT: Cell<u64> = const { Cell::new(1) };
@@ -58,11 +67,7 @@ where
         PENDING.with(|all| all.borrow_mut().push(pending));
     });
     task::spawn(async move {
-        let tracked = Tracked {
-            id,
-            future: Box::pin(future),
-        };
-        let result = tracked.await;
+        let result = Tracked { id, future }.await;
         if let Some(pending) = PENDING.with(|all| take(&mut all.borrow_mut(), id)) {
             pending.settle(result);
         }
@@ -77,15 +82,15 @@ fn take(all: &mut Vec<Pending>, id: u64) -> Option<Pending> {
 }
 
 /// A future during whose polls its promise is the current one.
-struct Tracked<F> {
+struct Tracked {
     id: u64,
-    future: Pin<Box<F>>,
+    future: LocalBoxFuture<'static, Result<JsValue, JsValue>>,
 }
 
-impl<F: Future> Future for Tracked<F> {
-    type Output = F::Output;
+impl Future for Tracked {
+    type Output = Result<JsValue, JsValue>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let outer = CURRENT.replace(self.id);
         let result = self.future.as_mut().poll(context);
         CURRENT.set(outer);
@@ -114,6 +119,8 @@ impl Pending {
 }
 
 /// Adds the settling of promises to the panic hook.
+#[cold]
+#[inline(never)]
 fn install() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

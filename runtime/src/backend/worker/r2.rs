@@ -37,42 +37,39 @@ impl R2 {
         request: &PutRequest,
     ) -> Result<Option<ObjectInfo>, Failure> {
         send(async {
-            if let Some(bytes) = upload.in_memory().cloned() {
+            let content = if let Some(bytes) = upload.in_memory().cloned() {
                 // Checks the declared length.
                 while upload.chunk().await?.is_some() {}
-                let content = Uint8Array::from(&*bytes).into();
-                return self.put_content(key, content, request).await;
-            }
-            if let Some(length) = upload.length().filter(|length| *length <= PUT_BYTES) {
+                Uint8Array::from(&*bytes).into()
+            } else if let Some(length) = upload.length().filter(|length| *length <= PUT_BYTES) {
                 // A body of another length is checked while it is sent.
                 let body = upload.body_mut();
                 let body = body.filter(|body| body.size_hint().exact() == Some(length));
-                if let Some((stream, known)) = body.and_then(take_stream) {
-                    let content = match known {
-                        Some(_) => stream,
-                        None => with_length(&stream, length)?,
-                    };
-                    return self.put_content(key, content, request).await;
+                match body.and_then(take_stream) {
+                    Some((stream, Some(_))) => stream,
+                    Some((stream, None)) => with_length(&stream, length)?,
+                    None => {
+                        let put = async |content| self.put_content(key, content, request).await;
+                        return send_stream(upload, length, put).await;
+                    }
                 }
-                let put = async |content| self.put_content(key, content, request).await;
-                return send_stream(upload, length, put).await;
-            }
-
-            if let Some(reason) = request.needs_one_call() {
-                upload.require_length(MIN_PART_BYTES, reason);
-            }
-            let mut parts = Parts::new(upload, request.part_bytes);
-            let first = parts.next().await?.unwrap_or_default();
-            if parts.is_complete() {
-                let content = Uint8Array::from(&*first).into();
-                return self.put_content(key, content, request).await;
-            }
-            self.put_parts(key, first, parts, request).await.map(Some)
+            } else {
+                if let Some(reason) = request.needs_one_call() {
+                    upload.require_length(MIN_PART_BYTES, reason);
+                }
+                let mut parts = Parts::new(upload, request.part_bytes);
+                let first = parts.next().await?.unwrap_or_default();
+                if !parts.is_complete() {
+                    return self.put_parts(key, first, parts, request).await.map(Some);
+                }
+                Uint8Array::from(&*first).into()
+            };
+            // In one place: others would generate its code again.
+            self.put_content(key, content, request).await
         })
         .await
     }
 
-    /// Calls `put`. Returns `None` if the condition is not met.
     async fn put_content(
         &self,
         key: &str,

@@ -72,6 +72,7 @@ impl<S: Shape> Shape for Measured<S> {
     type Rows = S::Rows;
     const LIMIT: usize = S::LIMIT;
     const DETAIL: Detail = Detail::Everything;
+    const NEEDS_ROW: bool = S::NEEDS_ROW;
 
     fn rows(window: Option<&Window>) -> Self::Rows {
         S::rows(window)

@@ -42,7 +42,7 @@ use futures_util::future::BoxFuture;
 use crate::backend::{self, Backend};
 use crate::bindings::{BindingKind, Connect};
 use crate::error::{ErrorKind, Failure, Result};
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate, Measures};
 
 pub use backup::{Export, Import, Imported};
 pub use batch::Batch;
@@ -237,7 +237,7 @@ impl D1 {
     #[doc(hidden)]
     pub fn transaction<F: InteractiveTransaction>(&self, _: F) {}
 
-    async fn run_batch<B: Batch>(&self, batch: B) -> Result<(B::Output, Measures), Failure> {
+    async fn run_batch<B: Batch>(&self, batch: B) -> Result<(B::Output, Counts), Failure> {
         let mut rows = batch.rows();
         let mut calls = Vec::new();
         batch.calls(&mut rows, &mut calls);
@@ -296,13 +296,14 @@ pub(crate) fn kind_of_message(message: &str) -> Option<ErrorKind> {
 }
 
 /// Sums the counts of the queries. A sum is unknown if one of its counts is.
-fn batch_measures(metas: &[Meta]) -> Measures {
+fn batch_measures(metas: &[Meta]) -> Counts {
     let rows_read = metas.iter().map(|meta| meta.rows_read);
     let rows_written = metas.iter().map(|meta| meta.rows_written);
-    Measures {
+    let measures = Measures {
         rows_read: rows_read.sum(),
         rows_written: rows_written.sum(),
         count: Some(metas.len() as u64),
         ..Measures::default()
-    }
+    };
+    measures.into()
 }

@@ -11,7 +11,7 @@ use bindery_sqlite::template::{Assembled, Piece, assemble};
 use futures_util::future::BoxFuture;
 
 use crate::error::{ErrorKind, Failure, Result};
-use crate::observe::Measures;
+use crate::observe::{Counts, Measures};
 
 use super::meta::{Detail, Measured};
 use super::page::Window;
@@ -200,6 +200,9 @@ pub trait Shape: Send + 'static {
     const LIMIT: usize;
     #[doc(hidden)]
     const DETAIL: Detail = Detail::Nothing;
+    /// Whether no row is an error.
+    #[doc(hidden)]
+    const NEEDS_ROW: bool = false;
 
     #[doc(hidden)]
     fn rows(window: Option<&Window>) -> Self::Rows;
@@ -239,6 +242,7 @@ impl<T: FromRow + 'static> Shape for One<T> {
     type Output = T;
     type Rows = Option<T>;
     const LIMIT: usize = 1;
+    const NEEDS_ROW: bool = true;
 
     fn rows(_: Option<&Window>) -> Option<T> {
         None
@@ -368,6 +372,8 @@ impl Call<'_> {
 pub(crate) trait RowSink: Send {
     /// Decodes a row and stores it.
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError>;
+    /// Returns the number of rows of the result.
+    fn count(&self) -> usize;
 }
 
 /// The sink of the rows of one query.
@@ -384,13 +390,20 @@ impl<S: Shape> RowSink for Collected<S> {
     fn row(&mut self, row: &mut Row<'_>) -> Result<(), DecodeError> {
         self.0.read(row)
     }
+
+    fn count(&self) -> usize {
+        self.0.count()
+    }
 }
 
 impl<S: Shape> Collected<S> {
     pub(super) fn finish(self, meta: &Meta) -> Result<S::Output, Failure> {
-        S::finish(self.0, meta)
-            .ok_or_else(|| Failure::new(ErrorKind::NotFound, "the query found no row"))
+        S::finish(self.0, meta).ok_or_else(no_row)
     }
+}
+
+fn no_row() -> Failure {
+    Failure::new(ErrorKind::NotFound, "the query found no row")
 }
 
 /// Marks the failure of statements that have run: a row cannot be decoded, or is missing. The
@@ -407,6 +420,7 @@ pub(super) fn after_commit(failure: Failure, reads_only: bool) -> Failure {
 
 impl<'a, S: Shape> Query<'a, S> {
     /// Runs a read on this thread. Returns `None` if that is not possible, or would take too long.
+    #[cfg(not(target_arch = "wasm32"))]
     fn run_now(&self) -> Option<Result<S::Output>> {
         if !self.statement.reads_only() || self.database.route.is_some() {
             return None;
@@ -417,9 +431,12 @@ impl<'a, S: Shape> Query<'a, S> {
             }
 
             let mut rows = Collected::<S>::of(&self.statement);
-            let call = self.call(&mut rows);
-            let meta = self.database.backend.try_run(call)?;
-            Some(meta.and_then(|meta| finish(rows, &meta)))
+            let meta = self.database.backend.try_run(self.call(&mut rows))?;
+            let counted = meta.and_then(|meta| {
+                let counts = check_rows(&meta, rows.0.count(), S::NEEDS_ROW)?;
+                Ok((rows.finish(&meta)?, counts))
+            });
+            Some(counted)
         };
         let gate = &self.database.gate;
         gate.pass_now("query", Some(self.statement.name()), work)
@@ -427,18 +444,11 @@ impl<'a, S: Shape> Query<'a, S> {
 
     /// Runs the query.
     async fn run(self) -> Result<S::Output> {
-        let work = async {
-            check(&self.statement, &self.parameters)?;
-
-            let mut rows = Collected::<S>::of(&self.statement);
-            let meta = self.database.send(self.call(&mut rows)).await;
-            let meta =
-                meta.map_err(|failure| after_commit(failure, self.statement.reads_only()))?;
-            finish(rows, &meta)
-        };
-        let gate = &self.database.gate;
-        let result = gate.pass("query", Some(self.statement.name()), work).await;
-        result.map_err(|error| error.of_read(self.statement.reads_only()))
+        let mut rows = Collected::<S>::of(&self.statement);
+        let call = self.call(&mut rows);
+        let meta = self.database.run(call, S::NEEDS_ROW).await?;
+        let output = rows.finish(&meta);
+        output.map_err(|failure| self.database.gate.failed("query", failure))
     }
 
     fn call<'c>(&'c self, rows: &'c mut Collected<S>) -> Call<'c> {
@@ -455,22 +465,35 @@ impl<'a, S: Shape> Query<'a, S> {
     }
 }
 
-/// Returns the result of a query, and its counts.
-pub(super) fn finish<S: Shape>(
-    rows: Collected<S>,
-    meta: &Meta,
-) -> Result<(S::Output, Measures), Failure> {
-    let count = rows.0.count() as u64;
-    let measures = Measures {
+impl D1 {
+    /// Runs the call of one query. It has no type of the caller, so that it is compiled once.
+    pub(super) async fn run(&self, mut call: Call<'_>, needs_row: bool) -> Result<Meta> {
+        let statement = call.statement;
+        let work = async {
+            check(statement, call.parameters)?;
+
+            let meta = self.send(call.reborrow()).await;
+            let meta = meta.map_err(|failure| after_commit(failure, statement.reads_only()))?;
+            let counts = check_rows(&meta, call.rows.count(), needs_row)?;
+            Ok((meta, counts))
+        };
+        let result = self.gate.pass("query", Some(statement.name()), work).await;
+        result.map_err(|error| error.of_read(statement.reads_only()))
+    }
+}
+
+/// Returns the counts of a query that has run.
+fn check_rows(meta: &Meta, rows: usize, needs_row: bool) -> Result<Counts, Failure> {
+    let counts = Counts::from(Measures {
         rows_read: meta.rows_read,
         rows_written: meta.rows_written,
-        count: Some(count),
+        count: Some(rows as u64),
         ..Measures::default()
-    };
-    match rows.finish(meta) {
-        Ok(output) => Ok((output, measures)),
-        Err(failure) => Err(failure.with(measures)),
+    });
+    if needs_row && rows == 0 {
+        return Err(no_row().with(counts));
     }
+    Ok(counts)
 }
 
 impl<'a, S: Shape> IntoFuture for Query<'a, S> {
@@ -510,10 +533,13 @@ impl<'a, S: Shape> Future for QueryFuture<'a, S> {
     )]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut running = match std::mem::replace(&mut self.0, Progress::Done) {
-            Progress::New(query) => match query.run_now() {
-                Some(result) => return Poll::Ready(result),
-                None => Box::pin(query.run()) as BoxFuture<'a, _>,
-            },
+            Progress::New(query) => {
+                #[cfg(not(target_arch = "wasm32"))]
+                if let Some(result) = query.run_now() {
+                    return Poll::Ready(result);
+                }
+                Box::pin(query.run()) as BoxFuture<'a, _>
+            }
             Progress::Running(running) => running,
             Progress::Done => panic!("a query was polled after its end"),
         };

@@ -11,7 +11,7 @@ use crate::backend::{self, Backend};
 use crate::bindings::{BindingKind, Connect};
 use crate::error::{Failure, Result};
 use crate::http::{Request, Response};
-use crate::observe::{Gate, Measures, continue_trace};
+use crate::observe::{Counts, Gate, continue_trace};
 
 /// The objects of a Durable Object class.
 ///
@@ -252,7 +252,7 @@ impl Stub {
         let work = async {
             continue_trace(&mut request);
             let response = self.backend.fetch(request).await?;
-            Ok((response, Measures::default()))
+            Ok((response, Counts::default()))
         };
         self.gate.pass("fetch", None, work).await
     }
@@ -281,7 +281,7 @@ impl Stub {
             let reply = self.backend.call(method, arguments?).await?;
             match failure_of(&reply) {
                 Some(failure) => Err(failure),
-                None => Ok((reply, Measures::default())),
+                None => Ok((reply, Counts::default())),
             }
         };
         self.gate.pass("call", Some(method), work).await

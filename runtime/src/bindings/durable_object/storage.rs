@@ -11,7 +11,7 @@ use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::json;
 use crate::limits::durable_object as limits;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 
 /// The storage of an object: values by key, and its alarm. Its tables are in
 /// [`State::database`](super::State::database).
@@ -121,7 +121,7 @@ impl Storage {
     pub async fn delete_all(&self) -> Result<()> {
         let work = async {
             self.backend.delete_all().await?;
-            Ok(((), Measures::default()))
+            Ok(((), Counts::default()))
         };
         self.gate.pass("storage_delete_all", None, work).await
     }
@@ -161,7 +161,7 @@ impl Storage {
     /// # Errors
     /// Any error of the platform.
     pub async fn alarm(&self) -> Result<Option<SystemTime>> {
-        let work = async { Ok((self.backend.alarm().await?, Measures::default())) };
+        let work = async { Ok((self.backend.alarm().await?, Counts::default())) };
         self.gate.pass("alarm_get", None, work).await
     }
 
@@ -186,7 +186,7 @@ impl Storage {
         let work = async {
             let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
             self.backend.set_alarm(milliseconds).await?;
-            Ok(((), Measures::default()))
+            Ok(((), Counts::default()))
         };
         self.gate.pass("alarm_set", None, work).await
     }
@@ -198,7 +198,7 @@ impl Storage {
     pub async fn delete_alarm(&self) -> Result<()> {
         let work = async {
             self.backend.delete_alarm().await?;
-            Ok(((), Measures::default()))
+            Ok(((), Counts::default()))
         };
         self.gate.pass("alarm_delete", None, work).await
     }

@@ -8,7 +8,7 @@ use crate::backend;
 use crate::bindings::connect_object;
 use crate::error::Result;
 use crate::fetcher::Fetcher;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate};
 
 /// A namespace of Durable Objects.
 ///
@@ -68,7 +68,7 @@ impl DurableObjects {
             let id = self.backend.object("newUniqueId", &[]).await?;
             let text = id.call("toString", &[]).await?;
             let text = text.as_str().unwrap_or_default().to_owned();
-            Ok((text, Measures::default()))
+            Ok((text, Counts::default()))
         };
         self.gate.pass("new_id", None, work).await
     }
@@ -78,7 +78,7 @@ impl DurableObjects {
         let work = async {
             let id = self.backend.object(method, arguments).await?;
             let stub = self.backend.object_of("get", &id).await?;
-            Ok((Fetcher::new(self.gate.clone(), stub), Measures::default()))
+            Ok((Fetcher::new(self.gate.clone(), stub), Counts::default()))
         };
         self.gate.pass("get", None, work).await
     }

@@ -11,7 +11,7 @@ use crate::bindings::content::{Content, Upload};
 use crate::error::{ErrorKind, Failure, Result};
 use crate::http::Body;
 use crate::limits;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate, Measures};
 use crate::time;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -164,10 +164,10 @@ impl Core {
                     let length = stored.value.len() as u64;
                     measures.bytes = measures.bytes.map(|bytes| bytes + length);
                     if let Err(failure) = sink(index, stored) {
-                        return Err(failure.with(measures));
+                        return Err(failure.with(measures.into()));
                     }
                 }
-                Ok(((), measures))
+                Ok(((), measures.into()))
             };
             self.gate.pass("get_many", None, work).await?;
         }
@@ -227,7 +227,7 @@ impl Core {
                 hit: Some(body.is_some()),
                 ..Measures::default()
             };
-            Ok((body, measures))
+            Ok((body, measures.into()))
         };
         self.gate.pass("get", None, work).await
     }
@@ -274,7 +274,7 @@ impl Core {
         let work = async {
             limits::kv_key(name)?;
             self.backend.delete(name).await?;
-            Ok(((), Measures::default()))
+            Ok(((), Counts::default()))
         };
         self.gate.pass("delete", None, work).await
     }
@@ -298,7 +298,7 @@ impl Core {
                 count: Some(listing.keys.len() as u64),
                 ..Measures::default()
             };
-            Ok((listing, measures))
+            Ok((listing, measures.into()))
         };
         self.gate.pass("list", None, work).await
     }
@@ -353,19 +353,23 @@ pub(crate) fn seconds_of(time: SystemTime) -> u64 {
     since_epoch.unwrap_or_default().as_secs()
 }
 
-fn read_measures(bytes: Option<usize>) -> Measures {
-    Measures {
+#[inline(never)]
+fn read_measures(bytes: Option<usize>) -> Counts {
+    let measures = Measures {
         hit: Some(bytes.is_some()),
         bytes: bytes.map(|bytes| bytes as u64),
         ..Measures::default()
-    }
+    };
+    measures.into()
 }
 
-fn written(bytes: u64) -> Measures {
-    Measures {
+#[inline(never)]
+fn written(bytes: u64) -> Counts {
+    let measures = Measures {
         bytes: Some(bytes),
         ..Measures::default()
-    }
+    };
+    measures.into()
 }
 
 /// The failure of a value that its codec cannot decode.

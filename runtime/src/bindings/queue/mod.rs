@@ -124,7 +124,7 @@ impl Queue {
                     operations: Some(operations([body.len()])),
                     ..Measures::default()
                 };
-                Ok(((), measures))
+                Ok(((), measures.into()))
             };
             self.gate.pass("send", None, work).await
         })
@@ -159,7 +159,7 @@ impl Queue {
                 operations: Some(operations(bodies.iter().map(String::len))),
                 ..Measures::default()
             };
-            Ok(((), measures))
+            Ok(((), measures.into()))
         };
         self.gate.pass("send_batch", None, work).await
     }

@@ -12,7 +12,7 @@ use crate::bindings::content::{Content, Upload};
 use crate::error::{ErrorKind, Failure, Result};
 use crate::http::Body;
 use crate::limits;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate, Measures};
 
 /// What a put stores besides the content, and under which condition.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +80,7 @@ impl Core {
                 hit: Some(info.is_some()),
                 ..Measures::default()
             };
-            Ok((info, measures))
+            Ok((info, measures.into()))
         };
         self.gate.pass("head", None, work).await
     }
@@ -95,7 +95,7 @@ impl Core {
                 bytes: content.map(|(_, (_, length))| *length),
                 ..Measures::default()
             };
-            Ok((found, measures))
+            Ok((found, measures.into()))
         };
         self.gate.pass("get", None, work).await
     }
@@ -121,7 +121,7 @@ impl Core {
                 operations: Some(put_operations(length, bytes, request.part_bytes)),
                 ..Measures::default()
             };
-            Ok((info, measures))
+            Ok((info, measures.into()))
         };
         self.gate.pass("put", None, work).await
     }
@@ -136,7 +136,7 @@ impl Core {
                 bytes: info.as_ref().map(|info| info.size),
                 ..Measures::default()
             };
-            Ok((info, measures))
+            Ok((info, measures.into()))
         };
         self.gate.pass("copy", None, work).await
     }
@@ -153,7 +153,7 @@ impl Core {
                     count: Some(keys.len() as u64),
                     ..Measures::default()
                 };
-                Ok(((), measures))
+                Ok(((), measures.into()))
             };
             self.gate.pass("delete", None, work).await?;
         }
@@ -170,7 +170,7 @@ impl Core {
                 count: Some(count as u64),
                 ..Measures::default()
             };
-            Ok((listing, measures))
+            Ok((listing, measures.into()))
         };
         self.gate.pass("list", None, work).await
     }
@@ -180,7 +180,7 @@ impl Core {
             check_key(key)?;
             check_put(&request)?;
             let id = self.backend.create_multipart(key, &request).await?;
-            Ok((id, Measures::default()))
+            Ok((id, Counts::default()))
         };
         self.gate.pass("create_multipart_upload", None, work).await
     }
@@ -202,7 +202,7 @@ impl Core {
                 bytes: Some(length),
                 ..Measures::default()
             };
-            Ok((etag, measures))
+            Ok((etag, measures.into()))
         };
         self.gate.pass("upload_part", None, work).await
     }
@@ -239,7 +239,7 @@ impl Core {
                 bytes: Some(info.size),
                 ..Measures::default()
             };
-            Ok((info, measures))
+            Ok((info, measures.into()))
         };
         let operation = "complete_multipart_upload";
         self.gate.pass(operation, None, work).await
@@ -249,7 +249,7 @@ impl Core {
         let work = async {
             check_key(key)?;
             self.backend.abort(key, id).await?;
-            Ok(((), Measures::default()))
+            Ok(((), Counts::default()))
         };
         self.gate.pass("abort_multipart_upload", None, work).await
     }

@@ -10,7 +10,7 @@ use super::connect_object;
 use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::limits;
-use crate::observe::{Gate, Measures};
+use crate::observe::{Counts, Gate, Measures};
 use crate::raw::{decode, encode};
 
 pub use types::{Match, Matches, Metadata, Mutation, QueryOptions, Vector};
@@ -107,13 +107,13 @@ impl Vectorize {
         &self,
         method: &str,
         arguments: &[Value],
-    ) -> Result<(Matches, Measures), Failure> {
+    ) -> Result<(Matches, Counts), Failure> {
         let matches: Matches = decode(self.backend.call(method, arguments).await?)?;
         let measures = Measures {
             count: Some(u64::from(matches.count)),
             ..Measures::default()
         };
-        Ok((matches, measures))
+        Ok((matches, measures.into()))
     }
 
     /// Inserts vectors. A vector whose id exists already is left unchanged.
@@ -154,7 +154,7 @@ impl Vectorize {
                 count: Some(vectors.len() as u64),
                 ..Measures::default()
             };
-            Ok((mutation, measures))
+            Ok((mutation, measures.into()))
         };
         self.gate.pass(operation, None, work).await
     }
@@ -178,7 +178,7 @@ impl Vectorize {
                 count: Some(vectors.len() as u64),
                 ..Measures::default()
             };
-            Ok((vectors, measures))
+            Ok((vectors, measures.into()))
         };
         self.gate.pass("get_by_ids", None, work).await
     }
@@ -196,7 +196,7 @@ impl Vectorize {
                 count: Some(ids.len() as u64),
                 ..Measures::default()
             };
-            Ok((mutation, measures))
+            Ok((mutation, measures.into()))
         };
         self.gate.pass("delete_by_ids", None, work).await
     }
@@ -209,7 +209,7 @@ impl Vectorize {
     pub async fn describe(&self) -> Result<Value> {
         let work = async {
             let description = self.backend.call("describe", &[]).await?;
-            Ok((description, Measures::default()))
+            Ok((description, Counts::default()))
         };
         self.gate.pass("describe", None, work).await
     }

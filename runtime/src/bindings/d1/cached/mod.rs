@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::meta::Detail;
-use super::query::{Call, Collected, RowSink, after_commit};
+use super::query::{Call, Collected, RowSink};
 use super::{Cell, DecodeError, Query, Row, Shape, check};
 use crate::error::{ErrorKind, Failure, Result, Service};
 use crate::kv::{Core, Kv};
@@ -127,7 +127,7 @@ impl<S: Shape> CachedQuery<'_, S> {
                 tier: output.as_ref().map(|_| "kv"),
                 ..Measures::default()
             };
-            Ok(((output, versions), measures))
+            Ok(((output, versions), measures.into()))
         };
         let cache = self.cache.gate().of_service(Service::EdgeCache);
         let lookup = cache.pass("lookup", Some(statement.name()), lookup);
@@ -166,30 +166,23 @@ impl<S: Shape> CachedQuery<'_, S> {
             parameters,
             ..
         } = &self.query;
-        let work = async {
-            check(statement, parameters)?;
-
-            let mut recorded = Recorded::<S> {
-                rows: Collected::of(statement),
-                columns: statement.columns().len(),
-                json: String::new(),
-            };
-            let call = Call {
-                statement,
-                parameters,
-                rows: &mut recorded,
-                limit: S::LIMIT,
-                detail: S::DETAIL.max(Detail::Counts),
-            };
-            let meta = database.send(call).await;
-            let meta = meta.map_err(|failure| after_commit(failure, true))?;
-            let Recorded { rows, json, .. } = recorded;
-            let (output, measures) = super::query::finish(rows, &meta)?;
-            Ok(((output, json), measures))
+        let mut recorded = Recorded::<S> {
+            rows: Collected::of(statement),
+            columns: statement.columns().len(),
+            json: String::new(),
         };
-        let gate = &database.gate;
-        let result = gate.pass("query", Some(statement.name()), work).await;
-        result.map_err(|error| error.of_read(true))
+        let call = Call {
+            statement,
+            parameters,
+            rows: &mut recorded,
+            limit: S::LIMIT,
+            detail: S::DETAIL.max(Detail::Counts),
+        };
+        let meta = database.run(call, S::NEEDS_ROW).await?;
+        let Recorded { rows, json, .. } = recorded;
+        let output = rows.finish(&meta);
+        let output = output.map_err(|failure| database.gate.failed("query", failure))?;
+        Ok((output, json))
     }
 }
 
@@ -207,5 +200,9 @@ impl<S: Shape> RowSink for Recorded<S> {
             .collect::<Result<_, _>>()?;
         entry::push_row(&mut self.json, &cells);
         self.rows.row(row)
+    }
+
+    fn count(&self) -> usize {
+        self.rows.count()
     }
 }
