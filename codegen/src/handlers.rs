@@ -23,16 +23,19 @@ pub struct Handlers {
     pub schedules: Vec<(LitStr, Path)>,
     /// The Durable Object classes.
     pub durable_objects: Vec<Path>,
+    /// The Workflow classes.
+    pub workflows: Vec<Path>,
 }
 
 /// The words that start an entry.
-const WORDS: [&str; 6] = [
+const WORDS: [&str; 7] = [
     "env",
     "start",
     "fetch",
     "queue",
     "scheduled",
     "durable_object",
+    "workflow",
 ];
 
 impl Parse for Handlers {
@@ -46,6 +49,7 @@ impl Parse for Handlers {
             queues: Vec::new(),
             schedules: Vec::new(),
             durable_objects: Vec::new(),
+            workflows: Vec::new(),
         };
 
         while !input.is_empty() {
@@ -78,6 +82,7 @@ impl Handlers {
             "queue" => self.queues.push((input.parse()?, parse_path(input)?)),
             "scheduled" => self.schedules.push((input.parse()?, parse_path(input)?)),
             "durable_object" => self.durable_objects.push(input.parse()?),
+            "workflow" => self.workflows.push(input.parse()?),
             other => {
                 let help = suggestion(other, "handlers", &WORDS);
                 let message = format!("`{other}` is not a kind of handler; {help}");

@@ -18,10 +18,12 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     };
     let (errors, unknown) = check(&input);
     // A misspelled class is reported once, and not also by rustc.
-    input.durable_objects.retain(|path| {
-        let name = class_name(path).unwrap_or_default();
-        !unknown.contains(&name)
-    });
+    for paths in [&mut input.durable_objects, &mut input.workflows] {
+        paths.retain(|path| {
+            let name = class_name(path).unwrap_or_default();
+            !unknown.contains(&name)
+        });
+    }
     let application = application(&input);
     let exports = exports(&input);
     quote!(#errors #application #exports)
@@ -55,12 +57,32 @@ fn check(input: &Handlers) -> (TokenStream, Vec<String>) {
     };
     check.queues(project, input);
     check.schedules(project, input);
-    check.durable_objects(project, input);
-    check.unsupported(project);
+    check.classes(project, &DURABLE_OBJECTS, &input.durable_objects);
+    check.classes(project, &WORKFLOWS, &input.workflows);
     let in_code = check.in_code;
     let in_manifest = project::print_errors(&check.errors, &compilation.sources, Span::call_site());
     (quote!(#in_code #in_manifest), check.unknown_classes)
 }
+
+/// A kind of class.
+struct ClassKind {
+    kind: BindingKind,
+    /// The word in `handlers!`.
+    word: &'static str,
+    title: &'static str,
+}
+
+const DURABLE_OBJECTS: ClassKind = ClassKind {
+    kind: BindingKind::DurableObjectNamespace,
+    word: "durable_object",
+    title: "Durable Object class",
+};
+
+const WORKFLOWS: ClassKind = ClassKind {
+    kind: BindingKind::Workflow,
+    word: "workflow",
+    title: "Workflow class",
+};
 
 struct Check {
     /// The errors in the manifest.
@@ -147,17 +169,12 @@ impl Check {
         }
     }
 
-    fn durable_objects(&mut self, project: &Project, input: &Handlers) {
-        let kind = BindingKind::DurableObjectNamespace;
-        let classes: Vec<&Spanned<String>> = project.manifest.classes(kind).collect();
+    fn classes(&mut self, project: &Project, kind: &ClassKind, paths: &[syn::Path]) {
+        let classes: Vec<&Spanned<String>> = project.manifest.classes(kind.kind).collect();
         let known: Vec<&str> = classes.iter().map(|class| class.value.as_str()).collect();
         let mut misspelled: Vec<&str> = Vec::new();
-        let named: Vec<String> = input
-            .durable_objects
-            .iter()
-            .filter_map(class_name)
-            .collect();
-        for class in &input.durable_objects {
+        let named: Vec<String> = paths.iter().filter_map(class_name).collect();
+        for class in paths {
             let Some(name) = class_name(class) else {
                 continue;
             };
@@ -165,7 +182,7 @@ impl Check {
                 continue;
             }
             misspelled.extend(nearest(&name, known.iter().copied()));
-            let message = format!("the manifest binds no Durable Object class `{name}`");
+            let message = format!("the manifest binds no {} `{name}`", kind.title);
             let help = suggestion(&name, "classes", &known);
             self.in_code
                 .extend(project::error(class.span(), Code::Handler, &message, &help));
@@ -176,23 +193,11 @@ impl Check {
             let has_handler = named.contains(&class.value);
             if !has_handler && !misspelled.contains(&class.value.as_str()) {
                 let help = format!(
-                    "add `durable_object path::to::{}` to `handlers!`",
-                    class.value
+                    "add `{} path::to::{}` to `handlers!`",
+                    kind.word, class.value
                 );
-                self.missing("Durable Object class", class, &help);
+                self.missing(kind.title, class, &help);
             }
-        }
-    }
-
-    /// Reports the classes of the manifest that bindery does not support yet.
-    fn unsupported(&mut self, project: &Project) {
-        for class in project.manifest.classes(BindingKind::Workflow) {
-            let message = format!("Workflow classes are not supported yet: `{}`", class.value);
-            self.errors.push(
-                Diagnostic::new(Code::Handler, message, class.span)
-                    .label("this worker cannot implement it")
-                    .help("name the worker that implements it: `script_name = \"...\"`"),
-            );
         }
     }
 
@@ -403,23 +408,17 @@ fn exports(input: &Handlers) -> TokenStream {
             }
         })
     });
-    let classes = input.durable_objects.iter().filter_map(|path| {
-        let (krate, env) = (&input.krate, &input.env);
-        let alias = class_alias(&class_name(path)?);
-        Some(quote_spanned! {path.span()=>
-            #[doc(hidden)]
-            #[allow(non_camel_case_types, dead_code)]
-            type #alias = #path;
-
-            // The class is one of this environment, also where nothing is exported.
-            const _: fn() = || {
-                fn is_class<T: #krate::durable_object::DurableObject<Env = #env>>() {}
-                is_class::<#alias>();
-            };
-        })
-    });
+    let (krate, env) = (&input.krate, &input.env);
+    let object_class = quote!(#krate::durable_object::DurableObject<Env = #env>);
+    let objects = input.durable_objects.iter();
+    let objects = objects.filter_map(|path| own_class(path, &object_class));
+    let workflow_class = quote!(#krate::workflow::Run<Env = #env>);
+    let workflows = input.workflows.iter();
+    let workflows = workflows.filter_map(|path| own_class(path, &workflow_class));
+    let workflow_exports = workflow_exports(input, &attribute);
     quote! {
-        #(#classes)*
+        #(#objects)*
+        #(#workflows)*
 
         #[cfg(target_arch = "wasm32")]
         #[doc(hidden)]
@@ -433,8 +432,74 @@ fn exports(input: &Handlers) -> TokenStream {
             #queue
             #scheduled
             #(#durable_objects)*
+            #workflow_exports
         }
     }
+}
+
+/// The classes of Workflows, and a function that derives them from the class of the platform when
+/// the worker starts.
+fn workflow_exports(input: &Handlers, attribute: &TokenStream) -> TokenStream {
+    let krate = &input.krate;
+    let private = quote!(#krate::__private);
+    let value = quote!(#private::wasm_bindgen::JsValue);
+    let mut classes = TokenStream::new();
+    let mut derive = TokenStream::new();
+    for path in &input.workflows {
+        let Some(name) = class_name(path) else {
+            continue;
+        };
+        let (class, alias) = (format_ident!("{name}"), class_alias(&name));
+        let inner = quote!(#private::ExportedWorkflow<super::App, super::#alias>);
+        classes.extend(quote! {
+            #attribute
+            #[derive(Debug)]
+            pub struct #class(#inner);
+
+            #attribute
+            impl #class {
+                #[wasm_bindgen(constructor)]
+                pub fn new(context: #value, env: #value) -> Self {
+                    Self(#private::ExportedWorkflow::new(context, env))
+                }
+
+                pub fn run(&self, event: #value, step: #value) -> #private::js_sys::Promise {
+                    self.0.run(event, step)
+                }
+            }
+        });
+        derive.extend(quote! {
+            let class = #class::new(#value::UNDEFINED, #value::UNDEFINED);
+            #private::derive_from_workflow(&#value::from(class));
+        });
+    }
+    if classes.is_empty() {
+        return classes;
+    }
+    quote! {
+        #classes
+
+        #[wasm_bindgen(wasm_bindgen = #private::wasm_bindgen, start, private)]
+        pub fn __bindery_derive_workflows() {
+            #derive
+        }
+    }
+}
+
+/// Names a class where the exports can name it, and checks that it is one of this environment, also
+/// where nothing is exported.
+fn own_class(path: &syn::Path, bound: &TokenStream) -> Option<TokenStream> {
+    let alias = class_alias(&class_name(path)?);
+    Some(quote_spanned! {path.span()=>
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        type #alias = #path;
+
+        const _: fn() = || {
+            fn is_class<T: #bound>() {}
+            is_class::<#alias>();
+        };
+    })
 }
 
 /// The name of a class where the exports can name it.

@@ -13,6 +13,7 @@ mod project;
 mod query;
 mod row;
 mod test;
+mod workflow;
 
 use proc_macro::TokenStream;
 
@@ -93,6 +94,7 @@ pub fn query(input: TokenStream) -> TokenStream {
 ///     fetch: web::fetch,
 ///     queue "files-queue": jobs::process,
 ///     durable_object UserStats,
+///     workflow Thumbnails,
 /// }
 /// ```
 ///
@@ -127,6 +129,11 @@ pub fn query(input: TokenStream) -> TokenStream {
 ///
 ///   Exports a Durable Object class that the manifest binds: a type with
 ///   [`#[bindery::durable_object]`](macro@durable_object).
+///
+/// - **`workflow path::Class`**
+///
+///   Exports a Workflow class that the manifest binds: a type with
+///   [`#[bindery::workflow]`](macro@workflow).
 ///
 /// - **`crate = my_bindery`**
 ///
@@ -355,6 +362,39 @@ pub fn row(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Column, attributes(column))]
 pub fn column(input: TokenStream) -> TokenStream {
     column::expand(input.into()).into()
+}
+
+/// Makes a type the class of a [Workflow](https://developers.cloudflare.com/workflows/).
+///
+/// ```text
+/// pub struct Orders;
+///
+/// #[bindery::workflow]
+/// impl Orders {
+///     async fn run(event: Event<Order>, step: Step, env: Env) -> bindery::Result<Receipt> {
+///         let order = event.payload;
+///         let receipt = step.run("charge the card", || charge(&env, &order)).await?;
+///         step.sleep("wait for the goods", Duration::from_secs(3600)).await?;
+///         step.run("send a mail", || send(&env, &receipt)).await?;
+///         Ok(receipt)
+///     }
+/// }
+/// ```
+///
+/// The name of the type is the `class_name` of a Workflow of the manifest, and an entry
+/// `workflow path::to::Orders` of [`handlers!`](macro@handlers) exports it. The type must be in
+/// scope where `Env` is. The field of `Env` is then a `Workflow<Orders>`, with the types of `run`:
+/// the parameters, which its event has, and the output. Both are sent as JSON, and so are the
+/// results of steps.
+///
+/// # Arguments
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
+#[proc_macro_attribute]
+pub fn workflow(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    workflow::expand(attribute.into(), item.into()).into()
 }
 
 /// Declares a test that receives an environment with empty state in memory.

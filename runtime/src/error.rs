@@ -311,6 +311,25 @@ impl Error {
         is_transient && !self.is_committed()
     }
 
+    /// Marks the error of a step of a [Workflow](mod@crate::workflow) that fails for good: it is
+    /// not repeated.
+    ///
+    /// # Examples
+    /// ```
+    /// use bindery::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::InvalidArgument, "the card is not valid").non_retryable();
+    /// ```
+    #[must_use]
+    pub fn non_retryable(mut self) -> Self {
+        self.0.failure.is_final = true;
+        self
+    }
+
+    pub(crate) fn is_final(&self) -> bool {
+        self.0.failure.is_final
+    }
+
     /// Whether the call has the same effect if it is applied twice, so that a retry is safe even if
     /// the service has applied it: reads, and writes of KV and R2 that replace a value.
     ///

@@ -26,6 +26,8 @@ pub struct Cause {
     pub(crate) is_committed: bool,
     /// Whether the application wrote the message, for the client.
     pub(crate) is_own: bool,
+    /// Whether a step of a Workflow is not repeated after it.
+    pub(crate) is_final: bool,
     /// Whether the call reads only, so that it can be repeated. Known for D1 and for requests to
     /// other servers, where the operation does not show it.
     pub(crate) is_read: bool,
@@ -59,6 +61,7 @@ impl Failure {
             source: None,
             is_committed: false,
             is_own: false,
+            is_final: false,
             is_read: false,
             index: None,
             query: None,

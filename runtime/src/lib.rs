@@ -29,7 +29,7 @@
 //! # Modules
 //!
 //! - [`d1`], [`kv`], [`r2`] and [`queue`] are the types that generated bindings dereference to. The
-//!   other kinds of binding have a module each, from [`ai`] to [`workflow`].
+//!   other kinds of binding have a module each, from [`ai`] to [`workflow`](mod@workflow).
 //! - [`error`] has the error type that all of them share.
 //! - [`observe`] sends an event after each call to a binding, and counts, traces and prices them.
 //! - [`http`] has the types of requests and responses, [`minimal`] those of small workers, and
@@ -117,7 +117,9 @@ pub use backend::TestSocket;
 pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
-pub use bindery_macros::{Column, KvKey, R2Key, Row, bindings, durable_object, handlers, test};
+pub use bindery_macros::{
+    Column, KvKey, R2Key, Row, bindings, durable_object, handlers, test, workflow,
+};
 pub use bindings::*;
 pub use error::{Error, ErrorKind, Result, Service};
 pub use http::{Body, Request, Response};

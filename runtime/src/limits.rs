@@ -104,6 +104,9 @@ pub(crate) mod workflow {
     pub(crate) const PAGE: &str = "https://developers.cloudflare.com/workflows/reference/limits/";
     pub(crate) const ID_BYTES: usize = 64;
     pub(crate) const BYTES: usize = 1024 * 1024;
+    pub(crate) const NAME_BYTES: usize = 256;
+    pub(crate) const BATCH: usize = 100;
+    pub(crate) const MAX_SLEEP: std::time::Duration = std::time::Duration::from_secs(365 * 86_400);
 }
 
 /// The limits of Analytics Engine.

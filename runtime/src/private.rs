@@ -5,7 +5,7 @@ pub use std::collections::BTreeMap;
 pub use std::string::String;
 pub use std::vec::Vec;
 
-pub use futures_util::future::LocalBoxFuture;
+pub use futures_util::future::{BoxFuture, LocalBoxFuture};
 pub use serde;
 pub use serde_json;
 
@@ -24,7 +24,9 @@ pub use crate::queue::RawBatch;
 pub use crate::r2::KeyOf as ObjectKeyOf;
 
 #[cfg(target_arch = "wasm32")]
-pub use crate::backend::{ExportedObject, Handle, fetch, queue, scheduled};
+pub use crate::backend::{
+    ExportedObject, ExportedWorkflow, Handle, derive_from_workflow, fetch, queue, scheduled,
+};
 #[cfg(target_arch = "wasm32")]
 pub use crate::error::Failure;
 #[cfg(target_arch = "wasm32")]

@@ -58,7 +58,7 @@ const folder = join(root, "tests/conformance/assets");
 const placeholder = () => new Response("a placeholder");
 const everything = {
   durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" }, ROOMS: { className: "Room", useSQLite: true }, LIMITS: { className: "Limits", useSQLite: true } },
-  workflows: { ORDERS: { name: "orders", className: "Orders", scriptName: "other" } },
+  workflows: { ORDERS: { name: "orders", className: "Orders", scriptName: "other" }, JOURNEYS: { name: "journeys", className: "Journey" } },
   hyperdrives: { POSTGRES: "postgres://ann:pw@127.0.0.1:5432/shop" },
   vectorize: { VECTORS: { index_name: "vectors" } },
   ai: { binding: "AI" },

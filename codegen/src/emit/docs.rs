@@ -48,7 +48,8 @@ fn describe(docs: &mut String, bound: &Bound) {
         docs.push_str("\n\n`None` in environments that do not have it.");
     }
     let native = match bound.resource.kind {
-        BindingKind::DurableObjectNamespace => match bound.resource.class() {
+        BindingKind::DurableObjectNamespace | BindingKind::Workflow => match bound.resource.class()
+        {
             Some(_) => Native::Full,
             // Only the other worker has the class.
             None => Native::Unsupported,

@@ -91,7 +91,7 @@ pub fn environment(project: &Project, target: &Target) -> TokenStream {
 /// not find once, and not the uses of it.
 fn classes(project: &Project) -> TokenStream {
     let mut classes: Vec<Ident> = Vec::new();
-    for class in project.bindings.iter().filter_map(object_class) {
+    for class in project.bindings.iter().filter_map(own_class) {
         if !classes.contains(&class) {
             classes.push(class);
         }
@@ -202,7 +202,7 @@ fn connect(project: &Project, target: &Target) -> TokenStream {
     });
     let fields = project.bindings.iter().map(|bound| {
         let (field, ty) = (bound.name.field_ident(), ty(bound, target));
-        if bound.shards.is_some() || object_class(bound).is_some() {
+        if bound.shards.is_some() || own_class(bound).is_some() {
             quote!(#field,)
         } else if bound.optional {
             quote!(#field: #field.map(#ty),)
@@ -296,7 +296,7 @@ fn ty(bound: &Bound, target: &Target) -> TokenStream {
 
 /// The type of a field of `Env`.
 fn field_ty(bound: &Bound, target: &Target) -> TokenStream {
-    if object_class(bound).is_some() {
+    if own_class(bound).is_some() {
         return runtime_type(bound, target);
     }
     let (krate, ty) = (&target.krate, ty(bound, target));
@@ -309,10 +309,13 @@ fn field_ty(bound: &Bound, target: &Target) -> TokenStream {
 /// The type of the runtime that a binding wraps, from where `Env` is.
 fn runtime_type(bound: &Bound, target: &Target) -> TokenStream {
     let krate = &target.krate;
-    match object_class(bound) {
+    match own_class(bound) {
         Some(class) => {
             let class = class_alias(&class);
-            quote!(#krate::durable_object::Namespace<#class>)
+            match bound.resource.kind {
+                BindingKind::Workflow => quote!(#krate::workflow::Workflow<#class>),
+                _ => quote!(#krate::durable_object::Namespace<#class>),
+            }
         }
         None => runtime_type_of(bound, &ty(bound, target), target),
     }
@@ -331,11 +334,8 @@ fn runtime_type_of(bound: &Bound, ty: &TokenStream, target: &Target) -> TokenStr
     }
 }
 
-/// The Durable Object class of a binding, if this worker implements it.
-fn object_class(bound: &Bound) -> Option<Ident> {
-    if bound.resource.kind != BindingKind::DurableObjectNamespace {
-        return None;
-    }
+/// The class of a Durable Object or Workflow, if this worker implements it.
+fn own_class(bound: &Bound) -> Option<Ident> {
     let class = bound.resource.class()?;
     syn::parse_str(&class.value).ok()
 }
@@ -354,7 +354,7 @@ fn binding(bound: &Bound, target: &Target) -> TokenStream {
         .database
         .as_ref()
         .map(|database| d1::methods(bound, database, target));
-    if object_class(bound).is_some() {
+    if own_class(bound).is_some() {
         let database = bound.database.as_ref();
         let database = database.map(|database| d1::of_objects(bound, database, target));
         return quote!(#database #methods);

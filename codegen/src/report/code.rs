@@ -128,6 +128,7 @@ codes! {
         404 RowField Error "a field does not match its column",
         405 StaleCache Warning "a write that leaves cached rows outdated",
         406 DurableObject Error "not a Durable Object class",
+        407 Workflow Error "not a Workflow class",
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod counter;
+mod report;
 
 use axum::Router;
 use axum::routing::get;
@@ -17,6 +18,7 @@ use bindery::queue::Batch;
 use bindery::{Request, Response};
 
 pub use counter::{Counter, CounterClient};
+pub use report::{Report, ReportParams};
 
 /// The bindings of `wrangler.toml`.
 #[bindery::bindings]
@@ -27,6 +29,7 @@ bindery::handlers! {
     fetch: fetch,
     queue "jobs": process,
     durable_object Counter,
+    workflow Report,
 }
 
 /// The id of a user.
@@ -122,6 +125,7 @@ pages! {
     r2 "r2"
     queues "queues"
     durable_objects "durable-objects"
+    workflows "workflows"
     other_bindings "other-bindings"
     environments "environments"
     testing "testing"

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode};
 use bindery::observe::Event;
 use bindery::resilience::Retry;
 use bindery::{Body, ErrorKind, TestWorld};
-use book::{App, Env, Job, Note, NoteKey};
+use book::{App, Env, Job, Note, NoteKey, ReportParams};
 
 #[bindery::test]
 async fn a_note_can_be_finished(env: Env) -> bindery::Result<()> {
@@ -134,5 +134,21 @@ async fn a_note_is_read_from_the_database(env: Env, world: TestWorld) -> bindery
     let notes = retry.run(async || env.db.notes_of("ann").await).await?;
     assert!(notes.is_empty());
     assert!(env.cache.get(&NoteKey { id: 7 }).await.is_err());
+    Ok(())
+}
+
+#[bindery::test]
+async fn a_report_is_stored_at_night(env: Env, world: TestWorld) -> bindery::Result<()> {
+    let params = ReportParams {
+        owner: "ann".to_owned(),
+    };
+    let report = env.reports.create(&params).await?;
+    world.run_workflows().await;
+    assert_eq!(report.status().await?.state(), "waiting");
+
+    world.clock().advance(Duration::from_secs(3600));
+    world.run_workflows().await;
+    let key = report.status().await?.output();
+    assert!(key.is_some_and(|key| key.starts_with("reports/")));
     Ok(())
 }

@@ -36,8 +36,10 @@ pub mod tiers;
 pub mod time;
 pub mod unchecked;
 pub mod web;
+pub mod workflows;
 
 use objects::Room;
+use workflows::Journey;
 
 /// The class of rate limits.
 pub type Limits = bindery::web::LimitObject<Env>;
@@ -56,6 +58,7 @@ bindery::handlers! {
     scheduled "30 1 L * *": scheduled::fail,
     durable_object Room,
     durable_object Limits,
+    workflow Journey,
 }
 
 /// The result of a case.
@@ -280,6 +283,15 @@ macro_rules! each_case {
             objects::refused_sockets
             objects::background_work_of_objects
             objects::alarms_that_are_set
+            workflows::steps
+            workflows::a_step_is_repeated_after_an_error
+            workflows::an_instance_fails_with_its_error
+            workflows::events_arrive_before_and_after_a_wait
+            workflows::an_event_that_does_not_arrive_is_an_error
+            workflows::sleeping_steps
+            workflows::steps_run_at_the_same_time
+            workflows::instances_have_ids
+            workflows::an_instance_can_be_controlled
             queue::limits
             queue::the_largest_messages
             queue::batch

@@ -38,7 +38,7 @@ pub(super) const WORKFLOW: Definition = Definition {
     ),
     runtime: RuntimeType::new("workflow", "Workflow"),
     typescript: TypeScript::Of(|workflow| format!("Workflow /* {} */", class_and_script(workflow))),
-    native: Native::Unsupported,
+    native: Native::Simulated("runs the classes of this worker"),
     identifier: None,
     hooks: Hooks {
         check: name,

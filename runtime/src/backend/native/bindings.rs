@@ -13,6 +13,7 @@ use crate::durable_object::DurableObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe::{Observer, Observers};
 use crate::resilience::Faults;
+use crate::workflow::Run;
 
 use super::assets::Assets;
 use super::context::{Routers, Tasks};
@@ -22,7 +23,8 @@ use super::env_files::{EnvFiles, project_folder};
 use super::folder::StateFolder;
 use super::object::Simulation;
 use super::queue::Queues;
-use super::{D1, Kv, Object, Queue, R2};
+use super::workflow::Workflows;
+use super::{D1, Kv, Object, Queue, R2, Workflow};
 
 /// The native backend of one process, or of one test.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ struct Inner {
     handles: BTreeMap<&'static str, Handle>,
     queues: Queues,
     objects: Hosts,
+    workflows: Option<Workflows>,
     observers: Arc<Observers>,
     vars: BTreeMap<String, RawVar>,
     env_files: EnvFiles,
@@ -67,6 +70,7 @@ enum Handle {
     R2(R2),
     Queue(Queue),
     Objects(Objects),
+    Workflow(Workflow),
     Object(Object),
 }
 
@@ -124,6 +128,7 @@ impl Backend {
             handles,
             queues: state.queues,
             objects: state.objects,
+            workflows: state.workflows,
             observers: Arc::new(Observers::with_faults(overrides.faults.clone())),
             vars,
             env_files,
@@ -159,6 +164,28 @@ impl Backend {
                 objects.register::<T>(WeakBackend(Arc::downgrade(&self.0)));
                 Ok(objects.clone())
             }
+            _ => Err(missing(binding)),
+        }
+    }
+
+    /// The Workflows of this worker, if it has any.
+    pub(super) fn workflows(&self) -> Option<&Workflows> {
+        self.0.workflows.as_ref()
+    }
+
+    /// A Workflow of this worker.
+    pub(crate) fn workflow<T: Run>(&self, binding: &str) -> std::result::Result<Workflow, String> {
+        let workflow = self.workflow_of_others(binding)?;
+        workflow.register::<T>(WeakBackend(Arc::downgrade(&self.0)));
+        Ok(workflow)
+    }
+
+    pub(crate) fn workflow_of_others(
+        &self,
+        binding: &str,
+    ) -> std::result::Result<Workflow, String> {
+        match self.0.handles.get(binding) {
+            Some(Handle::Workflow(workflow)) => Ok(workflow.clone()),
             _ => Err(missing(binding)),
         }
     }
@@ -308,6 +335,7 @@ struct State<'a> {
     queues: Queues,
     objects: Hosts,
     classes: Vec<(&'static Resource, Objects)>,
+    workflows: Option<Workflows>,
     faults: Faults,
     namespaces: Vec<(&'static Resource, Kv)>,
     databases: Vec<(&'static Resource, D1)>,
@@ -332,6 +360,7 @@ impl<'a> State<'a> {
             queues,
             objects: Hosts::open(folder, tasks.clone())?,
             classes: Vec::new(),
+            workflows: None,
             faults: faults.clone(),
             namespaces: Vec::new(),
             databases: Vec::new(),
@@ -353,6 +382,7 @@ impl<'a> State<'a> {
             BindingKind::DurableObject if resource.setting("script_name").is_none() => {
                 return Ok(Handle::Objects(self.class(resource)));
             }
+            BindingKind::Workflow => return Ok(Handle::Workflow(self.workflow(resource)?)),
             BindingKind::RateLimit => Simulation::rate_limit(resource),
             BindingKind::AnalyticsEngine
             | BindingKind::Email
@@ -372,7 +402,6 @@ impl<'a> State<'a> {
                 _ => Simulation::Unsupported,
             },
             BindingKind::DurableObject
-            | BindingKind::Workflow
             | BindingKind::Vectorize
             | BindingKind::Ai
             | BindingKind::Images
@@ -399,6 +428,18 @@ impl<'a> State<'a> {
         let objects = Objects::new(self.worker, resource, self.objects.clone());
         self.classes.push((resource, objects.clone()));
         objects
+    }
+
+    /// A Workflow, whose state is opened for the first one of this worker.
+    fn workflow(&mut self, resource: &'static Resource) -> Opened<Workflow> {
+        if resource.setting("script_name").is_some() {
+            return Ok(Workflow::of_others(resource));
+        }
+        let workflows = match &self.workflows {
+            Some(workflows) => workflows,
+            None => self.workflows.insert(Workflows::open(self.folder)?),
+        };
+        Ok(workflows.workflow(resource))
     }
 
     fn namespace(&mut self, resource: &'static Resource) -> Opened<Kv> {

@@ -34,6 +34,7 @@ mod store;
 mod test;
 #[cfg(feature = "web-sockets")]
 mod test_socket;
+mod workflow;
 mod world;
 mod bindings;
 
@@ -59,6 +60,7 @@ pub use server::{LogFormat, Server, ServerOptions, WorkerService};
 pub use test::{TestClock, TestWorld, in_memory, test};
 #[cfg(feature = "web-sockets")]
 pub use test_socket::TestSocket;
+pub(crate) use workflow::{Step, Workflow, WorkflowInstance};
 pub(crate) use world::split_mix;
 
 use bytes::Bytes;

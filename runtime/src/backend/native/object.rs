@@ -257,7 +257,7 @@ impl Object {
         Err(self.unsupported("transform"))
     }
 
-    fn unsupported(&self, method: &str) -> Failure {
+    pub(super) fn unsupported(&self, method: &str) -> Failure {
         let message = format!(
             "the native backend does not support `{method}` of the {} `{}`: run this part on \
              Workers, with `wrangler dev`",

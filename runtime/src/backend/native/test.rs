@@ -164,6 +164,23 @@ impl TestWorld {
         self.backend.objects_hosts().fire_due(true).await
     }
 
+    /// Waits until each instance of a [Workflow](mod@crate::workflow) has ended, or waits for a
+    /// later time of the clock, for an event, or for the end of a pause.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// let order = env.orders.create(&params).await?;
+    /// world.run_workflows().await;
+    /// world.clock().advance(Duration::from_secs(86_400));
+    /// world.run_workflows().await;
+    /// assert!(order.status().await?.is_over());
+    /// ```
+    pub async fn run_workflows(&self) {
+        if let Some(workflows) = self.backend.workflows() {
+            workflows.idle().await;
+        }
+    }
+
     /// Drops what a Durable Object has in memory, as the platform does when the object is idle. Its
     /// next call creates it again.
     ///

@@ -26,6 +26,7 @@ mod task;
 mod test;
 #[cfg(feature = "web-sockets")]
 mod web_socket;
+mod workflow;
 
 pub use bindings::Backend;
 pub(crate) use bindings::observers as current_observers;
@@ -54,6 +55,9 @@ pub(crate) use stream::read_body;
 pub use test::{TestClock, TestWorld, deliver_queues, test};
 #[cfg(feature = "web-sockets")]
 pub(crate) use web_socket::WebSocket;
+#[doc(hidden)]
+pub use workflow::{ExportedWorkflow, derive_from_workflow};
+pub(crate) use workflow::{Step, Workflow, WorkflowInstance};
 
 /// Only natively a test can choose the random numbers.
 pub(crate) fn fill_random(_: &mut [u8]) -> bool {

@@ -273,6 +273,9 @@ impl<A: Application> Server<A> {
 
         let objects = backend.objects_hosts().clone();
         let alarms = tokio::spawn(async move { objects.fire_alarms().await });
+        if let Some(workflows) = backend.workflows().cloned() {
+            tokio::spawn(async move { workflows.resume().await });
+        }
         let is_stopping = Arc::<AtomicBool>::default();
         let consumers = backend.environment().consumers.iter().map(|consumer| {
             let (queues, env) = (backend.queues().clone(), env.clone());
@@ -358,6 +361,9 @@ impl<A: Application> Server<A> {
             self.scheduler.shutdown().await;
             self.alarms.abort();
             self.backend.tasks().idle().await;
+            if let Some(workflows) = self.backend.workflows() {
+                workflows.stop().await;
+            }
             self.backend.objects_hosts().stop().await;
         };
         if tokio::time::timeout(self.options.shutdown_timeout, work)
