@@ -65,6 +65,7 @@ struct Read<'i> {
 fn read<'i>(item: &'i ItemImpl, name: &Ident) -> Read<'i> {
     let run = item.items.iter().find_map(run_of);
     let types = run.and_then(|run| Types::read(&run.sig));
+
     let errors = if !item.generics.params.is_empty() {
         let message = "a Workflow is a type without generic parameters";
         let help = "put the attribute on its inherent method: `impl Orders { .. }`";

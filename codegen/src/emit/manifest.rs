@@ -191,6 +191,7 @@ fn consumer(consumer: &Consumer, target: &Target) -> TokenStream {
         max_batch_timeout,
         max_retries,
         retry_delay,
+        max_concurrency,
         ..
     } = consumer;
     let queue = &consumer.queue.value;
@@ -207,6 +208,7 @@ fn consumer(consumer: &Consumer, target: &Target) -> TokenStream {
             max_retries: #max_retries,
             retry_delay: #retry_delay,
             dead_letter_queue: #dead_letter_queue,
+            max_concurrency: #max_concurrency,
         }
     }
 }

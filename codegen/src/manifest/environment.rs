@@ -62,6 +62,8 @@ pub struct Consumer {
     pub dead_letter_queue: Option<String>,
     /// The seconds before a failed message is retried.
     pub retry_delay: u32,
+    /// The maximum number of batches at the same time.
+    pub max_concurrency: u32,
 }
 
 /// The tables of an environment: its own, and the top level that it inherits from.
@@ -343,6 +345,10 @@ fn flatten(settings: &mut Vec<(String, String)>, key: &str, node: &Node) {
     }
 }
 
+/// The batches of a queue that the native server processes at the same time, if the manifest has no
+/// number. The platform then decides by the length of the queue.
+const NATIVE_CONCURRENCY: u32 = 10;
+
 /// The page that lists the limits of queues.
 const QUEUE_LIMITS: &str = "https://developers.cloudflare.com/queues/platform/limits/";
 
@@ -363,7 +369,7 @@ fn consumer(errors: &mut Errors, table: &Table<'_>) -> Option<Consumer> {
     let max_batch_timeout = number("max_batch_timeout", 0..=60, 5);
     let max_retries = number("max_retries", 0..=100, 3);
     let retry_delay = number("retry_delay", 0..=86_400, 0);
-    number("max_concurrency", 1..=250, 1);
+    let max_concurrency = number("max_concurrency", 1..=250, NATIVE_CONCURRENCY);
 
     Some(Consumer {
         queue: table.filled(errors, "queue")?,
@@ -372,5 +378,6 @@ fn consumer(errors: &mut Errors, table: &Table<'_>) -> Option<Consumer> {
         max_retries,
         dead_letter_queue: table.text("dead_letter_queue"),
         retry_delay,
+        max_concurrency,
     })
 }

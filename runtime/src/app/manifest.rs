@@ -95,6 +95,8 @@ pub struct Consumer {
     pub retry_delay: u32,
     /// The queue for messages that failed on every attempt.
     pub dead_letter_queue: Option<&'static str>,
+    /// The maximum number of batches at the same time.
+    pub max_concurrency: u32,
 }
 
 /// When a cron trigger fires, in UTC. Bit `n` of a set is the value `n`.

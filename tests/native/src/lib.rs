@@ -2,6 +2,9 @@
 
 pub mod client;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -58,6 +61,7 @@ fn router(env: Env) -> Router {
             put(upload_part).post(complete_upload),
         )
         .route("/queue", post(send))
+        .route("/queue-many", post(send_many))
         .route("/received", get(received))
         .route("/count", get(count))
         .route("/write-slowly", post(write_slowly))
@@ -202,7 +206,28 @@ async fn send(State(env): State<Env>, body: String) -> Answer {
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Stores each message. `kill` ends the process, `panic` panics, and `retry` fails.
+/// Sends each line.
+async fn send_many(State(env): State<Env>, body: String) -> Answer {
+    let lines: Vec<&str> = body.lines().collect();
+    env.jobs.send_all(&lines).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Waits until another batch waits here too.
+async fn meet() -> bool {
+    static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+    WAITING.fetch_add(1, Ordering::SeqCst);
+    for _ in 0..500 {
+        if WAITING.load(Ordering::SeqCst) > 1 {
+            return true;
+        }
+        bindery::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+/// Stores each message. `kill` ends the process, `panic` panics, and those that start with `retry` fail.
 async fn process(batch: Batch<'_, String>, env: Env) -> bindery::Result<()> {
     for message in batch {
         match message.body().as_str() {
@@ -213,7 +238,8 @@ async fn process(batch: Batch<'_, String>, env: Env) -> bindery::Result<()> {
                     panic!("a message")
                 }
             }
-            "retry" => message.retry(),
+            body if body.starts_with("retry") => message.retry(),
+            "meet" if !meet().await => message.retry(),
             body => {
                 let attempts = i64::from(message.attempts());
                 env.db.add_received("jobs", body, attempts).await?;

@@ -311,6 +311,19 @@ fn a_panicking_message_does_not_stop_its_consumer() {
 }
 
 #[test]
+fn batches_of_a_queue_are_processed_at_the_same_time() {
+    let folder = Folder::new("batches");
+    let worker = folder.start();
+    // Two batches: each waits for the other one, and fails without it.
+    let messages = ["meet"; 20].join("\n");
+    assert_eq!(request(&worker, "POST", "/queue-many", &messages).0, 204);
+    eventually("both batches are processed", || {
+        let (_, received) = get(&worker, "/received");
+        received.matches(r#"["jobs","meet",1]"#).count() == 20
+    });
+}
+
+#[test]
 fn slow_queries_do_not_delay_other_requests() {
     let folder = Folder::new("slow-queries");
     let worker = folder.start();

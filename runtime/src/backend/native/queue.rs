@@ -12,7 +12,8 @@ use crate::observe::{Gate, RequestLine, Scope};
 use crate::queue::{RawBatch, RawMessage, Verdict};
 use crate::resilience::Faults;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
+use tokio::task::JoinSet;
 
 use super::clock::{at_milliseconds, now_milliseconds};
 use super::context::Routers;
@@ -22,6 +23,12 @@ use super::store::Store;
 
 /// The versions of the tables.
 const SCHEMA: [&str; 3] = [MESSAGES, IN_FLIGHT, SCHEDULED];
+
+/// The values of `in_flight`: the message waits, is being delivered by this process, or was being
+/// delivered when the process ended.
+const WAITING: i64 = 0;
+const DELIVERED: i64 = 1;
+const INTERRUPTED: i64 = 2;
 
 /// The messages of all queues.
 const MESSAGES: &str = "CREATE TABLE IF NOT EXISTS messages (
@@ -56,6 +63,8 @@ pub(super) struct Queues {
     store: Store,
     /// Wakes the consumers when messages are added.
     changed: Arc<Notify>,
+    /// Held by each delivery; alone by that of a message that may have killed the process.
+    deliveries: Arc<RwLock<()>>,
 }
 
 /// A queue to send messages to.
@@ -103,7 +112,18 @@ impl Queues {
         Ok(Self {
             store: Store::open(path, &SCHEMA)?,
             changed: Arc::default(),
+            deliveries: Arc::default(),
         })
+    }
+
+    /// Notes which messages the last process was delivering when it ended.
+    async fn interrupt(&self, queue: &'static str) -> Result<(), Failure> {
+        let write = move |connection: &Connection| {
+            let sql = "UPDATE messages SET in_flight = ?1, visible_at = scheduled_at
+                 WHERE queue = ?2 AND in_flight = ?3";
+            connection.execute(sql, params![INTERRUPTED, queue, DELIVERED])
+        };
+        self.store.write(write).await.map(drop)
     }
 
     pub(super) fn queue(&self, name: &'static str) -> Queue {
@@ -137,24 +157,91 @@ impl Queues {
         Ok(())
     }
 
-    /// Delivers the batches of one consumer as they become due, until `stopping` is set.
+    /// Delivers the batches of one consumer as they become due, until `stopping` is set. Then waits
+    /// for those that are being processed.
     pub(super) async fn consume<A: Application>(
         &self,
         consumer: Consumer,
         env: A::Env,
         stopping: impl Fn() -> bool,
     ) {
+        let report = |failure: Failure| {
+            log_line(&format!("queue {}: {}", consumer.queue, failure.message));
+        };
+        self.redeliver::<A>(&consumer, &env, &stopping).await;
+        let mut running = JoinSet::new();
         while !stopping() {
+            while running.len() >= consumer.max_concurrency as usize {
+                running.join_next().await;
+            }
+            while running.try_join_next().is_some() {}
+
             let changed = self.changed.notified();
-            let wait = match self.deliver::<A>(&consumer, &env, false).await {
-                Ok(Delivered::Messages(_)) => continue,
-                Ok(Delivered::Nothing(wait)) => wait,
+            let delivery = Arc::clone(&self.deliveries).read_owned().await;
+            let wait = match self.take(consumer, WAITING, false).await {
+                Ok(Next::Batch(messages)) => {
+                    let (queues, env) = (self.clone(), env.clone());
+                    running.spawn(async move {
+                        queues.process::<A>(&consumer, &env, messages).await;
+                        drop(delivery);
+                    });
+                    continue;
+                }
+                Ok(Next::Wait(wait)) => wait,
                 Err(failure) => {
-                    log_line(&format!("queue {}: {}", consumer.queue, failure.message));
+                    report(failure);
                     ERROR_INTERVAL
                 }
             };
+            drop(delivery);
             let _ = tokio::time::timeout(wait.min(MAX_WAIT), changed).await;
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Delivers the messages that the last process was delivering when it ended, each alone: one of
+    /// them may have killed the process, and only its own attempts are spent.
+    async fn redeliver<A: Application>(
+        &self,
+        consumer: &Consumer,
+        env: &A::Env,
+        stopping: &impl Fn() -> bool,
+    ) {
+        let mut interrupted = self.interrupt(consumer.queue).await;
+        while !stopping() {
+            let alone = self.deliveries.write().await;
+            let next = match interrupted {
+                Ok(()) => self.take(*consumer, INTERRUPTED, true).await,
+                Err(failure) => Err(failure),
+            };
+
+            interrupted = Ok(());
+            match next {
+                Ok(Next::Batch(messages)) => self.process::<A>(consumer, env, messages).await,
+                Ok(Next::Wait(Duration::ZERO)) => {}
+                Ok(Next::Wait(_)) => return,
+                Err(failure) => {
+                    drop(alone);
+                    log_line(&format!("queue {}: {}", consumer.queue, failure.message));
+                    tokio::time::sleep(ERROR_INTERVAL).await;
+                    interrupted = self.interrupt(consumer.queue).await;
+                }
+            }
+        }
+    }
+
+    /// Delivers a batch, and stores what the handler has decided.
+    async fn process<A: Application>(
+        &self,
+        consumer: &Consumer,
+        env: &A::Env,
+        messages: Vec<(i64, RawMessage)>,
+    ) {
+        let outcomes = deliver::<A>(consumer, env, messages).await;
+        // Until this is stored, the messages are not delivered again.
+        while let Err(failure) = self.settle(*consumer, outcomes.clone()).await {
+            log_line(&format!("queue {}: {}", consumer.queue, failure.message));
+            tokio::time::sleep(ERROR_INTERVAL).await;
         }
     }
 
@@ -187,7 +274,7 @@ impl Queues {
                     id: row.get("id")?,
                     body: row.get("body")?,
                     attempts: row.get("attempts")?,
-                    is_in_flight: row.get("in_flight")?,
+                    is_in_flight: row.get::<_, i64>("in_flight")? == DELIVERED,
                     sent_at: row.get("sent_at")?,
                     visible_at: row.get("visible_at")?,
                 })
@@ -205,79 +292,30 @@ impl Queues {
         self.changed.notify_waiters();
     }
 
-    /// Delivers one batch if a batch is due.
+    /// Takes the batch that is due, if there is one, and counts the attempts of its messages.
     ///
     /// A batch is due when it is full or the consumer's timeout has passed; an `eager` batch is due
     /// immediately.
-    async fn deliver<A: Application>(
-        &self,
-        consumer: &Consumer,
-        env: &A::Env,
-        eager: bool,
-    ) -> Result<Delivered, Failure> {
-        let messages = match self.take(*consumer, eager).await? {
-            Next::Batch(messages) => messages,
-            Next::Wait(wait) => return Ok(Delivered::Nothing(wait)),
-        };
-
-        let (ids, messages): (Vec<i64>, Vec<RawMessage>) = messages.into_iter().unzip();
-        let queue = consumer.queue;
-        let mut batch = RawBatch::new(queue.to_owned(), messages);
-        let context = env.backend().context(Arc::default(), Routers::default());
-        let scope = Scope::new(&context, RequestLine::default());
-        let gate = Gate::of_handler(queue, env.backend().observers());
-        let handler = async {
-            let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;
-            let (problem, error) = match outcome {
-                Ok(Ok(())) => (None, None),
-                Ok(Err(error)) => (Some(format!("the handler failed: {error}")), Some(error)),
-                Err(message) => {
-                    let problem = format!("the handler panicked: {message}");
-                    let error = Error::worker("queue", ErrorKind::Internal, problem.clone());
-                    (Some(problem), Some(error))
-                }
-            };
-            batch.settle(problem.is_none());
-            redeliver(&mut batch, &env.backend().observers().faults);
-            (problem, error, batch.measures())
-        };
-        let handler = gate.handle("queue", handler, |(_, error, measures)| {
-            (error.as_ref(), measures.clone())
-        });
-        let (problem, ..) = scope.run(handler).await;
-        if let Some(problem) = &problem {
-            log_line(&format!("queue {queue}: {problem}"));
-        }
-
-        let messages = ids.iter().zip(&batch.messages).zip(&batch.verdicts);
-        let outcomes: Vec<Outcome> = messages
-            .map(|((id, message), verdict)| (*id, message.attempts, *verdict))
-            .collect();
-        self.settle(*consumer, outcomes).await?;
-        Ok(Delivered::Messages(ids.len()))
-    }
-
-    /// Takes the batch that is due, if there is one, and counts the attempts of its messages.
-    async fn take(&self, consumer: Consumer, eager: bool) -> Result<Next, Failure> {
+    async fn take(&self, consumer: Consumer, state: i64, eager: bool) -> Result<Next, Failure> {
         let now = now_milliseconds();
         // Reading does not wait for writers.
-        let look = move |connection: &Connection| due(connection, &consumer, now, eager);
+        let look = move |connection: &Connection| due(connection, &consumer, state, now, eager);
         if let Due::In(wait) = self.store.read(look).await? {
             return Ok(Next::Wait(wait));
         }
 
         let write = move |connection: &Connection| {
             let mut batch = Vec::new();
-            if let Due::Now(messages) = due(connection, &consumer, now, eager)? {
+            if let Due::Now(messages) = due(connection, &consumer, state, now, eager)? {
                 for (id, message) in messages {
                     // The process ended while it delivered the message for the last time.
                     if message.attempts > consumer.max_retries.saturating_add(1) {
                         give_up(connection, &consumer, id, message.attempts - 1, now)?;
                         continue;
                     }
-                    let sql = "UPDATE messages SET attempts = ?2, in_flight = 1 WHERE id = ?1";
+                    let sql = "UPDATE messages SET attempts = ?2, in_flight = ?3 WHERE id = ?1";
                     let mut update = connection.prepare_cached(sql)?;
-                    update.execute(params![id, message.attempts])?;
+                    update.execute(params![id, message.attempts, DELIVERED])?;
                     batch.push((id, message));
                 }
             }
@@ -300,9 +338,9 @@ impl Queues {
                     Verdict::Retry(delay) if attempts <= consumer.max_retries => {
                         let delay = i64::from(delay.unwrap_or(consumer.retry_delay)) * 1000;
                         let sql =
-                            "UPDATE messages SET in_flight = 0, scheduled_at = ?2, visible_at = ?3
+                            "UPDATE messages SET in_flight = ?4, scheduled_at = ?2, visible_at = ?3
                              WHERE id = ?1";
-                        connection.execute(sql, params![id, now, now + delay])?;
+                        connection.execute(sql, params![id, now, now + delay, WAITING])?;
                     }
                     Verdict::Retry(_) => give_up(connection, &consumer, id, attempts, now)?,
                 }
@@ -316,6 +354,47 @@ impl Queues {
     }
 }
 
+/// Passes a batch to the handler. Returns what it has decided.
+async fn deliver<A: Application>(
+    consumer: &Consumer,
+    env: &A::Env,
+    messages: Vec<(i64, RawMessage)>,
+) -> Vec<Outcome> {
+    let (ids, messages): (Vec<i64>, Vec<RawMessage>) = messages.into_iter().unzip();
+    let queue = consumer.queue;
+    let mut batch = RawBatch::new(queue.to_owned(), messages);
+    let context = env.backend().context(Arc::default(), Routers::default());
+    let scope = Scope::new(&context, RequestLine::default());
+    let gate = Gate::of_handler(queue, env.backend().observers());
+    let handler = async {
+        let outcome = catch_panic(A::queue(&mut batch, env.clone(), context)).await;
+        let (problem, error) = match outcome {
+            Ok(Ok(())) => (None, None),
+            Ok(Err(error)) => (Some(format!("the handler failed: {error}")), Some(error)),
+            Err(message) => {
+                let problem = format!("the handler panicked: {message}");
+                let error = Error::worker("queue", ErrorKind::Internal, problem.clone());
+                (Some(problem), Some(error))
+            }
+        };
+        batch.settle(problem.is_none());
+        redeliver(&mut batch, &env.backend().observers().faults);
+        (problem, error, batch.measures())
+    };
+    let handler = gate.handle("queue", handler, |(_, error, measures)| {
+        (error.as_ref(), measures.clone())
+    });
+    let (problem, ..) = scope.run(handler).await;
+    if let Some(problem) = &problem {
+        log_line(&format!("queue {queue}: {problem}"));
+    }
+
+    let messages = ids.iter().zip(&batch.messages).zip(&batch.verdicts);
+    messages
+        .map(|((id, message), verdict)| (*id, message.attempts, *verdict))
+        .collect()
+}
+
 /// Decides which of the acknowledged messages an injected fault delivers again.
 fn redeliver(batch: &mut RawBatch, faults: &Faults) {
     let queue = &batch.queue;
@@ -324,14 +403,6 @@ fn redeliver(batch: &mut RawBatch, faults: &Faults) {
             *verdict = Verdict::Retry(Some(0));
         }
     }
-}
-
-/// The result of [`Queues::deliver`].
-enum Delivered {
-    /// The number of messages that were delivered.
-    Messages(usize),
-    /// No batch is due before this time has passed.
-    Nothing(Duration),
 }
 
 /// The messages that are due, or the time until a batch can be due.
@@ -343,24 +414,23 @@ enum Due {
 fn due(
     connection: &Connection,
     consumer: &Consumer,
+    state: i64,
     now: i64,
     eager: bool,
 ) -> rusqlite::Result<Due> {
-    let sql =
-        "SELECT id, body, attempts, in_flight, sent_at, scheduled_at, visible_at FROM messages
-         WHERE queue = ?1 AND (visible_at <= ?2 OR scheduled_at > ?2) ORDER BY id LIMIT ?3";
+    let limit = match state {
+        INTERRUPTED => 1,
+        _ => consumer.max_batch_size,
+    };
+    let sql = "SELECT id, body, attempts, sent_at, scheduled_at, visible_at FROM messages
+         WHERE queue = ?1 AND (visible_at <= ?2 OR scheduled_at > ?2) AND in_flight = ?4
+         ORDER BY id LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query(params![consumer.queue, now, consumer.max_batch_size])?;
+    let mut rows = statement.query(params![consumer.queue, now, limit, state])?;
 
     let mut messages = Vec::new();
     let mut oldest = now;
     while let Some(row) = rows.next()? {
-        // A message that may have killed the process is delivered alone, so that only its own
-        // attempts are spent.
-        let was_interrupted: bool = row.get("in_flight")?;
-        if was_interrupted && !messages.is_empty() {
-            break;
-        }
         let (scheduled, visible): (i64, i64) = (row.get("scheduled_at")?, row.get("visible_at")?);
         oldest = if scheduled > now {
             0
@@ -368,16 +438,13 @@ fn due(
             oldest.min(visible)
         };
         messages.push(message(row)?);
-        if was_interrupted {
-            return Ok(Due::Now(messages));
-        }
     }
 
     let timeout = i64::from(consumer.max_batch_timeout) * 1000;
     let remaining = timeout - now.saturating_sub(oldest);
     let is_full = messages.len() >= consumer.max_batch_size as usize;
     if messages.is_empty() {
-        next_visible(connection, consumer, now).map(Due::In)
+        next_visible(connection, consumer, state, now).map(Due::In)
     } else if eager || is_full || remaining <= 0 {
         Ok(Due::Now(messages))
     } else {
@@ -389,11 +456,13 @@ fn due(
 fn next_visible(
     connection: &Connection,
     consumer: &Consumer,
+    state: i64,
     now: i64,
 ) -> rusqlite::Result<Duration> {
-    let sql = "SELECT min(visible_at) FROM messages WHERE queue = ?1";
+    let sql = "SELECT min(visible_at) FROM messages WHERE queue = ?1 AND in_flight = ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    let next: Option<i64> = statement.query_row([consumer.queue], |row| row.get(0))?;
+    let values = params![consumer.queue, state];
+    let next: Option<i64> = statement.query_row(values, |row| row.get(0))?;
     Ok(next.map_or(Duration::MAX, |next| milliseconds(next - now)))
 }
 
@@ -461,12 +530,17 @@ pub async fn deliver_queues<A: Application>(env: &A::Env) -> Result<usize> {
         let before = delivered;
         for consumer in env.backend().environment().consumers {
             let queues = env.backend().queues();
-            let count = queues.deliver::<A>(consumer, env, true).await;
-            let count = count.map_err(|failure| {
-                Error::located(Service::Queue, consumer.queue, "receive", None, failure)
-            })?;
-            if let Delivered::Messages(count) = count {
-                delivered += count;
+            let failed =
+                |failure| Error::located(Service::Queue, consumer.queue, "receive", None, failure);
+            let next = queues
+                .take(*consumer, WAITING, true)
+                .await
+                .map_err(failed)?;
+
+            if let Next::Batch(messages) = next {
+                let outcomes = deliver::<A>(consumer, env, messages).await;
+                delivered += outcomes.len();
+                queues.settle(*consumer, outcomes).await.map_err(failed)?;
             }
         }
         if delivered == before {

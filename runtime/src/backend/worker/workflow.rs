@@ -283,6 +283,7 @@ impl Step {
                 attempt = Some(work());
                 next = Box::pin(next_attempt(&run)?);
             }
+
             let outcome: Array = call(&run, "outcome", &[])?.unchecked_into();
             match outcome.get(0).as_string() {
                 Some(json) => Ok(json),

@@ -78,6 +78,7 @@ impl Step {
         work: BoxFuture<'_, Result<String>>,
     ) -> Result<String, Failed> {
         let _running = self.live.attempt();
+
         match select(work, pin!(sleep(timeout))).await {
             Either::Left((outcome, _)) => outcome.map_err(|error| Failed {
                 message: message_of(&error),

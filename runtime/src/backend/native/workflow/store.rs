@@ -258,6 +258,7 @@ impl Instances {
             let mut statement = connection.prepare_cached(sql)?;
             let values = params![key.workflow, key.id, ty];
             let event = statement.query_row(values, |row| row.get(0)).optional()?;
+
             if event.is_some() {
                 let record = StepRecord {
                     output: event.clone(),
