@@ -34,6 +34,7 @@ pub enum Plan {
     Parallel,
     Long,
     Panics,
+    Stops,
 }
 
 /// The output.
@@ -166,6 +167,11 @@ impl Journey {
                     .push(step.run("finish", || count(&env, &id)).await?);
             }
             Plan::Panics => panic!("lost"),
+            Plan::Stops => {
+                let instance = env.journeys.get(&id).await?;
+                let stop = || async { instance.terminate().await };
+                step.run("stop itself", stop).await?;
+            }
         }
         Ok(trip)
     }

@@ -67,6 +67,14 @@ async fn a_panic_fails_the_instance(env: Env, world: TestWorld) -> Outcome {
 }
 
 #[bindery::test]
+async fn an_instance_can_terminate_itself(env: Env, world: TestWorld) -> Outcome {
+    let instance = create(&env, Plan::Stops, 0).await?;
+    world.run_workflows().await;
+    same!(instance.status().await?, Status::Terminated);
+    Ok(())
+}
+
+#[bindery::test]
 async fn an_ended_instance_cannot_be_controlled(env: Env, world: TestWorld) -> Outcome {
     let instance = create(&env, Plan::Steps, 1).await?;
     world.run_workflows().await;

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::app::{Environment, Resource};
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
@@ -56,7 +56,7 @@ type Runner = dyn Fn(RawEvent, Step) -> BoxFuture<'static, Result<String>> + Sen
 
 /// An instance that runs.
 struct Running {
-    task: AbortHandle,
+    task: JoinHandle<()>,
     live: Arc<Live>,
 }
 
@@ -218,7 +218,7 @@ impl Workflows {
         if running.contains_key(&key) {
             return;
         }
-        let task = runtime.spawn(run).abort_handle();
+        let task = runtime.spawn(run);
         running.insert(key, Running { task, live });
     }
 
@@ -288,10 +288,13 @@ impl Workflows {
         running.get(key).map(|running| Arc::clone(&running.live))
     }
 
-    /// Stops the task of an instance.
-    fn abort(&self, key: &Key) {
-        if let Some(running) = lock(&self.0.running).remove(key) {
+    /// Stops the task of an instance, and waits until it writes nothing anymore.
+    async fn abort(&self, key: &Key) {
+        let running = lock(&self.0.running).remove(key);
+        if let Some(running) = running {
             running.task.abort();
+            // The error is that of the abort.
+            let _ = running.task.await;
         }
         self.0.progress.notify_waiters();
     }
@@ -468,7 +471,17 @@ impl WorkflowInstance {
         })
     }
 
+    /// Runs in a task of its own: an instance that stops itself would not do the rest.
     pub(crate) async fn control(&self, control: Control) -> Result<(), Failure> {
+        let this = self.clone();
+        let controlled = tokio::spawn(async move { this.control_now(control).await });
+        controlled.await.unwrap_or_else(|error| {
+            let message = format!("the instance cannot {}", control.name());
+            Err(Failure::because(ErrorKind::Internal, message, error))
+        })
+    }
+
+    async fn control_now(&self, control: Control) -> Result<(), Failure> {
         let (workflows, key) = (&self.workflows, &self.key);
         let status = workflows.record(key).await?.status;
         let is_over = matches!(&*status, "complete" | "errored" | "terminated");
@@ -498,11 +511,11 @@ impl WorkflowInstance {
                 }
             }
             Control::Terminate => {
-                workflows.abort(key);
+                workflows.abort(key).await;
                 workflows.store().end(key, End::Terminated).await?;
             }
             Control::Restart => {
-                workflows.abort(key);
+                workflows.abort(key).await;
                 workflows.store().reset(key).await?;
                 workflows.start(&self.class, key.clone());
             }
