@@ -22,7 +22,7 @@ use super::panic::catch_panic;
 use super::store::Store;
 
 /// The versions of the tables.
-const SCHEMA: [&str; 3] = [MESSAGES, IN_FLIGHT, SCHEDULED];
+const SCHEMA: [&str; 4] = [MESSAGES, IN_FLIGHT, SCHEDULED, ORDERED];
 
 /// The values of `in_flight`: the message waits, is being delivered by this process, or was being
 /// delivered when the process ended.
@@ -46,10 +46,13 @@ CREATE INDEX IF NOT EXISTS messages_by_queue ON messages (queue, visible_at)";
 /// Whether a message is being delivered, or was when the process ended.
 const IN_FLIGHT: &str = "ALTER TABLE messages ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0";
 
-/// The time at which `visible_at` was chosen. If it is in the future, the clock has been set back,
-/// and the message is delivered now: otherwise it would wait until the clock has caught up.
+/// The time at which `visible_at` was chosen. If it is in the future, the clock has been set back.
 const SCHEDULED: &str = "ALTER TABLE messages ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX messages_by_schedule ON messages (queue, scheduled_at)";
+
+/// The order in which the messages of one state are delivered.
+const ORDERED: &str = "DROP INDEX messages_by_queue;
+    CREATE INDEX messages_by_state ON messages (queue, in_flight, visible_at)";
 
 /// The longest time between two looks at a queue: the clock of the machine can be set.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -299,13 +302,21 @@ impl Queues {
     async fn take(&self, consumer: Consumer, state: i64, eager: bool) -> Result<Next, Failure> {
         let now = now_milliseconds();
         // Reading does not wait for writers.
-        let look = move |connection: &Connection| due(connection, &consumer, state, now, eager);
-        if let Due::In(wait) = self.store.read(look).await? {
-            return Ok(Next::Wait(wait));
-        }
+        let look = move |connection: &Connection| {
+            let was_set_back = clock_was_set_back(connection, &consumer, now)?;
+            let due = due(connection, &consumer, state, now, eager)?;
+            Ok((was_set_back, due))
+        };
+        let was_set_back = match self.store.read(look).await? {
+            (false, Due::In(wait)) => return Ok(Next::Wait(wait)),
+            (was_set_back, _) => was_set_back,
+        };
 
         let write = move |connection: &Connection| {
             let mut batch = Vec::new();
+            if was_set_back {
+                reschedule(connection, &consumer, now)?;
+            }
             if let Due::Now(messages) = due(connection, &consumer, state, now, eager)? {
                 for (id, message) in messages {
                     // The process ended while it delivered the message for the last time.
@@ -422,21 +433,16 @@ fn due(
         INTERRUPTED => 1,
         _ => consumer.max_batch_size,
     };
-    let sql = "SELECT id, body, attempts, sent_at, scheduled_at, visible_at FROM messages
-         WHERE queue = ?1 AND (visible_at <= ?2 OR scheduled_at > ?2) AND in_flight = ?4
-         ORDER BY id LIMIT ?3";
+    let sql = "SELECT id, body, attempts, sent_at, visible_at FROM messages
+         WHERE queue = ?1 AND in_flight = ?4 AND visible_at <= ?2
+         ORDER BY visible_at, id LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params![consumer.queue, now, limit, state])?;
 
     let mut messages = Vec::new();
     let mut oldest = now;
     while let Some(row) = rows.next()? {
-        let (scheduled, visible): (i64, i64) = (row.get("scheduled_at")?, row.get("visible_at")?);
-        oldest = if scheduled > now {
-            0
-        } else {
-            oldest.min(visible)
-        };
+        oldest = oldest.min(row.get("visible_at")?);
         messages.push(message(row)?);
     }
 
@@ -450,6 +456,27 @@ fn due(
     } else {
         Ok(Due::In(milliseconds(remaining)))
     }
+}
+
+/// Returns whether a message was scheduled at a time that is in the future.
+fn clock_was_set_back(
+    connection: &Connection,
+    consumer: &Consumer,
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND scheduled_at > ?2)";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row(params![consumer.queue, now], |row| row.get(0))
+}
+
+/// Makes the messages due that were scheduled before the clock was set back: otherwise they would
+/// wait until the clock has caught up.
+fn reschedule(connection: &Connection, consumer: &Consumer, now: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE messages SET scheduled_at = ?2, visible_at = 0
+         WHERE queue = ?1 AND scheduled_at > ?2";
+    connection
+        .execute(sql, params![consumer.queue, now])
+        .map(drop)
 }
 
 /// The time until the next message of a queue is visible.
