@@ -1,12 +1,14 @@
 //! `handlers!`
 
+use std::collections::BTreeSet;
+
 use bindery_codegen::handlers::Handlers;
 use bindery_codegen::manifest::BindingKind;
 use bindery_codegen::model::Project;
 use bindery_codegen::report::{Code, Diagnostic, Errors, nearest, suggestion};
 use bindery_codegen::source::Spanned;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use crate::project;
@@ -16,7 +18,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         Ok(input) => input,
         Err(error) => return error.to_compile_error(),
     };
-    let (errors, unknown) = check(&input);
+    let (errors, unknown, messages) = check(&input);
     // A misspelled class is reported once, and not also by rustc.
     for paths in [&mut input.durable_objects, &mut input.workflows] {
         paths.retain(|path| {
@@ -24,15 +26,15 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             !unknown.contains(&name)
         });
     }
-    let application = application(&input);
+    let application = application(&input, &messages);
     let exports = exports(&input);
     quote!(#errors #application #exports)
 }
 
 /// Compares the handlers with the manifest. A handler that the manifest does not have is reported
 /// in the code; a consumer or class without a handler is reported in the manifest. Returns the
-/// errors, and the classes that the manifest does not have.
-fn check(input: &Handlers) -> (TokenStream, Vec<String>) {
+/// errors, the classes that the manifest does not have, and what it says of the queues.
+fn check(input: &Handlers) -> (TokenStream, Vec<String>, Vec<Consumed>) {
     // `#[bindings]` reports a manifest that is missing or invalid.
     let compilations = project::declared(Span::call_site());
     let env = input
@@ -47,7 +49,7 @@ fn check(input: &Handlers) -> (TokenStream, Vec<String>) {
     let compilation = compilation.map(|(_, compilation)| compilation);
     let project = compilation.and_then(|compilation| compilation.project.as_ref());
     let (Some(compilation), Some(project)) = (compilation, project) else {
-        return (TokenStream::new(), Vec::new());
+        return (TokenStream::new(), Vec::new(), Vec::new());
     };
 
     let mut check = Check {
@@ -61,7 +63,65 @@ fn check(input: &Handlers) -> (TokenStream, Vec<String>) {
     check.classes(project, &WORKFLOWS, &input.workflows);
     let in_code = check.in_code;
     let in_manifest = project::print_errors(&check.errors, &compilation.sources, Span::call_site());
-    (quote!(#in_code #in_manifest), check.unknown_classes)
+    let consumed = consumed(project);
+    (
+        quote!(#in_code #in_manifest),
+        check.unknown_classes,
+        consumed,
+    )
+}
+
+/// What the manifest says of a queue that the worker consumes.
+struct Consumed {
+    queue: String,
+    max_retries: u32,
+    /// The binding through which the worker sends to the queue, if there is exactly one.
+    producer: Option<String>,
+}
+
+fn consumed(project: &Project) -> Vec<Consumed> {
+    let consumers = project.consumers().iter();
+    let consumers = consumers.map(|consumer| {
+        let queue = consumer.queue.value.clone();
+        let mut producers = BTreeSet::new();
+        add_producers(project, &queue, &mut producers, &mut BTreeSet::new());
+        let mut producers = producers.into_iter();
+        Consumed {
+            queue,
+            max_retries: consumer.max_retries,
+            producer: producers.next().filter(|_| producers.next().is_none()),
+        }
+    });
+    consumers.collect()
+}
+
+/// Adds the bindings whose messages a queue can have: those that send to it, and to the queues of
+/// which it has the dead letters.
+fn add_producers(
+    project: &Project,
+    queue: &str,
+    producers: &mut BTreeSet<String>,
+    seen: &mut BTreeSet<String>,
+) {
+    if !seen.insert(queue.to_owned()) {
+        return;
+    }
+    let environments = project.manifest.environments.iter();
+    for environment in environments {
+        for binding in &environment.bindings {
+            let resource = &binding.resource;
+            if resource.kind == BindingKind::QueueProducer
+                && resource.setting("queue") == Some(queue)
+            {
+                producers.insert(binding.name.value.clone());
+            }
+        }
+        for consumer in &environment.consumers {
+            if consumer.dead_letter_queue.as_deref() == Some(queue) {
+                add_producers(project, &consumer.queue.value, producers, seen);
+            }
+        }
+    }
 }
 
 /// A kind of class.
@@ -223,7 +283,7 @@ fn quoted(names: &[&str]) -> String {
 }
 
 /// The type that implements the runtime's `Application`.
-fn application(input: &Handlers) -> TokenStream {
+fn application(input: &Handlers, consumed: &[Consumed]) -> TokenStream {
     let Handlers { krate, env, .. } = input;
     let private = quote!(#krate::__private);
     // With the span of the handler, so that rustc points there when its signature is wrong.
@@ -261,9 +321,24 @@ fn application(input: &Handlers) -> TokenStream {
         }
     });
     let queues = input.queues.iter().map(|(queue, path)| {
-        let process = quote_spanned! {path.span()=>
-            #private::QueueHandler::process(#path, batch, env, context).await
+        let consumed = consumed
+            .iter()
+            .find(|consumed| consumed.queue == queue.value());
+        let retries = consumed.map(|consumed| {
+            let max_retries = consumed.max_retries;
+            quote!(let batch = #private::RawBatch::retries(batch, #max_retries);)
+        });
+        let producer = consumed.and_then(|consumed| consumed.producer.as_ref());
+        let handler = match producer.map(|producer| bindery_codegen::names::id(producer)) {
+            Some(id) => quote_spanned! {path.span()=>
+                #private::of_queue::<#private::Named<#id>, _, _, _>(#path)
+            },
+            None => path.to_token_stream(),
         };
+        let process = quote_spanned! {path.span()=> {
+            #retries
+            #private::QueueHandler::process(#handler, batch, env, context).await
+        }};
         quote!(#queue => #process,)
     });
     let schedules = input.schedules.iter().map(|(cron, path)| {

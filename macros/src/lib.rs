@@ -9,6 +9,7 @@ mod column;
 mod durable_object;
 mod handlers;
 mod key;
+mod message;
 mod project;
 mod query;
 mod row;
@@ -301,6 +302,31 @@ pub fn kv_key(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(R2Key, attributes(r2))]
 pub fn r2_key(input: TokenStream) -> TokenStream {
     key::expand_r2(input.into()).into()
+}
+
+/// Derives a message of a queue.
+///
+/// ```text
+/// #[derive(serde::Serialize, serde::Deserialize, bindery::Message)]
+/// #[message(binding = JOBS)]
+/// enum Job { Process { file: i64 }, Sweep }
+/// ```
+///
+/// The type is sent as JSON, so it implements serde's `Serialize`. Only messages of a queue can be
+/// sent to it, and its consumer must declare the type of the messages that this worker sends.
+///
+/// # Arguments of `#[message(...)]`
+///
+/// - **`binding = JOBS`** (required)
+///
+///   The name of the queue's producer in the manifest, or several of them: `[JOBS, SLOW_JOBS]`.
+///
+/// - **`crate = my_bindery`**
+///
+///   The path of the crate `bindery`. The default is `::bindery`.
+#[proc_macro_derive(Message, attributes(message))]
+pub fn message(input: TokenStream) -> TokenStream {
+    message::expand(input.into()).into()
 }
 
 /// Derives a row type: from a row of a query, or for statements that are not checked at compile

@@ -118,7 +118,7 @@ pub use backend::{TestClock, TestWorld, deliver_queues};
 #[doc(hidden)]
 pub use bindery_macros::query as __query;
 pub use bindery_macros::{
-    Column, KvKey, R2Key, Row, bindings, durable_object, handlers, test, workflow,
+    Column, KvKey, Message, R2Key, Row, bindings, durable_object, handlers, test, workflow,
 };
 pub use bindings::*;
 pub use error::{Error, ErrorKind, Result, Service};

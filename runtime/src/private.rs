@@ -12,6 +12,7 @@ pub use serde_json;
 pub use crate::app::{
     Connector, Consumer, Content, Days, Environment, EnvironmentManifest, FetchHandler, Manifest,
     QueueHandler, Resource, Schedule, ScheduledHandler, StartHandler, Weekdays, no_schedule,
+    of_queue,
 };
 pub use crate::backend::Backend;
 pub use crate::bindings::key::{Binding, KeyField, KeyPart, NameReader, Named};
@@ -20,14 +21,13 @@ pub use crate::d1::Parameter;
 pub use crate::http::IntoResponse;
 pub use crate::kv::KeyOf;
 pub use crate::log::{print, print_error};
-pub use crate::queue::RawBatch;
+pub use crate::queue::{Content as MessageContent, MessageOf, RawBatch, json_content};
 pub use crate::r2::KeyOf as ObjectKeyOf;
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::backend::{
     ExportedObject, ExportedWorkflow, Handle, derive_from_workflow, fetch, queue, scheduled,
 };
-#[cfg(target_arch = "wasm32")]
 pub use crate::error::Failure;
 #[cfg(target_arch = "wasm32")]
 pub use {js_sys, wasm_bindgen, wasm_bindgen_futures, web_sys};

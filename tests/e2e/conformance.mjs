@@ -97,8 +97,13 @@ const backend = await workerd("tests/conformance", {
   d1Databases: ["DB", ...shards],
   kvNamespaces: ["CACHE", "OTHER"],
   r2Buckets: { STORAGE: { id: "conformance", s3Credentials: { accessKeyId: "an-id", secretAccessKey: "a secret" } } },
-  queueProducers: { QUEUE: "conformance-queue" },
-  queueConsumers: { "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 } },
+  queueProducers: { QUEUE: "conformance-queue", LINES: "conformance-lines", BLOBS: "conformance-blobs" },
+  queueConsumers: {
+    "conformance-queue": { maxBatchSize: 5, maxBatchTimeout: 0.1, maxRetries: 1 },
+    "conformance-lines": { maxBatchTimeout: 0.1, maxRetries: 1, deadLetterQueue: "conformance-dead" },
+    "conformance-dead": { maxBatchTimeout: 0.1 },
+    "conformance-blobs": { maxBatchTimeout: 0.1 },
+  },
   bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame", REGION: "eu", SAMPLE_RATE: "0.25", SENTRY_DSN: "https://key@example.com/1", LINK_SECRET: "thirty-two bytes are the minimum" },
 }, [other]);
 const stored = await backend.miniflare.getSecretsStoreSecretAPI("STORED");
@@ -144,6 +149,11 @@ checks["queue::settled"] = async () => {
     assert.deepEqual(await run(`queue::send_${step}`), [200, "ok"]);
     await eventually("the messages have arrived", async () => (await run(`queue::${step}_arrived`))[0] === 200);
   }
+};
+checks["queue::plain"] = async () => {
+  await reset();
+  assert.deepEqual(await run("queue::send_plain"), [200, "ok"]);
+  await eventually("the messages have arrived", async () => (await run("queue::plain_arrived"))[0] === 200);
 };
 checks["queue::delayed"] = async () => {
   await reset();

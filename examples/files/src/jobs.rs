@@ -7,7 +7,8 @@ use crate::Env;
 use crate::files::{self, FileKey};
 
 /// A message of the queue. A queue can deliver a message twice, so each job can run twice.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, bindery::Message)]
+#[message(binding = QUEUE)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
     /// Process a new file.

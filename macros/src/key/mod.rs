@@ -17,7 +17,7 @@ pub(crate) use r2::expand as expand_r2;
 
 /// Checks that a manifest of the package has the binding, and that it is of the kind. `titles` is
 /// the singular and the plural of the kind.
-fn check_binding(
+pub(crate) fn check_binding(
     tokens: &TokenStream,
     kind: BindingKind,
     titles: [&str; 2],
@@ -64,6 +64,6 @@ fn boolean(tokens: TokenStream) -> Result<bool, TokenStream> {
 }
 
 /// The name of a binding, which can be in quotes.
-fn binding_name(tokens: &TokenStream) -> String {
+pub(crate) fn binding_name(tokens: &TokenStream) -> String {
     tokens.to_string().trim_matches('"').to_owned()
 }

@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::error::{Error, Result};
 use crate::http::{Request, Response};
 use crate::minimal;
-use crate::queue::{Batch, RawBatch};
+use crate::queue::{Batch, MessageOf, RawBatch};
 
 /// A function that responds to requests. `Form` is its signature, which the compiler infers.
 #[doc(hidden)]
@@ -201,6 +201,8 @@ async fn into_response<R: IntoResponse>(output: impl Future<Output = R>) -> Resp
     note = "`Message` implements `serde::Deserialize`, and the future is `Send`"
 )]
 pub trait QueueHandler<'b, Env, Form> {
+    type Message;
+
     fn process(
         self,
         batch: &'b mut RawBatch,
@@ -215,6 +217,8 @@ where
     Output: Future<Output = Result<()>> + Send,
     T: DeserializeOwned + 'b,
 {
+    type Message = T;
+
     fn process(
         self,
         batch: &'b mut RawBatch,
@@ -231,6 +235,8 @@ where
     Output: Future<Output = Result<()>> + Send,
     T: DeserializeOwned + 'b,
 {
+    type Message = T;
+
     fn process(
         self,
         batch: &'b mut RawBatch,
@@ -239,6 +245,16 @@ where
     ) -> impl Future<Output = Result<()>> + Send {
         self(Batch::new(batch), env, context)
     }
+}
+
+/// Returns the handler of a queue to which the binding `Name` sends, if it has the same messages.
+#[doc(hidden)]
+pub fn of_queue<'b, Name, Env, Form, H>(handler: H) -> H
+where
+    H: QueueHandler<'b, Env, Form>,
+    H::Message: MessageOf<Name>,
+{
+    handler
 }
 
 /// A function that a cron trigger calls.

@@ -21,7 +21,7 @@ pub use cf::Cf;
 pub use connector::Connector;
 pub use context::{Context, TaskOutput};
 #[doc(hidden)]
-pub use handler::{FetchHandler, QueueHandler, ScheduledHandler, StartHandler};
+pub use handler::{FetchHandler, QueueHandler, ScheduledHandler, StartHandler, of_queue};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use manifest::setting;
 pub use manifest::{

@@ -65,7 +65,8 @@ pub struct NoteKey {
 }
 
 /// A message of the queue.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, bindery::Message)]
+#[message(binding = QUEUE)]
 pub struct Job {
     /// The id of the note to finish.
     pub note: i64,

@@ -96,7 +96,7 @@ pub async fn spans_nest(env: Env) -> Outcome {
     cache.get::<String>("a").await?;
     env.db.users().await?;
     let _ = env.db.the_user("nobody").await;
-    env.queue.send(&1).await?;
+    env.queue.send(&serde_json::json!(1)).await?;
     let found = lines.take();
     // Observers belong to the instance on Workers.
     env.observe(Spans(Lines::default()));
@@ -347,7 +347,7 @@ pub async fn spans_of_tracing(env: Env) -> Outcome {
         cache.get::<String>("a").await?;
         env.db.users().await?;
         let _ = env.db.the_user("nobody").await;
-        env.queue.send(&1).await
+        env.queue.send(&serde_json::json!(1)).await
     };
     calls.with_subscriber(collector.clone()).await?;
     // On Workers the observer remains for later cases.

@@ -10,8 +10,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Env, Outcome, same};
 
+/// A text in JSON, of a given number of bytes.
+#[derive(Debug, Serialize, bindery::Message)]
+#[message(binding = QUEUE)]
+struct Quoted(String);
+
+impl Quoted {
+    fn of(bytes: usize) -> Self {
+        Self("x".repeat(bytes - 2))
+    }
+}
+
+/// A number in JSON.
+#[derive(Debug, Clone, Copy, Serialize, bindery::Message)]
+#[message(binding = QUEUE)]
+struct Number(i128);
+
 /// The work of the consumer.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, bindery::Message)]
+#[message(binding = QUEUE)]
 pub struct Job {
     text: String,
     /// The first attempt that succeeds.
@@ -91,6 +108,75 @@ pub async fn consume(batch: Batch<'_, Job>, env: Env) -> bindery::Result<()> {
     Ok(())
 }
 
+/// Notes each line with its attempt, and retries those that start with `fail`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn consume_lines(batch: Batch<'_, String>, env: Env) -> bindery::Result<()> {
+    for message in batch {
+        let fails = message.body().starts_with("fail");
+        let last = if message.is_last_attempt() {
+            ", the last time"
+        } else {
+            ""
+        };
+        let text = format!("{}{last}", message.body());
+        env.db.note(&text, i64::from(message.attempts())).await?;
+        if fails {
+            message.retry();
+        }
+    }
+    Ok(())
+}
+
+/// Notes each dead line.
+///
+/// # Errors
+/// When the database fails.
+pub async fn consume_dead_lines(batch: Batch<'_, String>, env: Env) -> bindery::Result<()> {
+    for message in batch {
+        let text = format!("dead: {}", message.body());
+        env.db.note(&text, i64::from(message.attempts())).await?;
+    }
+    Ok(())
+}
+
+/// Notes the bytes of each message.
+///
+/// # Errors
+/// When the database fails.
+pub async fn consume_blobs(batch: Batch<'_, Vec<u8>>, env: Env) -> bindery::Result<()> {
+    for message in batch {
+        env.db.note(&format!("{:?}", message.body()), 1).await?;
+    }
+    Ok(())
+}
+
+/// Sends texts and bytes, and bytes that are not UTF-8.
+pub async fn send_plain(env: Env) -> Outcome {
+    env.lines.send("a \"text\" \u{1F600}").await?;
+    env.lines.send_batch(&["fail"]).await?;
+    let options = SendOptions::default();
+    env.blobs.send_with(&vec![0_u8, 255, 34], options).await?;
+    env.blobs.send_batch(&[b"{".to_vec(), Vec::new()]).await?;
+    // Not a text: it is retried alone, and then a dead letter.
+    Ok(env.lines.send([1_u8, 2].as_slice()).await?)
+}
+
+/// Texts and bytes arrive as they were sent, and a text that fails twice is a dead letter.
+pub async fn plain_arrived(env: Env) -> Outcome {
+    let expected = [
+        ("[0, 255, 34]", 1),
+        ("[123]", 1),
+        ("[]", 1),
+        ("a \"text\" \u{1F600}", 1),
+        ("dead: fail", 1),
+        ("fail", 1),
+        ("fail, the last time", 2),
+    ];
+    noted(&env, &expected).await
+}
+
 /// Sends the messages that [`arrived`] expects: two valid ones, one that succeeds on its second
 /// attempt, one that never succeeds, and one that is not a job.
 pub async fn send(env: Env) -> Outcome {
@@ -149,36 +235,38 @@ pub async fn failing_arrived(env: Env) -> Outcome {
     noted(&env, &expected).await
 }
 
-/// Sends a message with a delay, and one whose retry has a delay.
+/// Sends a message with a delay, a batch with one, and one whose retry has a delay.
 pub async fn send_delayed(env: Env) -> Outcome {
     let delayed = job("delayed", 0, Act::Settle);
     let options = SendOptions::default().delay(DELAY);
     env.queue.send_with(&delayed, options).await?;
+    env.queue.send_batch_with(&[delayed], options).await?;
     let retried = job("retried later", 0, Act::RetryLater);
     Ok(env.queue.send(&retried).await?)
 }
 
 /// No message arrives before its delay.
 pub async fn delayed_arrived(env: Env) -> Outcome {
-    noted(&env, &[("delayed", 1), ("retried later", 2)]).await
+    let expected = [("delayed", 1), ("delayed", 1), ("retried later", 2)];
+    noted(&env, &expected).await
 }
 
 /// The largest messages and batches are accepted.
 pub async fn the_largest_messages(env: Env) -> Outcome {
-    let text = |bytes: usize| "x".repeat(bytes - 2);
+    let text = Quoted::of;
     env.queue.send(&text(128_000)).await?;
     env.queue
         .send_batch(&[text(128_000), text(128_000)])
         .await?;
-    env.queue.send_batch(&[0; 100]).await?;
+    env.queue.send_batch(&[Number(0); 100]).await?;
     let latest = SendOptions::default().delay(Duration::from_secs(86_400));
-    env.queue.send_with(&0, latest).await?;
+    env.queue.send_with(&Number(0), latest).await?;
     Ok(())
 }
 
 /// The limits of the platform are checked before a call.
 pub async fn limits(env: Env) -> Outcome {
-    let text = |bytes: usize| "x".repeat(bytes - 2);
+    let text = Quoted::of;
     let kind = |result: bindery::Result<()>| result.map_err(|error| error.kind());
     same!(
         kind(env.queue.send(&text(128_001)).await),
@@ -193,7 +281,7 @@ pub async fn limits(env: Env) -> Outcome {
         Err(ErrorKind::TooLarge)
     );
     same!(
-        kind(env.queue.send_batch(&[0; 101]).await),
+        kind(env.queue.send_batch(&[Number(0); 101]).await),
         Err(ErrorKind::TooLarge)
     );
     let late = SendOptions::default().delay(Duration::from_millis(86_400_001));
@@ -215,13 +303,13 @@ pub async fn any_number_of_messages(env: Env) -> Outcome {
     });
     let batches = || sent.lock().map(|mut sent| std::mem::take(&mut *sent));
 
-    same!(env.queue.send_all(0..101).await?, 101);
+    same!(env.queue.send_all((0..101).map(Number)).await?, 101);
     same!(batches().unwrap_or_default(), [Some(100), Some(1)]);
-    let text = |bytes: usize| "x".repeat(bytes - 2);
+    let text = Quoted::of;
     let lengths = [128_000, 128_000, 1_000, 128_000, 127_001, 2];
     same!(env.queue.send_all(lengths.map(text)).await?, 6);
     same!(batches().unwrap_or_default(), [Some(2), Some(2), Some(2)]);
-    same!(env.queue.send_all::<u32>([]).await?, 0);
+    same!(env.queue.send_all::<Number>([]).await?, 0);
 
     // Nothing is sent before all messages are known to be valid.
     let error = env.queue.send_all([2, 128_001].map(text)).await.err();
@@ -239,12 +327,15 @@ pub async fn batch(env: Env) -> Outcome {
 
 /// A message with an integer that JavaScript would round is an error.
 pub async fn messages_keep_every_bit(env: Env) -> Outcome {
-    let refused = env.queue.send(&[9_007_199_254_740_993_i64]).await;
+    let refused = env.queue.send(&Number(9_007_199_254_740_993)).await;
     same!(
         refused.map_err(|error| error.kind()),
         Err(ErrorKind::InvalidArgument)
     );
-    let refused = env.queue.send_batch(&[0, u64::MAX]).await;
+    let refused = env
+        .queue
+        .send_batch(&[Number(0), Number(u64::MAX.into())])
+        .await;
     same!(
         refused.map_err(|error| error.kind()),
         Err(ErrorKind::InvalidArgument)

@@ -32,6 +32,8 @@ macro_rules! table {
                 "queue::undecided_arrived" => start_case(crate::queue::undecided_arrived, env),
                 "queue::send_failing" => start_case(crate::queue::send_failing, env),
                 "queue::failing_arrived" => start_case(crate::queue::failing_arrived, env),
+                "queue::send_plain" => start_case(crate::queue::send_plain, env),
+                "queue::plain_arrived" => start_case(crate::queue::plain_arrived, env),
                 "queue::send_delayed" => start_case(crate::queue::send_delayed, env),
                 "queue::delayed_arrived" => start_case(crate::queue::delayed_arrived, env),
                 "objects::set_failing_alarm" => start_case(crate::objects::set_failing_alarm, env),

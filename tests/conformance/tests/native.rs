@@ -50,11 +50,20 @@ async fn queue_settled(env: Env) -> conformance::Outcome {
 }
 
 #[bindery::test]
+async fn queue_plain(env: Env) -> conformance::Outcome {
+    conformance::queue::send_plain(env.clone()).await?;
+    // The text that fails and the bytes that are not a text: twice, and once and four times as dead
+    // letters. Four other messages.
+    same!(bindery::deliver_queues::<App>(&env).await?, 13);
+    conformance::queue::plain_arrived(env).await
+}
+
+#[bindery::test]
 async fn queue_delayed(env: Env, world: TestWorld) -> conformance::Outcome {
     conformance::queue::send_delayed(env.clone()).await?;
     same!(bindery::deliver_queues::<App>(&env).await?, 1);
     world.clock().advance(Duration::from_secs(1));
-    same!(bindery::deliver_queues::<App>(&env).await?, 2);
+    same!(bindery::deliver_queues::<App>(&env).await?, 3);
     conformance::queue::delayed_arrived(env).await
 }
 
@@ -63,7 +72,7 @@ async fn ttls_and_delays_follow_the_clock(env: Env, world: TestWorld) -> conform
     let options = PutOptions::default().ttl(Duration::from_secs(3600));
     env.cache.put_with(&kv::text("a"), "1", options).await?;
     let options = SendOptions::default().delay(Duration::from_secs(60));
-    env.queue.send_with(&1, options).await?;
+    env.queue.send_with(&serde_json::json!(1), options).await?;
     same!(bindery::deliver_queues::<App>(&env).await?, 0);
 
     world.clock().advance(Duration::from_secs(61));
@@ -455,7 +464,7 @@ async fn a_clock_that_is_set_back_stalls_nothing(
 ) -> conformance::Outcome {
     let options = PutOptions::default().ttl(Duration::from_secs(3600));
     env.cache.put_with(&kv::text("a"), "1", options).await?;
-    env.queue.send(&1).await?;
+    env.queue.send(&serde_json::json!(1)).await?;
     world.clock().set(time::now() - Duration::from_secs(86_400));
     // The first delivery and the retry, which is scheduled by the clock that was set back.
     same!(bindery::deliver_queues::<App>(&env).await?, 2);
@@ -486,7 +495,9 @@ async fn calls_are_metrics(env: Env) -> conformance::Outcome {
     env.db.note("metrics", 1).await?;
     env.db.noted().await?;
     let _ = env.db.the_user("nobody").await;
-    env.queue.send_batch(&[1, 2, 3]).await?;
+    env.queue
+        .send_batch(&[1, 2, 3].map(serde_json::Value::from))
+        .await?;
     env.storage.put("a", "1").await?;
 
     let lines = snapshotter.snapshot().into_vec().into_iter();

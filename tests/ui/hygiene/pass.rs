@@ -18,7 +18,13 @@ mod nested {
     pub trait Clone {}
 }
 
-async fn consume(_: renamed::queue::Batch<'_, u8>, _: nested::Backend) -> renamed::Result<()> {
+#[derive(::serde::Serialize, ::serde::Deserialize, renamed::Message)]
+#[message(crate = crate::renamed, binding = QUEUE)]
+struct Job {
+    r#type: u8,
+}
+
+async fn consume(_: renamed::queue::Batch<'_, Job>, _: nested::Backend) -> renamed::Result<()> {
     ::std::result::Result::Ok(())
 }
 
@@ -49,6 +55,7 @@ async fn use_everything(env: &nested::Backend) -> renamed::Result<()> {
     let _ = env.db.file_by_id(&[1], "user").await?;
     let _ = env.cache.get(&Key { id: 1 }).await?;
     let _ = nested::bindings::db::query!(env.db, "SELECT id FROM files WHERE id = :id", id = 1).await?;
+    env.queue.send(&Job { r#type: 1 }).await?;
     let found = env.db.unchecked("SELECT 1 AS type").one::<Found>().await?;
     let _ = found.r#type;
     ::std::result::Result::Ok(())

@@ -36,7 +36,11 @@ pub(super) const PRODUCER: Definition = Definition {
             ),
         ]),
     ),
-    runtime: RuntimeType::new("queue", "Queue"),
+    runtime: RuntimeType {
+        module: "queue",
+        name: "Queue",
+        is_generic: true,
+    },
     typescript: TypeScript::Name("Queue"),
     native: Native::Full,
     identifier: Some("queue"),

@@ -8,8 +8,9 @@ use bindery_sqlite::rusqlite::{self, Connection, Row, params};
 
 use crate::app::{Application, Consumer, Environment};
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
+use crate::json;
 use crate::observe::{Gate, RequestLine, Scope};
-use crate::queue::{RawBatch, RawMessage, Verdict};
+use crate::queue::{Body, RawBatch, RawMessage, Verdict};
 use crate::resilience::Faults;
 
 use tokio::sync::{Notify, RwLock};
@@ -50,9 +51,10 @@ const IN_FLIGHT: &str = "ALTER TABLE messages ADD COLUMN in_flight INTEGER NOT N
 const SCHEDULED: &str = "ALTER TABLE messages ADD COLUMN scheduled_at INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX messages_by_schedule ON messages (queue, scheduled_at)";
 
-/// The order in which the messages of one state are delivered.
+/// Messages that are bytes, and the order in which the messages of one state are delivered.
 const ORDERED: &str = "DROP INDEX messages_by_queue;
-    CREATE INDEX messages_by_state ON messages (queue, in_flight, visible_at)";
+    CREATE INDEX messages_by_state ON messages (queue, in_flight, visible_at);
+    ALTER TABLE messages ADD COLUMN bytes BLOB";
 
 /// The longest time between two looks at a queue: the clock of the machine can be set.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -102,7 +104,7 @@ enum Next {
 impl Queue {
     pub(crate) async fn send(
         &self,
-        bodies: &[String],
+        bodies: &[Body],
         delay_seconds: u32,
         _batch: bool,
     ) -> Result<(), Failure> {
@@ -139,18 +141,19 @@ impl Queues {
     async fn send(
         &self,
         queue: &'static str,
-        bodies: &[String],
+        bodies: &[Body],
         delay_seconds: u32,
     ) -> Result<(), Failure> {
         let now = now_milliseconds();
         let visible_at = now + i64::from(delay_seconds) * 1000;
-        let bodies = bodies.to_vec();
+        let bodies: Vec<(String, Option<Vec<u8>>)> =
+            bodies.iter().map(stored).collect::<Result<_, Failure>>()?;
         let write = move |connection: &Connection| {
-            let sql = "INSERT INTO messages (queue, body, sent_at, scheduled_at, visible_at)
-                 VALUES (?1, ?2, ?3, ?3, ?4)";
+            let sql = "INSERT INTO messages (queue, body, bytes, sent_at, scheduled_at, visible_at)
+                 VALUES (?1, ?2, ?5, ?3, ?3, ?4)";
             let mut insert = connection.prepare_cached(sql)?;
-            for body in bodies {
-                insert.execute(params![queue, body, now, visible_at])?;
+            for (body, bytes) in bodies {
+                insert.execute(params![queue, body, now, visible_at, bytes])?;
             }
             Ok(())
         };
@@ -269,7 +272,8 @@ impl Queues {
     ) -> Result<Vec<QueuedMessage>, Failure> {
         let queue = queue.to_owned();
         let read = move |connection: &Connection| {
-            let sql = "SELECT id, body, attempts, in_flight, sent_at, visible_at FROM messages
+            let sql = "SELECT id, iif(bytes IS NULL, body, length(bytes) || ' bytes') AS body,
+                     attempts, in_flight, sent_at, visible_at FROM messages
                  WHERE queue = ?1 ORDER BY id LIMIT ?2";
             let mut statement = connection.prepare(sql)?;
             let message = |row: &Row<'_>| {
@@ -433,7 +437,7 @@ fn due(
         INTERRUPTED => 1,
         _ => consumer.max_batch_size,
     };
-    let sql = "SELECT id, body, attempts, sent_at, visible_at FROM messages
+    let sql = "SELECT id, body, bytes, attempts, sent_at, visible_at FROM messages
          WHERE queue = ?1 AND in_flight = ?4 AND visible_at <= ?2
          ORDER BY visible_at, id LIMIT ?3";
     let mut statement = connection.prepare_cached(sql)?;
@@ -497,6 +501,15 @@ fn milliseconds(count: i64) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
+/// The columns `body` and `bytes` of a message. A consumer receives a text as it does one in JSON.
+fn stored(body: &Body) -> Result<(String, Option<Vec<u8>>), Failure> {
+    Ok(match body {
+        Body::Json(json) => (json.clone(), None),
+        Body::Text(text) => (json::encode("the message", text)?, None),
+        Body::Bytes(bytes) => (String::new(), Some(bytes.clone())),
+    })
+}
+
 /// Reads a message, and its id in the table.
 fn message(row: &Row<'_>) -> rusqlite::Result<(i64, RawMessage)> {
     let id: i64 = row.get("id")?;
@@ -505,7 +518,10 @@ fn message(row: &Row<'_>) -> rusqlite::Result<(i64, RawMessage)> {
         id: id.to_string(),
         timestamp: at_milliseconds(row.get("sent_at")?),
         attempts: attempts.saturating_add(1),
-        body: Ok(row.get("body")?),
+        body: Ok(match row.get("bytes")? {
+            Some(bytes) => Body::Bytes(bytes),
+            None => Body::Json(row.get("body")?),
+        }),
     };
     Ok((id, message))
 }

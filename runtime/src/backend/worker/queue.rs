@@ -1,10 +1,10 @@
 //! Queues on Workers: sending messages, and converting the batch of a consumer.
 
-use js_sys::Array;
+use js_sys::{Array, ArrayBuffer, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::Failure;
-use crate::queue::{RawBatch, RawMessage, Verdict};
+use crate::queue::{Body, RawBatch, RawMessage, Verdict};
 
 use super::clock::at;
 use super::js::{
@@ -17,15 +17,17 @@ pub(crate) struct Queue(pub(super) Handle);
 impl Queue {
     pub(crate) async fn send(
         &self,
-        bodies: &[String],
+        bodies: &[Body],
         delay_seconds: u32,
         batch: bool,
     ) -> Result<(), Failure> {
         send(async {
-            let content_type = || ("contentType", JsValue::from_str("json"));
             if let ([body], false) = (bodies, batch) {
-                let options = object(&[content_type(), ("delaySeconds", delay_seconds.into())]);
-                let arguments = [parse(body)?, options];
+                let options = object(&[
+                    ("contentType", content_type(body)),
+                    ("delaySeconds", delay_seconds.into()),
+                ]);
+                let arguments = [value(body)?, options];
                 return call_async(self.0.value(), "send", &arguments)
                     .await
                     .map(drop);
@@ -33,13 +35,31 @@ impl Queue {
 
             let messages = Array::new();
             for body in bodies {
-                messages.push(&object(&[("body", parse(body)?), content_type()]));
+                let content_type = ("contentType", content_type(body));
+                messages.push(&object(&[("body", value(body)?), content_type]));
             }
-            call_async(self.0.value(), "sendBatch", &[messages.into()])
+            let options = object(&[("delaySeconds", delay_seconds.into())]);
+            call_async(self.0.value(), "sendBatch", &[messages.into(), options])
                 .await
                 .map(drop)
         })
         .await
+    }
+}
+
+fn content_type(body: &Body) -> JsValue {
+    JsValue::from_str(match body {
+        Body::Json(_) => "json",
+        Body::Text(_) => "text",
+        Body::Bytes(_) => "bytes",
+    })
+}
+
+fn value(body: &Body) -> Result<JsValue, Failure> {
+    match body {
+        Body::Json(json) => parse(json),
+        Body::Text(text) => Ok(JsValue::from_str(text)),
+        Body::Bytes(bytes) => Ok(Uint8Array::from(bytes.as_slice()).into()),
     }
 }
 
@@ -57,7 +77,11 @@ fn messages(batch: &JsValue) -> Vec<JsValue> {
 
 fn message(message: &JsValue) -> RawMessage {
     let attempts = get_number(message, "attempts");
-    let body = stringify(&get(message, "body"));
+    let body = get(message, "body");
+    let body = match body.dyn_ref::<ArrayBuffer>() {
+        Some(buffer) => Some(Body::Bytes(Uint8Array::new(buffer).to_vec())),
+        None => stringify(&body).map(Body::Json),
+    };
     RawMessage {
         id: get_text(message, "id").unwrap_or_default(),
         timestamp: at(&get(message, "timestamp")),

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 
-use super::{delay_seconds, operations, whole_seconds};
+use super::{Body, delay_seconds, operations, whole_seconds};
 use crate::backend;
 use crate::error::{Error, ErrorKind, Failure, Result, Service};
 use crate::observe::Measures;
-use crate::{json, limits, random};
+use crate::{limits, random};
 
 /// The outcome of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,8 +29,8 @@ pub(crate) struct RawMessage {
     pub(crate) id: String,
     pub(crate) timestamp: SystemTime,
     pub(crate) attempts: u32,
-    /// The JSON, or the reason why the body is not JSON.
-    pub(crate) body: Result<String, String>,
+    /// The body, or why it cannot be read.
+    pub(crate) body: Result<Body, String>,
 }
 
 /// A batch as a backend delivers it, and the verdicts on its messages.
@@ -39,6 +39,8 @@ pub struct RawBatch {
     pub(crate) queue: String,
     pub(crate) messages: Vec<RawMessage>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// How often the consumer retries a message.
+    max_retries: u32,
 }
 
 impl RawBatch {
@@ -48,6 +50,7 @@ impl RawBatch {
             queue,
             messages,
             verdicts,
+            max_retries: u32::MAX,
         }
     }
 
@@ -57,10 +60,16 @@ impl RawBatch {
         &self.queue
     }
 
+    /// Sets how often the consumer retries a message.
+    pub fn retries(&mut self, max_retries: u32) -> &mut Self {
+        self.max_retries = max_retries;
+        self
+    }
+
     /// The counts of the batch, after it is settled. Each message is read, and deleted if it is
     /// acknowledged.
     pub(crate) fn measures(&self) -> Measures {
-        let length = |message: &RawMessage| message.body.as_ref().map_or(0, String::len);
+        let length = |message: &RawMessage| message.body.as_ref().map_or(0, Body::len);
         let lengths = self.messages.iter().map(length);
         let settled = self.messages.iter().zip(&self.verdicts);
         let deleted = settled.filter(|(_, verdict)| **verdict == Verdict::Ack);
@@ -122,6 +131,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
             queue,
             messages,
             verdicts,
+            max_retries,
         } = raw;
 
         let mut decoded = Vec::new();
@@ -132,6 +142,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
                     id: &message.id,
                     timestamp: message.timestamp,
                     attempts: message.attempts,
+                    max_retries: *max_retries,
                     body,
                     verdict,
                 }),
@@ -151,7 +162,7 @@ impl<'a, T: DeserializeOwned> Batch<'a, T> {
 
 fn decode<T: DeserializeOwned>(message: &RawMessage) -> Result<T, Failure> {
     let body = message.body.as_ref().map_err(Clone::clone);
-    let decoded = body.and_then(|body| json::parse(body).map_err(|error| error.describe()));
+    let decoded = body.and_then(Body::decode);
     decoded.map_err(|error| {
         let text = format!("message {} does not match its type: {error}", message.id);
         Failure::new(ErrorKind::Decode, text)
@@ -213,6 +224,7 @@ pub struct Message<'a, T> {
     id: &'a str,
     timestamp: SystemTime,
     attempts: u32,
+    max_retries: u32,
     body: T,
     verdict: &'a mut Verdict,
 }
@@ -244,6 +256,23 @@ impl<T> Message<'_, T> {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// Reports whether a retry is the end of the message: it moves to the dead-letter queue, or is
+    /// deleted if there is none.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(message: bindery::queue::Message<'_, String>) {
+    /// if message.is_last_attempt() {
+    ///     eprintln!("message {} fails for good", message.id());
+    /// }
+    /// message.retry();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempts > self.max_retries
     }
 
     /// Returns the body.
@@ -336,7 +365,7 @@ mod tests {
             timestamp: SystemTime::UNIX_EPOCH,
             attempts: 1,
             // The second one does not match.
-            body: Ok(if id == 2 { "true" } else { "7" }.to_owned()),
+            body: Ok(Body::Json(if id == 2 { "true" } else { "7" }.to_owned())),
         };
         let settled = |settle: fn(Batch<'_, u32>)| {
             let mut raw = RawBatch::new("jobs".to_owned(), (1..=3).map(message).collect());
@@ -370,6 +399,7 @@ mod tests {
                     id: "1",
                     timestamp: SystemTime::UNIX_EPOCH,
                     attempts,
+                    max_retries: 3,
                     body: (),
                     verdict: &mut verdict,
                 };
@@ -409,6 +439,7 @@ mod tests {
                 id: "1",
                 timestamp: SystemTime::UNIX_EPOCH,
                 attempts: 1,
+                max_retries: 3,
                 body: (),
                 verdict: &mut verdict,
             };

@@ -1,32 +1,68 @@
-//! Queues: messages as JSON, sent one by one or in batches, and consumed in batches.
+//! Queues: typed messages, sent one by one or in batches, and consumed in batches.
 //!
 //! <https://developers.cloudflare.com/queues/>
 
 mod consume;
+mod message;
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 
 use crate::backend::{self, Backend};
 use crate::bindings::{BindingKind, Connect};
 use crate::error::{ErrorKind, Failure, Result};
-use crate::json;
 use crate::limits;
 use crate::observe::{Gate, Measures};
 
+use super::key::Binding;
+
 pub use consume::{Batch, Message, RawBatch};
 pub(crate) use consume::{RawMessage, Verdict};
+pub(crate) use message::Body;
+pub use message::MessageOf;
+#[doc(hidden)]
+pub use message::{Content, json_content};
 
-/// A queue to which the worker sends messages.
+/// A queue to which the worker sends messages. `B` is the generated type of its binding.
+///
+/// The types of its messages derive [`Message`](macro@crate::Message).
 ///
 /// <https://developers.cloudflare.com/queues/platform/limits/>
-#[derive(Debug, Clone)]
-pub struct Queue {
+pub struct Queue<B> {
+    sender: Sender,
+    binding: PhantomData<fn() -> B>,
+}
+
+impl<B> Clone for Queue<B> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            binding: PhantomData,
+        }
+    }
+}
+
+impl<B> fmt::Debug for Queue<B> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Queue")
+            .field("gate", &self.sender.gate)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A queue without the types of its messages.
+#[derive(Clone)]
+struct Sender {
     gate: Gate,
     backend: backend::Queue,
 }
+
+/// A message that is ready to be sent, or why it cannot be.
+type Encoded = Result<Content, Failure>;
 
 /// The options of [`send_with`](Queue::send_with).
 ///
@@ -59,44 +95,47 @@ impl SendOptions {
     }
 }
 
-impl Connect for Queue {
+impl<B: Binding> Connect for Queue<B> {
     const KIND: BindingKind = BindingKind::Queue;
 
     fn connect(backend: &Backend, binding: &'static str, gate: Gate) -> Result<Self, String> {
-        Ok(Self::new(gate, backend.queue(binding)?))
+        let backend = backend.queue(binding)?;
+        Ok(Self {
+            sender: Sender { gate, backend },
+            binding: PhantomData,
+        })
     }
 }
 
-impl Queue {
-    pub(crate) fn new(gate: Gate, backend: backend::Queue) -> Self {
-        Self { gate, backend }
-    }
-
-    /// Sends a message as JSON.
+impl<B: Binding> Queue<B> {
+    /// Sends a message.
     ///
     /// # Errors
-    /// `TooLarge` if the JSON has more than 128,000 bytes. `InvalidArgument` if the message cannot
-    /// be serialized as JSON, or contains an integer beyond ±(2^53 − 1), which a consumer in
+    /// `TooLarge` if the message has more than 128,000 bytes. `InvalidArgument` if the message
+    /// cannot be serialized as JSON, or contains an integer beyond ±(2^53 − 1), which a consumer in
     /// JavaScript would round.
     ///
     /// # Examples
     /// ```
-    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// # use bindery::__private::Binding;
+    /// # use bindery::queue::Queue;
+    /// # async fn f<B: Binding>(queue: &Queue<B>) -> bindery::Result<()> {
     /// queue.send(&serde_json::json!({ "file": 7 })).await?;
     /// # Ok(()) }
     /// ```
-    pub fn send<T: Serialize + ?Sized>(&self, message: &T) -> BoxFuture<'_, Result<()>> {
+    pub fn send<T: MessageOf<B::Name> + ?Sized>(&self, message: &T) -> BoxFuture<'_, Result<()>> {
         self.send_with(message, SendOptions::default())
     }
 
-    /// Sends a message as JSON, with options.
+    /// Sends a message, with options.
     ///
     /// # Errors
     /// See [`send`](Self::send). `InvalidArgument` if the delay is more than 24 hours.
     ///
     /// # Examples
     /// ```
-    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// # use bindery::__private::Binding;
+    /// # async fn f<B: Binding>(queue: &bindery::queue::Queue<B>) -> bindery::Result<()> {
     /// use std::time::Duration;
     ///
     /// use bindery::queue::SendOptions;
@@ -105,29 +144,12 @@ impl Queue {
     /// queue.send_with("remind ann", options).await?;
     /// # Ok(()) }
     /// ```
-    pub fn send_with<T: Serialize + ?Sized>(
+    pub fn send_with<T: MessageOf<B::Name> + ?Sized>(
         &self,
         message: &T,
         options: SendOptions,
     ) -> BoxFuture<'_, Result<()>> {
-        let body = encode(message);
-        Box::pin(async move {
-            let work = async {
-                let delay_seconds = delay_seconds(options.delay)?;
-                let body = body?;
-                let bodies = std::slice::from_ref(&body);
-                self.backend.send(bodies, delay_seconds, false).await?;
-
-                let measures = Measures {
-                    count: Some(1),
-                    bytes: Some(body.len() as u64),
-                    operations: Some(operations([body.len()])),
-                    ..Measures::default()
-                };
-                Ok(((), measures.into()))
-            };
-            self.gate.pass("send", None, work).await
-        })
+        Box::pin(self.sender.send(message.content(), options))
     }
 
     /// Sends up to 100 messages, of at most 256,000 bytes in total: all of them or none.
@@ -138,34 +160,29 @@ impl Queue {
     ///
     /// # Examples
     /// ```
-    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
+    /// # use bindery::__private::Binding;
+    /// # use bindery::queue::Queue;
+    /// # async fn f<B: Binding>(queue: &Queue<B>) -> bindery::Result<()> {
     /// queue.send_batch(&["one", "two"]).await?;
     /// # Ok(()) }
     /// ```
-    pub fn send_batch<T: Serialize>(&self, messages: &[T]) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.send_bodies(messages.iter().map(encode).collect()))
+    pub fn send_batch<T: MessageOf<B::Name>>(&self, messages: &[T]) -> BoxFuture<'_, Result<()>> {
+        self.send_batch_with(messages, SendOptions::default())
     }
 
-    async fn send_bodies(&self, bodies: Vec<Result<String, Failure>>) -> Result<()> {
-        let work = async {
-            let (bodies, bytes) = check_batch(bodies)?;
-            if !bodies.is_empty() {
-                self.backend.send(&bodies, 0, true).await?;
-            }
-
-            let measures = Measures {
-                count: Some(bodies.len() as u64),
-                bytes: Some(bytes as u64),
-                operations: Some(operations(bodies.iter().map(String::len))),
-                ..Measures::default()
-            };
-            Ok(((), measures.into()))
-        };
-        self.gate.pass("send_batch", None, work).await
+    /// Sends messages as [`send_batch`](Self::send_batch) does, with options that apply to each.
+    ///
+    /// # Errors
+    /// See [`send_batch`](Self::send_batch). `InvalidArgument` if the delay is more than 24 hours.
+    pub fn send_batch_with<T: MessageOf<B::Name>>(
+        &self,
+        messages: &[T],
+        options: SendOptions,
+    ) -> BoxFuture<'_, Result<()>> {
+        let contents = messages.iter().map(MessageOf::content).collect();
+        Box::pin(self.sender.send_batch(contents, options))
     }
-}
 
-impl Queue {
     /// Sends any number of messages, in batches that are as large as the platform allows. Returns
     /// their number.
     ///
@@ -178,49 +195,90 @@ impl Queue {
     ///
     /// # Examples
     /// ```
-    /// # async fn f(queue: &bindery::queue::Queue) -> bindery::Result<()> {
-    /// let ids = 0..1000;
-    /// assert_eq!(queue.send_all(ids).await?, 1000);
+    /// # use bindery::__private::Binding;
+    /// # use bindery::queue::Queue;
+    /// # async fn f<B: Binding>(queue: &Queue<B>) -> bindery::Result<()> {
+    /// let lines = (0..1000).map(|line| format!("line {line}"));
+    /// assert_eq!(queue.send_all(lines).await?, 1000);
     /// # Ok(()) }
     /// ```
-    pub fn send_all<T: Serialize>(
+    pub fn send_all<T: MessageOf<B::Name>>(
         &self,
         messages: impl IntoIterator<Item = T>,
     ) -> BoxFuture<'_, Result<usize>> {
-        let bodies = messages.into_iter().map(|message| encode(&message));
-        let batches = bodies
-            .collect::<Result<Vec<String>, Failure>>()
-            .map(batches);
-        Box::pin(async move {
-            let batches = batches.map_err(|failure| self.gate.failed("send_all", failure))?;
-            let mut count = 0;
-            for batch in batches {
-                count += batch.len();
-                self.send_bodies(batch.into_iter().map(Ok).collect())
-                    .await?;
+        let contents = messages.into_iter().map(|message| message.content());
+        Box::pin(self.sender.send_all(contents.collect()))
+    }
+}
+
+impl Sender {
+    async fn send(&self, content: Encoded, options: SendOptions) -> Result<()> {
+        let work = async {
+            let delay_seconds = delay_seconds(options.delay)?;
+            let Content(body) = content?;
+            let bodies = std::slice::from_ref(&body);
+            self.backend.send(bodies, delay_seconds, false).await?;
+
+            let measures = Measures {
+                count: Some(1),
+                bytes: Some(body.len() as u64),
+                operations: Some(operations([body.len()])),
+                ..Measures::default()
+            };
+            Ok(((), measures.into()))
+        };
+        self.gate.pass("send", None, work).await
+    }
+
+    async fn send_batch(&self, contents: Vec<Encoded>, options: SendOptions) -> Result<()> {
+        let work = async {
+            let delay_seconds = delay_seconds(options.delay)?;
+            let (bodies, bytes) = check_batch(contents)?;
+            if !bodies.is_empty() {
+                self.backend.send(&bodies, delay_seconds, true).await?;
             }
-            Ok(count)
-        })
+
+            let measures = Measures {
+                count: Some(bodies.len() as u64),
+                bytes: Some(bytes as u64),
+                operations: Some(operations(bodies.iter().map(Body::len))),
+                ..Measures::default()
+            };
+            Ok(((), measures.into()))
+        };
+        self.gate.pass("send_batch", None, work).await
+    }
+
+    async fn send_all(&self, contents: Result<Vec<Content>, Failure>) -> Result<usize> {
+        let contents = contents.map_err(|failure| self.gate.failed("send_all", failure))?;
+        let mut count = 0;
+        for batch in batches(contents) {
+            count += batch.len();
+            let batch = batch.into_iter().map(Ok).collect();
+            self.send_batch(batch, SendOptions::default()).await?;
+        }
+        Ok(count)
     }
 }
 
 /// Divides messages into batches of the allowed number of messages and bytes.
-fn batches(bodies: Vec<String>) -> Vec<Vec<String>> {
-    let mut batches: Vec<Vec<String>> = Vec::new();
+fn batches(contents: Vec<Content>) -> Vec<Vec<Content>> {
+    let mut batches: Vec<Vec<Content>> = Vec::new();
     let mut bytes = 0;
 
-    for body in bodies {
-        bytes += body.len();
+    for content in contents {
+        let length = content.0.len();
+        bytes += length;
         match batches.last_mut() {
             Some(batch)
                 if batch.len() < limits::queue::BATCH_MESSAGES
                     && bytes <= limits::queue::BATCH_BYTES =>
             {
-                batch.push(body);
+                batch.push(content);
             }
             _ => {
-                bytes = body.len();
-                batches.push(vec![body]);
+                bytes = length;
+                batches.push(vec![content]);
             }
         }
     }
@@ -241,7 +299,7 @@ fn operations(lengths: impl IntoIterator<Item = usize>) -> u64 {
 }
 
 /// Checks the limits of a batch, and returns its bodies and their total number of bytes.
-fn check_batch(bodies: Vec<Result<String, Failure>>) -> Result<(Vec<String>, usize), Failure> {
+fn check_batch(bodies: Vec<Encoded>) -> Result<(Vec<Body>, usize), Failure> {
     let page = limits::queue::PAGE;
 
     if bodies.len() > limits::queue::BATCH_MESSAGES {
@@ -250,8 +308,9 @@ fn check_batch(bodies: Vec<Result<String, Failure>>) -> Result<(Vec<String>, usi
         return Err(Failure::limit("the batch", found, limit, page));
     }
 
-    let bodies = bodies.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let bytes = bodies.iter().map(String::len).sum();
+    let bodies = bodies.into_iter().map(|content| Ok(content?.0));
+    let bodies = bodies.collect::<Result<Vec<_>, Failure>>()?;
+    let bytes = bodies.iter().map(Body::len).sum();
     limits::bytes("the batch", bytes, limits::queue::BATCH_BYTES, page)?;
     Ok((bodies, bytes))
 }
@@ -275,18 +334,6 @@ fn delay_seconds(delay: Duration) -> Result<u32, Failure> {
             Err(Failure::new(ErrorKind::InvalidArgument, message))
         }
     }
-}
-
-/// Encodes a message as JSON and checks its size.
-fn encode<T: Serialize + ?Sized>(message: &T) -> Result<String, Failure> {
-    let body = json::encode("the message", message)?;
-    limits::bytes(
-        "the message",
-        body.len(),
-        limits::queue::MESSAGE_BYTES,
-        limits::queue::PAGE,
-    )?;
-    Ok(body)
 }
 
 #[cfg(test)]
