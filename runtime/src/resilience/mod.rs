@@ -20,6 +20,7 @@
 
 mod circuit_breaker;
 mod faults;
+mod idempotency;
 #[cfg(not(target_arch = "wasm32"))]
 mod injected;
 mod retry;
@@ -35,6 +36,7 @@ use crate::time;
 
 pub use circuit_breaker::CircuitBreaker;
 pub use faults::{FaultRules, Faults, OfKv, OfQueues};
+pub use idempotency::{IdempotencyKeys, Run};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use injected::Injected;
 pub use retry::Retry;

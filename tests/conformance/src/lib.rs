@@ -12,6 +12,7 @@ pub mod environment;
 pub mod everything;
 pub mod flags;
 pub mod gate;
+pub mod idempotency;
 pub mod jwt;
 pub mod kv;
 pub mod lists;
@@ -330,6 +331,10 @@ macro_rules! each_case {
             audit::entries_as_data_points
             web::checked_input
             gate::observers_receive_every_call
+            idempotency::runs_once
+            idempotency::leases
+            idempotency::a_key_of_a_batch
+            idempotency::clean_up
             observing::spans_nest
             observing::costs
             observing::summaries
