@@ -21,6 +21,8 @@ pub struct Handlers {
     pub queues: Vec<(LitStr, Path)>,
     /// The cron expressions and their handlers.
     pub schedules: Vec<(LitStr, Path)>,
+    /// The handler of emails.
+    pub email: Option<Path>,
     /// The Durable Object classes.
     pub durable_objects: Vec<Path>,
     /// The Workflow classes.
@@ -28,12 +30,13 @@ pub struct Handlers {
 }
 
 /// The words that start an entry.
-const WORDS: [&str; 7] = [
+const WORDS: [&str; 8] = [
     "env",
     "start",
     "fetch",
     "queue",
     "scheduled",
+    "email",
     "durable_object",
     "workflow",
 ];
@@ -48,6 +51,7 @@ impl Parse for Handlers {
             fetch: None,
             queues: Vec::new(),
             schedules: Vec::new(),
+            email: None,
             durable_objects: Vec::new(),
             workflows: Vec::new(),
         };
@@ -81,6 +85,7 @@ impl Handlers {
             "fetch" => self.fetch = Some(parse_path(input)?),
             "queue" => self.queues.push((input.parse()?, parse_path(input)?)),
             "scheduled" => self.schedules.push((input.parse()?, parse_path(input)?)),
+            "email" => self.email = Some(parse_path(input)?),
             "durable_object" => self.durable_objects.push(input.parse()?),
             "workflow" => self.workflows.push(input.parse()?),
             other => {

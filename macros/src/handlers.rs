@@ -347,6 +347,20 @@ fn application(input: &Handlers, consumed: &[Consumed]) -> TokenStream {
         };
         quote!(#cron => #run,)
     });
+    let email = input.email.as_ref().map(|path| {
+        let receive = quote_spanned! {path.span()=>
+            #private::EmailHandler::receive(#path, email, env, context).await
+        };
+        quote! {
+            async fn email(
+                email: #krate::email::IncomingEmail,
+                env: Self::Env,
+                context: #krate::Context,
+            ) -> #krate::Result<()> {
+                #receive
+            }
+        }
+    });
     quote! {
         /// The worker: its environment and its handlers.
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
@@ -392,6 +406,8 @@ fn application(input: &Handlers, consumed: &[Consumed]) -> TokenStream {
                     _ => #private::no_schedule(&event),
                 }
             }
+
+            #email
         }
     }
 }
@@ -432,6 +448,14 @@ fn exports(input: &Handlers) -> TokenStream {
             #attribute
             pub fn scheduled(event: #value, env: #value, context: #value) -> #promise {
                 #private::scheduled::<super::App>(event, env, context)
+            }
+        }
+    });
+    let email = input.email.as_ref().map(|_| {
+        quote! {
+            #attribute
+            pub fn email(message: #value, env: #value, context: #value) -> #promise {
+                #private::email::<super::App>(message, env, context)
             }
         }
     });
@@ -506,6 +530,7 @@ fn exports(input: &Handlers) -> TokenStream {
             #fetch
             #queue
             #scheduled
+            #email
             #(#durable_objects)*
             #workflow_exports
         }

@@ -44,6 +44,7 @@
 //! - `audit`: [`web::AuditEntry`](crate::web), a record of who did what.
 //! - `dashboard`: the page `/__bindery` of the native server, with its calls, their cost and its
 //!   state.
+//! - `email`: [`email::IncomingEmail`](crate::email), emails that the worker receives.
 //! - `fetch`: [`http::fetch`](crate::http), requests to other servers.
 //! - `flags`: [`flags::Flags`](crate::flags), values that change without a deployment, for all
 //!   users or for a part of them.

@@ -18,12 +18,16 @@ pub use crate::backend::Backend;
 pub use crate::bindings::key::{Binding, KeyField, KeyPart, NameReader, Named};
 pub use crate::bindings::kind::Connect;
 pub use crate::d1::Parameter;
+#[cfg(feature = "email")]
+pub use crate::email::EmailHandler;
 pub use crate::http::IntoResponse;
 pub use crate::kv::KeyOf;
 pub use crate::log::{print, print_error};
 pub use crate::queue::{Content as MessageContent, MessageOf, RawBatch, json_content};
 pub use crate::r2::KeyOf as ObjectKeyOf;
 
+#[cfg(all(target_arch = "wasm32", feature = "email"))]
+pub use crate::backend::email;
 #[cfg(target_arch = "wasm32")]
 pub use crate::backend::{
     ExportedObject, ExportedWorkflow, Handle, derive_from_workflow, fetch, queue, scheduled,

@@ -29,7 +29,8 @@ export async function workerd(folder, options, others = []) {
     compatibilityDate: "2026-04-01",
     ...bindings,
   };
-  const miniflare = new Miniflare({ workers: [worker, ...others], host: "127.0.0.1", port: 0, cf: false, handleRuntimeStdio });
+  // `/cdn-cgi/handler/email` delivers an email.
+  const miniflare = new Miniflare({ workers: [worker, ...others], host: "127.0.0.1", port: 0, cf: false, unsafeTriggerHandlers: true, handleRuntimeStdio });
   const base = String(await miniflare.ready).replace(/\/$/, "");
   const migrations = join(root, folder, "migrations");
   const baseline = join(root, folder, "schema.sql");

@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, finish, root, suite, workerd } from "./backends.mjs";
 
@@ -112,7 +113,7 @@ await stored().create("kept");
 /** Empties every store, so that each case starts with an empty backend. */
 async function reset() {
   const database = await backend.miniflare.getD1Database("DB");
-  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids", "cache", "audit_log"]) await database.prepare(`DELETE FROM ${table}`).run();
+  for (const table of ["posts", "users", "loose", "received", "ledger", "articles", "links", "marks", "items", "ids", "cache", "audit_log", "idempotency_keys"]) await database.prepare(`DELETE FROM ${table}`).run();
   for (const name of shards) {
     const database = await backend.miniflare.getD1Database(name);
     await database.batch(["DELETE FROM visits", "DELETE FROM entries", "DELETE FROM accounts", "DROP TABLE IF EXISTS _bindery_moves"].map((sql) => database.prepare(sql)));
@@ -261,6 +262,26 @@ checks["cron triggers call their handlers"] = async () => {
   const noted = await (await fetch(`${backend.base}/noted`)).text();
   for (const text of expected.split(/(?=0 12)|(?=failing)/)) assert.ok(noted.includes(text), `${text} in ${noted}`);
   await eventually("the failure is in the log", () => output.includes("cron 30 1 L * *: the handler failed: worker application: no night shift"));
+};
+checks["emails call their handler"] = async () => {
+  await reset();
+  const emails = new URL("../conformance/emails/", import.meta.url);
+  const send = async (to, name = "question.eml") => {
+    const body = await readFile(new URL(name, emails));
+    const query = new URLSearchParams({ from: "ann@example.com", to: `${to}@example.net`, format: "json" });
+    return (await fetch(`${backend.base}/cdn-cgi/handler/email?${query}`, { method: "POST", body })).json();
+  };
+  const noted = async () => (await fetch(`${backend.base}/noted`)).text();
+  assert.equal((await send("store")).outcome, "ok");
+  assert.equal(await noted(), (await readFile(new URL("question.txt", emails), "utf8")).trimEnd());
+  assert.deepEqual((await send("forward")).forwards.map(({ recipient }) => recipient), ["team@example.com"]);
+  assert.equal((await send("reject")).rejectReason, "nobody lives here");
+  assert.equal((await send("fail")).outcome, "exception");
+  const [reply] = (await send("reply")).replies;
+  for (const line of ["From: <reply@example.net>", "To: <ann@example.com>", "In-Reply-To: <1@example.com>"]) assert.ok(reply.raw.split("\r\n").includes(line), `${line} in ${reply.raw}`);
+  await reset();
+  assert.deepEqual((await send("reply", "automatic.eml")).replies, []);
+  assert.match(await noted(), /^email reply: this email cannot be replied to: a program has sent it/);
 };
 checks["background work ends after the response"] = async () => {
   await reset();

@@ -14,6 +14,8 @@ use std::future::Future;
 
 use crate::backend::Backend;
 use crate::error::Result;
+#[cfg(feature = "email")]
+use crate::error::{Error, ErrorKind};
 use crate::http::{Request, Response};
 use crate::queue::RawBatch;
 
@@ -92,4 +94,18 @@ pub trait Application: Send + Sync + 'static {
         env: Self::Env,
         context: Context,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Receives an email.
+    #[cfg(feature = "email")]
+    fn email(
+        email: crate::email::IncomingEmail,
+        env: Self::Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (email, env, context);
+        async {
+            let message = "this worker has no email handler: add `email: path` to `handlers!`";
+            Err(Error::worker("email", ErrorKind::Unsupported, message))
+        }
+    }
 }

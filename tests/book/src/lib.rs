@@ -126,6 +126,7 @@ pages! {
     r2 "r2"
     queues "queues"
     durable_objects "durable-objects"
+    email "email"
     workflows "workflows"
     other_bindings "other-bindings"
     environments "environments"

@@ -32,7 +32,7 @@ pub async fn runs_once(env: Env) -> Outcome {
 pub async fn leases(env: Env) -> Outcome {
     let keys = IdempotencyKeys::d1(&env.db);
     let second = || keys.run("a", || async { Ok("second") });
-    let first = keys.run("a", || async { Ok(second().await?) }).await?;
+    let first = keys.run("a", second).await?;
     same!(first, Run::Done(Run::InProgress));
 
     let short = IdempotencyKeys::d1(&env.db).lease(Duration::from_millis(20));

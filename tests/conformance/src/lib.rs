@@ -8,6 +8,7 @@ pub mod bulk;
 pub mod cache;
 pub mod cached;
 pub mod d1;
+pub mod email;
 pub mod environment;
 pub mod everything;
 pub mod flags;
@@ -60,6 +61,7 @@ bindery::handlers! {
     scheduled "*/20 3 * * *": scheduled::note,
     scheduled "0 12 * * MON-FRI": scheduled::note_in_background,
     scheduled "30 1 L * *": scheduled::fail,
+    email: email::receive,
     durable_object Room,
     durable_object Limits,
     workflow Journey,

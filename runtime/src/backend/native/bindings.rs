@@ -53,7 +53,11 @@ struct Inner {
     tasks: Tasks,
     assets: Option<Assets>,
     /// Locked as long as a handler can use the state.
-    _folder: Option<StateFolder>,
+    #[cfg_attr(
+        not(feature = "email"),
+        expect(dead_code, reason = "it is held for its lock")
+    )]
+    folder: Option<StateFolder>,
 }
 
 /// The variables and secrets that replace those of the manifest and of the machine, and the faults.
@@ -135,7 +139,7 @@ impl Backend {
             overrides,
             tasks,
             assets,
-            _folder: folder,
+            folder,
         })))
     }
 
@@ -166,6 +170,12 @@ impl Backend {
             }
             _ => Err(missing(binding)),
         }
+    }
+
+    /// The folder of the state. Tests have none.
+    #[cfg(feature = "email")]
+    pub(super) fn state_folder(&self) -> Option<&Path> {
+        self.0.folder.as_ref().map(StateFolder::path)
     }
 
     /// The Workflows of this worker, if it has any.

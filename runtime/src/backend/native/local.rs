@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
+
+use crate::http::{Body, Response};
 
 /// Fails if the client is on another machine, or a browser sends the request for another web site.
 pub(super) fn check(request: &Parts) -> Result<(), &'static str> {
@@ -38,4 +41,13 @@ fn is_local(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     let is_loopback = |address: IpAddr| address.is_loopback();
     host.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(is_loopback)
+}
+
+/// A response with a text.
+pub(super) fn answer(status: StatusCode, text: String) -> Response {
+    let mut response = Response::new(Body::from(text + "\n"));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
 }

@@ -11,6 +11,8 @@ mod d1;
 mod dashboard;
 mod durable_object;
 mod edge_cache;
+#[cfg(feature = "email")]
+mod email;
 mod env_files;
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -46,6 +48,8 @@ pub(crate) use d1::{Cells, D1};
 pub(crate) use durable_object::WebSocket;
 pub(crate) use durable_object::{ObjectState, ObjectStub, Objects};
 pub(crate) use edge_cache::EdgeCache;
+#[cfg(feature = "email")]
+pub(crate) use email::ReceivedEmail;
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::send_request;
 pub(crate) use kv::Kv;

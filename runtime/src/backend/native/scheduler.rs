@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::app::{Application, Context, Environment, Schedule, ScheduledEvent, run_scheduled};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Body, Request, Response};
+use crate::http::{Request, Response};
 
 use super::clock::{at_milliseconds, now_milliseconds};
+use super::local::{self, answer};
+use super::log_line;
 use super::panic::catch_panic;
 use super::test::TestClock;
-use super::{local, log_line};
 
 /// The path that runs the handler of a trigger, as in `wrangler dev --test-scheduled`.
 pub(super) const PATH: &str = "/__scheduled";
@@ -162,14 +162,6 @@ pub(super) async fn respond<A: Application>(
         Ok(()) => answer(StatusCode::OK, format!("the handler of `{cron}` has run")),
         Err(error) => answer(error.status(), error.to_string()),
     }
-}
-
-fn answer(status: StatusCode, text: String) -> Response {
-    let mut response = Response::new(Body::from(text + "\n"));
-    *response.status_mut() = status;
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, plain);
-    response
 }
 
 /// Moves the clock of a test forward, and runs the handlers of the triggers that are due meanwhile.

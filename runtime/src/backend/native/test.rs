@@ -130,6 +130,28 @@ impl TestWorld {
         scheduler::trigger::<A>(cron, env, self.context()).await
     }
 
+    /// Passes an email to the handler of the worker. Returns what it has decided.
+    ///
+    /// # Errors
+    /// The error of the handler.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// let raw = "From: ann@example.com\r\nSubject: hi\r\n\r\nHello\r\n";
+    /// let outcome = world.email::<App>(&env, "ann@example.com", "bot@example.com", raw).await?;
+    /// assert_eq!(outcome.forwarded, ["team@example.com"]);
+    /// ```
+    #[cfg(feature = "email")]
+    pub async fn email<A: Application>(
+        &self,
+        env: &A::Env,
+        from: &str,
+        to: &str,
+        raw: impl Into<bytes::Bytes>,
+    ) -> crate::Result<crate::email::EmailOutcome> {
+        super::email::receive::<A>(from, to, raw.into(), env, self.context()).await
+    }
+
     /// Moves the clock forward, and runs the handlers of the cron triggers that are due meanwhile,
     /// each at its time. Returns how many ran.
     ///

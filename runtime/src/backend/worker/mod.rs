@@ -8,6 +8,8 @@ mod context;
 mod d1;
 mod durable_object;
 mod edge_cache;
+#[cfg(feature = "email")]
+mod email;
 mod entry;
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -39,6 +41,10 @@ pub(crate) use d1::{Cells, D1};
 pub use durable_object::ExportedObject;
 pub(crate) use durable_object::{ObjectState, ObjectStub, Objects};
 pub(crate) use edge_cache::EdgeCache;
+#[cfg(feature = "email")]
+pub(crate) use email::ReceivedEmail;
+#[cfg(feature = "email")]
+pub use email::email;
 pub(crate) use entry::respond;
 pub use entry::{fetch, queue, scheduled};
 #[cfg(feature = "fetch")]

@@ -127,6 +127,22 @@ impl TestWorld {
         .await
     }
 
+    /// Passes an email to the handler of the worker. Returns what it has decided.
+    ///
+    /// # Errors
+    /// The error of the handler.
+    #[cfg(feature = "email")]
+    pub async fn email<A: crate::Application>(
+        &self,
+        env: &A::Env,
+        from: &str,
+        to: &str,
+        raw: impl Into<bytes::Bytes>,
+    ) -> Result<crate::email::EmailOutcome> {
+        let received = super::email::receive::<A>(from, to, raw.into(), env, self.context());
+        super::js::send(received).await
+    }
+
     /// Moves the clock forward, and runs the handlers of the cron triggers that are due meanwhile.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ use super::bindings::Overrides;
 use super::context::Routers;
 #[cfg(feature = "dashboard")]
 use super::dashboard::Dashboard;
+#[cfg(feature = "email")]
+use super::email;
 use super::env_files::project_folder;
 use super::folder::StateFolder;
 use super::pool::lock;
@@ -435,6 +437,10 @@ impl<A: Application> tower_service::Service<Request> for WorkerService<A> {
 
             if triggers && request.uri().path() == scheduler::PATH {
                 return Ok(scheduler::respond::<A>(request, &env, context).await);
+            }
+            #[cfg(feature = "email")]
+            if triggers && request.uri().path() == email::PATH {
+                return Ok(email::respond::<A>(request, &env, context).await);
             }
             let logged = request_log::LoggedRequest::new(&request, &context, log);
             let response = logged

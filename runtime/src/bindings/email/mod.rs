@@ -1,6 +1,11 @@
-//! Outgoing email.
+//! Email: sending it, and with the feature `email` receiving it.
 //!
-//! <https://developers.cloudflare.com/email-routing/email-workers/send-email-workers/>
+//! <https://developers.cloudflare.com/email-routing/email-workers/>
+
+#[cfg(feature = "email")]
+mod incoming;
+#[cfg(feature = "email")]
+mod parsed;
 
 use serde::Serialize;
 
@@ -9,6 +14,16 @@ use crate::backend;
 use crate::error::{ErrorKind, Failure, Result};
 use crate::observe::{Gate, Measures};
 use crate::raw::encode;
+
+#[cfg(feature = "email")]
+#[doc(hidden)]
+pub use incoming::EmailHandler;
+#[cfg(feature = "email")]
+pub(crate) use incoming::run_email;
+#[cfg(feature = "email")]
+pub use incoming::{EmailOutcome, IncomingEmail, Reply};
+#[cfg(feature = "email")]
+pub use parsed::{Attachment, Mailbox, ParsedEmail};
 
 /// A binding that sends email. Natively, emails are appended to a file of JSON lines in the state
 /// folder.
