@@ -111,7 +111,7 @@ pub(crate) fn respond<F: Future<Output = Response>>(
 /// Reads what a handler has left of the content of a request. On timeout, responds anyway.
 pub(super) fn drain(body: DrainableBody) -> impl Future<Output = ()> + Send {
     send(async {
-        let timeout = worker::Delay::from(DRAIN_TIMEOUT);
+        let timeout = clock::sleep(DRAIN_TIMEOUT);
         select(pin!(body.drain()), pin!(timeout)).await;
     })
 }

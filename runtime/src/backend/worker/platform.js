@@ -93,6 +93,19 @@ export function streamOf(bytes) {
   return new Response(bytes.slice()).body;
 }
 
+/** Starts a timer. Its promise is fulfilled when the time is over, or `stop` is called. */
+export function startTimer(milliseconds) {
+  const timer = {};
+  timer.promise = new Promise((resolve) => {
+    const id = setTimeout(resolve, milliseconds);
+    timer.stop = () => {
+      clearTimeout(id);
+      resolve();
+    };
+  });
+  return timer;
+}
+
 export function fixedLengthStream(length) {
   return new FixedLengthStream(length);
 }

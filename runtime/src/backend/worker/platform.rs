@@ -116,6 +116,9 @@ extern "C" {
         files: &JsValue,
     ) -> Thrown<JsValue>;
 
+    #[wasm_bindgen(js_name = startTimer)]
+    pub(super) fn start_timer(milliseconds: f64) -> JsValue;
+
     #[cfg(feature = "web-sockets")]
     #[wasm_bindgen(catch, js_name = acceptSocket)]
     pub(super) fn accept_socket(state: &JsValue, tags: &JsValue) -> Thrown<js_sys::Array>;
