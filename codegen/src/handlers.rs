@@ -23,6 +23,8 @@ pub struct Handlers {
     pub schedules: Vec<(LitStr, Path)>,
     /// The handler of emails.
     pub email: Option<Path>,
+    /// The handler of traces.
+    pub tail: Option<Path>,
     /// The Durable Object classes.
     pub durable_objects: Vec<Path>,
     /// The Workflow classes.
@@ -30,13 +32,14 @@ pub struct Handlers {
 }
 
 /// The words that start an entry.
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 9] = [
     "env",
     "start",
     "fetch",
     "queue",
     "scheduled",
     "email",
+    "tail",
     "durable_object",
     "workflow",
 ];
@@ -52,6 +55,7 @@ impl Parse for Handlers {
             queues: Vec::new(),
             schedules: Vec::new(),
             email: None,
+            tail: None,
             durable_objects: Vec::new(),
             workflows: Vec::new(),
         };
@@ -86,6 +90,7 @@ impl Handlers {
             "queue" => self.queues.push((input.parse()?, parse_path(input)?)),
             "scheduled" => self.schedules.push((input.parse()?, parse_path(input)?)),
             "email" => self.email = Some(parse_path(input)?),
+            "tail" => self.tail = Some(parse_path(input)?),
             "durable_object" => self.durable_objects.push(input.parse()?),
             "workflow" => self.workflows.push(input.parse()?),
             other => {

@@ -361,6 +361,20 @@ fn application(input: &Handlers, consumed: &[Consumed]) -> TokenStream {
             }
         }
     });
+    let tail = input.tail.as_ref().map(|path| {
+        let watch = quote_spanned! {path.span()=>
+            #private::TailHandler::watch(#path, traces, env, context).await
+        };
+        quote! {
+            async fn tail(
+                traces: #private::Vec<#krate::tail::TraceItem>,
+                env: Self::Env,
+                context: #krate::Context,
+            ) -> #krate::Result<()> {
+                #watch
+            }
+        }
+    });
     quote! {
         /// The worker: its environment and its handlers.
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
@@ -408,6 +422,8 @@ fn application(input: &Handlers, consumed: &[Consumed]) -> TokenStream {
             }
 
             #email
+
+            #tail
         }
     }
 }
@@ -456,6 +472,14 @@ fn exports(input: &Handlers) -> TokenStream {
             #attribute
             pub fn email(message: #value, env: #value, context: #value) -> #promise {
                 #private::email::<super::App>(message, env, context)
+            }
+        }
+    });
+    let tail = input.tail.as_ref().map(|_| {
+        quote! {
+            #attribute
+            pub fn tail(traces: #value) -> #promise {
+                #private::tail::<super::App>(traces)
             }
         }
     });
@@ -531,6 +555,7 @@ fn exports(input: &Handlers) -> TokenStream {
             #queue
             #scheduled
             #email
+            #tail
             #(#durable_objects)*
             #workflow_exports
         }

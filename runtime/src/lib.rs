@@ -112,6 +112,7 @@ mod limits;
 #[path = "private.rs"]
 pub mod __private;
 
+pub use app::tail;
 pub use app::{Application, Cf, Context, Environment, ScheduledEvent, Secret, TaskOutput};
 #[cfg(all(feature = "web-sockets", not(target_arch = "wasm32")))]
 pub use backend::TestSocket;

@@ -9,6 +9,7 @@ pub use futures_util::future::{BoxFuture, LocalBoxFuture};
 pub use serde;
 pub use serde_json;
 
+pub use crate::app::tail::TailHandler;
 pub use crate::app::{
     Connector, Consumer, Content, Days, Environment, EnvironmentManifest, FetchHandler, Manifest,
     QueueHandler, Resource, Schedule, ScheduledHandler, StartHandler, Weekdays, no_schedule,
@@ -30,7 +31,7 @@ pub use crate::r2::KeyOf as ObjectKeyOf;
 pub use crate::backend::email;
 #[cfg(target_arch = "wasm32")]
 pub use crate::backend::{
-    ExportedObject, ExportedWorkflow, Handle, derive_from_workflow, fetch, queue, scheduled,
+    ExportedObject, ExportedWorkflow, Handle, derive_from_workflow, fetch, queue, scheduled, tail,
 };
 pub use crate::error::Failure;
 #[cfg(target_arch = "wasm32")]

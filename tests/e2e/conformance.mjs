@@ -6,6 +6,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, finish, root, suite, workerd } from "./backends.mjs";
 
+// A worker whose traces the worker under test receives.
+const traced = {
+  name: "traced",
+  modules: true,
+  compatibilityDate: "2026-04-01",
+  tails: ["tested"],
+  script: `export default {
+    async fetch(request) {
+      console.warn("hot", 7);
+      if (new URL(request.url).pathname === "/fail") throw new TypeError("too hot");
+      return new Response(null, { status: 204 });
+    },
+  }`,
+};
+
 // The worker that the worker under test calls, with a Durable Object and a Workflow.
 const other = {
   name: "other",
@@ -106,7 +121,7 @@ const backend = await workerd("tests/conformance", {
     "conformance-blobs": { maxBatchTimeout: 0.1 },
   },
   bindings: { NAME: "bindery", COUNT: 3, RATIO: 90.28571428571429, ON: true, TREE: { a: [1, "x", null] }, LEVEL: "debug", SWITCHES: { new_checkout: true, limit: 2 }, TOKEN: "open sesame", REGION: "eu", SAMPLE_RATE: "0.25", SENTRY_DSN: "https://key@example.com/1", LINK_SECRET: "thirty-two bytes are the minimum" },
-}, [other]);
+}, [other, traced]);
 const stored = await backend.miniflare.getSecretsStoreSecretAPI("STORED");
 await stored().create("kept");
 
@@ -166,17 +181,66 @@ checks["objects: an alarm that fails fires again"] = async () => {
   await eventually("the alarm has fired twice", async () => (await run("objects::failing_alarm_fired"))[0] === 200);
 };
 /** A client of a WebSocket, whose messages are awaited one by one. */
-async function connect(room, user) {
-  const socket = new WebSocket(`${backend.base.replace("http", "ws")}/rooms/${room}/${user}`);
+function open(path) {
+  const socket = new WebSocket(`${backend.base.replace("http", "ws")}${path}`);
   socket.binaryType = "arraybuffer";
   const [messages, waiting] = [[], []];
   const arrived = (message) => (waiting.length ? waiting.shift()(message) : messages.push(message));
   socket.onmessage = ({ data }) => arrived(typeof data === "string" ? data : [...new Uint8Array(data)]);
   socket.onclose = ({ code, reason }) => arrived({ code, reason });
   const next = () => (messages.length ? messages.shift() : new Promise((resolve) => waiting.push(resolve)));
-  assert.equal(await next(), `welcome ${user}`);
   return { socket, next, send: (message) => socket.send(message) };
 }
+async function connect(room, user) {
+  const client = open(`/rooms/${room}/${user}`);
+  assert.equal(await client.next(), `welcome ${user}`);
+  return client;
+}
+checks["sockets without an object"] = async () => {
+  assert.equal((await fetch(`${backend.base}/socket`)).status, 426);
+  const client = async () => {
+    const client = open("/socket");
+    await new Promise((done) => client.socket.addEventListener("open", done));
+    return client;
+  };
+  const ann = await client();
+  for (const text of ["hello", "Grüße", ""]) {
+    ann.send(text);
+    assert.equal(await ann.next(), text);
+  }
+  ann.send(new Uint8Array([1, 2, 3]));
+  assert.deepEqual(await ann.next(), [1, 2, 3]);
+  const [bob, carl, dora] = [await client(), await client(), await client()];
+  bob.send("end");
+  assert.deepEqual(await bob.next(), { code: 1000, reason: "" });
+  carl.send("fail");
+  assert.deepEqual(await carl.next(), { code: 1011, reason: "the worker failed" });
+  dora.send("bye");
+  assert.deepEqual(await dora.next(), { code: 4000, reason: "goodbye" });
+  ann.socket.close(3000, "done");
+  assert.equal((await ann.next()).code, 3000);
+  await eventually("the close is seen", async () => output.includes('echo ended with Some((3000, "done"))'));
+  await eventually("the failure is in the log", async () => output.includes("a WebSocket failed: worker application: no echo today"));
+};
+checks["server-sent events"] = async () => {
+  const read = async (headers) => {
+    const response = await fetch(`${backend.base}/events`, { headers });
+    assert.equal(response.headers.get("content-type"), "text/event-stream");
+    let text = "";
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of response.body) {
+        text += decoder.decode(chunk);
+        if (text.includes('["number",6]')) break;
+      }
+    } catch { /* A stream that fails can end the connection. */ }
+    assert.match(text, /^:\n\n/m, "it is kept alive");
+    return text.replaceAll(":\n\n", "");
+  };
+  const event = (number) => `event: count\nid: ${number}\ndata: ["number",${number}]\n\n`;
+  assert.equal(await read({}), event(1) + event(2));
+  assert.equal(await read({ "last-event-id": "4" }), event(5) + event(6));
+};
 checks["objects: sockets of clients"] = async () => {
   const ann = await connect("hall", "ann");
   const bob = await connect("hall", "bob");
@@ -282,6 +346,16 @@ checks["emails call their handler"] = async () => {
   await reset();
   assert.deepEqual((await send("reply", "automatic.eml")).replies, []);
   assert.match(await noted(), /^email reply: this email cannot be replied to: a program has sent it/);
+};
+checks["traces of another worker call their handler"] = async () => {
+  await reset();
+  const worker = await backend.miniflare.getWorker("traced");
+  const noted = async () => (await fetch(`${backend.base}/noted`)).text();
+  await (await worker.fetch("https://example.com/a")).text();
+  await eventually("the trace is noted", async () => (await noted()) === `ok "GET" "https://example.com/a" 204 true warn ["hot",7]`);
+  await reset();
+  await worker.fetch("https://example.com/fail").catch(() => {});
+  await eventually("the exception is noted", async () => /^exception "GET" "https:\/\/example.com\/fail" .*TypeError: too hot$/.test(await noted()));
 };
 checks["background work ends after the response"] = async () => {
   await reset();

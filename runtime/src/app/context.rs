@@ -36,6 +36,11 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
+    #[cfg(feature = "web-sockets")]
+    pub(crate) fn backend(&self) -> &backend::Context {
+        &self.0
+    }
+
     pub(crate) fn new(context: backend::Context) -> Self {
         Self(context)
     }
@@ -49,7 +54,8 @@ impl Context {
     ///
     /// # Examples
     /// ```
-    /// # fn f(context: &bindery::Context, queue: bindery::queue::Queue) {
+    /// # use bindery::{Context, __private::Binding, queue::Queue};
+    /// # fn f<B: Binding>(context: &Context, queue: Queue<B>) {
     /// context.wait_until(async move { queue.send("uploaded").await });
     /// # }
     /// ```

@@ -7,15 +7,14 @@ mod handler;
 mod manifest;
 mod router;
 mod scheduled;
+pub mod tail;
 mod test;
 mod vars;
 
 use std::future::Future;
 
 use crate::backend::Backend;
-use crate::error::Result;
-#[cfg(feature = "email")]
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response};
 use crate::queue::RawBatch;
 
@@ -94,6 +93,19 @@ pub trait Application: Send + Sync + 'static {
         env: Self::Env,
         context: Context,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Receives traces of other workers.
+    fn tail(
+        traces: Vec<tail::TraceItem>,
+        env: Self::Env,
+        context: Context,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (traces, env, context);
+        async {
+            let message = "this worker has no tail handler: add `tail: path` to `handlers!`";
+            Err(Error::worker("tail", ErrorKind::Unsupported, message))
+        }
+    }
 
     /// Receives an email.
     #[cfg(feature = "email")]

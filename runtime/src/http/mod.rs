@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tower_service::Service;
 
+mod events;
 #[cfg(feature = "fetch")]
 mod fetch;
 #[cfg(feature = "signed-urls")]
@@ -21,6 +22,7 @@ use crate::error::{ErrorKind, Failure};
 
 pub use axum_core::body::Body;
 pub use axum_core::response::IntoResponse;
+pub use events::{EventStream, ServerSentEvent};
 #[cfg(feature = "fetch")]
 pub(crate) use fetch::no_response;
 #[cfg(feature = "fetch")]

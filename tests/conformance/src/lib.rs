@@ -32,6 +32,8 @@ pub mod scheduled;
 mod serve;
 pub mod sessions;
 pub mod shards;
+pub mod streams;
+pub mod tail;
 pub mod tasks;
 pub mod templates;
 pub mod tiers;
@@ -62,6 +64,7 @@ bindery::handlers! {
     scheduled "0 12 * * MON-FRI": scheduled::note_in_background,
     scheduled "30 1 L * *": scheduled::fail,
     email: email::receive,
+    tail: tail::watch,
     durable_object Room,
     durable_object Limits,
     workflow Journey,

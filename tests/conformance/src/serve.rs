@@ -15,7 +15,7 @@ use bindery::{Context, Request, Response};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 
-use crate::{Env, Outcome, each_case};
+use crate::{Env, Outcome, each_case, streams};
 
 macro_rules! table {
     ($($module:ident::$case:ident)*) => {
@@ -93,6 +93,8 @@ pub(crate) async fn fetch(request: Request, env: Env, context: Context) -> Respo
         .route("/presign", post(presigned))
         .route("/memory", get(memory))
         .route("/rooms/{room}/{user}", get(join))
+        .route("/socket", get(streams::socket))
+        .route("/events", get(streams::events))
         .nest("/limited", limited(&env))
         .with_state(env);
     bindery::http::route(router, request).await

@@ -209,9 +209,16 @@ async fn clients_of_the_server() -> Outcome {
         (4000, "goodbye")
     );
 
-    // A client that is still connected does not keep the server from stopping.
+    // Clients that are still connected do not keep the server from stopping.
     let _carl = connect("carl").await?;
+    let (mut dora, _) = tokio_tungstenite::connect_async(format!("ws://{address}/socket")).await?;
+    dora.send(Frame::text("hello")).await?;
+    same!(dora.next().await.ok_or("nothing")??, Frame::text("hello"));
     let _ = stop.send(());
+    let Frame::Close(Some(frame)) = dora.next().await.ok_or("nothing")?? else {
+        return Err("the worker did not close the connection".into());
+    };
+    same!(u16::from(frame.code), 1001);
     tokio::time::timeout(Duration::from_secs(5), serving).await??;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::app::{Cf, Environment, Router};
 
@@ -64,6 +64,12 @@ impl Context {
     #[expect(clippy::unused_self, reason = "Workers have an origin")]
     pub(crate) fn pass_through_on_exception(&self) {}
 
+    /// Returns what changes when the server stops.
+    #[cfg(feature = "web-sockets")]
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.tasks.0.stopping.subscribe()
+    }
+
     pub(crate) fn cf(&self) -> Cf {
         Cf::clone(&self.cf)
     }
@@ -77,6 +83,8 @@ pub(super) struct Tasks(Arc<State>);
 struct State {
     running: AtomicUsize,
     ended: Notify,
+    /// Whether the server stops.
+    stopping: watch::Sender<bool>,
     /// The messages of those that panicked.
     panics: Mutex<Vec<String>>,
 }
@@ -118,6 +126,11 @@ impl Tasks {
                 lock(&running.0.panics).push(message);
             }
         });
+    }
+
+    /// Ends the connections to clients.
+    pub(super) fn stop(&self) {
+        self.0.stopping.send_replace(true);
     }
 
     /// Waits until no future is running.

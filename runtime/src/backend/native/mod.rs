@@ -5,6 +5,8 @@
 
 mod assets;
 mod clock;
+#[cfg(feature = "web-sockets")]
+mod connection;
 mod context;
 mod d1;
 #[cfg(feature = "dashboard")]
@@ -42,6 +44,8 @@ mod bindings;
 
 pub use bindings::Backend;
 pub(crate) use clock::{Stopwatch, http_date, monotonic, now, sleep};
+#[cfg(feature = "web-sockets")]
+pub(crate) use connection::{Connection, Received};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 #[cfg(feature = "web-sockets")]

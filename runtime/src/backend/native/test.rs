@@ -130,6 +130,24 @@ impl TestWorld {
         scheduler::trigger::<A>(cron, env, self.context()).await
     }
 
+    /// Passes traces of other workers to the tail handler, as the platform does.
+    ///
+    /// # Errors
+    /// The error of the handler.
+    ///
+    /// # Examples
+    /// ```ignore
+    /// let trace = serde_json::json!({ "scriptName": "api", "outcome": "exceededCpu" });
+    /// world.tail::<App>(&env, vec![serde_json::from_value(trace)?]).await?;
+    /// ```
+    pub async fn tail<A: Application>(
+        &self,
+        env: &A::Env,
+        traces: Vec<crate::tail::TraceItem>,
+    ) -> crate::Result<()> {
+        crate::app::tail::run_tail::<A>(traces, env.clone(), self.context()).await
+    }
+
     /// Passes an email to the handler of the worker. Returns what it has decided.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::web_socket::{Close, Message};
 
 use super::durable_object::{ClientSocket, Outgoing, Upgrade};
 
-/// A client that is connected to a Durable Object. See
+/// A client that is connected to a Durable Object or to the worker. See
 /// [`TestWorld::web_socket`](crate::TestWorld::web_socket).
 pub struct TestSocket {
     client: Option<ClientSocket>,
@@ -51,7 +51,7 @@ impl TestSocket {
     pub fn send(&mut self, message: impl Into<Message>) {
         let answer = self
             .client
-            .as_ref()
+            .as_mut()
             .map(|client| client.receive(message.into()));
         self.answers.extend(answer.flatten());
     }

@@ -4,6 +4,8 @@
 //! Almost all calls into JavaScript go through `js`.
 
 mod clock;
+#[cfg(feature = "web-sockets")]
+mod connection;
 mod context;
 mod d1;
 mod durable_object;
@@ -24,6 +26,7 @@ mod queue;
 mod r2;
 mod bindings;
 mod stream;
+mod tail;
 mod task;
 mod test;
 #[cfg(feature = "web-sockets")]
@@ -35,6 +38,8 @@ pub(crate) use bindings::observers as current_observers;
 pub(crate) use clock::{
     Stopwatch, http_date, log_line, log_line as print_line, monotonic, now, sleep,
 };
+#[cfg(feature = "web-sockets")]
+pub(crate) use connection::{Connection, Received};
 pub(crate) use context::Context;
 pub(crate) use d1::{Cells, D1};
 #[doc(hidden)]
@@ -58,6 +63,7 @@ pub(crate) use object::Object;
 pub(crate) use queue::Queue;
 pub(crate) use r2::R2;
 pub(crate) use stream::read_body;
+pub use tail::tail;
 pub use test::{TestClock, TestWorld, deliver_queues, test};
 #[cfg(feature = "web-sockets")]
 pub(crate) use web_socket::WebSocket;

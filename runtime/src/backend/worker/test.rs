@@ -127,6 +127,19 @@ impl TestWorld {
         .await
     }
 
+    /// Passes traces of other workers to the tail handler, as the platform does.
+    ///
+    /// # Errors
+    /// The error of the handler.
+    pub async fn tail<A: crate::Application>(
+        &self,
+        env: &A::Env,
+        traces: Vec<crate::tail::TraceItem>,
+    ) -> Result<()> {
+        let handler = crate::app::tail::run_tail::<A>(traces, env.clone(), self.context());
+        super::js::send(handler).await
+    }
+
     /// Passes an email to the handler of the worker. Returns what it has decided.
     ///
     /// # Errors

@@ -35,10 +35,7 @@ impl WebSocket {
         let tags: Array = tags.iter().map(|tag| JsValue::from_str(tag)).collect();
         let ends = platform::accept_socket(state, &tags).map_err(|error| failure(&error))?;
 
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
-        let client = ClientSocket(Handle::new(ends.get(1)));
-        response.extensions_mut().insert(client);
+        let response = switching_protocols(ends.get(1));
         Ok((Self::new(ends.get(0), state), response))
     }
 
@@ -76,6 +73,15 @@ impl WebSocket {
         let tags = Array::from(&tags);
         Ok(tags.iter().filter_map(|tag| tag.as_string()).collect())
     }
+}
+
+/// The response that connects a client.
+pub(super) fn switching_protocols(client: JsValue) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+    let client = ClientSocket(Handle::new(client));
+    response.extensions_mut().insert(client);
+    response
 }
 
 /// Converts a message of the platform.

@@ -1,11 +1,14 @@
-//! WebSockets of a Durable Object.
+//! WebSockets: of a Durable Object, and of the worker itself.
 //!
 //! An object accepts the socket of a request in its `fetch`, and the platform calls
 //! `web_socket_message` of its class for each message. While no message arrives, the object can be
 //! evicted, and the clients stay connected: it hibernates. What it has to remember about a client
-//! is the attachment of the socket.
+//! is the attachment of the socket. [`upgrade`] accepts one without an object, for a conversation
+//! with one client.
 //!
 //! <https://developers.cloudflare.com/durable-objects/best-practices/websockets/>
+
+mod connection;
 
 use std::fmt;
 
@@ -18,7 +21,9 @@ use crate::error::{Error, ErrorKind, Failure, Result};
 use crate::json;
 use crate::limits::durable_object as limits;
 
-/// The connection to one client.
+pub use connection::{Connection, upgrade};
+
+/// The connection of a Durable Object to one client.
 ///
 /// Clones are the same connection.
 #[derive(Clone)]
@@ -62,15 +67,7 @@ impl WebSocket {
     }
 
     fn send_message(&self, message: &Message) -> Result<(), Failure> {
-        let length = message.as_bytes().len();
-        if length > limits::MESSAGE_BYTES {
-            let message = format!(
-                "the message has {length} bytes, and the limit is {}; see {}",
-                limits::MESSAGE_BYTES,
-                limits::PAGE
-            );
-            return Err(Failure::new(ErrorKind::TooLarge, message));
-        }
+        check_length(message)?;
         self.0.send(message)
     }
 
@@ -79,13 +76,9 @@ impl WebSocket {
     /// # Errors
     /// `InvalidArgument` if `code` is another number, or `reason` has more than 123 bytes.
     pub fn close(&self, code: u16, reason: &str) -> Result<()> {
-        let is_code = code == 1000 || (3000..5000).contains(&code);
-        if !is_code || reason.len() > limits::REASON_BYTES {
-            let message = "the code of a close is 1000, or from 3000 to 4999, and its reason has at \
-                           most 123 bytes";
-            return Err(located(Failure::new(ErrorKind::InvalidArgument, message)));
-        }
-        self.0.close(code, reason).map_err(located)
+        let checked = check_close(code, reason);
+        let closed = checked.and_then(|()| self.0.close(code, reason));
+        closed.map_err(located)
     }
 
     /// Returns what [`set_attachment`](Self::set_attachment) has stored, or `None`.
@@ -135,6 +128,29 @@ impl WebSocket {
     pub fn tags(&self) -> Result<Vec<String>> {
         self.0.tags().map_err(located)
     }
+}
+
+fn check_length(message: &Message) -> Result<(), Failure> {
+    let length = message.as_bytes().len();
+    if length <= limits::MESSAGE_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "the message has {length} bytes, and the limit is {}; see {}",
+        limits::MESSAGE_BYTES,
+        limits::PAGE
+    );
+    Err(Failure::new(ErrorKind::TooLarge, message))
+}
+
+fn check_close(code: u16, reason: &str) -> Result<(), Failure> {
+    let is_code = code == 1000 || (3000..5000).contains(&code);
+    if is_code && reason.len() <= limits::REASON_BYTES {
+        return Ok(());
+    }
+    let message = "the code of a close is 1000, or from 3000 to 4999, and its reason has at most \
+                   123 bytes";
+    Err(Failure::new(ErrorKind::InvalidArgument, message))
 }
 
 fn located(failure: Failure) -> Error {

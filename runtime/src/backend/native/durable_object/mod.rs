@@ -38,7 +38,9 @@ pub(crate) use state::ObjectState;
 #[cfg(feature = "web-sockets")]
 pub(crate) use web_socket::WebSocket;
 #[cfg(feature = "web-sockets")]
-pub(super) use web_socket::{ClientSocket, Outgoing, Upgrade};
+pub(super) use web_socket::{
+    ClientSocket, Incoming, Outgoing, Upgrade, queue_message, switching_protocols,
+};
 
 /// The objects of a class.
 #[derive(Clone)]

@@ -61,16 +61,15 @@ impl Sockets {
         self.open.borrow_mut().push(Rc::clone(&socket));
 
         let client = ClientSocket {
-            object,
-            id,
+            peer: Peer::Object {
+                object,
+                id,
+                auto_response: Arc::clone(&self.auto_response),
+            },
             outgoing,
             queued: Arc::clone(&socket.queued),
-            auto_response: Arc::clone(&self.auto_response),
         };
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        response.extensions_mut().insert(Upgrade::new(client));
-        (WebSocket(socket), response)
+        (WebSocket(socket), switching_protocols(client))
     }
 
     pub(super) fn with_tag(&self, tag: Option<&str>) -> Vec<WebSocket> {
@@ -130,8 +129,7 @@ impl WebSocket {
     }
 
     pub(crate) fn send(&self, message: &Message) -> Result<(), Failure> {
-        let length = message.as_bytes().len();
-        if self.0.queued.fetch_add(length, Ordering::Relaxed) > QUEUED_BYTES {
+        if !queue_message(&self.0.queued, message) {
             self.0.outgoing.take();
             let message = "the client does not read its messages";
             return Err(Failure::new(ErrorKind::Unavailable, message));
@@ -163,7 +161,21 @@ impl WebSocket {
     }
 }
 
-/// The end of a connection on the side of the client. The response of an object carries it.
+/// Counts the bytes of a message that waits for its receiver. Returns whether it may wait.
+pub(in super::super) fn queue_message(queued: &AtomicUsize, message: &Message) -> bool {
+    let length = message.as_bytes().len();
+    queued.fetch_add(length, Ordering::Relaxed) <= QUEUED_BYTES
+}
+
+/// The response that connects a client.
+pub(in super::super) fn switching_protocols(client: ClientSocket) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.extensions_mut().insert(Upgrade::new(client));
+    response
+}
+
+/// The end of a connection on the side of the client. The response of a handler carries it.
 #[derive(Clone)]
 pub(in super::super) struct Upgrade(Arc<Mutex<Option<ClientSocket>>>);
 
@@ -180,29 +192,78 @@ impl Upgrade {
 
 /// The end of a connection on the side of the client.
 pub(in super::super) struct ClientSocket {
-    object: ObjectStub,
-    id: u64,
+    peer: Peer,
     outgoing: UnboundedReceiver<Outgoing>,
+    /// The bytes of the messages that wait in `outgoing`.
     queued: Arc<AtomicUsize>,
-    auto_response: AutoResponse,
+}
+
+/// Who receives the messages of a client.
+enum Peer {
+    Object {
+        object: ObjectStub,
+        id: u64,
+        auto_response: AutoResponse,
+    },
+    /// A task of the worker, and the bytes of the messages that wait for it.
+    Task(UnboundedSender<Incoming>, Arc<AtomicUsize>),
+}
+
+/// What a task of the worker receives from a client.
+pub(in super::super) enum Incoming {
+    Message(Message),
+    Close(Close),
 }
 
 impl ClientSocket {
-    /// Passes a message of the client to the object. Returns the answer, if there is one without
-    /// the object.
-    pub(in super::super) fn receive(&self, message: Message) -> Option<Message> {
-        if let Some((request, response)) = &*lock(&self.auto_response)
-            && message.text() == Some(request)
-        {
-            return Some(Message::Text(response.clone()));
+    /// The client of a task. `unread` and `unsent` count the bytes that wait in each direction.
+    pub(in super::super) fn of_task(
+        task: UnboundedSender<Incoming>,
+        unread: Arc<AtomicUsize>,
+        outgoing: UnboundedReceiver<Outgoing>,
+        unsent: Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
+            peer: Peer::Task(task, unread),
+            outgoing,
+            queued: unsent,
         }
-        self.object.web_socket_message(self.id, message);
+    }
+
+    /// Passes a message of the client on. Returns the answer, if there is one without
+    /// the object.
+    pub(in super::super) fn receive(&mut self, message: Message) -> Option<Message> {
+        match &self.peer {
+            Peer::Object {
+                object,
+                id,
+                auto_response,
+            } => {
+                if let Some((request, response)) = &*lock(auto_response)
+                    && message.text() == Some(request)
+                {
+                    return Some(Message::Text(response.clone()));
+                }
+                object.web_socket_message(*id, message);
+            }
+            Peer::Task(task, queued) => {
+                if queue_message(queued, &message) {
+                    let _ = task.send(Incoming::Message(message));
+                } else {
+                    // The task does not read: the connection is cut.
+                    self.outgoing.close();
+                }
+            }
+        }
         None
     }
 
-    /// Tells the object that the connection is closed.
+    /// Reports that the connection is closed.
     pub(in super::super) fn closed(self, close: Close) {
-        self.object.web_socket_close(self.id, close);
+        match self.peer {
+            Peer::Object { object, id, .. } => object.web_socket_close(id, close),
+            Peer::Task(task, _) => drop(task.send(Incoming::Close(close))),
+        }
     }
 
     /// Returns what the object sends next, or `None` if the connection is cut.

@@ -362,6 +362,7 @@ impl<A: Application> Server<A> {
             drop(consumers.await);
             self.scheduler.shutdown().await;
             self.alarms.abort();
+            self.backend.tasks().stop();
             self.backend.tasks().idle().await;
             if let Some(workflows) = self.backend.workflows() {
                 workflows.stop().await;
