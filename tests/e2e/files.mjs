@@ -11,35 +11,42 @@ export const bindings = {
   d1Databases: ["DB"],
   kvNamespaces: ["CACHE"],
   r2Buckets: ["STORAGE"],
-  queueProducers: { QUEUE: "files-queue" },
-  queueConsumers: { "files-queue": { maxBatchTimeout: 0.1 } },
+  // The worker does not have the second one: with it a test makes a job fail.
+  queueProducers: { QUEUE: "files-queue", FAILED: "files-failed" },
+  queueConsumers: {
+    "files-queue": { maxBatchTimeout: 0.1, deadLetterQueue: "files-failed" },
+    "files-failed": { maxBatchTimeout: 0.1 },
+  },
   ai: { binding: "AI" },
-  durableObjects: { USER_STATS: { className: "UserStats", useSQLite: true } },
+  durableObjects: { USER_STATS: { className: "UserStats", useSQLite: true }, FEEDS: { className: "Feed", useSQLite: true } },
   bindings: { ENVIRONMENT: "production", MAX_FILE_SIZE: "10485760" },
 };
 export const program = join(root, "target/debug/files");
 
 /** Reads and changes the storage of a backend without the worker, to create the state that a crash leaves. */
-function storage({ miniflare, state }) {
+export function storage({ miniflare, state }) {
   if (miniflare) {
     const database = miniflare.getD1Database("DB");
     return {
       sql: async (text) => (await (await database).prepare(text).all()).results,
       objects: async () => (await (await miniflare.getR2Bucket("STORAGE")).list()).objects.map(({ key }) => key).sort(),
       send: async (job) => (await miniflare.getQueueProducer("QUEUE")).send(job),
+      fail: async (job) => (await miniflare.getQueueProducer("FAILED")).send(job),
     };
   }
   const open = (path, text, ...values) => {
     const database = new DatabaseSync(join(state, path), { timeout: 5000 });
     try { return database.prepare(text).all(...values); } finally { database.close(); }
   };
+  const add = (queue, job) => {
+    const insert = "INSERT INTO messages (queue, body, sent_at, visible_at) VALUES (?, ?, ?, ?)";
+    open("queues.sqlite", insert, queue, JSON.stringify(job), Date.now(), Date.now());
+  };
   return {
     sql: async (text) => open("d1/files-db.sqlite", text),
     objects: async () => open("r2/files-storage/index.sqlite", "SELECT key FROM objects ORDER BY key").map(({ key }) => key),
-    send: async (job) => {
-      const insert = "INSERT INTO messages (queue, body, sent_at, visible_at) VALUES ('files-queue', ?, ?, ?)";
-      open("queues.sqlite", insert, JSON.stringify(job), Date.now(), Date.now());
-    },
+    send: async (job) => add("files-queue", job),
+    fail: async (job) => add("files-failed", job),
   };
 }
 
@@ -104,10 +111,64 @@ async function transcript(backend) {
   await crashes(client);
   await repeatedMessages(client);
   await slowUpload(client);
+  await failedJobs(client);
+  await feeds(client);
   // Uploads that failed have a row for an hour, but no object.
   const known = new Set((await client.sql("SELECT object_key FROM files")).map(({ object_key }) => object_key));
   lines.push(`every object has a row: ${(await client.objects()).every((key) => known.has(key))}`);
   return lines;
+}
+
+/** A job that failed on every attempt is listed, and its owner can try again. */
+async function failedJobs({ base, call, processed, fail }) {
+  const { id } = JSON.parse(await call("upload of a file that fails", "/api/files", form("fails", "fails.txt"), "fay"));
+  await processed("fay");
+  await fail({ job: "process", id, user: "fay" });
+  await fail({ job: "process", id: 999_999, user: "fay" });
+  await fail({ job: "sweep" });
+  const failed = (expected) => eventually(`the list says that ${expected} jobs have failed`, async () => {
+    const response = await fetch(`${base}/api/files`, { headers: { "x-user-id": "fay" } });
+    return (await response.json()).files.filter((file) => file.failed).length === expected;
+  });
+  await failed(1);
+  await call("list with a failed job", "/api/files", {}, "fay");
+  const retry = (what, path, user) => call(what, path, { method: "POST" }, user);
+  await retry("another's failed job", `/api/files/${id}/retry`, "bob");
+  await retry("failed job of no file", "/api/files/999999/retry", "fay");
+  await retry("failed job", `/api/files/${id}/retry`, "fay");
+  await failed(0);
+  await retry("job that has not failed", `/api/files/${id}/retry`, "fay");
+}
+
+/** Every window of a user hears what happens, and no other site does. */
+async function feeds({ base, lines, call, processed }) {
+  const open = async (user) => {
+    const socket = new WebSocket(`${base.replace("http", "ws")}/api/feed?user=${user}`);
+    const heard = [];
+    socket.onmessage = ({ data }) => heard.push(JSON.parse(data));
+    await new Promise((done, failed) => { socket.onopen = done; socket.onerror = failed; });
+    return { socket, heard };
+  };
+  const [first, second, other] = [await open("gail"), await open("gail"), await open("hugh")];
+  const { id } = JSON.parse(await call("upload with open windows", "/api/files", form("live", "live.txt"), "gail"));
+  await processed("gail");
+  await call("delete with open windows", `/api/files/${id}`, { method: "DELETE" }, "gail");
+  for (const { heard } of [first, second]) {
+    await eventually("the window has heard everything", () => heard.length === 3);
+    // The first two cross on their way.
+    lines.push(`heard: ${heard.map((activity) => JSON.stringify({ ...activity, file: activity.file === id })).sort().join(" ")}`);
+  }
+  assert.deepEqual(other.heard, []);
+  for (const { socket } of [first, second, other]) socket.close();
+
+  const status = await new Promise((done, failed) => {
+    const headers = { connection: "upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", origin: "https://example.com", "sec-fetch-site": "cross-site" };
+    const sent = request(`${base}/api/feed?user=gail`, { headers }, ({ statusCode }) => done(statusCode));
+    sent.on("upgrade", (response, socket) => { socket.destroy(); done(response.statusCode); });
+    sent.on("error", failed).end();
+  });
+  lines.push(`feed for another site: ${status}`);
+  await call("feed without an upgrade", "/api/feed", {}, "gail");
 }
 
 async function ordinary({ base, lines, call, processed }) {
@@ -341,6 +402,9 @@ if (process.argv[1] === import.meta.filename) {
         "unfinished files are not listed 200", ...Array(3).fill("unfinished file 404"), "download of an unfinished file 404",
         "delete of an unfinished file 404", "delete of the other 200", "upload of next 201", "get of the next 200",
         "upload of last 201", "upload that takes too long 400",
+        "upload of a file that fails 201", "list with a failed job 200", "another's failed job 404",
+        "failed job of no file 404", "failed job 200", "job that has not failed 404",
+        "upload with open windows 201", "delete with open windows 200", "feed without an upgrade 400",
       ]);
       const types = here.filter((line) => /^download with \w+ type/.test(line)).map((line) => line.match(/content-type: (.*?),/)[1]);
       assert.deepEqual(types, ["text/html", "image/svg+xml", ...Array(7).fill("application/octet-stream")]);
@@ -358,6 +422,11 @@ if (process.argv[1] === import.meta.filename) {
         'at the end: {"rows":["fresh pending","next stored","last stored"],"keys":["eve/fresh","eve/last","eve/next"]}',
         "every object has a row: true",
       ]) assert.ok(here.includes(line), line);
+    },
+    "every window of a user hears what happens": () => {
+      const heard = 'heard: {"kind":"deleted","file":true} {"kind":"processed","file":true,"filename":"live.txt"} {"kind":"uploaded","file":true,"filename":"live.txt"}';
+      assert.deepEqual(here.filter((line) => line.startsWith("heard: ")), [heard, heard]);
+      assert.ok(here.includes("feed for another site: 403"));
     },
     "a large file comes back whole": () => {
       assert.ok(here.includes("the large one comes back whole: true"));

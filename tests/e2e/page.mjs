@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { bindings, program } from "./files.mjs";
+import { bindings, program, storage } from "./files.mjs";
 import { eventually, finish, native, suite, workerd } from "./backends.mjs";
 
 const require = createRequire(join(process.env.BINDERY_NODE_MODULES, "_"));
@@ -229,6 +229,53 @@ const checks = (browser, backend) => ({
     assert.equal(await page.getByLabel("User").inputValue(), "new.comer@example-1_2");
     await visitor.leave();
   },
+  "two windows see each other's uploads": async () => {
+    const visitor = await visit(browser, backend, "wanda");
+    await visitor.page.getByText("Nothing here yet").waitFor();
+    const other = await visitor.context.newPage();
+    await other.goto(backend.base);
+    await other.getByText("Nothing here yet").waitFor();
+    const stranger = await visit(browser, backend, "walter");
+    await stranger.page.getByText("Nothing here yet").waitFor();
+    for (const page of [visitor.page, other, stranger.page]) await page.waitForFunction(() => feed.readyState === WebSocket.OPEN);
+
+    await visitor.choose(text("ours.txt", "seen by both"));
+    const activity = (page, words) => page.getByRole("list", { name: "Activity" }).getByRole("listitem").filter({ hasText: words });
+    for (const page of [visitor.page, other]) {
+      await activity(page, "ours.txt was uploaded").waitFor();
+      await activity(page, "ours.txt was processed").waitFor();
+      await page.getByRole("list", { name: "Your files" }).getByText("processed").waitFor();
+    }
+    await other.getByRole("button", { name: "Delete ours.txt" }).click();
+    await other.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await activity(visitor.page, "ours.txt was deleted").waitFor();
+    await visitor.page.getByText("Nothing here yet").waitFor();
+    assert.equal(await stranger.page.getByRole("list", { name: "Activity" }).count(), 0);
+    await stranger.leave();
+    await visitor.leave();
+  },
+  "a job that failed can be tried again": async () => {
+    const visitor = await visit(browser, backend, "fiona");
+    const { page } = visitor;
+    await visitor.choose(text("stuck.txt", "x"));
+    await visitor.row("stuck.txt").getByText("processed").waitFor();
+    const [{ id }] = await visitor.stored();
+    // The file is shown as one whose job has never succeeded.
+    await page.route("**/api/files", async (route) => {
+      const response = await route.fetch();
+      const { files } = await response.json();
+      await route.fulfill({ response, json: { files: files.map((file) => ({ ...file, processed: file.processed && !file.failed })) } });
+    });
+    await storage(backend).fail({ job: "process", id, user: "fiona" });
+    await page.getByText("stuck.txt could not be processed").waitFor();
+    await visitor.row("stuck.txt").locator(".state", { hasText: "failed" }).waitFor();
+    const again = visitor.button("Try again to process stuck.txt");
+    await again.focus();
+    await page.keyboard.press("Enter");
+    await visitor.row("stuck.txt").getByText("processed").waitFor();
+    assert.equal(await again.count(), 0);
+    await visitor.leave();
+  },
   "upload, list, processed, download, delete": async () => {
     const visitor = await visit(browser, backend, "ann");
     const { page } = visitor;
@@ -434,6 +481,8 @@ const checks = (browser, backend) => ({
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await visitor.row("b.txt").waitFor({ state: "detached" });
+    // The feed can remove the row before the dialog closes.
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
     assert.equal(await focused(), "Delete a.txt");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();

@@ -6,19 +6,21 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bindery::r2::Content;
 use bindery::web::CrossOriginProtection;
+use bindery::{Context, Request};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::Env;
 use crate::error::AppError;
+use crate::feed::{Kind, announce};
 use crate::files::{self, FileMeta};
 use crate::form::{self, NewFile};
-use crate::security;
 use crate::stats::Stats;
+use crate::{jobs, security};
 
 /// The maximum number of files in a list.
 const LIST_LIMIT: i64 = 100;
@@ -42,8 +44,10 @@ pub fn router(env: Env) -> Router {
         .route("/", get(page))
         .route("/api/files", get(list).post(upload))
         .route("/api/stats", get(stats))
+        .route("/api/feed", get(feed))
         .route("/api/files/{id}", get(show).delete(remove))
         .route("/api/files/{id}/content", get(download))
+        .route("/api/files/{id}/retry", post(retry))
         .fallback(async || AppError::NotFound)
         .layer(DefaultBodyLimit::max(max_bytes))
         .layer(CrossOriginProtection::default())
@@ -116,9 +120,19 @@ async fn stats(State(env): State<Env>, User(user): User) -> Result<Json<Stats>, 
     Ok(Json(env.user_stats.by_name(&user).stats().await?))
 }
 
+/// The WebSocket of a window. `CrossOriginProtection` refuses those of other sites.
+async fn feed(
+    State(env): State<Env>,
+    User(user): User,
+    request: Request,
+) -> Result<Response, AppError> {
+    Ok(env.feeds.by_name(&user).fetch(request).await?)
+}
+
 async fn upload(
     State(env): State<Env>,
     User(user): User,
+    context: Context,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, AppError> {
     let Ok(mut form) = form else {
@@ -132,15 +146,26 @@ async fn upload(
             return Err(AppError::BadRequest("the form has no field `file`"));
         };
         if field.name() == Some("file") {
-            return upload_field(&env, &user, field).await;
+            return upload_field(&env, user, context, field).await;
         }
     }
 }
 
-async fn upload_field(env: &Env, user: &str, field: Field<'_>) -> Result<Response, AppError> {
+async fn upload_field(
+    env: &Env,
+    user: String,
+    context: Context,
+    field: Field<'_>,
+) -> Result<Response, AppError> {
     let file = NewFile::of_field(&field)?;
     let content = Content::stream(field);
-    let row = files::upload(env, user, &file, content).await?;
+    let row = files::upload(env, &user, &file, content).await?;
+
+    let (env, id) = (env.clone(), row.id);
+    // The client need not wait for the other windows.
+    context.wait_until(async move {
+        announce(&env, &user, Kind::Uploaded, id, Some(file.filename)).await;
+    });
     Ok((StatusCode::CREATED, Json(row)).into_response())
 }
 
@@ -165,8 +190,15 @@ async fn download(
 async fn remove(
     State(env): State<Env>,
     User(user): User,
+    context: Context,
     Id(id): Id,
 ) -> Result<Response, AppError> {
     files::delete(&env, &user, id).await?;
+    context.wait_until(async move { announce(&env, &user, Kind::Deleted, id, None).await });
     Ok(Json(json!({ "deleted": id })).into_response())
+}
+
+async fn retry(State(env): State<Env>, User(user): User, Id(id): Id) -> Result<Response, AppError> {
+    jobs::retry(&env, &user, id).await?;
+    Ok(Json(json!({ "retried": id })).into_response())
 }

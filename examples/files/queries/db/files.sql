@@ -26,7 +26,8 @@ WHERE id = :id AND user_id = :user_id AND state = 'stored';
 
 -- name: files_of_user :many
 -- Returns the files of a user, newest first.
-SELECT id, filename, content_type, size_bytes, uploaded_at, processed AS "processed: bool"
+SELECT id, filename, content_type, size_bytes, uploaded_at, processed AS "processed: bool",
+       id IN (SELECT file_id FROM failed_jobs) AS "failed: bool"
 FROM files
 WHERE user_id = :user_id AND state = 'stored'
 ORDER BY id DESC
@@ -37,6 +38,24 @@ LIMIT :limit;
 UPDATE files
 SET processed = 1, processed_at = CURRENT_TIMESTAMP
 WHERE id = :id AND processed = 0;
+
+-- name: add_failed_job :exec
+-- Notes that the processing of a file failed on every attempt, unless the file was deleted.
+INSERT INTO failed_jobs (file_id)
+SELECT id FROM files WHERE id = :id AND user_id = :user_id AND state = 'stored'
+ON CONFLICT DO NOTHING;
+
+-- name: failed_job :optional :scalar
+-- Returns when the processing of a file failed, if the file belongs to the user.
+SELECT failed_at
+FROM failed_jobs
+JOIN files ON files.id = failed_jobs.file_id
+WHERE file_id = :id AND user_id = :user_id AND state = 'stored';
+
+-- name: forget_failed_job :exec
+-- Removes the note about a file.
+DELETE FROM failed_jobs
+WHERE file_id = :id;
 
 -- name: delete_file :exec
 -- Hides a file if it belongs to the user. The sweep deletes its content and its row.
