@@ -339,11 +339,20 @@ fn stray_queries(
 /// A folder of queries that is not named after a database.
 fn stray_folder(manifest: &Manifest, name: &str, known: &[String]) -> Diagnostic {
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    let help = match names.as_slice() {
-        [only] => {
+    let mut bindings = manifest.merged.bindings.iter();
+    let class = bindings.find(|binding| {
+        binding.resource.class().is_some() && binding.name.value.eq_ignore_ascii_case(name)
+    });
+    let help = match (class, names.as_slice()) {
+        (Some(class), _) => format!(
+            "for the database of each object, add `[package.metadata.bindery.{}]` with `migrations \
+             = \"migrations/{name}\"` to `Cargo.toml`",
+            class.name.value
+        ),
+        (None, [only]) => {
             format!("move its files to `{QUERIES}/{only}`: the folder is named after the binding")
         }
-        _ => {
+        (None, _) => {
             let suggestion = suggestion(name, "folders of databases", &names);
             format!("the folder is named after the binding; {suggestion}")
         }

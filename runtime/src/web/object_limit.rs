@@ -165,7 +165,7 @@ impl<E: Environment> RateLimit for ObjectLimit<E> {
     async fn count(&self, key: &str) -> Result<Decision> {
         // No address of a client in the name of an object.
         let key = URL_SAFE_NO_PAD.encode(Sha256::digest(key));
-        let LimitClient(object) = self.objects.by_name(&format!("{}:{key}", self.name));
+        let LimitClient(object) = self.objects.by_name(format_args!("{}:{key}", self.name));
         let window = self.window.as_millis() as u64;
         let counted = object.call(COUNT, &(self.limit, window)).await?;
 

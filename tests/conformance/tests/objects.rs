@@ -244,7 +244,7 @@ async fn objects_survive_a_restart() -> Outcome {
     for number in 0..20 {
         same!(
             rooms
-                .by_name(&format!("room {number}"))
+                .by_name(format_args!("room {number}"))
                 .add("n", number)
                 .await?,
             number
@@ -262,7 +262,10 @@ async fn objects_survive_a_restart() -> Outcome {
     same!(room.messages().await?.len(), 1);
     for number in 0..20 {
         same!(
-            rooms.by_name(&format!("room {number}")).add("n", 0).await?,
+            rooms
+                .by_name(format_args!("room {number}"))
+                .add("n", 0)
+                .await?,
             number
         );
     }

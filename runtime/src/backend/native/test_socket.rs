@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,9 @@ use crate::json;
 use crate::web_socket::{Close, Message};
 
 use super::durable_object::{ClientSocket, Outgoing, Upgrade};
+
+/// How long a test waits for a message.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// A client that is connected to a Durable Object or to the worker. See
 /// [`TestWorld::web_socket`](crate::TestWorld::web_socket).
@@ -66,12 +70,23 @@ impl TestSocket {
         Ok(())
     }
 
-    /// Waits for the next message. Returns `None` when the object has closed the connection.
+    /// Waits for the next message. Returns `None` when the worker has closed the connection.
+    ///
+    /// # Panics
+    /// Panics if no message arrives within ten seconds.
     pub async fn next(&mut self) -> Option<Message> {
         if let Some(answer) = self.answers.pop_front() {
             return Some(answer);
         }
-        match self.client.as_mut()?.next().await {
+        let next = self.client.as_mut()?.next();
+        #[expect(
+            clippy::panic,
+            reason = "it fails the test, which would not end otherwise"
+        )]
+        let Ok(next) = tokio::time::timeout(LONGEST_WAIT, next).await else {
+            panic!("no message has arrived at the socket within ten seconds");
+        };
+        match next {
             Some(Outgoing::Message(message)) => Some(message),
             Some(Outgoing::Close(close)) => {
                 self.close = Some(close.clone());

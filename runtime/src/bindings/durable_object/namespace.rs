@@ -1,6 +1,6 @@
 //! The objects of a class, as the code that calls them sees them.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
 use serde::Serialize;
@@ -63,10 +63,11 @@ impl<T: DurableObject> Namespace<T> {
     /// # Examples
     /// ```ignore
     /// let room = env.rooms.by_name("lobby");
+    /// let ticket = env.tickets.by_name(7);
     /// ```
     #[must_use]
-    pub fn by_name(&self, name: &str) -> T::Client {
-        self.client(self.backend.by_name(name, None))
+    pub fn by_name(&self, name: impl Display) -> T::Client {
+        self.client(self.backend.by_name(&name.to_string(), None))
     }
 
     /// Returns a client of the object with a name, which is created near a location if it does not
@@ -74,8 +75,9 @@ impl<T: DurableObject> Namespace<T> {
     ///
     /// <https://developers.cloudflare.com/durable-objects/reference/data-location/>
     #[must_use]
-    pub fn by_name_near(&self, name: &str, location: LocationHint) -> T::Client {
-        self.client(self.backend.by_name(name, Some(location.as_str())))
+    pub fn by_name_near(&self, name: impl Display, location: LocationHint) -> T::Client {
+        let location = Some(location.as_str());
+        self.client(self.backend.by_name(&name.to_string(), location))
     }
 
     /// Returns a client of the object with an id.
@@ -90,8 +92,8 @@ impl<T: DurableObject> Namespace<T> {
 
     /// Returns the id of the object with a name.
     #[must_use]
-    pub fn id_of(&self, name: &str) -> ObjectId {
-        ObjectId(self.backend.by_name(name, None).id())
+    pub fn id_of(&self, name: impl Display) -> ObjectId {
+        ObjectId(self.backend.by_name(&name.to_string(), None).id())
     }
 
     /// Returns a new id, which no object has yet.

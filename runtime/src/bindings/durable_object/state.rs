@@ -3,6 +3,9 @@
 use std::fmt;
 use std::future::Future;
 
+#[cfg(feature = "web-sockets")]
+use serde::Serialize;
+
 use super::{ObjectId, Storage};
 use crate::app::{Content, TaskOutput};
 use crate::backend;
@@ -12,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::error::{ErrorKind, Failure};
 #[cfg(feature = "web-sockets")]
 use crate::http::{Request, Response};
+#[cfg(feature = "web-sockets")]
+use crate::json;
 use crate::observe::{Gate, Scope};
 #[cfg(feature = "web-sockets")]
 use crate::web_socket::{Message, WebSocket};
@@ -144,6 +149,18 @@ impl State {
         sockets
             .filter(|socket| socket.send(message.clone()).is_ok())
             .count()
+    }
+
+    /// Sends a value as JSON to all sockets that are open. Returns to how many.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the value cannot be serialized as JSON, or contains an integer beyond
+    /// ±(2^53 − 1), which JavaScript would round.
+    #[cfg(feature = "web-sockets")]
+    pub fn broadcast_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<usize> {
+        let message = json::encode("the message", value);
+        let located = |failure| Error::of_worker("web_socket", failure);
+        Ok(self.broadcast(message.map_err(located)?))
     }
 
     /// Answers each message `request` with `response`, without creating an object that was evicted.

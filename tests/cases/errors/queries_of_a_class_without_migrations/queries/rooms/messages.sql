@@ -1,0 +1,2 @@
+-- name: messages :many
+SELECT id FROM messages;
