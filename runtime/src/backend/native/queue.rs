@@ -514,14 +514,16 @@ fn stored(body: &Body) -> Result<(String, Option<Vec<u8>>), Failure> {
 fn message(row: &Row<'_>) -> rusqlite::Result<(i64, RawMessage)> {
     let id: i64 = row.get("id")?;
     let attempts: u32 = row.get("attempts")?;
+    let (body, bytes): (String, Option<Vec<u8>>) = (row.get("body")?, row.get("bytes")?);
     let message = RawMessage {
         id: id.to_string(),
         timestamp: at_milliseconds(row.get("sent_at")?),
         attempts: attempts.saturating_add(1),
-        body: Ok(match row.get("bytes")? {
-            Some(bytes) => Body::Bytes(bytes),
-            None => Body::Json(row.get("body")?),
-        }),
+        length: bytes.as_ref().map_or(body.len(), Vec::len),
+        body: match bytes {
+            Some(bytes) => serde_json::to_string(&bytes).map_err(|error| error.to_string()),
+            None => Ok(body),
+        },
     };
     Ok((id, message))
 }

@@ -78,11 +78,15 @@ fn messages(batch: &JsValue) -> Vec<JsValue> {
 fn message(message: &JsValue) -> RawMessage {
     let attempts = get_number(message, "attempts");
     let body = get(message, "body");
-    let body = match body.dyn_ref::<ArrayBuffer>() {
-        Some(buffer) => Some(Body::Bytes(Uint8Array::new(buffer).to_vec())),
-        None => stringify(&body).map(Body::Json),
+    let (body, length) = match body.dyn_ref::<ArrayBuffer>() {
+        Some(buffer) => {
+            let numbers = Array::from(&Uint8Array::new(buffer));
+            (stringify(&numbers), Some(buffer.byte_length() as usize))
+        }
+        None => (stringify(&body), None),
     };
     RawMessage {
+        length: length.unwrap_or_else(|| body.as_ref().map_or(0, String::len)),
         id: get_text(message, "id").unwrap_or_default(),
         timestamp: at(&get(message, "timestamp")),
         attempts: attempts.map_or(1, |attempts| attempts as u32),

@@ -1,8 +1,6 @@
 //! What a queue carries: JSON, text or bytes.
 
 use serde::Serialize;
-use serde::de::value::SeqDeserializer;
-use serde::de::{self, DeserializeOwned, IntoDeserializer};
 
 use crate::error::Failure;
 use crate::{json, limits};
@@ -100,21 +98,4 @@ impl Body {
             Self::Bytes(bytes) => bytes.len(),
         }
     }
-
-    /// Reads a message that was received.
-    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, String> {
-        match self {
-            Self::Json(body) => json::parse(body).map_err(|error| error.describe()),
-            Self::Text(text) => read_plain(text.as_str()),
-            Self::Bytes(bytes) => read_plain(SeqDeserializer::new(bytes.iter().copied())),
-        }
-    }
-}
-
-/// Reads a text or bytes. An error does not repeat them.
-fn read_plain<'de, T: DeserializeOwned>(
-    content: impl IntoDeserializer<'de, de::value::Error>,
-) -> Result<T, String> {
-    let value = T::deserialize(content.into_deserializer());
-    value.map_err(|_| "a text or bytes are not of the type of the consumer".to_owned())
 }
