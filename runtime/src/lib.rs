@@ -93,6 +93,7 @@ mod bindings;
 pub mod http;
 pub mod minimal;
 pub mod cache;
+pub mod coordination;
 #[cfg(any(
     feature = "audit",
     feature = "jwt",

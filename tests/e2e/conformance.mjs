@@ -73,7 +73,7 @@ const folder = join(root, "tests/conformance/assets");
 /** A placeholder for kinds that Miniflare does not simulate, so that the worker starts. */
 const placeholder = () => new Response("a placeholder");
 const everything = {
-  durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" }, ROOMS: { className: "Room", useSQLite: true }, LIMITS: { className: "Limits", useSQLite: true } },
+  durableObjects: { COUNTERS: { className: "Counter", scriptName: "other" }, ROOMS: { className: "Room", useSQLite: true }, LIMITS: { className: "Limits", useSQLite: true }, LEASES: { className: "Leases", useSQLite: true }, TALLIES: { className: "Tallies", useSQLite: true }, PLACES: { className: "Places", useSQLite: true } },
   workflows: { ORDERS: { name: "orders", className: "Orders", scriptName: "other" }, JOURNEYS: { name: "journeys", className: "Journey" } },
   hyperdrives: { POSTGRES: "postgres://ann:pw@127.0.0.1:5432/shop" },
   vectorize: { VECTORS: { index_name: "vectors" } },

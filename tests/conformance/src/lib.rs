@@ -7,6 +7,7 @@ pub mod batch;
 pub mod bulk;
 pub mod cache;
 pub mod cached;
+pub mod coordination;
 pub mod d1;
 pub mod email;
 pub mod environment;
@@ -48,6 +49,13 @@ use workflows::Journey;
 /// The class of rate limits.
 pub type Limits = bindery::web::LimitObject<Env>;
 
+/// The classes of [`bindery::coordination`].
+pub type Leases = bindery::coordination::LeaseObject<Env>;
+/// The shards of counters.
+pub type Tallies = bindery::coordination::CounterObject<Env>;
+/// Where members are.
+pub type Places = bindery::coordination::PresenceObject<Env>;
+
 /// The bindings of `wrangler.jsonc`.
 #[bindery::bindings]
 pub struct Env;
@@ -67,6 +75,9 @@ bindery::handlers! {
     tail: tail::watch,
     durable_object Room,
     durable_object Limits,
+    durable_object Leases,
+    durable_object Tallies,
+    durable_object Places,
     workflow Journey,
 }
 
@@ -336,6 +347,10 @@ macro_rules! each_case {
             audit::entries_as_data_points
             web::checked_input
             gate::observers_receive_every_call
+            coordination::one_holder_at_a_time
+            coordination::leases_end
+            coordination::sharded_counters
+            coordination::members_of_a_place
             idempotency::runs_once
             idempotency::leases
             idempotency::a_key_of_a_batch
