@@ -61,6 +61,19 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// The handler that a private method with another name was meant to be, such as `on_alarm`.
+fn meant_handler(name: &str) -> Option<&'static str> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    let name = plain(name);
+    let mut prefixes = ["on", "handle"].iter();
+    let rest = prefixes.find_map(|prefix| name.strip_prefix(prefix));
+    let is_meant = |handler: &&str| {
+        let handler = plain(handler);
+        handler == name || Some(handler.as_str()) == rest
+    };
+    [FETCH, ALARM, MESSAGE, CLOSE].into_iter().find(is_meant)
+}
+
 impl Class {
     /// Reads what is valid, and reports what is not.
     fn read(attribute: TokenStream, item: &ItemImpl) -> Result<(Self, TokenStream), TokenStream> {
@@ -88,7 +101,11 @@ impl Class {
                     Ok(method) => remote.push(method),
                     Err(error) => errors.extend(error),
                 },
-                _ => {}
+                other => errors.extend(meant_handler(other).map(|meant| {
+                    let message = format!("the platform does not call `{other}`");
+                    let help = format!("rename it to `{meant}`");
+                    error(function.sig.ident.span(), &message, &help)
+                })),
             }
         }
 

@@ -36,6 +36,12 @@ impl User {
     fn alarm(&self) {}
 
     async fn fetch(&self) {}
+
+    async fn on_web_socket_close(&self) {}
+
+    async fn websocket_message(&self) {}
+
+    async fn alarmed(&self) {}
 }
 
 pub struct Job(State);
